@@ -14,6 +14,7 @@ import numpy as np
 from autograd_lite.arguments import NOT_NEGATIVE, optional, require
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
+from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
@@ -191,7 +192,7 @@ def compared(
     _refuse(loss, manual)
     require("compare_gradients", "tolerance", tolerance, optional(NOT_NEGATIVE))
     require("compare_gradients", "seconds", seconds, NOT_NEGATIVE)
-    automatic = backpropagate(loss, loss._seed(None))
+    automatic = backpropagate(loss, seed_of(loss))
     for tensor in manual:
         if tensor not in automatic:
             raise ArgumentError(

@@ -14,7 +14,7 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Sequence
 from contextvars import copy_context
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,15 @@ import autograd_lite.mutation as mutation
 from autograd_lite.foreign import OWN, admit, beside
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import samples, samples_of_leaves
-from autograd_lite.node import Array, Cotangents, Node, clock, inputs_of, unshared_lists
+from autograd_lite.node import (
+    Array,
+    Cotangents,
+    Node,
+    clock,
+    inputs_of,
+    plain,
+    unshared_lists,
+)
 from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
 from autograd_lite.refusals import (
@@ -49,19 +57,18 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
 
     Returns a tensor when an argument is one, else what the function returns.
     """
-    values = []
+    operands: list[Any] = []
+    wanted = []
     constants = []
-    found = other = leaves = False
-    wanted = 0
+    found = other = lent = False
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
             value = argument._array
             if argument._requires_grad:
-                wanted += 1
-                made_by = argument.operation
-                if made_by.traits.moves if made_by else not argument.owns_array:
-                    leaves = True
+                wanted.append(len(operands))
+                if argument.lent:
+                    lent = True
             elif type(value) is ndarray:
                 constants.append(value)
         else:
@@ -71,10 +78,11 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             elif type(value) is list or type(value) not in OWN:
                 value = _admitted(value, operation)
                 other = other or value is not argument
-        values.append(value)
-    arguments = tuple(map(_recorded_as, arguments, values)) if other else arguments
+        operands.append(value)
+    if other:
+        arguments = tuple(map(_recorded_as, arguments, operands))
     try:
-        data = operation.compute(*values, **keywords)
+        data = operation.compute(*operands, **keywords)
     except FAILURES as error:
         raise_explained(error, operation.name, arguments, keywords)
     residual = None
@@ -84,12 +92,13 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         return data
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         data = real_result(data, operation, arguments, wanted)
-    node = record(data, operation, arguments, keywords, wanted, residual)
-    leaves = leaves and (wanted > 1 or not operation.multilinear)
-    if (constants or leaves) and node.operation is not None and not operation.traits.additive:
+    node = record(data, operation, arguments, operands, keywords, wanted, residual)
+    if lent and (operation.moves or (operation.multilinear and len(wanted) == 1)):
+        lent = False  # no rule reads it
+    if (constants or lent) and not operation.additive and node.operation is not None:
         # They may be written to before backward, as a buffer that is filled again.
         node.seen = samples(constants)
-        if leaves and not operation.traits.moves:
+        if lent:
             node.seen += samples_of_leaves(arguments)
     return node
 
@@ -108,8 +117,9 @@ def record(
     data: Array,
     operation: Operation,
     arguments: tuple[Any, ...],
+    operands: Sequence[Any],
     keywords: dict[str, Any],
-    wanted: int,
+    wanted: Sequence[int],
     residual: Any = None,
 ) -> Any:
     """The node of a computed array, with its history if that is wanted and recording is on."""
@@ -123,6 +133,9 @@ def record(
         node._requires_grad = True
         node.operation = operation
         node.arguments = arguments
+        node.operands = operands
+        node.wanted = wanted
+        node.lent = operation.moves
         node.keywords = keywords
         node.residual = residual
         node.seen = ()
@@ -134,7 +147,8 @@ def record(
     else:
         node._requires_grad = False
         node.operation = None  # type: ignore[assignment] # of what is not recorded
-        node.arguments = ()
+        node.arguments = node.wanted = ()
+        node.lent = True
         if taken.get() is not None:
             function = operation.function if operation.residual else operation.compute
             take(function, arguments, keywords, node)
@@ -145,20 +159,35 @@ _new = object.__new__
 
 
 def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
-    """The nodes requiring grad that roots depend on, themselves included, the last made first.
+    """The nodes requiring grad that roots depend on, themselves included; leaves are the last.
 
-    So each is before its inputs. Without those to stop at, and what only these depend on.
+    Those that were computed go from the last made to the first, so each is before its inputs.
+    Without those to stop at, and what only these depend on.
     """
+    computed, leaves = computed_and_leaves(roots, stop)
+    return computed + leaves
+
+
+def computed_and_leaves(
+    roots: Iterable[Node], stop: Iterable[Node] = ()
+) -> tuple[list[Node], list[Node]]:
+    """The two parts of a backward order."""
     seen = set(stop)
-    order = [root for root in dict.fromkeys(roots) if root not in seen]
-    seen.update(order)
-    for node in order:
-        for argument in node.arguments:
-            if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
+    computed: list[Node] = []
+    leaves: list[Node] = []
+    for root in roots:
+        if root not in seen:
+            seen.add(root)
+            (leaves if root.operation is None else computed).append(root)
+    for node in computed:
+        arguments = node.arguments
+        for index in node.wanted:
+            argument = arguments[index]
+            if argument not in seen and argument._requires_grad:
                 seen.add(argument)
-                order.append(argument)
-    order.sort(key=_created, reverse=True)
-    return order
+                (leaves if argument.operation is None else computed).append(argument)
+    computed.sort(key=_created, reverse=True)
+    return computed, leaves
 
 
 _created = attrgetter("created")
@@ -171,10 +200,11 @@ def backward_steps(order: Iterable[Node]) -> Steps:
     """
     selected: set[Node] = set()
     for node in order:
-        if node.operation is not None:
+        operation = node.operation
+        if operation is not None:
             careful = node in selected
             yield node, careful
-            if careful or node.operation.traits.selects:
+            if careful or operation.selects:
                 selected.update(inputs_of(node))
 
 
@@ -185,12 +215,13 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
     instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
     of 0.
     """
-    operation, left_out = node.operation, cotangents.left_out
+    operation, arguments, left_out = node.operation, node.arguments, cotangents.left_out
     given = given_to_rules(node, cotangents[node], create_graph)
     if operation.add_to and not create_graph and added_in_place(node, cotangents, given):
         return
-    for index, argument in enumerate(node.arguments):
-        if isinstance(argument, Node) and argument._requires_grad and argument not in left_out:
+    for index in node.wanted:
+        argument = arguments[index]
+        if argument._requires_grad and not (left_out and argument in left_out):
             if careful:
                 contribution = careful_contribution(node, index, given, cotangents[node])
             else:
@@ -212,9 +243,7 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
     if create_graph:
         given = [cotangent, node, *node.arguments]
     else:
-        given = [cotangent, node._array]
-        for argument in node.arguments:
-            given.append(argument._array if isinstance(argument, Node) else argument)
+        given = [cotangent, node._array, *node.operands]
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
     if node.created < mutation.latest or (node.seen and mutation.rewritten(node)):
@@ -242,7 +271,7 @@ def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents, steps = Cotangents({root: seed}), backward_steps(backward_order(root))
+    cotangents, steps = Cotangents({root: seed}), backward_steps(computed_and_leaves([root])[0])
     carry_back(cotangents, steps, create_graph, leaves_only)
     return cotangents
 
@@ -337,31 +366,14 @@ def spread(x: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
-def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterable[tuple[Node, Array]]:
-    """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
-    arrays = cotangents.values()
-    if (
-        OF_NUMPY.issuperset(map(type, arrays))
-        and OWNERS.issuperset(map(type, map(_base, arrays)))
-        and len({id(lent), *map(id, arrays)}) > len(arrays)
-    ):
-        return cotangents.items()
-    return _copied_where_shared(cotangents, lent)
-
-
-OF_NUMPY, OWNERS = {ndarray, float64}, {type(None)}
-_base = attrgetter("base")
-
-
-def _copied_where_shared(
-    cotangents: Mapping[Node, Array], lent: Array
-) -> Iterator[tuple[Node, Array]]:
+def separate(cotangents: dict[Node, Array], lent: Array = None) -> None:
+    """Copy cotangents that share memory with each other or with `lent`."""
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():
-        if type(cotangent) is not float64:
-            array = cotangent._array if isinstance(cotangent, Node) else cotangent
+        kind = type(cotangent)
+        if kind is not float64:
+            array = cotangent if kind is ndarray else plain(cotangent)
             key = id(array)
             if key in handed_out or getattr(array, "base", None) is not None:
-                cotangent = cotangent.copy()
+                cotangents[node] = cotangent.copy()
             handed_out.add(key)
-        yield node, cotangent

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -106,6 +107,16 @@ class GradientCheckError(AutogradError, AssertionError):
 
 class MissingPackageError(AutogradError, ImportError):
     """A package is needed that is not installed."""
+
+
+@contextmanager
+def needed(attempted: str, package: str, install: str) -> Iterator[None]:
+    """Raise a MissingPackageError where a package cannot be imported inside."""
+    try:
+        yield
+    except ImportError as error:
+        reason, remedy = f"{package} cannot be imported: {error}", f"Run: pip install '{install}'"
+        raise MissingPackageError(attempted, reason, remedy) from error
 
 
 class CompilerError(AutogradError, RuntimeError):

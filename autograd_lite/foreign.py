@@ -28,8 +28,11 @@ _REFUSED = {
 }
 """By the module of a type: how its values are made arrays, by whoever knows what they are."""
 
-_TABLES = ("pandas", "polars")
-"""Whose columns are arrays, whatever their labels."""
+_ENCODE = {
+    "pandas": "pandas.get_dummies(frame), series.astype(float)",
+    "polars": "frame.to_dummies(), series.cast(float)",
+}
+"""Whose columns are arrays, whatever their labels, and what makes numbers of others there."""
 
 _ARRAYS = (np.matrix, np.memmap, np.recarray)
 """Arrays of NumPy's that calculate, or are kept, otherwise than all others."""
@@ -88,7 +91,7 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
         remedy = _REFUSED.get(package) or _REFUSED.get(subpackage)
         if remedy and hasattr(base, "__mul__"):
             return functools.partial(_refuse, base, remedy)
-        if package in _TABLES and hasattr(base, "to_numpy") and hasattr(base, "ndim"):
+        if package in _ENCODE and hasattr(base, "to_numpy") and hasattr(base, "shape"):
             return _from_columns
         if base in _ARRAYS:
             return lambda value, attempted: np.asarray(value)
@@ -142,15 +145,15 @@ def _from_columns(value: Any, attempted: str) -> Any:
     array = value.to_numpy()
     kinds = np.atleast_1d(value.dtypes if hasattr(value, "dtypes") else value.dtype)
     numeric = all(str(k).lower().startswith(("int", "uint", "float", "bool")) for k in kinds)
+    package = type(value).__module__.partition(".")[0]
     if array.dtype.kind == "O" and numeric and getattr(value, "nlevels", 1) == 1:
         # Columns of several types, or with gaps among whole numbers.
-        array = value.to_numpy(dtype=float, na_value=np.nan)
+        of_pandas = package == "pandas"
+        array = value.to_numpy(dtype=float, na_value=np.nan) if of_pandas else array.astype(float)
     if array.dtype.kind not in "fiub":
-        package = type(value).__module__.partition(".")[0]
         raise UnsupportedError(
             f"{attempted} {package}.{type(value).__name__} {array.shape}",
             f"it is of {array.dtype}, not of numbers alone",
-            "Leave out the columns that are no numbers, or encode them: "
-            "pandas.get_dummies(frame), series.astype(float)",
+            f"Leave out the columns that are no numbers, or encode them: {_ENCODE[package]}",
         )
     return array

@@ -1,4 +1,4 @@
-"""The array that a tensor holds: what it may be, and how it is shown."""
+"""The array that a tensor holds, and the cotangent that `backward` of it begins with."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite.errors import UnsupportedError, describe_one
-from autograd_lite.foreign import OWN, admit
-from autograd_lite.node import Node
+from autograd_lite.errors import GradientError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import OWN, admit, beside
+from autograd_lite.node import Node, plain
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -70,3 +70,44 @@ def held_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLik
 def _unsuitable(data: Any, name: str | None, reason: str, remedy: str) -> UnsupportedError:
     named = f", name={name!r}" if name else ""
     return UnsupportedError(f"Tensor({describe_one(data)}{named})", reason, remedy)
+
+
+_ONE = np.float64(1.0)
+
+
+def seed_of(root: Any, gradient: Any = None, recorded: bool = False) -> Any:
+    """The cotangent that `backward` of a tensor begins with: what it is given, or 1 of a scalar.
+
+    Raises:
+        GradientError: nothing was recorded, or it is no scalar and is given none.
+        ShapeError: what it is given has another shape.
+    """
+    array, attempted = root._array, "backward() from {}"
+    if not root._requires_grad:
+        raise GradientError(
+            attempted.format(describe_one(root)),
+            "nothing that requires grad was recorded in it",
+            "Make the parameters with requires_grad=True and compute outside of no_grad()",
+        )
+    if gradient is None:
+        if array.size != 1:
+            raise GradientError(
+                attempted.format(describe_one(root)),
+                "only a scalar has a gradient without further ado",
+                "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
+                "tensor.backward(gradient)",
+            )
+        if type(array) is np.float64 and not recorded:
+            return _ONE
+        seed = np.ones_like(array) if array.ndim else array.dtype.type(1)
+    else:
+        seed = held_array(plain(gradient), False, None, array.dtype)
+        if seed.shape != array.shape:
+            raise ShapeError(
+                attempted.format(describe_one(root)),
+                f"the given gradient has shape {seed.shape}",
+                f"Give one of shape {array.shape}",
+            )
+    seed = beside(seed, array)
+    make: Any = Node.tensor_class
+    return make(seed) if recorded else seed

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _apply: Callable[..., Tensor] = apply
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-HIDDEN = {*Node.__slots__, "tensor_class", "owns_array", *ATTRIBUTES} - {"grad", "name"}
+HIDDEN = {*Node.__slots__, "tensor_class", *ATTRIBUTES} - {"grad", "name"}
 """What completion leaves out: the record, and names that only say what to write here."""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.interruption import whole
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node
 
 Rule = Callable[[Node, Cotangents, bool, bool], None]
@@ -79,7 +80,7 @@ def take(
 
 def take_entries(*values: Any) -> None:
     """Note that the entries of tensors were used as they are."""
-    for value in values:
+    for value in values if taken.get() is not None else ():
         if isinstance(value, Node):
             take(np.copy, (value,), NO_KEYWORDS, value._array)
 
@@ -188,6 +189,10 @@ class SetRecording(SetForAWhile, ContextDecorator):
     """Set `recording` on entry and restore it on exit, whatever happened inside."""
 
     on: bool
+
+    @explains_keywords
+    def __init__(self) -> None:
+        super().__init__()
 
     def _settings(self, key: Any) -> Iterable[tuple[ContextVar[Any], Any]]:
         return ((recording, self.on and (watching.get() or True)),)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from autograd_lite.node import Array, Node, clock
 
@@ -19,6 +20,49 @@ _changed: dict[int, list[Any]] = {}  # by id of an array: its last mutation, a w
 
 parts: dict[int, weakref.ref[Node]] = {}
 """By id, what was taken from tensors by an index without a record, and may show their memory."""
+
+
+_handed_out: dict[int, tuple[weakref.ref[Any], int, bytes]] = {}
+# By id, leaves whose own array was handed out: the leaf, when that was, and a sample of it.
+
+
+def handed_out(leaf: Any) -> Array:
+    """The array of a leaf. One of its own is watched from now on, as it may be written to.
+
+    Until it is changed through the library, as each step of an optimizer does.
+    """
+    global latest
+    array = leaf._array
+    if not leaf.lent and type(array) is np.ndarray:
+        latest = now = next(clock)
+        leaf.lent = True
+        _handed_out[id(leaf)] = weakref.ref(leaf), now, sample(array)
+    return array
+
+
+def may_be_written(leaf: Any) -> bool:
+    """Whether others hold the array of a leaf, beside those that it was handed out to."""
+    return leaf.lent and id(leaf) not in _handed_out
+
+
+def disown(leaf: Any) -> None:
+    """What is the array of a leaf now is not its own."""
+    _handed_out.pop(id(leaf), None)
+    leaf.lent = True
+
+
+def _own_again(arrays: Sequence[Array]) -> None:
+    """Stop watching what leaves lent whose memory was changed just now."""
+    for key, (reference, _, _) in list(_handed_out.items()):
+        leaf = reference()
+        if leaf is None or any(_overlap(leaf._array, array) for array in arrays):
+            _handed_out.pop(key, None)
+            if leaf is not None:
+                leaf.lent = False
+
+
+def _overlap(a: Array, b: Array) -> bool:
+    return a is b or (isinstance(b, np.ndarray) and np.may_share_memory(a, b))
 
 
 def remember_part(part: Node) -> None:
@@ -34,7 +78,7 @@ def shown_by_others(target: Array, value: Node) -> list[Node]:
         for part in [reference() for reference in list(parts.values())]
         if part is not None
         and part is not value
-        and isinstance(part._array, np.ndarray)
+        and isinstance(part._array, ndarray)
         and np.may_share_memory(part._array, target)
     ]
 
@@ -43,21 +87,27 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
     """Remember that these arrays, which hold the values of these nodes, were changed just now."""
     global latest
     latest = now = next(clock)
+    if _handed_out:
+        _own_again(arrays)
     for node in nodes:
         node.mutated = now
     for array in arrays:
         key = id(array)
         if key in _changed:
             _changed[key][0] = now
-        elif isinstance(array, np.ndarray):
+        elif isinstance(array, ndarray):
             # Others may share the memory: views, detached tensors.
             forget = functools.partial(_changed.pop, key)
             _changed[key] = [now, weakref.ref(array, forget)]
 
 
 def changed_since(time: int) -> list[Array]:
-    """The arrays that were changed after that time, and live."""
+    """The arrays that were changed after that time, or handed out and changed, and live."""
     arrays = [reference() for changed, reference in list(_changed.values()) if changed > time]
+    for reference, when, before in list(_handed_out.values()):
+        leaf = reference()
+        if leaf is not None and when > time and sample(leaf._array) != before:
+            arrays.append(leaf._array)
     return [array for array in arrays if array is not None]
 
 
@@ -69,9 +119,7 @@ def was_changed(value: Any, created: int, arrays: Sequence[Array]) -> bool:
         value = value._array
     if isinstance(value, tuple | list):
         return any(was_changed(part, created, arrays) for part in value)
-    return isinstance(value, np.ndarray) and any(
-        np.may_share_memory(value, array) for array in arrays
-    )
+    return isinstance(value, ndarray) and any(np.may_share_memory(value, array) for array in arrays)
 
 
 _SMALL, _SAMPLED = 4096, 64
@@ -102,7 +150,7 @@ def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
     for node in arguments:
         if isinstance(node, Node.tensor_class) and node._requires_grad and _is_lent(node):
             array = node._array
-            if type(array) is np.ndarray:
+            if type(array) is ndarray:
                 found.append((array, sample(array)))
     return found
 
@@ -110,10 +158,10 @@ def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
 def _is_lent(node: Node) -> bool:
     """Whether it shows the memory of a leaf that whoever made that may write to."""
     while node.operation is not None:
-        if not node.operation.traits.moves or getattr(node._array, "base", None) is None:
+        if not node.operation.moves or getattr(node._array, "base", None) is None:
             return False
         node = node.arguments[0]
-    return not node.owns_array
+    return node.lent
 
 
 def rewritten(node: Node) -> list[Array]:

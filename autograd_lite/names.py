@@ -115,6 +115,8 @@ KEYWORDS = {
 
 NO_KEYWORD = {
     "early_stopping": "Write validation=0.1, callbacks=[nn.EarlyStopping()]",
+    "scheduler": "A schedule is a learning rate: "
+    "nn.Adam(parameters, nn.CosineAnnealing(0.1, steps=100))",
     "n_iter_no_change": "Write validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]",
     "shuffle": "Samples come in random order; for another give batches, "
     "lambda: nn.batches(X, y, batch_size=32, shuffle=False)",
@@ -290,7 +292,7 @@ NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
 
 
 def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """The same function; a keyword that it does not take raises what it is called here.
+    """The same function; arguments that it does not take, or lacks, are told in words.
 
     >>> @explains_keywords
     ... def total(x, axis=None): ...
@@ -298,6 +300,10 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
     Traceback (most recent call last):
         ...
     autograd_lite.errors.UnsupportedError: total(..., dim=): it takes no dim. It is called axis here
+    >>> total()
+    Traceback (most recent call last):
+        ...
+    autograd_lite.errors.UnsupportedError: total(...): it lacks 'x'. Write total(x, ...)
     """
 
     @functools.wraps(function)
@@ -305,22 +311,47 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
         try:
             return function(*arguments, **keywords)
         except TypeError as error:
-            unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
             # Raised by the call itself, and by nothing that runs in it.
-            if unknown is None or error.__traceback__ is None or error.__traceback__.tb_next:
+            if error.__traceback__ is None or error.__traceback__.tb_next:
                 raise
-            name = function.__qualname__.removesuffix(".__init__")
-            if name.startswith("_"):  # whose subclasses have the names that users know
+            name = function.__qualname__
+            if name.endswith("__init__"):  # also of a subclass, which has the name that users know
                 name = type(arguments[0]).__name__
-            attempted = f"{name}(..., {unknown[1]}=)"
-            parameters = inspect.signature(function).parameters
-            if unknown[1] in parameters:
-                reason, remedy = "that is given without its name", f"Write {name}(*{unknown[1]})"
-                raise UnsupportedError(attempted, reason, remedy) from None
-            known = [own for own in parameters if own != "self" and parameters[own].kind in NAMED]
-            raise unknown_keyword(attempted, unknown[1], known) from None
+            told = _told(name, function, str(error))
+            if told is None:
+                raise
+            raise told from None
 
     return call
+
+
+def _told(name: str, function: Callable[..., Any], said: str) -> UnsupportedError | None:
+    """What Python says of a call with other arguments than a function has."""
+    parameters = dict(inspect.signature(function).parameters)
+    parameters.pop("self", None)
+    known = [own for own in parameters if parameters[own].kind in NAMED]
+    if unknown := re.search(r"unexpected keyword argument '(\w+)'", said):
+        attempted = f"{name}(..., {unknown[1]}=)"
+        if unknown[1] in parameters:
+            reason, remedy = "that is given without its name", f"Write {name}(*{unknown[1]})"
+            return UnsupportedError(attempted, reason, remedy)
+        return unknown_keyword(attempted, unknown[1], known)
+    needed = [own for own in known if parameters[own].default is inspect.Parameter.empty]
+    several = [f"*{own}" for own, x in parameters.items() if x.kind is x.VAR_POSITIONAL]
+    by_name = [own for own in known if parameters[own].kind is inspect.Parameter.KEYWORD_ONLY]
+    if lacking := re.search(r"missing \d+ required [\w-]+ arguments?: (.+)", said):
+        shown = several + [f"{own}=..." if own in by_name else own for own in needed]
+        remedy = f"Write {name}({', '.join(shown + ['...'] * (len(known) > len(needed)))})"
+        return UnsupportedError(f"{name}(...)", f"it lacks {lacking[1]}", remedy)
+    if twice := re.search(r"multiple values for argument '(\w+)'", said):
+        reason = f"{twice[1]!r} is given twice, by its place and by its name"
+        return UnsupportedError(f"{name}(...)", reason, "Give it once")
+    if re.search(r"takes .*positional arguments? but", said):
+        positional = [own for own in known if own not in by_name]
+        reason = f"it takes {', '.join(positional) or 'nothing'} without a name, and was given more"
+        remedy = f"Give the others by name, as in {by_name[0]}=..." if by_name else "Leave them out"
+        return UnsupportedError(f"{name}(...)", reason, remedy)
+    return None
 
 
 def parameters_of(function: Callable[..., Any]) -> list[str]:

@@ -26,8 +26,9 @@ clock = itertools.count(1)
 class Node:
     """One array, and how it was computed. `Tensor` is the node that people use.
 
-    A leaf has no operation, keywords, residual, scope or seen constants. The arguments hold the
-    inputs of a node; nothing holds its consumers, so that dropping a result frees its graph.
+    A leaf has no operation, operands, keywords, residual, scope or seen constants. The arguments
+    hold the inputs of a node; nothing holds its consumers, so that dropping a result frees its
+    graph.
     """
 
     __slots__ = (
@@ -38,15 +39,17 @@ class Node:
         "created",
         "grad",
         "keywords",
+        "lent",
         "mutated",
         "name",
+        "operands",
         "operation",
         "residual",
         "scope",
         "seen",
+        "wanted",
     )
     tensor_class: ClassVar[type[Node]]
-    owns_array = False  # whether a leaf has a copy of what it was given
 
     _array: Array
     grad: Array
@@ -54,10 +57,13 @@ class Node:
     name: str | None
     operation: Operation  # None in a leaf
     arguments: tuple[Any, ...]
+    operands: Sequence[Any]  # the arguments as they were computed with: arrays for tensors
+    wanted: Sequence[int]  # the indices of the arguments that required grad
     keywords: dict[str, Any]
     residual: Any  # what the operation computed for its rule, see `table`
     seen: Sequence[tuple[Array, bytes]]  # constants and their samples, see `mutation`
     scope: Scope | None  # of what a module returned, see `nn.Module`; for pictures
+    lent: bool  # whether the array may be, or show, one that others hold and write to
     created: int  # when it was computed, by `clock`; 0 if it was not
     mutated: int  # when it was last changed in place
 
@@ -76,7 +82,7 @@ class Cotangents(dict[Node, Array]):
 
 def inputs_of(node: Node) -> list[Node]:
     """The nodes among the arguments of a node that require grad."""
-    return [a for a in node.arguments if isinstance(a, Node) and a._requires_grad]
+    return [a for i in node.wanted if (a := node.arguments[i])._requires_grad]
 
 
 ARRAYS = (Node, np.ndarray)

@@ -89,8 +89,10 @@ class Operation:
         if traits.accumulates:
             self.compute = in_single(compute)
             self.vjps = [rule_in_single(vjp) for vjp in vjps]
+        # As attributes of its own, which are asked for wherever something is computed.
+        self.additive, self.moves, self.selects = traits.additive, traits.moves, traits.selects
         # Linear in each argument: of a single one that is differentiated the rule reads no entry.
-        self.multilinear = traits.additive or len(traits.linear) >= len(vjps)
+        self.multilinear = self.additive or len(traits.linear) >= len(vjps)
         # Adds what reaches the first argument to a cotangent of that, in its memory: for rows
         # whose contribution is an array of their own with few entries that are not 0.
         self.add_to: Callable[..., None] | None = None

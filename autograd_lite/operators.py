@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from autograd_lite.derivatives.indexing import is_basic
 from autograd_lite.engine import apply, record
-from autograd_lite.errors import UnsupportedError
+from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_labelled
 from autograd_lite.modes import take
 from autograd_lite.mutation import remember_part, samples, samples_of_leaves
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Array
 
 NUMBERS = (float, int)
+NONE: tuple[int, ...] = ()
+FIRST: tuple[int, ...] = (0,)
+SECOND: tuple[int, ...] = (1,)
+BOTH: tuple[int, ...] = (0, 1)
+"""The indices of the operands that require grad."""
 _GETITEM = TABLE[operator.getitem]
 _apply: Callable[..., Tensor] = apply
 _record: Callable[..., Tensor] = record
@@ -34,12 +39,12 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
     """The methods of a binary operator: of its left operand, and of its right one."""
     operation = TABLE[function]
     compute = operation.compute
-    additive, multilinear = operation.traits.additive, operation.multilinear
+    additive, multilinear = operation.additive, operation.multilinear
 
     def left(self: Node, other: Any) -> Tensor:
         if not isinstance(other, Node):
             if type(other) in NUMBERS:
-                return of_number(self._array, other, self, (self, other))
+                return of_number(self._array, other, self, (self, other), FIRST)
             try:
                 return _apply(operation, (self, operand(other)), NO_KEYWORDS)
             except UnsupportedError:
@@ -52,26 +57,32 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             data = compute(a, b)
         except FAILURES as error:
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
-        wanted = self._requires_grad or other._requires_grad
-        node = _record(data, operation, (self, other), NO_KEYWORDS, wanted)
+        wanted: tuple[int, ...]
+        if self._requires_grad:
+            wanted = BOTH if other._requires_grad else FIRST
+        else:
+            wanted = SECOND if other._requires_grad else NONE
+        node = _record(data, operation, (self, other), (a, b), NO_KEYWORDS, wanted)
         if not additive and (type(a) is ndarray or type(b) is ndarray) and node._requires_grad:
-            first, second = self.operation, other.operation
-            # Such may show memory that is another's.
-            if first is None or second is None or first.traits.moves or second.traits.moves:
+            # What is lent, or a constant, may be written to.
+            if self.lent or other.lent or wanted is not BOTH:
                 _remember(node, self, other)
         return node
 
     def right(self: Node, other: Any) -> Tensor:
         if type(other) in NUMBERS:
-            return of_number(other, self._array, self, (other, self))
+            return of_number(other, self._array, self, (other, self), SECOND)
         return _apply(operation, (operand(other), self), NO_KEYWORDS)
 
-    def of_number(a: Any, b: Any, tensor: Node, arguments: tuple[Any, ...]) -> Tensor:
+    def of_number(
+        a: Any, b: Any, tensor: Node, arguments: tuple[Any, ...], wanted: tuple[int, ...]
+    ) -> Tensor:
         try:
             data = compute(a, b)
         except FAILURES as error:
             raise explained(error, operation.name, arguments, NO_KEYWORDS) from error
-        node = _record(data, operation, arguments, NO_KEYWORDS, tensor._requires_grad)
+        wanted = wanted if tensor._requires_grad else NONE
+        node = _record(data, operation, arguments, (a, b), NO_KEYWORDS, wanted)
         if not multilinear and type(tensor._array) is ndarray and node.operation is not None:
             node.seen = samples_of_leaves((tensor,))
         return node
@@ -169,7 +180,14 @@ class Operators(NumPyProtocol):
         return part
 
     def __len__(self) -> int:
-        return len(self._array)
+        shape = self._array.shape
+        if not shape:
+            raise UnsupportedError(
+                f"length of {describe_one(self)}, or a loop over it",
+                "it is one number, and has no axis",
+                "Write np.reshape(tensor, 1) for an array of it, or tensor.item() for the number",
+            )
+        return shape[0]  # type: ignore[no-any-return] # arrays are Any
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import numpy as np
+from numpy import float64, ndarray
 
 from autograd_lite.foreign import is_on_card
 
@@ -52,11 +53,11 @@ def in_floats(function: Callable[Concatenate[Any, Parameters], Any]) -> OfFirst[
 
     @functools.wraps(function)
     def compute(x: Any, *others: Any, **keywords: Any) -> Any:
-        if others:
-            for position, other in enumerate(others, 1):
-                if hasattr(other, "dtype"):
-                    require_numbers(f"argument {position}", other)
-        if type(x) is not np.ndarray or x.dtype.kind != "f":
+        for position, other in enumerate(others, 1):
+            known = type(other) is ndarray and other.dtype.kind in "fiub"
+            if not known and hasattr(other, "dtype"):
+                require_numbers(f"argument {position}", other)
+        if type(x) is not float64 and (type(x) is not ndarray or x.dtype.kind != "f"):
             x = _real(x)
         return function(x, *others, **keywords)
 

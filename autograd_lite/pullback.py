@@ -15,7 +15,7 @@ from autograd_lite.engine import (
     backward_order,
     backward_steps,
     carry_back,
-    unshared,
+    separate,
 )
 from autograd_lite.modes import Rule, enable_grad, recording, watching
 from autograd_lite.node import Cotangents, Node, inputs_of, plain
@@ -125,7 +125,8 @@ class Pullback:
         """The cotangents of the variables, in rows of that length if there is one."""
         cotangents.left_out = self._left_out
         carry_back(cotangents, steps, recorded, leaves_only=True, rule=rule)
-        found = dict(unshared({x: cotangents[x] for x in self.variables if x in cotangents}))
+        found: dict[Node, Any] = {x: cotangents[x] for x in self.variables if x in cotangents}
+        separate(found)
         return [
             found[x] if x in found else np.zeros((*length, *x.shape), x.dtype)
             for x in self.variables

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.derivatives import neural
 from autograd_lite.engine import backpropagate, record
 from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import Array, Node, inputs_of, plain
-from autograd_lite.operation import NO_TRAITS
+from autograd_lite.operation import NO_TRAITS, Operation
 from autograd_lite.table import TABLE, activations, traits_of
 from autograd_lite.tensor import Tensor
 
@@ -111,7 +112,7 @@ def _stands_for(activation: Activation, parts: list[Node], cotangent: Array) -> 
     if not _within(TABLE[function].value(x, **keywords), y._array, rounding):
         return False
     seed = _shaken(cotangent)
-    single = record(y._array, TABLE[function], (start,), keywords, True)
+    single = _recorded(y._array, TABLE[function], (start,), keywords)
     found, expected = (backpropagate(node, seed)[start] for node in (single, y))
     largest = np.sqrt(eps) * np.abs(expected).max()
     alike = np.abs(found - expected) <= largest + rounding * np.abs(seed)
@@ -140,15 +141,30 @@ def _functions_of(argument: Node, y: Array, elementwise: bool) -> Iterator[Activ
     # Some entries decide first where each has its own.
     few = slice(None, None, max(1, x.size // SAMPLE))
     axes = () if elementwise else reversed(range(x.ndim))
-    choices: list[dict[str, Any]] = [{"axis": axis} for axis in axes] or [{}]
     for function in activations().values():
         row = TABLE[function]
         if row.traits.elementwise == elementwise:
+            choices: list[dict[str, Any]] = [{"axis": axis} for axis in axes] or [{}]
+            choices += _slopes(function, x.reshape(-1), y.reshape(-1)) if elementwise else []
             for keywords in choices:
-                if elementwise and not _agree(row.value(x.reshape(-1)[few]), y.reshape(-1)[few]):
+                if elementwise and not _agree(
+                    row.value(x.reshape(-1)[few], **keywords), y.reshape(-1)[few]
+                ):
                     continue
                 if _agree(row.value(x, **keywords), y):
                     yield Activation(function, argument, keywords)
+
+
+def _slopes(function: Any, x: Array, y: Array) -> list[dict[str, Any]]:
+    """What functions of two parts multiply the part below 0 by, where it is not as usual."""
+    names = {neural.leaky_relu: "negative_slope", neural.elu: "alpha"}
+    if function not in names:
+        return []
+    least, most = int(np.argmin(x)), int(np.argmax(x))
+    if not x[least] < 0 or not 0.99 * x[most] <= y[most] <= 1.01 * x[most]:
+        return []
+    of_one = TABLE[function].value(x[least : least + 1], **{names[function]: 1.0})
+    return [{names[function]: float(y[least] / of_one[0])}]
 
 
 def _is_two_steps(
@@ -216,7 +232,7 @@ def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict
             continue
         if node in found:
             function, argument, keywords = found[node]
-            twin = record(node._array, TABLE[function], (again[argument],), keywords, True)
+            twin = _recorded(node._array, TABLE[function], (again[argument],), keywords)
         else:
             twin = _again(node, again)
         twin.name, twin.grad = node.name, node.grad
@@ -226,4 +242,15 @@ def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict
 
 def _again(node: Node, again: Mapping[Any, Any]) -> Any:
     given = tuple(again.get(a, a) if isinstance(a, Node) else a for a in node.arguments)
-    return record(node._array, node.operation, given, node.keywords, True, node.residual)
+    return _recorded(node._array, node.operation, given, node.keywords, node.residual)
+
+
+def _recorded(
+    data: Array,
+    operation: Operation,
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
+    residual: Any = None,
+) -> Any:
+    wanted = [i for i, a in enumerate(arguments) if isinstance(a, Node) and a._requires_grad]
+    return record(data, operation, arguments, [*map(plain, arguments)], keywords, wanted, residual)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -26,7 +27,14 @@ from autograd_lite.node import Node
 from autograd_lite.operation import Operation
 from autograd_lite.trees import leaves_of
 
-FAILURES = (ValueError, TypeError, IndexError, AttributeError, OverflowError)
+FAILURES = (
+    ValueError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    ZeroDivisionError,
+)
 """What computing raises where it is given what it cannot compute with."""
 
 
@@ -78,6 +86,17 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
             ) from error
 
 
+def require_fitting_gradients(leaves: Iterable[Node]) -> None:
+    """Raise a ShapeError if a leaf has a gradient to which its own cannot be added."""
+    for leaf in leaves:
+        if leaf.grad is not None and getattr(leaf.grad, "shape", ()) not in ((), leaf._array.shape):
+            raise ShapeError(
+                f"backward to {describe_one(leaf)}",
+                f"it has a gradient of shape {leaf.grad.shape}, to which it would be added",
+                "Set tensor.grad to None, or to an array of the tensor's shape",
+            )
+
+
 def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeError:
     """The error for a vjp whose result does not fit its argument."""
     returned = "no array" if have is None else f"shape {have}"
@@ -89,7 +108,9 @@ def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeE
     )
 
 
-def real_result(data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: int) -> Any:
+def real_result(
+    data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: Sequence[int]
+) -> Any:
     """The result; a Python float, as of a solver or an integral, is one of the arguments' dtype.
 
     Raises:
@@ -183,6 +204,17 @@ def raise_explained(
     if isinstance(error, AutogradError):
         raise error
     raise explained(error, name, arguments, keywords) from error
+
+
+def only_entry(tensor: Node) -> Any:
+    """The array of a tensor whose truth value is asked for; an ArgumentError if it has several."""
+    if tensor._array.size != 1:
+        raise ArgumentError(
+            f"truth value of {describe_one(tensor)}",
+            "an array is true or false only if it has one entry",
+            "Write .any() or .all() of a comparison, or tensor is not None",
+        )
+    return tensor._array
 
 
 def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError:

@@ -21,9 +21,8 @@ def apply_rule_to_rows(
     given = given_to_rules(node, rows, create_graph)
     indices = [
         index
-        for index, argument in enumerate(node.arguments)
-        if isinstance(argument, Node)
-        and argument._requires_grad
+        for index in node.wanted
+        if (argument := node.arguments[index])._requires_grad
         and argument not in cotangents.left_out
     ]
     with np.errstate(all="ignore") if careful else nullcontext():

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
+from numpy import float64, ndarray
 
 import autograd_lite.growth as growth
 from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
-from autograd_lite.engine import backward_order, backward_steps, carry_back, unshared
+from autograd_lite.engine import backward_steps, carry_back, computed_and_leaves, separate
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
-from autograd_lite.foreign import OWN, PLAIN, admit, beside
-from autograd_lite.held import held_array, read_only
+from autograd_lite.foreign import OWN, PLAIN, admit
+from autograd_lite.held import held_array, read_only, seed_of
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import mark_mutated
+from autograd_lite.mutation import disown, handed_out, mark_mutated
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.refusals import FAILURES, explained, refuse_exchange, refused_conversion
+from autograd_lite.refusals import (
+    FAILURES,
+    explained,
+    only_entry,
+    refuse_exchange,
+    refused_conversion,
+    require_fitting_gradients,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike as Plain
@@ -30,7 +37,10 @@ if TYPE_CHECKING:
 
     from autograd_lite.typing import Array
 
-NOTHING = nullcontext()
+
+def _add_gradients(gradients: Cotangents) -> None:
+    for node, gradient in gradients.items():
+        node.grad = gradient if node.grad is None else node.grad + gradient
 
 
 def _in_place(symbol: str, in_place: Any, compute: Any) -> Callable[[Tensor, Any], Tensor]:
@@ -83,7 +93,8 @@ class Tensor(Methods):
         self._requires_grad = requires_grad
         self.name = name
         self.operation = None  # type: ignore[assignment] # None at leaves
-        self.arguments = ()
+        self.arguments = self.wanted = ()
+        self.lent = True
         self.created = 0
         self.mutated = 0
 
@@ -104,7 +115,7 @@ class Tensor(Methods):
         `ValueError: assignment destination is read-only` where it is changed in place. Write
         `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        return self._array if self.operation is None else read_only(self._array)
+        return handed_out(self) if self.operation is None else read_only(self._array)
 
     @data.setter
     def data(self, array: Plain) -> None:
@@ -115,8 +126,8 @@ class Tensor(Methods):
                 "Change a copy, as in d = p.data.copy(); or a tensor of its own: p.detach().copy()",
             )
         held = held_array(array, self.requires_grad, self.name, None)
-        if held is not self._array and self.owns_array:
-            self.owns_array = False
+        if held is not self._array:
+            disown(self)
         self._array = held
         mark_mutated([self], [held])
 
@@ -169,14 +180,15 @@ class Tensor(Methods):
 
     def item(self) -> float:
         """The only entry, as a Python number."""
-        if self.size != 1:
+        array = self._array
+        if array.size != 1:
             raise ShapeError(
                 f"item() of {describe_one(self)}",
-                f"it has {self.size} entries",
+                f"it has {array.size} entries",
                 "Index one of them, or reduce it; tensor.data has all",
             )
         take_entries(self)
-        return self._array.item()  # type: ignore[no-any-return] # arrays are Any
+        return float(array) if type(array) is float64 else array.item()
 
     def numpy(self) -> Array:
         """The array itself, without the record: of a computed tensor a read-only view."""
@@ -188,7 +200,7 @@ class Tensor(Methods):
 
         The memory of a computed tensor is what backward reads; that is copied.
         """
-        array = self._array if self.operation is None else self._array.copy()
+        array = self.data if self.operation is None else self._array.copy()
         detached = Tensor(array, name=self.name)
         detached.created = self.created  # of a computed tensor it is one, too
         take(plain, (self,), NO_KEYWORDS, detached)
@@ -225,41 +237,15 @@ class Tensor(Methods):
             create_graph = require_flag("backward", "create_graph", create_graph)
         if leaves_only is not False:
             leaves_only = require_flag("backward", "leaves_only", leaves_only)
-        cotangents = Cotangents({self: self._seed(gradient, create_graph)})
-        nodes = [node for node in backward_order(self) if node.operation is not None]
+        cotangents = Cotangents({self: seed_of(self, gradient, create_graph)})
+        nodes, leaves = computed_and_leaves([self])
+        require_fitting_gradients(leaves)
         carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
-        with enable_grad() if create_graph else NOTHING:
-            for node, cotangent in unshared(cotangents, lent=plain(gradient)):
-                node.grad = cotangent if node.grad is None else node.grad + cotangent
+        add = enable_grad()(_add_gradients) if create_graph else _add_gradients
+        separate(cotangents, lent=plain(gradient))
+        add(cotangents)
         if nodes and not create_graph:
             growth.notice(self, nodes)
-
-    def _seed(self, gradient: Any, recorded: bool = False) -> Any:
-        if not self._requires_grad:
-            raise GradientError(
-                f"backward() from {describe_one(self)}",
-                "nothing that requires grad was recorded in it",
-                "Make the parameters with requires_grad=True and compute outside of no_grad()",
-            )
-        if gradient is None:
-            if self._array.size != 1:
-                raise GradientError(
-                    f"backward() from {describe_one(self)}",
-                    "only a scalar has a gradient without further ado",
-                    "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
-                    "tensor.backward(gradient)",
-                )
-            seed = np.ones_like(self._array) if self._array.ndim else self._array.dtype.type(1)
-        else:
-            seed = held_array(plain(gradient), False, None, self.dtype)
-            if seed.shape != self.shape:
-                raise ShapeError(
-                    f"backward() from {describe_one(self)}",
-                    f"the given gradient has shape {seed.shape}",
-                    f"Give one of shape {self.shape}",
-                )
-        seed = beside(seed, self._array)
-        return Tensor(seed) if recorded else seed
 
     __iadd__ = _in_place("+", operator.iadd, operator.add)
     __isub__ = _in_place("-", operator.isub, operator.sub)
@@ -356,7 +342,7 @@ class Tensor(Methods):
             raise refused_conversion(self, what, remedy)
 
     def __bool__(self) -> bool:
-        outcome = bool(self._array)
+        outcome = bool(only_entry(self))
         take(bool, (self,), NO_KEYWORDS, outcome)
         return outcome
 
@@ -364,7 +350,7 @@ class Tensor(Methods):
 
     def __repr__(self) -> str:
         take_entries(self)
-        if isinstance(self._array, np.ndarray):
+        if isinstance(self._array, ndarray):
             text = np.array2string(self._array, separator=", ", prefix="Tensor(")
         else:
             text = str(self._array)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from autograd_lite.arguments import require_function
 from autograd_lite.errors import GradientError, describe_one
 from autograd_lite.linearization import Linearization, name_of, require_tangents
 from autograd_lite.names import explains_keywords
@@ -22,6 +23,7 @@ from autograd_lite.trees import leaves_of, map_tree, rebuilt
 
 if TYPE_CHECKING:
     from autograd_lite.program.functions import Compiled
+    from autograd_lite.typing import Parameters
 
 Argnums = int | tuple[int, ...]
 
@@ -50,6 +52,12 @@ def _ones_of_floats(output: Any) -> Any:
     return np.ones(np.shape(plain(output)), dtype if dtype.kind == "f" else float)
 
 
+def require_differentiable(f: Any) -> None:
+    """Raise at once, and not when what was made of it is called."""
+    remedy = "Give a function of arrays; gradients of a recorded loss come by loss.backward()"
+    require_function(f, "derivative of", remedy)
+
+
 def positions_of(argnums: Any) -> tuple[Any, ...]:
     """The positions of the arguments to differentiate in."""
     return tuple(argnums) if isinstance(argnums, list | tuple) else (argnums,)
@@ -58,9 +66,11 @@ def positions_of(argnums: Any) -> tuple[Any, ...]:
 @overload
 def value_and_grad(f: Compiled, argnums: Argnums = 0) -> Compiled: ...
 @overload
+def value_and_grad(f: np.ufunc, argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]: ...
+@overload
 def value_and_grad(
-    f: Callable[..., Any], argnums: Argnums = 0
-) -> Callable[..., tuple[Any, Any]]: ...
+    f: Callable[Parameters, Any], argnums: Argnums = 0
+) -> Callable[Parameters, tuple[Any, Any]]: ...
 @explains_keywords
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes f and its gradient in some of its arguments.
@@ -83,6 +93,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     """
     if hasattr(f, "differentiated"):
         return f.differentiated(argnums)  # type: ignore[no-any-return] # the class is not imported here
+    require_differentiable(f)
     positions = positions_of(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
@@ -111,6 +122,10 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     return evaluate
 
 
+@overload
+def grad(f: np.ufunc, argnums: Argnums = 0) -> Callable[..., Any]: ...
+@overload
+def grad(f: Callable[Parameters, Any], argnums: Argnums = 0) -> Callable[Parameters, Any]: ...
 @explains_keywords
 def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes the gradient of f, as `value_and_grad` does.
@@ -211,6 +226,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     array([[2., 0.],
            [0., 6.]])
     """
+    require_differentiable(f)
     positions = positions_of(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> Any:

@@ -66,7 +66,8 @@ def row(name: str, contenders: dict[str, Callable[[], object]], target: float | 
     """A line of the table: a contender is the first, which the others are compared with."""
     seconds = cpu_seconds(contenders)
     base, ratio = seconds["hand-written"], seconds["compiled"] / seconds["hand-written"]
-    texts = [f"{time * 1e6:.0f} = {time / base:.2f}" for time in seconds.values()]
+    texts = [f"{base * 1e6:.0f}"]
+    texts += [f"{time * 1e6:.0f} = {time / base:.2f}" for time in [*seconds.values()][1:]]
     memory = [f"{peak(contenders[who]) / 1024:.0f}" for who in ("hand-written", "compiled")]
     return [name, *texts, " / ".join(memory), verdict(ratio, target) if target else ""]
 
@@ -195,7 +196,7 @@ def main() -> None:
     rows.append(gradient_row("Rosenbrock, 20", rosenbrock, rosenbrock_by_hand, point, 0, None))
     print("microseconds of CPU time = ratio to hand-written NumPy; KiB by hand / compiled;")
     print("the last column: milliseconds of the first three steps, or two gradients")
-    header = ["", "hand-written", "eager", "compiled", "peak KiB", "compiled, target", "first"]
+    header = ["", "by hand", "eager", "compiled", "peak KiB", "compiled, target", "first"]
     print_table(header, rows)
 
 

@@ -152,7 +152,8 @@ def training_row(network: training.Network, target: float) -> list[str]:
 def line(name: str, contenders: dict[str, Callable[[], object]], target: float | None) -> list[str]:
     seconds = compiled.cpu_seconds(contenders)
     base = next(iter(seconds.values()))
-    texts = [f"{time * 1e6:.1f} = {time / base:.4f}" for time in seconds.values()]
+    texts = [f"{base * 1e6:.1f}"]
+    texts += [f"{time * 1e6:.1f} = {time / base:.4f}" for time in [*seconds.values()][1:]]
     texts += ["-"] * (3 - len(texts))
     ratio = [*seconds.values()][1] / base
     return [name, *texts, verdict(ratio, target) if target else "-"]
@@ -182,13 +183,13 @@ def demo_rows() -> list[list[str]]:
     inputs = [program.inputs[x] for x in ours.parameters]
     outputs = [(program.values[loss], None)]
     outputs += [(program.cotangents[x], None) for x in ours.parameters]
+    task = Task(program.steps, inputs, outputs)
     arrays = [np.array(x.data) for x in ours.parameters]
     rows = []
     gc.collect()
     gc.disable()
     for name, backend, target in (("NumPy", scalar_backend, 0.005), ("C", c_backend, 0.002)):
-        parts = program.steps, inputs, outputs, [], {}
-        first, run = seconds_of(lambda backend=backend, parts=parts: backend(*parts))
+        first, run = seconds_of(lambda backend=backend: backend(task))
         error = np.abs(np.array(run(arrays)[1:]) - expected).max() / np.abs(expected).max()
         assert error <= 1e-12, f"the gradients differ by {error:.1e}"
         contenders = {"micrograd": theirs.gradients, name: lambda run=run: run(arrays)}

@@ -1,8 +1,10 @@
 """Put what benchmarks print into the page about speed.
 
-Of docs/speed.md each block below a mark `<!-- NAME.py -->` is replaced by what that script prints.
+Of docs/speed.md each block below a mark `<!-- NAME.py -->` is replaced by what that script prints,
+in a process of its own.
 
-Run it on a machine that does nothing else: python benchmarks/record.py [NAME ...]
+Run it on a machine that does nothing else, for some five minutes, with the extra `bench`:
+python benchmarks/record.py [NAME ...]
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ def recorded(block: re.Match[str], wanted: list[str]) -> str:
         return block[0]
     print(name, flush=True)
     script = [sys.executable, str(HERE / f"{name}.py")]
-    printed = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(script, stdout=subprocess.PIPE, text=True, check=True).stdout
+    if "left out" in printed:
+        raise SystemExit(f"{name}: {printed.splitlines()[0]}. Run: pip install -e '.[bench]'")
     return f"{block[1]}{machine()}\n\n{printed.strip()}\n{block[3]}"
 
 

@@ -47,4 +47,5 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def verdict(ratio: float, target: float) -> str:
     """A ratio beside its target, and whether it is met."""
-    return f"{ratio:.2f} of at most {target:.2f}: {'met' if ratio <= target else 'MISSED'}"
+    shown, most = (f"{x:.2f}" if x >= 0.1 else f"{x:.2g}" for x in (ratio, target))
+    return f"{shown} of at most {most}: {'met' if ratio <= target else 'MISSED'}"

@@ -11,7 +11,10 @@ extensions = ["myst_parser", "sphinx.ext.mathjax", "sphinx-mathjax-offline"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_title = "autograd_lite"
+html_show_copyright = False
 exclude_patterns = ["site"]
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from tqdm import trange
 
 import nn
 import viz
@@ -42,24 +41,23 @@ def network(n_inputs, n_hidden, n_classes, rng):
 
 def train(model, X, y, X_test, y_test, rng):
     """Returns the mean loss and the held-out accuracy of each epoch."""
-    loss_function = nn.CrossEntropyLoss()
+    loss_function, history = nn.CrossEntropyLoss(), nn.History()
     optimizer = nn.Adam(model.parameters(), learning_rate=2e-3)
-    losses, accuracies = [], []
-    progress = trange(EPOCHS, desc="training")
-    for _ in progress:
-        order = rng.permutation(len(X))
-        total = 0.0
-        for start in range(0, len(X), BATCH_SIZE):
-            batch = order[start : start + BATCH_SIZE]
-            loss = loss_function(model(X[batch]), y[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(batch)
-        losses.append(total / len(X))
-        accuracies.append(nn.accuracy(nn.predict(model, X_test), y_test))
-        progress.set_postfix(loss=f"{losses[-1]:.4f}", accuracy=f"{accuracies[-1]:.2%}")
-    return losses, accuracies
+    with nn.ProgressBar(EPOCHS) as progress:
+        for _ in range(EPOCHS):
+            total = 0.0
+            for images, labels in nn.batches(X, y, batch_size=BATCH_SIZE, rng=rng):
+                loss = loss_function(model(images), labels)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                total += loss.item() * len(images)
+            history.record(
+                loss=total / len(X),
+                accuracy=nn.accuracy(nn.predict(model, X_test), y_test),
+            )
+            progress.update(history)
+    return history["loss"], history["accuracy"]
 
 
 def gradients_by_hand(model, X, y):

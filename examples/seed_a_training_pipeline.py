@@ -72,16 +72,17 @@ def report(name, model):
 
 def compare_optimizers(X, y):
     """Learning curves in mini-batches from the same weights, and what was learned."""
-    figure, axes = plt.subplots(1, 4, figsize=(18, 4.2), layout="constrained")
-    for (name, optimizer), ax in zip(OPTIMIZERS.items(), axes[1:], strict=True):
+    figure, axes = plt.subplots(2, 2, figsize=(11, 8.4), layout="constrained")
+    curves, *boundaries = axes.flat
+    for (name, optimizer), ax in zip(OPTIMIZERS.items(), boundaries, strict=True):
         model = network([2, 16, 8, 1], np.random.default_rng(0))
         history = fit(model, X, y, optimizer(model.parameters()), epochs=100)
         report(f"100 epochs of {name}", model)
-        axes[0].plot(range(1, len(history["loss"]) + 1), history["loss"], label=name)
+        curves.plot(range(1, len(history["loss"]) + 1), history["loss"], label=name)
         viz.plot_decision_boundary(model, X, y, ax=ax)
         ax.set_title(f"{name}: {ax.get_title()}")
-    axes[0].set(title="loss", xlabel="epoch", ylabel="binary cross-entropy")
-    axes[0].legend()
+    curves.set(title="loss", xlabel="epoch", ylabel="binary cross-entropy")
+    curves.legend()
     return figure
 
 

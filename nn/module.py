@@ -15,7 +15,7 @@ from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import modes
 from autograd_lite.names import explains_keywords, tell_of
-from autograd_lite.node import begun
+from autograd_lite.node import begun, plain
 from autograd_lite.trees import leaves_of
 from nn.configuration import opened, shown, text_of
 from nn.elsewhere import ATTRIBUTES
@@ -253,7 +253,7 @@ class Module(Members):
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of the arrays of all parameters and buffers, by name."""
-        return {name: tensor.data.copy() for name, tensor in self._state().items()}
+        return {name: plain(tensor).copy() for name, tensor in self._state().items()}
 
     @explains_keywords
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -27,14 +27,14 @@ class Parameter(Tensor):
     Tensor([1., 2.], name='bias', requires_grad=True)
     """
 
-    __slots__ = ("owns_array",)
+    __slots__ = ()
 
     @explains_keywords
     def __init__(
         self, data: Any, *, name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(_copied(data, "Parameter", dtype), requires_grad=True, name=name)
-        self.owns_array = True
+        self.lent = False
 
 
 class Buffer(Tensor):

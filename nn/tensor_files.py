@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from autograd_lite.arguments import as_array, require_path
-from autograd_lite.errors import ArgumentError, MissingPackageError, UnsupportedError
+from autograd_lite.errors import ArgumentError, UnsupportedError, needed
 from autograd_lite.foreign import on_host
 from autograd_lite.node import plain
 from autograd_lite.whole_files import FileName, in_words, require_regular
@@ -30,14 +30,8 @@ DTYPES |= {f"U{bits}": f"uint{bits}" for bits in (64, 32, 16, 8)}
 def require_file(path: Any, attempted: str) -> None:
     """Raise an error unless the path can be the name of a file, and safetensors is installed."""
     require_path(path, attempted)
-    try:
+    with needed(f"{attempted} {path}", "safetensors", "autograd-lite[io]"):
         import safetensors  # noqa: F401 - only whether it can be
-    except ImportError as error:
-        raise MissingPackageError(
-            f"{attempted} {path}",
-            "safetensors is not installed",
-            "Run: pip install 'autograd-lite[io]'",
-        ) from error
 
 
 def arrays_of(state: Mapping[str, Any]) -> dict[str, Any]:

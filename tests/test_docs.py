@@ -10,7 +10,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 sys.path.insert(0, str(DOCS))
 
-from generate import mistakes, notebooks  # noqa: E402 - found where the line above says
+from generate import api, mistakes, notebooks, table  # noqa: E402 - found where the line above says
 
 PAGES = sorted(DOCS.glob("*.md"))
 BLOCK = re.compile(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", re.S)
@@ -36,6 +36,15 @@ def test_the_tables_of_speed_are_those_of_benchmarks():
     names = [block[2] for block in pattern.finditer(page)]
     assert len(names) == page.count("<!--") > 5
     assert all((benchmarks / f"{name}.py").exists() for name in names)
+
+
+@pytest.mark.exhaustive
+def test_code_in_the_reference_and_in_the_table_has_room_on_a_page():
+    for name, text in {**api.pages(), **table.pages()}.items():
+        for block in re.findall(r"```python\n(.*?)```", text, re.S):
+            assert max(map(len, block.split("\n"))) <= 100, (name, block)
+            if name.startswith("table"):
+                compile(block, name, "exec")
 
 
 @pytest.mark.exhaustive

@@ -170,4 +170,7 @@ class TrainingAnimation(Callback):
 
         pyplot.close(figure)  # or a notebook shows its last frame beside the film
         draw(self.frames[0])  # which raises what is wrong, where a writer would fail of no frames
+        for _ in range(2):  # after which panels stay where they are
+            figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         return FuncAnimation(figure, draw, self.frames, init_func=list)

@@ -107,7 +107,9 @@ def _curve(route: Sequence[Place], identity: str, label: str, shift: float, righ
     across, end = before
     arrow = [(across, end + 7), (across - 3, end), (across + 3, end)]
     corners = " ".join("{:.1f},{:.1f}".format(*_turned(each, right)) for each in arrow)
-    x, y = _turned((across + 5, end - 4), right)
+    from_the_right = points[-2][0] > across + CHARACTER
+    beside = -5 - CHARACTER * len(label) if from_the_right and not right else 5
+    x, y = _turned((across + beside, end - 4), right)
     return (
         f'<g id="{html.escape(identity)}" class="edge"><title></title>'
         f'<path d="{text}" fill="none" stroke="{LINE_COLOR}"/>'

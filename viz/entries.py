@@ -69,7 +69,7 @@ def constant(value: Any) -> str:
     '(0:2, ..., 0.1)'
     """
     if isinstance(value, tuple):
-        return f"({', '.join(map(constant, value))})"
+        return f"({', '.join(map(constant, value))}{',' * (len(value) == 1)})"
     if isinstance(value, slice):
         parts = (value.start, value.stop, value.step)
         text = ":".join("" if part is None else str(part) for part in parts)

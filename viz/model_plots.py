@@ -198,13 +198,13 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
     columns = math.ceil(math.sqrt(n_units))
     mosaic, rows, (down, across) = _mosaic(weights, image_shape, columns)
     size = min(10.0, max(4.0, 1.1 * columns))
-    figure, ax = drawing(
-        None, (size + 1, 0.6 + size * min(max(down * rows / (across * columns), 0.3), 3))
-    )
+    height = (size - 0.9) * min(down * rows / (across * columns), 3)
+    figure, ax = drawing(None, (size + 1, 0.6 + max(height, 1.2)))
+    figure.set_layout_engine("compressed")
     limit = float(np.abs(weights).max())
     image = ax.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    firsts = range(0, n_units, columns)
-    names = [f"{first} to {min(first + columns, n_units) - 1}" for first in firsts]
+    ends = [(first, min(first + columns, n_units) - 1) for first in range(0, n_units, columns)]
+    names = [" to ".join(dict.fromkeys(map(str, pair))) for pair in ends]
     ax.set_xticks([])
     ax.set_yticks(down * np.arange(rows) + (down - GAP - 1) / 2, names)
     ax.tick_params(length=0, labelsize="small")

@@ -139,8 +139,11 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
             raise ArgumentError(attempted, reason, remedy)
     figure, (by_epoch, last) = panels_of(2, (5.0, max(4.0, 1.0 + 0.25 * len(curves))))
     from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
 
-    colors = colormaps["viridis"](np.linspace(0.15, 0.85, len(curves)))  # from dark to light
+    is_dark = sum(to_rgb(by_epoch.get_facecolor())) < 1.5
+    ends = (0.35, 1.0) if is_dark else (0.15, 0.85)  # both are seen there
+    colors = colormaps["viridis"](np.linspace(*ends, len(curves)))
     for (name, values), color in zip(curves.items(), colors):
         plot_by_epoch(by_epoch, values, color=color, label=name)
     over_counts(by_epoch, "gradient norms", "epoch", "norm")
@@ -205,7 +208,7 @@ def plot_optimizer_paths(
         ax.set(xlabel="x", ylabel="f(x)", title="paths")
     else:
         filled = ax.contourf(*grid, surface, 20, cmap="Greys", alpha=0.6)
-        figure.colorbar(filled, ax=ax, label="f(x, y)")
+        figure.colorbar(filled, ax=ax).ax.set_title("f(x, y)", fontsize="medium")
         ax.set(xlabel="x", ylabel="y", title="paths")
     for number, (name, path) in enumerate(points.items()):
         drawn = path if path.shape[1] == 2 else np.column_stack([path, values[name]])

@@ -21,6 +21,7 @@ from autograd_lite.arguments import require_path
 from autograd_lite.compare import GradientComparison, compared
 from autograd_lite.engine import apply_rule, backward_order, backward_steps, carry_back
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.node import Cotangents, Node, plain
 from autograd_lite.tensor import Tensor
@@ -158,7 +159,7 @@ def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> St
     if not isinstance(loss, Tensor):
         attempted, reason = f"step_through of {describe_one(loss)}", "it is no tensor"
         raise UnsupportedError(attempted, reason, "Give the loss as it was computed from tensors")
-    seed = loss._seed(None)
+    seed = seed_of(loss)
     operations = computed(loss)
     if len(operations) > LONGEST:
         raise ArgumentError(
@@ -185,7 +186,8 @@ class _Reading:
             key_of(array): known.get(key_of(array)) or f"c{next(count)}" for array in arrays
         }
         depth = len(arrays) if len(computed(loss)) <= EACH else None
-        labels = {id(array): self.names[key_of(array)] for array in arrays}
+        written = Mathematics({}, {}).name  # as in the formulas
+        labels = {id(array): written(self.names[key_of(array)]) for array in arrays}
         vertices, edges, groups, note, places = read([loss], Look(labels), depth)
         self.graph = Graph(vertices, edges, groups, note)
         self.numbers = {key_of(array): places[id(array)] for array in arrays}

@@ -143,6 +143,10 @@ def interp(
         i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, len(xp) - 2)
         width = xp[i + 1] - xp[i]
         slope = (fp[i + 1] - fp[i]) / (width + (width == 0))
+        # A knot beside one that is not finite keeps its own value.
+        lost = ~np.isfinite(slope)
+        last = lost & (x == xp[i + 1])
+        slope = np.where(lost & ((x == xp[i]) | last), 0.0, slope)
         # Of two last points at one place, a step, it is the second one there.
-        line = np.where(width == 0, fp[i + 1], fp[i] + (x - xp[i]) * slope)
+        line = np.where((width == 0) | last, fp[i + 1], fp[i] + (x - xp[i]) * slope)
     return np.where(below, left, np.where(above, right, line))

@@ -10,13 +10,8 @@ the same kind, and the derivatives of each of the three are the other two:
     transposed_convolution(g, w)    dx, from cotangents and kernels
     kernel_correlation(g, x)        dw, from cotangents and images
 
-All are products of matrices, one for each sample. What a kernel meets is laid out once for each of
-its columns, and its rows are views of that:
-
-    (samples, groups, channels and columns of the kernel, rows, columns)
-
-Some samples are computed at a time, so that what lies between stays in the cache. Long kernels, of
-which that would be much, are multiplied by Fourier transforms.
+All are products of matrices of what kernels meet, which `laying_out` lays out, of some samples at
+a time. Long kernels, of which that would be much, are multiplied by Fourier transforms.
 """
 
 from __future__ import annotations
@@ -24,31 +19,28 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_lite.derivatives import long_kernels
-from autograd_lite.derivatives.windows import (
-    Layout,
-    Lengths,
-    bordered,
-    layout,
-    lengths_of_result,
-    places,
-    with_borders,
+from autograd_lite.derivatives.laying_out import (
+    added_by_place,
+    added_in_one_piece,
+    by_row,
+    in_groups,
+    in_one_piece,
+    laid_out,
+    rows_of,
+    some_samples,
 )
+from autograd_lite.derivatives.windows import Layout, Lengths, layout, lengths_of_result
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.precision import in_floats
 from autograd_lite.table import differentiable
 
 TRAITS = Traits(product=True, linear=(0, 1), accumulates=True)
-
-IN_CACHE = 2**17
-"""How many numbers are computed with at a time, where a sample has fewer."""
 
 
 def with_rows(placed: Layout, *arrays: Array) -> tuple[Any, ...]:
@@ -58,51 +50,6 @@ def with_rows(placed: Layout, *arrays: Array) -> tuple[Any, ...]:
         return placed, *arrays
     placed = (1, *strides), ((0, 0), *borders), (1, *dilations)
     return placed, *(np.expand_dims(x, 2) for x in arrays)
-
-
-# What lies between
-
-
-def laid_out(x: Array, kernel: Lengths, placed: Layout, groups: int) -> Array:
-    """What the columns of a kernel meet in images: (n, groups, channels and columns, rows, ...)."""
-    (_, *strides), borders, (_, *dilations) = placed
-    axes = range(3, 2 + len(kernel))
-    reach = [d * (k - 1) + 1 for k, d in zip(kernel[1:], dilations)]
-    windows = sliding_window_view(bordered(x, borders), reach, tuple(axes))
-    steps = (slice(None, None, step) for step in (*strides, *dilations))
-    windows = windows[(slice(None), slice(None), slice(None), *steps)]
-    columns = range(axes.stop, axes.stop + len(axes))
-    ordered = windows.transpose(0, 1, *columns, 2, *axes)
-    count = x.shape[1] // groups * math.prod(kernel[1:])
-    return ordered.reshape(len(x), groups, count, *ordered.shape[2 + len(axes) :])
-
-
-def rows_of(kernel: Lengths, lengths: Lengths, placed: Layout) -> Iterator[tuple[int, slice]]:
-    """The rows of a kernel, each with those that it meets."""
-    found = places(kernel[:1], lengths[:1], placed[0][:1], placed[2][:1])
-    return ((row, rows) for (row,), (rows,) in found)
-
-
-def in_groups(x: Array, groups: int) -> Array:
-    """Images (n, channels, ...) as (n, groups, channels of one, all positions)."""
-    return x.reshape(len(x), groups, x.shape[1] // groups, math.prod(x.shape[2:]))
-
-
-def by_row(w: Array, groups: int) -> Array:
-    """Kernels (out, channels, rows, ...) as (rows, groups, out, channels and columns)."""
-    rows = w.shape[2]
-    parts = np.moveaxis(w, 2, 0).reshape(rows, groups, w.shape[0] // groups, -1)
-    return np.copy(parts, order="C")
-
-
-def some_samples(images: Array, kernel: Sequence[int], others: Array) -> list[slice]:
-    """Parts of all samples, whose entries, those of images once for each column, fit a cache."""
-    size = max(math.prod(images.shape[1:]) * kernel[-1], math.prod(others.shape[1:]))
-    step = max(1, IN_CACHE // max(size, 1))
-    return [slice(start, start + step) for start in range(0, len(images), step)]
-
-
-# The three
 
 
 def require_kernels(x: Array, w: Array, groups: int) -> None:
@@ -164,16 +111,17 @@ def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array
             return result
     placed, x, w = with_rows(placed, x, w)
     kernel, lengths = w.shape[2:], (1, *shape[2:])[-x.ndim + 2 :]
-    dtype, each = np.result_type(x, w), (groups, len(w) // groups, math.prod(lengths))
-    result, kernels = np.empty_like(x, dtype, shape=(len(x), *each)), by_row(w, groups)
+    result, kernels = np.empty_like(x, np.result_type(x, w), shape=shape), by_row(w, groups)
+    by_rows, size = rows_of(kernel, lengths, placed), math.prod(lengths)
     for some in some_samples(x, kernel, result):
-        met = laid_out(x[some], kernel, placed, groups)
+        met = laid_out(x[some], kernel, lengths, placed, groups)
         products = (
-            kernels[row] @ met[:, :, :, rows].reshape(*met.shape[:3], each[-1])
-            for row, rows in rows_of(kernel, lengths, placed)
+            of_row @ met[:, :, :, rows].reshape(*met.shape[:3], size)
+            for of_row, rows in zip(kernels, by_rows)
         )
-        result[some] = functools.reduce(operator.iadd, products)
-    return result.reshape(shape)
+        total = functools.reduce(operator.iadd, products)
+        result[some] = total.reshape(-1, *shape[1:])
+    return result
 
 
 def _transposed_images_vjp(
@@ -218,7 +166,7 @@ def transposed_convolution(
     # With the kernel reversed it lays out what it is given, which is less than to add up what comes
     # out, unless that has few channels.
     if set(placed[0]) == {1} and (
-        2 * shape[1] >= len(w) or long_kernels.is_faster(x, shape, w.shape, placed, groups)
+        shape[1] > 2 * len(w) or long_kernels.is_faster(x, shape, w.shape, placed, groups)
     ):
         return reversed_convolution(x, w, lengths, placed, groups)
     return scattered_convolution(x, w, lengths, placed, groups)
@@ -246,28 +194,17 @@ def scattered_convolution(
     """`transposed_convolution`, by adding to what each row and column of the kernel meets."""
     shape = (len(x), w.shape[1] * groups, *lengths)
     placed, x, w = with_rows(placed, x, w)
-    lengths, kernel, out = (1, *lengths)[-x.ndim + 2 :], w.shape[2:], w.shape[1]
-    strides, borders, dilations = placed
-    n_rows, *widths = with_borders(lengths, borders)
-    left_out = tuple((-before, -after) for before, after in borders)
-    result = np.empty_like(x, np.result_type(x, w), shape=(*shape[:2], *lengths))
-    # By row, (groups, out and columns of the kernel, channels).
+    lengths, kernel = (1, *lengths)[-x.ndim + 2 :], w.shape[2:]
+    result = np.empty_like(x, np.result_type(x, w), shape=shape)
+    # By row, (groups, columns of the kernel and out, channels).
     kernels = by_row(w, groups).swapaxes(-1, -2)
+    added = added_by_place
+    if in_one_piece(x, placed[0], lengths, x.shape[2:]):
+        added = added_in_one_piece
     for some in some_samples(result, kernel, x):
-        given = in_groups(x[some], groups)
-        met = np.zeros_like(
-            result, shape=(*given.shape[:2], kernels.shape[2], n_rows, *x.shape[3:])
-        )
-        for row, rows in rows_of(kernel, x.shape[2:], placed):
-            product = kernels[row] @ given
-            met[:, :, :, rows] += product.reshape(*product.shape[:3], *x.shape[2:])
-        met = met.reshape(*given.shape[:2], out, *kernel[1:], *met.shape[3:])
-        whole = np.zeros_like(result, shape=(*given.shape[:2], out, n_rows, *widths))
-        for column, place in places(kernel[1:], x.shape[3:], strides[1:], dilations[1:]):
-            whole[(..., *place)] += met[(slice(None), slice(None), slice(None), *column)]
-        whole = whole.reshape(len(given), groups * out, n_rows, *widths)
-        result[some] = bordered(whole, left_out)
-    return result.reshape(shape)
+        total = added(kernels, x[some], kernel, lengths, placed)
+        result[some] = total.reshape(-1, *shape[1:])
+    return result
 
 
 def _cotangents_vjp(g: Any, y: Any, x: Any, z: Any, lengths: Any, *how: Any, **named: Any) -> Any:
@@ -317,11 +254,12 @@ def kernel_correlation(
     columns = images.shape[1] // groups * math.prod(kernel[1:])
     dtype = np.result_type(x, images)
     total = np.zeros_like(x, dtype, shape=(kernel[0], groups, columns, x.shape[1] // groups))
+    by_rows = rows_of(kernel, x.shape[2:], placed)
     for some in some_samples(images, kernel, x):
-        met = laid_out(images[some], kernel, placed, groups)
+        met = laid_out(images[some], kernel, x.shape[2:], placed, groups)
         given = in_groups(x[some], groups).swapaxes(-1, -2)
-        for row, rows in rows_of(kernel, x.shape[2:], placed):
+        for row, rows in enumerate(by_rows):
             of_row = met[:, :, :, rows].reshape(*met.shape[:3], given.shape[-2])
             total[row] += (of_row @ given).sum(axis=0)
-    parts = total.reshape(kernel[0], groups, shape[1], *kernel[1:], -1)
-    return np.moveaxis(np.moveaxis(parts, 0, 2), -1, 1).reshape(shape)
+    parts = total.reshape(kernel[0], groups, *kernel[1:], shape[1], -1)
+    return np.moveaxis(parts, (1, -1, -2, 0), (0, 1, 2, 3)).reshape(shape)

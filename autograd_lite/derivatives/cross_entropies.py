@@ -5,10 +5,12 @@ The forms of logits are stable: no overflow, no warning and nothing that cancels
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from autograd_lite.derivatives.neural import sigmoid, softmax
 from autograd_lite.foreign import beside, is_on_card
@@ -16,6 +18,16 @@ from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.precision import as_floats, in_floats
 from autograd_lite.table import differentiable
+
+
+def smallest(x: Array) -> Any:
+    """The smallest entry, or NaN: to find where it is takes a third of the time of `min`."""
+    return x.item(x.argmin()) if type(x) is ndarray else x.min()
+
+
+def largest(x: Array) -> Any:
+    """The largest entry, likewise."""
+    return x.item(x.argmax()) if type(x) is ndarray else x.max()
 
 
 def _bounded_logarithms(p: Array) -> tuple[Array, Array]:
@@ -79,7 +91,7 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
 
 def _are_finite(logits: Array) -> bool:
     # A sum of squares takes less time than a look at each entry.
-    return type(logits) is np.ndarray and math.isfinite(np.vdot(logits, logits))
+    return type(logits) is ndarray and math.isfinite(np.vdot(logits, logits))
 
 
 def _binary_losses(logits: Array, targets: Array, finite: bool) -> tuple[Array, Any]:
@@ -160,8 +172,13 @@ def _class_errors(probabilities: Array, labels: Array) -> Array:
 
 def _places(labels: Array, classes: int) -> Array:
     """Where in the flat logits those of the labels are; a sum with uint64 is of floats."""
-    firsts = beside(np.arange(0, len(labels) * classes, classes), labels)
+    firsts = beside(_firsts(len(labels), classes), labels)
     return firsts + labels.astype(np.intp, copy=False)
+
+
+@functools.lru_cache(maxsize=32)
+def _firsts(n: int, classes: int) -> Array:
+    return np.arange(0, n * classes, classes)
 
 
 def _followed(logits: Array, labels: Array) -> tuple[Array, Array]:
@@ -206,12 +223,12 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
             "Write labels.astype(int)",
         )
     # A negative label is too large when unsigned.
-    if n and labels.astype(np.uintp).max() >= classes:
+    if n and largest(labels.astype(np.uintp)) >= classes:
         raise ValueError(
             f"labels range from {labels.min()} to {labels.max()}, classes from 0 to {classes - 1}",
             "Number the classes from 0, or give the last layer one output for each",
         )
-    if type(logits) is not np.ndarray:
+    if type(logits) is not ndarray:
         return _followed(logits, labels)
     # In C order, so that flat is a view.
     scores = np.subtract(logits, logits.max(axis=1, keepdims=True), order="C")

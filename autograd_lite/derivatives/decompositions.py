@@ -185,10 +185,9 @@ def reciprocal_gaps(values: Array) -> Array:
 
 
 def _noise(g: Array) -> Array:
-    """What rounding makes of 0 in a product with the cotangent of each vector.
+    """What rounding makes of 0 in a product with the cotangent of each vector, on its own:
 
-    Of each on its own: that of a vector which counts by its value, where that is the rounding of
-    0, is as small, and what is to be divided by the value is no noise.
+    the cotangent of a vector that counts by its value, the rounding of 0, is small, and no noise.
     """
     return 100 * np.finfo(g.dtype).eps * np.max(np.absolute(g), axis=-2, keepdims=True, initial=0)
 
@@ -249,15 +248,16 @@ def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
     """The cotangent of u @ diag(s) @ vh, given that of u.
 
     By J. Townsend, "Differentiating the singular value decomposition" (2016). The vectors of equal
-    singular values, and those of 0 in a space with room for others, have no derivative.
+    singular values, and those of 0 in a space with room for others, have no derivative, also where
+    all cotangents are 0, as in second ones of s².
     """
     inner = transposed(u) @ g
     rest = g - u @ inner
     gaps = reciprocal_gaps(s * s)
     zero = plain(s) <= s.shape[-1] * np.finfo(s.dtype).eps * plain(s[..., :1])
-    of_zero = np.where(zero[..., None, :], plain(rest), 0)
     a = np.broadcast_to(0.0, (*u.shape[:-1], vh.shape[-1]))
-    if np.any(np.absolute(of_zero) > _noise(plain(g))):
+    unseen = ~np.any(plain(g), axis=(-2, -1), keepdims=True) & (u.shape[-2] > u.shape[-1])
+    if np.any(zero[..., None, :] & (unseen | (np.absolute(plain(rest)) > _noise(plain(g))))):
         raise GradientError(
             f"backward of np.linalg.svd{describe([a])}",
             "a singular value is 0, so that its vector is arbitrary and has no derivative, "

@@ -58,6 +58,8 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Array:
 def resize(a: Any, new_shape: Any) -> Array:
     """The entries again and again, until the shape is filled."""
     shape = (new_shape,) if np.ndim(new_shape) == 0 else tuple(new_shape)
+    if any(length < 0 for length in shape):
+        raise ValueError(f"the lengths of a shape are 0 or more, not {shape}")
     entries, size = np.ravel(as_operand(a)), math.prod(shape)
     if entries.size == 0 and size:
         return np.zeros(shape, entries.dtype)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.even import curved
 from autograd_lite.node import Array
 from autograd_lite.operation import ELEMENTWISE, Traits
 from autograd_lite.table import composed, define, without_derivative
@@ -125,12 +126,16 @@ for real_part in (np.real, np.real_if_close):
     composed(real_part)(lambda val, **_: +val)
 define(np.reciprocal, lambda g, y, x: -g * y * y, traits=Traits(remedy=DIVISOR))
 define(np.square, lambda g, y, x: g * 2 * x)
-define(np.sqrt, lambda g, y, x: quotient(g, 2 * y), traits=Traits(remedy=POSITIVE))
+define(
+    np.sqrt,
+    lambda g, y, x: curved(quotient(g, 2 * y), g, y, 0.5),
+    traits=Traits(remedy=POSITIVE),
+)
 define(np.cbrt, lambda g, y, x: quotient(g, 3 * y * y))
 define(
     np.hypot,
-    lambda g, y, a, b: g * cosine(a, b, y),
-    lambda g, y, a, b: g * cosine(b, a, y),
+    lambda g, y, a, b: curved(g * cosine(a, b, y), g, y, a),
+    lambda g, y, a, b: curved(g * cosine(b, a, y), g, y, b),
 )
 
 # Exponentials and logarithms
@@ -138,8 +143,8 @@ define(np.exp, lambda g, y, x: g * y, traits=EXPONENTIAL)
 define(np.exp2, lambda g, y, x: g * y * math.log(2), traits=EXPONENTIAL)
 define(np.expm1, lambda g, y, x: g * np.exp(x), traits=EXPONENTIAL)
 define(np.log, lambda g, y, x: quotient(g, x), traits=LOGARITHM)
-define(np.log2, lambda g, y, x: quotient(g, x * math.log(2)), traits=LOGARITHM)
-define(np.log10, lambda g, y, x: quotient(g, x * math.log(10)), traits=LOGARITHM)
+define(np.log2, lambda g, y, x: quotient(g / math.log(2), x), traits=LOGARITHM)
+define(np.log10, lambda g, y, x: quotient(g / math.log(10), x), traits=LOGARITHM)
 define(np.log1p, lambda g, y, x: quotient(g, 1 + x))
 define(
     np.logaddexp,
@@ -156,8 +161,8 @@ define(
 define(np.sin, lambda g, y, x: g * np.cos(x))
 define(np.cos, lambda g, y, x: -g * np.sin(x))
 define(np.tan, lambda g, y, x: g * (1 + y * y))
-define(np.arcsin, lambda g, y, x: quotient(g, np.sqrt(1 - x * x)))
-define(np.arccos, lambda g, y, x: -quotient(g, np.sqrt(1 - x * x)))
+define(np.arcsin, lambda g, y, x: quotient(g, np.sqrt((1 - x) * (1 + x))))
+define(np.arccos, lambda g, y, x: -quotient(g, np.sqrt((1 - x) * (1 + x))))
 define(np.arctan, lambda g, y, x: g / (1 + x * x))
 define(
     np.arctan2,
@@ -168,8 +173,8 @@ define(np.sinh, lambda g, y, x: g * np.cosh(x), traits=EXPONENTIAL)
 define(np.cosh, lambda g, y, x: g * np.sinh(x), traits=EXPONENTIAL)
 define(np.tanh, lambda g, y, x: g * (1 - y * y), traits=Traits(activation=True, limits=(-1.0, 1.0)))
 define(np.arcsinh, lambda g, y, x: g / np.hypot(x, 1))
-define(np.arccosh, lambda g, y, x: quotient(g, np.sqrt(x * x - 1)))
-define(np.arctanh, lambda g, y, x: quotient(g, 1 - x * x))
+define(np.arccosh, lambda g, y, x: quotient(g, np.sqrt(x - 1) * np.sqrt(x + 1)))
+define(np.arctanh, lambda g, y, x: quotient(g, (1 - x) * (1 + x)))
 define(np.sinc, lambda g, y, x: g * slope_of_sinc(y, x))
 for degrees_to_radians in (np.deg2rad, np.radians):
     define(degrees_to_radians, lambda g, y, x: g * (math.pi / 180), traits=Traits(linear=(0,)))
@@ -178,7 +183,7 @@ for radians_to_degrees in (np.rad2deg, np.degrees):
 
 # Order
 for absolute in (np.absolute, np.fabs):
-    define(absolute, lambda g, y, x: g * np.sign(x), traits=Traits(kink=True))
+    define(absolute, lambda g, y, x: curved(g * np.sign(x), g, y, x), traits=Traits(kink=True))
 define(
     np.copysign,
     lambda g, y, a, b: g * np.sign(a) * np.where(np.signbit(b), -1, 1),

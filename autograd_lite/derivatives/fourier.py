@@ -19,6 +19,7 @@ from autograd_lite.derivatives.shaping import along, as_operand, in_floats_of_al
 from autograd_lite.errors import UnsupportedError, describe
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
+from autograd_lite.refusals import FAILURES, raise_explained
 from autograd_lite.table import composed, differentiable
 
 
@@ -103,7 +104,10 @@ class Spectrum(NDArrayOperatorsMixin):
                 "complex numbers are differentiated in some functions only",
                 "Compute with spectrum.real and spectrum.imag, which are tensors",
             )
-        return function(*arguments, **keywords)
+        try:
+            return function(*arguments, **keywords)
+        except FAILURES as error:
+            raise_explained(error, f"np.{name}", arguments, keywords)
 
 
 def _parts(value: Any) -> tuple[Any, Any]:
@@ -201,7 +205,8 @@ def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None)
     """The real numbers whose transform begins with a half."""
     real, imag = in_floats_of_all(*_parts(a))
     n = 2 * (real.shape[axis] - 1) if n is None else n
-    real, imag = (_of_length(x, n // 2 + 1, axis) for x in np.broadcast_arrays(real, imag))
+    half = n // 2 + 1 if n > 0 else n
+    real, imag = (_of_length(x, half, axis) for x in np.broadcast_arrays(real, imag))
     mirrored = slice((n - 1) // 2, 0, -1)
     # That of the first, and of the middle of an even number, is taken to be real.
     shape = [-1 if i == axis % real.ndim else 1 for i in range(real.ndim)]

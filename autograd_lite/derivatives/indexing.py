@@ -48,6 +48,8 @@ SORTED = 1024
 """From how many entries on rows are sorted before they are added, if these are not short."""
 ROW = 16
 """From how many entries on a row is not short."""
+FEW = 4
+"""How often a row is there that is added by itself, not with all that are for it."""
 
 
 @differentiable(lambda g, y, x, index, shape: g[index], traits=Traits(linear=(0,)))
@@ -137,16 +139,24 @@ def _sums_of_sorted(numbers: Any, rows: Array) -> tuple[Any, Array]:
     `np.add.at` takes as long for each entry of a row as sorting takes for ten, and
     `np.add.reduceat` as long for a row alone as for one of hundreds of entries.
     """
+    if numbers.max(initial=0) < 2**16:
+        numbers = numbers.astype(np.uint16)  # which are sorted by counting
     order = np.argsort(numbers, kind="stable")
     numbers = numbers[order]
     first = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
     counts = np.diff(np.append(first, len(numbers)))
-    sums, several = rows.take(order[first], axis=0), counts > 1
-    if several.any():
-        repeated = rows.take(order[np.repeat(several, counts)], axis=0)
-        starts = np.cumsum(counts[several]) - counts[several]
-        sums[several] = np.add.reduceat(repeated, starts, axis=0)
-    return numbers[first], sums
+    sums, many = rows.take(order[first], axis=0), counts > FEW
+    if many.any():
+        repeated = rows.take(order[np.repeat(many, counts)], axis=0)
+        starts = np.cumsum(counts[many]) - counts[many]
+        sums[many] = np.add.reduceat(repeated, starts, axis=0)
+    few = np.flatnonzero((counts > 1) & ~many)
+    for again in range(1, FEW):
+        few = few[counts[few] > again]
+        if not len(few):
+            break
+        sums[few] += rows.take(order[first[few] + again], axis=0)
+    return numbers[first].astype(np.intp), sums
 
 
 def _add_along(total: Array, g: Array, indices: Any, axis: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.even import curved
 from autograd_lite.derivatives.reductions import Axis, axes_of, expand
 from autograd_lite.derivatives.shaping import as_operand
 from autograd_lite.node import Array
@@ -25,10 +26,11 @@ def _p_norm_vjp(
     Below p = 2 its slope at an entry of 0 is infinite, as that of the cube root is.
     One of negative order is 0 where any entry is; along that it has a kink, as |x| has.
     """
+    cotangent, norm = g, y
     g, y = (expand(reduced, x.shape, axis, keepdims) for reduced in (g, y))
     ratio = x / (y + (y == 0))
     if p == 2:
-        return g * ratio
+        return curved(g * ratio, cotangent, norm, x, lambda z: expand(z, x.shape, axis, keepdims))
     powers = np.sign(ratio) * (np.absolute(ratio) + (ratio == 0)) ** (p - 1)
     if 1 < p < 2:
         powers = np.where(ratio == 0, np.cbrt(x), powers)
@@ -55,6 +57,8 @@ def _vector_norm(
     keepdims: bool = False,
     ord: float = 2,
 ) -> Array:
+    if isinstance(ord, str):
+        raise TypeError(f"vectors have none of order {ord!r}", "Give a number, np.inf or -np.inf")
     if ord == np.inf:
         return np.max(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == -np.inf:

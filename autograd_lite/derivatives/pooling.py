@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -132,11 +133,6 @@ def along_axes(x: Array, matrices: list[Array]) -> Array:
     return x
 
 
-def transposed(matrices: list[Array]) -> list[Array]:
-    """The transpose of each."""
-    return [matrix.T for matrix in matrices]
-
-
 def window_means(
     lengths: Lengths, kernel: Lengths, strides: Lengths, borders: Borders, counted: Borders
 ) -> list[Array]:
@@ -154,29 +150,6 @@ def window_means(
     return matrices
 
 
-@differentiable(
-    lambda g, y, x, *how: along_axes(g, transposed(window_means(x.shape[2:], *how))),
-    traits=Traits(linear=(0,), accumulates=True),
-)
-@in_floats
-def average_pool(
-    x: Array, kernel: Lengths, strides: Lengths, borders: Borders, counted: Borders
-) -> Array:
-    """The mean of each window of images (n, channels, ...), as it is the mean of means of its rows.
-
-    Args:
-        x: the images.
-        kernel: the lengths of a window.
-        strides: from one window to the next, by axis.
-        borders: the widths of the borders of zeros, before and behind, by axis.
-        counted: how much of them is counted in a mean.
-
-    >>> average_pool(np.array([[[1.0, 3.0, 2.0, 0.0]]]), (2,), (2,), ((0, 0),), ((0, 0),))
-    array([[[2., 1.]]])
-    """
-    return along_axes(x, window_means(x.shape[2:], kernel, strides, borders, counted))
-
-
 def shares_in(lengths: Lengths, shape: Lengths) -> list[Array]:
     """For each axis the matrix that averages as many parts of it as are asked for."""
     matrices = []
@@ -185,25 +158,6 @@ def shares_in(lengths: Lengths, shape: Lengths) -> list[Array]:
         met = (entries >= numbers * n // parts) & (entries < -(-(numbers + 1) * n // parts))
         matrices.append(met / met.sum(axis=1, keepdims=True))
     return matrices
-
-
-@differentiable(
-    lambda g, y, x, shape: along_axes(g, transposed(shares_in(x.shape[2:], shape))),
-    traits=Traits(linear=(0,), accumulates=True),
-)
-@in_floats
-def adaptive_average_pool(x: Array, shape: Lengths) -> Array:
-    """The means of images (n, channels, ...) in as many parts along each axis as a shape says.
-
-    Part i of m of an axis of length n is from i n / m, rounded down, to (i + 1) n / m, rounded up.
-
-    >>> adaptive_average_pool(np.array([[[1.0, 3.0, 2.0]]]), (2,))
-    array([[[2. , 2.5]]])
-    """
-    return along_axes(x, shares_in(x.shape[2:], shape))
-
-
-# Interpolation
 
 
 def nearest_weights(lengths: Lengths, shape: Lengths, scales: tuple[float, ...]) -> list[Array]:
@@ -229,10 +183,73 @@ def linear_weights(
     return matrices
 
 
-@differentiable(
-    lambda g, y, x, *how: along_axes(g, transposed(nearest_weights(x.shape[2:], *how))),
-    traits=Traits(linear=(0,), accumulates=True),
-)
+MATRICES: dict[str, Callable[..., list[Array]]] = {
+    "average_pool": window_means,
+    "adaptive_average_pool": shares_in,
+    "interpolate_nearest": nearest_weights,
+    "interpolate_linear": linear_weights,
+}
+"""By function what makes its matrices, given the lengths of images and its arguments."""
+RESAMPLING = Traits(linear=(0,), accumulates=True)
+
+
+@differentiable(lambda g, y, x, name, lengths, how: RESAMPLED[name](g, *how), traits=RESAMPLING)
+def transposed_resampling(x: Array, name: str, lengths: Lengths, how: tuple[Any, ...]) -> Array:
+    """The transpose of a function that averages or interpolates images of such lengths.
+
+    Args:
+        x: what has the shape of its result.
+        name: that of the function.
+        lengths: of the axes of its images after the first two.
+        how: its other arguments.
+
+    >>> transposed_resampling(np.array([[[6.0]]]), "adaptive_average_pool", (3,), ((1,),))
+    array([[[2., 2., 2.]]])
+    """
+    return along_axes(x, [matrix.T for matrix in MATRICES[name](lengths, *how)])
+
+
+def _vjp(name: str) -> Callable[..., Any]:
+    return lambda g, y, x, *how: transposed_resampling(g, name, x.shape[2:], how)
+
+
+@differentiable(_vjp("average_pool"), traits=RESAMPLING)
+@in_floats
+def average_pool(
+    x: Array, kernel: Lengths, strides: Lengths, borders: Borders, counted: Borders
+) -> Array:
+    """The mean of each window of images (n, channels, ...), as it is the mean of means of its rows.
+
+    Args:
+        x: the images.
+        kernel: the lengths of a window.
+        strides: from one window to the next, by axis.
+        borders: the widths of the borders of zeros, before and behind, by axis.
+        counted: how much of them is counted in a mean.
+
+    >>> average_pool(np.array([[[1.0, 3.0, 2.0, 0.0]]]), (2,), (2,), ((0, 0),), ((0, 0),))
+    array([[[2., 1.]]])
+    """
+    return along_axes(x, window_means(x.shape[2:], kernel, strides, borders, counted))
+
+
+@differentiable(_vjp("adaptive_average_pool"), traits=RESAMPLING)
+@in_floats
+def adaptive_average_pool(x: Array, shape: Lengths) -> Array:
+    """The means of images (n, channels, ...) in as many parts along each axis as a shape says.
+
+    Part i of m of an axis of length n is from i n / m, rounded down, to (i + 1) n / m, rounded up.
+
+    >>> adaptive_average_pool(np.array([[[1.0, 3.0, 2.0]]]), (2,))
+    array([[[2. , 2.5]]])
+    """
+    return along_axes(x, shares_in(x.shape[2:], shape))
+
+
+# Interpolation
+
+
+@differentiable(_vjp("interpolate_nearest"), traits=RESAMPLING)
 @in_floats
 def interpolate_nearest(x: Array, shape: Lengths, scales: tuple[float, ...]) -> Array:
     """Images (n, channels, ...) in another shape: of each entry the one at its place before.
@@ -248,10 +265,7 @@ def interpolate_nearest(x: Array, shape: Lengths, scales: tuple[float, ...]) -> 
     return along_axes(x, nearest_weights(x.shape[2:], shape, scales))
 
 
-@differentiable(
-    lambda g, y, x, *how: along_axes(g, transposed(linear_weights(x.shape[2:], *how))),
-    traits=Traits(linear=(0,), accumulates=True),
-)
+@differentiable(_vjp("interpolate_linear"), traits=RESAMPLING)
 @in_floats
 def interpolate_linear(
     x: Array, shape: Lengths, scales: tuple[float, ...], align_corners: bool
@@ -269,3 +283,11 @@ def interpolate_linear(
     array([[[1. , 1.5, 2.5, 3. ]]])
     """
     return along_axes(x, linear_weights(x.shape[2:], shape, scales, align_corners))
+
+
+RESAMPLED: dict[str, Any] = {
+    "average_pool": average_pool,
+    "adaptive_average_pool": adaptive_average_pool,
+    "interpolate_nearest": interpolate_nearest,
+    "interpolate_linear": interpolate_linear,
+}

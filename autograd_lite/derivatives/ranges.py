@@ -105,6 +105,8 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
     x = astype(x, np.promote_types(x.dtype, int))
     if x.ndim != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
+    if N is not None and N < 0:
+        raise ValueError(f"the number of columns is 0 or more, not {N}")
     powers = [np.ones_like(x)]
     for _ in range(1, len(x) if N is None else N):
         powers.append(powers[-1] * x)

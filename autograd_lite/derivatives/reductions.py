@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from autograd_lite.derivatives.even import curved
 from autograd_lite.derivatives.shaping import as_operand
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
@@ -236,7 +237,9 @@ define(
 )
 define(
     np.std,
-    lambda g, y, a, *axis, **how: _var_vjp(g / (2 * (y + (y == 0))), y, a, *axis, **how),
+    lambda g, y, a, *axis, **how: _var_vjp(
+        curved(g / (2 * (y + (y == 0))), g, y, 0.5), y, a, *axis, **how
+    ),
     compute=reduction(np.std, "ddof", "correction"),
     traits=Traits(reduces=True, accumulates=True),
 )

@@ -32,6 +32,13 @@ def _or_one(x: Array) -> Array:
     return np.where(x == 0, 1, x)
 
 
+def inverse_mills_ratio(x: Array) -> Array:
+    """density(x) / ndtr(x), by the scaled erfc where both are small."""
+    above, below = np.where(x > 0, x, 0), np.where(x > 0, 0, x)
+    small = math.sqrt(2 / math.pi) / sp.erfcx(below / -math.sqrt(2))
+    return np.where(x > 0, density(above) / sp.ndtr(above), small)
+
+
 # Logistic functions, entropies
 
 _define("expit", lambda g, y, x: g * y * sp.expit(-x), limits=(0.0, 1.0))
@@ -97,10 +104,7 @@ _define("dawsn", lambda g, y, x: g * (1 - 2 * x * y))
 _define("erfinv", lambda g, y, x: g * np.exp(y * y) / TWO_BY_ROOT_PI)
 _define("erfcinv", lambda g, y, x: -g * np.exp(y * y) / TWO_BY_ROOT_PI)
 _define("ndtr", lambda g, y, x: g * density(x), limits=(0.0, 1.0))
-_define(
-    "log_ndtr",
-    lambda g, y, x: g * math.sqrt(2 / math.pi) / sp.erfcx(x / -math.sqrt(2)),
-)
+_define("log_ndtr", lambda g, y, x: g * inverse_mills_ratio(x))
 _define("ndtri", lambda g, y, x: g / density(y))
 
 # Exponentials, powers and logarithms

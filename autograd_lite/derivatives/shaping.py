@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.table import composed, define, differentiable, without_derivative
@@ -28,7 +29,14 @@ def array_of(values: Any) -> Array:
     """The array that nested lists mean, in which there may be tensors."""
     if isinstance(values, list | tuple) and _hold_nodes(values):
         return np.stack([as_operand(part) for part in values])
-    return np.asarray(values)
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ShapeError(
+            f"array of {describe_one(values)}",
+            "its lists are of several lengths",
+            "Give lists of one length each, or compute with each of them",
+        ) from error
 
 
 def _hold_nodes(values: Any) -> bool:

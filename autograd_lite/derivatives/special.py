@@ -63,38 +63,42 @@ ODD = [
 ]  # of erf(x) / x in powers of x², for |x| to 1
 
 
-def in_blocks(function: Callable[..., tuple[Array, ...]], x: Array, count: int) -> list[Array]:
+def in_blocks(function: Callable[..., None], x: Array, count: int) -> list[Array]:
     """So many functions of the entries, of a block at a time; of float16 in float32."""
     if x.dtype == np.float16:
         wide = in_blocks(function, x.astype(np.float32), count)
         return [result.astype(x.dtype) for result in wide]
     flat, results = np.reshape(x, -1), [np.empty_like(x, shape=x.size) for _ in range(count)]
+    powers = np.empty_like(x, shape=(5, min(x.size, BLOCK)))
+    powers[0] = 1
     for start in range(0, x.size, BLOCK):
-        part = slice(start, start + BLOCK)
-        for result, found in zip(results, function(flat[part])):
-            result[part] = found
+        part = flat[start : start + BLOCK]
+        here = [result[start : start + BLOCK] for result in results]
+        function(part, *here, powers[:, : part.size])
     return [result.reshape(x.shape)[()] for result in results]
 
 
-def upper_tail(a: Array) -> tuple[Array, Array]:
-    """1 - Φ(a) of a vector a >= 0, and exp(-a² / 2)."""
+def upper_tail(powers: Array) -> tuple[Array, Array]:
+    """1 - Φ(a) and exp(-a² / 2) of a >= 0, given rows of ones and of a, and rows for its powers.
+
+    What is beyond 40 in these becomes 40.
+    """
+    _, a, square, cube, fourth = powers
     far = a > 7
     any_far = far.any()
     if any_far:
-        a = np.minimum(a, 40)
-    powers = np.empty_like(a, shape=(5, len(a)))
-    powers[0], powers[1] = 1, a
-    square = np.multiply(a, a, out=powers[2])
-    np.multiply(square, a, out=powers[3])
-    np.multiply(square, square, out=powers[4])
+        np.minimum(a, 40, out=a)
+    np.multiply(a, a, out=square)
+    np.multiply(square, a, out=cube)
+    np.multiply(square, square, out=fourth)
     if a.dtype == np.float32:
         tail, below = beside(SINGLE, a) @ powers
     else:
         tail, high_above, below, high_below = beside(DOUBLE, a) @ powers
-        fifth = np.multiply(powers[4], a, out=powers[4])
-        high_above *= fifth
+        fourth *= a
+        high_above *= fourth
         tail += high_above
-        high_below *= fifth
+        high_below *= fourth
         below += high_below
     tail /= below
     if any_far:
@@ -113,25 +117,25 @@ def _continued_fraction(a: Array) -> Array:
     return 1 / (fraction * math.sqrt(2 * math.pi))
 
 
-def _normal_cdf(x: Array) -> tuple[Array]:
-    tail, _ = upper_tail(np.absolute(x))
-    return (np.where(x > 0, 1 - tail, tail),)
+def _normal_cdf(x: Array, result: Array, powers: Array) -> None:
+    np.absolute(x, out=powers[1])
+    tail, _ = upper_tail(powers)
+    result[...] = np.where(x > 0, 1 - tail, tail)
 
 
-def _gelu_and_slope(x: Array) -> tuple[Array, Array]:
+def _gelu_and_slope(x: Array, value: Array, slope: Array, powers: Array) -> None:
     """max(x, 0) - |x| Φ(-|x|), which is as precise far below 0, and its derivative."""
-    size = np.absolute(x)
-    tail, falling = upper_tail(size)
-    np.minimum(size, 40, out=size)
-    falling *= size
-    falling *= -1 / math.sqrt(2 * math.pi)
-    falling += tail  # the derivative at -|x|
+    size = np.absolute(x, out=powers[1])
+    tail, falling = upper_tail(powers)
+    np.multiply(falling, size, out=slope)
+    slope *= -1 / math.sqrt(2 * math.pi)
+    slope += tail  # the derivative at -|x|
     tail *= size
-    value = np.subtract(np.maximum(x, 0, out=size), tail, out=size)
-    above = np.greater(x, 0).astype(x.dtype)
-    falling *= np.subtract(1, np.multiply(above, 2, out=tail), out=tail)
-    falling += above
-    return value, falling
+    np.maximum(x, 0, out=value)
+    value -= tail
+    above = np.greater(x, 0, out=size, casting="unsafe")
+    slope *= np.subtract(1, np.multiply(above, 2, out=tail), out=tail)
+    slope += above
 
 
 def density(x: Array) -> Array:
@@ -190,19 +194,22 @@ def gelu(x: Array) -> Array:
     return x * normal_cdf(x), None
 
 
-def _erf(x: Array) -> tuple[Array]:
+def _erf(x: Array, odd: Array, powers: Array) -> None:
     size = np.absolute(x)
     inside = np.minimum(size, 1)
-    square, odd = inside * inside, np.full_like(size, ODD[-1])
+    square = inside * inside
+    odd[...] = ODD[-1]
     for coefficient in ODD[-2::-1]:
         odd *= square
         odd += coefficient
     odd *= inside
     beyond = size >= 1
-    if beyond.any():
-        tail, _ = upper_tail(size[beyond] * math.sqrt(2))
+    count = np.count_nonzero(beyond)
+    if count:
+        np.multiply(size[beyond], math.sqrt(2), out=powers[1, :count])
+        tail, _ = upper_tail(powers[:, :count])
         odd[beyond] = 1 - 2 * tail
-    return (np.copysign(odd, x, out=odd),)
+    np.copysign(odd, x, out=odd)
 
 
 @differentiable(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import as_operand, astype
-from autograd_lite.node import Array
-from autograd_lite.table import composed
+from autograd_lite.node import Array, plain
+from autograd_lite.table import composed, differentiable
 
 
 def _variables(m: Any, rowvar: bool) -> Array:
@@ -16,6 +16,15 @@ def _variables(m: Any, rowvar: bool) -> Array:
     m = as_operand(m)
     rows = np.atleast_2d(m)
     return rows.T if not rowvar and m.ndim == 2 else rows
+
+
+def _require_weights(blank: Array, ddof: Any, fweights: Any, aweights: Any) -> None:
+    """Raise a ValueError or a TypeError where NumPy itself refuses these with an array."""
+    try:
+        with np.errstate(all="ignore"):
+            np.cov(blank, ddof=ddof, fweights=fweights, aweights=aweights)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
 
 
 @composed(np.cov)
@@ -35,6 +44,8 @@ def cov(
     if y is not None:
         x = np.concatenate([x, _variables(y, rowvar)])
     x = astype(x, np.result_type(x.dtype, float) if dtype is None else np.dtype(dtype))
+    if not (ddof is None and fweights is None and aweights is None):
+        _require_weights(np.zeros_like(plain(x)[:1]), ddof, plain(fweights), plain(aweights))
     degrees = ddof if ddof is not None else 0 if bias else 1
     frequencies = None if fweights is None else as_operand(fweights)
     weights = frequencies
@@ -53,6 +64,16 @@ def cov(
     return np.squeeze(weighted @ (x - mean[:, None]).T / factor)
 
 
+@differentiable(lambda g, y, r: g)
+def correlation(r: Array) -> Array:
+    """r, which rounding alone puts beyond -1 and 1, brought back, with the slope that it has.
+
+    >>> float(correlation(np.array(1.0000000000000002)))
+    1.0
+    """
+    return np.clip(r, -1, 1)
+
+
 @composed(np.corrcoef)
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
     """Covariances over the products of standard deviations."""
@@ -60,7 +81,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     if c.ndim == 0:
         return c / c
     deviation = np.sqrt(np.diagonal(c))
-    return np.clip(c / deviation[:, None] / deviation, -1, 1)
+    return correlation(c / deviation[:, None] / deviation)
 
 
 @composed(np.polyval)
@@ -79,6 +100,8 @@ def polyfit(x: Any, y: Any, deg: int, rcond: float | None = None, *, w: Any = No
     x, y = as_operand(x) + 0.0, as_operand(y) + 0.0
     if x.ndim != 1 or y.ndim not in (1, 2) or len(x) != len(y):
         raise TypeError("expected vectors x and y of one length, or a matrix y of as many rows")
+    if deg < 0:
+        raise ValueError(f"the degree of a polynomial is 0 or more, not {deg}")
     powers = np.vander(x, int(deg) + 1)
     if w is not None:
         w = as_operand(w) + 0.0

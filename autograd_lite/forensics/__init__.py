@@ -2,10 +2,11 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `replay`, `candidate`; then mistakes: `step_mistakes`, `formula_mistakes`,
-`softmax_mistakes`, `array_mistakes` and `sum_mistakes` in one step, `group_mistakes`,
-`joint_mistakes`, `uses`, `windows`, `deltas`, `other_forward` and `other_data` in several; `case`,
-`slips`, `updates`; `projection`, `progress`, `search`, `explain`; `wording`, `pattern`.
+reading: `factors`, `replay`, `recorded_factors`, `candidate`; then mistakes: `step_mistakes`,
+`formula_mistakes`, `softmax_mistakes`, `array_mistakes` and `sum_mistakes` in one step,
+`group_mistakes`, `joint_mistakes`, `uses`, `windows`, `deltas`, `other_forward` and `other_data` in
+several; `case`, `slips`, `updates`; `projection`, `progress`, `search`, `explain`; `wording`,
+`pattern`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.replay import Graph, is_array, is_recorded
 from autograd_lite.forensics.search import now
 from autograd_lite.forensics.wording import Explanation, Names, explained
+from autograd_lite.held import seed_of
 from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import plain
 from autograd_lite.recognition import recorded_again, written_out
@@ -63,7 +65,7 @@ def _with_activations(case: Case, names: Names) -> Case:
         return case
     smooth = {node: activation for node, activation in found.items() if not activation.ties.any()}
     again = recorded_again(nodes, smooth)
-    cotangents = backpropagate(again[loss], loss._seed(None))
+    cotangents = backpropagate(again[loss], seed_of(loss))
     for tensor, rounding in case.rounding.items():
         error = relative_error(right[tensor], cotangents[again[tensor]], rounding)
         if not error <= case.tolerance:

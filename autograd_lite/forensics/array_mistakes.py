@@ -10,26 +10,28 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Instead, StepMistakes
 from autograd_lite.forensics.factors import SAMPLES
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
+from autograd_lite.forensics.replay import Graph, Place, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 
 def some_entries(graph: Graph, place: Place) -> StepMistakes:
     """Only the first or the last of several counts, or all others: = for +=, a loop off by one."""
-    node, argument = place.node, place.argument
+    kind, node, argument = "entries left out", place.node, place.argument
     spreads = place.traits.reduces or place.traits.indexes
     ends = argument.operation is None and node.shape != argument.shape
     if node.ndim and (spreads or ends or node in graph.bottlenecks):
         masks = _masks(graph, place, node)
-        yield from ((kind, words, _before(place, mask)) for kind, words, mask in masks)
+        for words, mask in masks:
+            yield kind, words, place.arriving(lambda g, *_, mask=mask: g * mask)
     elif argument.ndim and argument in graph.bottlenecks:
         masks = _masks(graph, place, argument)
-        yield from ((kind, words, _afterwards(place, mask)) for kind, words, mask in masks)
+        for words, mask in masks:
+            yield kind, words, place.changed(lambda result, *_, mask=mask: result * mask)
 
 
-def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str, Array]]:
-    kind, lost = "entries left out", "what arrives at the others is lost"
+def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, Array]]:
+    lost = "what arrives at the others is lost"
     for axis, length in enumerate(node.shape):
         what = entry_of(graph, place, node, axis)
         for words, kept in (
@@ -40,12 +42,12 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str,
         ):
             if length > 1:
                 mask = np.isin(np.arange(length), kept)
-                yield kind, words, mask.reshape(-1, *[1] * (node.ndim - axis - 1))
+                yield words, mask.reshape(-1, *[1] * (node.ndim - axis - 1))
     if place.traits.reduces and node.ndim > 1:
         for number, words in ((0, "first"), (-1, "last")):
             corner = np.zeros(node.shape[-2:], bool)
             corner[number, number] = True
-            yield kind, f"only the {words} window counts: {lost}", corner
+            yield f"only the {words} window counts: {lost}", corner
 
 
 def entry_of(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
@@ -61,14 +63,6 @@ def entry_of(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
     if node.ndim == 1:
         return "sample"
     return {0: "row", node.ndim - 1: "column"}.get(axis, f"position along axis {axis}")
-
-
-def _before(place: Place, mask: Array) -> Vjp:
-    return lambda g, *given, **keywords: place.vjp(g * mask, *given, **keywords)
-
-
-def _afterwards(place: Place, mask: Array) -> Vjp:
-    return place.changed(lambda result, *given: result * mask)
 
 
 def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
@@ -103,26 +97,19 @@ def _names_entries(node: Tensor) -> bool:
     return any(is_array(plain(part)) for part in parts)
 
 
-def _of_one_copy(
-    place: Place, order: int, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any
-) -> Array:
-    total = np.zeros(x.size, g.dtype)
-    taken = place.operation.compute(np.arange(x.size).reshape(x.shape), *rest, **keywords)
-    total[np.ravel(taken)[::order]] = np.ravel(g)[::order]
-    return total.reshape(x.shape)
+def _of_one_copy(place: Place, order: int, g: Array, *given: Any, **keywords: Any) -> Array:
+    total = np.zeros(place.argument.size, g.dtype)
+    total[np.ravel(place.taken())[::order]] = np.ravel(g)[::order]
+    return total.reshape(place.argument.shape)
 
 
-def _assigned(
-    place: Place, loop: int | None, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any
-) -> Array:
+def _assigned(place: Place, loop: int | None, g: Array, *given: Any, **keywords: Any) -> Array:
     """Assigned where the operation takes an entry from, at once or for each slice of an axis."""
-    places = np.arange(x.size).reshape(x.shape)
-    taken = place.operation.compute(places, *map(plain, rest), **keywords)
-    total = np.zeros(x.size, g.dtype)
+    taken, total = place.taken(), np.zeros(place.argument.size, g.dtype)
     slices = [(taken, g)] if loop is None else zip(*(np.moveaxis(a, loop, 0) for a in (taken, g)))
     for indices, values in slices:
         total[indices.reshape(-1)] += values.reshape(-1)
-    return total.reshape(x.shape)
+    return total.reshape(place.argument.shape)
 
 
 def shifted(graph: Graph, place: Place) -> StepMistakes:
@@ -139,25 +126,16 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
         for shift, what in shifts.items():
             if shift:
                 words = f"the {along} of what arrives are {what}: a slice that is off"
-                yield "misplaced", words, partial(_rolled_before, place, shift, axis)
+                by = shift, axis
+                yield "misplaced", words, place.arriving(lambda g, *_, by=by: np.roll(g, *by))
     elif place.traits.indexes and node.ndim:
         for axis, length in enumerate(place.argument.shape):
             if length > 1 and length > 2 * (length == 2):
                 along = "columns" if axis and axis == place.argument.ndim - 1 else "rows"
                 for shift in (1, -1):
                     words = f"the {along} are shifted by one: an index or a slice is off by one"
-                    vjp = place.changed(partial(_rolled, shift, axis))
-                    yield "misplaced", words, vjp
-
-
-def _rolled_before(
-    place: Place, shift: int, along: int, g: Array, *given: Any, **keywords: Any
-) -> Array:
-    return place.vjp(np.roll(g, shift, along), *given, **keywords)
-
-
-def _rolled(shift: int, axis: int, result: Array, *given: Any) -> Array:
-    return np.roll(result, shift, axis)
+                    by = shift, axis
+                    yield "misplaced", words, place.changed(lambda r, *_, by=by: np.roll(r, *by))
 
 
 # Kernels and matrices
@@ -191,18 +169,18 @@ def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
 def kernels(graph: Graph, place: Place) -> StepMistakes:
     """The other factor of a product is a kernel that is not flipped, or turned."""
     before = place.argument.operation
-    windows = place.multiplies_entries and before is not None and before.traits.indexes
+    windows = place.multiplies_entries and before is not None and before.traits.moves
     if not (place.multiplies_matrices or windows):
         return
-    for slot, argument in enumerate(place.node.arguments):
-        if slot == place.slot or not isinstance(argument, Tensor) or not argument.requires_grad:
+    for slot, argument in place.others.items():
+        if not is_recorded(argument):
             continue
         leaf, moves = moved_from(argument)
         reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2 or windows
         if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
             for words, turned in turns_of(leaf._array):
                 value = moved_again(turned, moves)
-                yield "kernel", f"the kernel {words}", Instead(place, slot, value, "")
+                yield "kernel", f"the kernel {words}", Instead(place, slot, value)
 
 
 def moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -227,11 +205,10 @@ LARGEST_INVERSE = 64
 
 def inverted(graph: Graph, place: Place) -> StepMistakes:
     """The inverse of a square matrix stands where its transpose belongs."""
-    for slot, argument in enumerate(place.node.arguments if place.multiplies_matrices else ()):
+    for slot, argument in place.others.items() if place.multiplies_matrices else ():
         value = plain(argument)
-        square = is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
-        small = square and len(value) <= LARGEST_INVERSE
-        if slot != place.slot and small and np.linalg.cond(value) < 1e8:
+        small = np.ndim(value) == 2 and is_square(value) and len(value) <= LARGEST_INVERSE
+        if small and np.linalg.cond(value) < 1e8:
             words = "the inverse of the other factor stands where its transpose belongs"
             inverse = np.linalg.inv(value).T
             yield "transposed", words, Instead(place, slot, inverse, "np.linalg.inv({0}).T")
@@ -239,10 +216,10 @@ def inverted(graph: Graph, place: Place) -> StepMistakes:
 
 def next_slice(graph: Graph, place: Place) -> StepMistakes:
     """A product is taken with the slice of an array that starts one row before, or after."""
-    for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
-        for other in _next_slices(plain(argument)) if slot != place.slot else ():
+    for slot, argument in place.others.items() if place.traits.product else ():
+        for other in _next_slices(plain(argument)):
             words = "the rows of the other factor are off by one: a slice of the same array"
-            yield "misplaced", words, Instead(place, slot, other, "")
+            yield "misplaced", words, Instead(place, slot, other)
 
 
 def _next_slices(array: Any) -> Iterator[Array]:
@@ -259,26 +236,20 @@ def _next_slices(array: Any) -> Iterator[Array]:
 
 def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
     """What arrives at a product is to be transposed, and is not: dS for dS.T; or it is turned."""
-    node, vjp = place.node, place.vjp
+    node = place.node
     if place.argument.ndim > 1 and place.argument in graph.bottlenecks:
         words = "what arrives there is turned by 180 degrees, as a kernel is"
-        turned_after = place.changed(lambda result, *_, **k: result[..., ::-1, ::-1])
-        yield "misplaced", words, turned_after
-    square = node.ndim > 1 and node.shape[-1] == node.shape[-2] > 1
-    if square and place.multiplies_matrices:
+        yield "misplaced", words, place.changed(lambda result, *_: result[..., ::-1, ::-1])
+    if is_square(node._array) and place.multiplies_matrices:
         words = (
             "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
         )
-        swapped: Vjp = lambda g, *given, **k: vjp(np.swapaxes(g, -1, -2), *given, **k)
-        yield "transposed", words, swapped
-    if node.ndim > 2 and place.multiplies_matrices:
-        for slot, argument in enumerate(place.node.arguments):
-            value = plain(argument)
-            if slot != place.slot and is_array(value) and value.ndim > 2:
-                if value.shape[-1] == value.shape[-2] > 1:
-                    words = "the other factor of {operation} is to be transposed, and is not"
-                    turned = np.swapaxes(value, -1, -2)
-                    yield "transposed", words, Instead(place, slot, turned, "{0}.swapaxes(-1, -2)")
+        yield "transposed", words, place.arriving(lambda g, *_: np.swapaxes(g, -1, -2))
+
+
+def is_square(value: Any) -> bool:
+    """Whether it is a square matrix of more than one entry, or several."""
+    return is_array(value) and value.ndim > 1 and value.shape[-1] == value.shape[-2] > 1
 
 
 ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (

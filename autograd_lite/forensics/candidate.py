@@ -63,6 +63,11 @@ def joint(kind: str, what: str, wrong: Wrong) -> Candidate:
     return Candidate(kind, what, wrong, joint=True)
 
 
+def left_out(steps: Iterable[Place], what: str = DROPPED[1]) -> Candidate:
+    """A candidate in which steps add nothing."""
+    return Candidate(DROPPED[0], what, scaled(steps, 0.0), strength=0.0)
+
+
 def with_strength(
     kind: str, what: str, wrong_of: Callable[..., Wrong], *given: Any, **rest: Any
 ) -> Candidate:
@@ -101,7 +106,7 @@ class Instead:
     slot: int
     value: Array
     # In a formula, with {0} for the argument's name, none if it is empty; or what has a name.
-    written: Any
+    written: Any = ""
     turned: bool = False  # whether what has a name is transposed
 
     def __call__(self, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:

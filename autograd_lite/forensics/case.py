@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from autograd_lite.derivatives import cross_entropies
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
+from autograd_lite.forensics.factors import SAMPLES
+from autograd_lite.forensics.recorded_factors import factors_at, rarer, usual
 from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong, grouped, is_recorded
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
@@ -60,22 +63,36 @@ class Case:
                 error = SAFETY * float(abs(noisy[tensor] - right[tensor]).max(initial=0.0))
                 self.rounding[tensor] = max(known, error if math.isfinite(error) else 0.0)
 
+    @functools.cached_property
+    def usual_factors(self) -> list[tuple[float, str]]:
+        """The factors that people get wrong here, in words."""
+        return [*usual(self.graph)]
+
+    @functools.cached_property
+    def rarer_factors(self) -> list[tuple[float, str]]:
+        """Learning rates, and several factors at once, in words."""
+        return [*rarer(self.graph)]
+
     def in_words(self, factor: float, place: Place | None = None) -> str:
         """What a gradient that is `factor` times the right one lacks or has; empty if unknown."""
-        return self.usual_words(factor, place) or self._words(factor, self.graph.rarer_factors)
+        return self.usual_words(factor, place) or self._words(factor, self.rarer_factors)
 
     def usual_words(self, factor: float, place: Place | None = None) -> str:
         """The same, without learning rates and products; at a place, of its own numbers too."""
-        usual, here = self._words(factor, self.graph.usual_factors), self.words_here(factor, place)
+        usual, here = self._words(factor, self.usual_factors), self.words_here(factor, place)
+        if here and place is not None and place.traits.averages:
+            return here
         if place is None or (usual and not (here and "square" in usual)):
             return usual
-        return here or self._words(factor, self.graph.factors_at(place))
+        return here or self._words(factor, factors_at(self.graph, place))
 
     def words_here(self, factor: float, place: Place | None) -> str:
-        """The same for the constant that a step multiplies or divides by."""
-        if place is None or not place.multiplies_entries:
+        """The same for the constant that a step multiplies or divides by, or averages over."""
+        averages = place is not None and place.traits.averages and place.node.size > 1
+        averages = averages and SAMPLES not in self._words(factor, self.usual_factors)
+        if place is None or not (place.multiplies_entries or averages):
             return ""
-        return self._words(factor, self.graph.factors_at(place))
+        return self._words(factor, factors_at(self.graph, place))
 
     def _words(self, factor: float, known: Iterable[tuple[float, str]]) -> str:
         for number, words in known:
@@ -200,25 +217,19 @@ class Variation(NamedTuple):
     far_fetched: bool = False
 
 
-def harmless(graph: Graph) -> Iterator[Variation]:
+def harmless(graph: Graph) -> list[Variation]:
     """Variations of the backward pass that are as right as the engine's."""
-    bare = _without_epsilons(graph)
-    if bare:
-        yield Variation("epsilon", "the loss's epsilon is left out", bare)
-        for wrong in _shortcuts(graph, bare):
-            replay = graph.replay(wrong, bare)
-            if replay:
-                yield Variation("epsilon", "the loss's epsilon is left out", replay)
+    bare, words = _without_epsilons(graph), "the loss's epsilon is left out"
+    found = [("epsilon", words, bare, False)]
+    for wrong in _shortcuts(graph, bare) if bare else ():
+        found.append(("epsilon", words, graph.replay(wrong, bare), False))
     logarithms = [place for place in graph.places if place.traits.logarithm]
+    words = "an epsilon is added inside of the logarithm"
     for epsilon in EPSILONS if logarithms else ():
-        replay = graph.replay({place: _with_epsilon(place, epsilon) for place in logarithms})
-        if replay:
-            words = "an epsilon is added inside of the logarithm"
-            yield Variation("epsilon", words, replay, far_fetched=True)
-    for words, wrong in _kinks(graph):
-        replay = graph.replay(wrong)
-        if replay:
-            yield Variation("kink", words, replay)
+        with_epsilon = {place: _with_epsilon(place, epsilon) for place in logarithms}
+        found.append(("epsilon", words, graph.replay(with_epsilon), True))
+    found += [("kink", words, graph.replay(wrong), False) for words, wrong in _kinks(graph)]
+    return [Variation(k, w, replay, far) for k, w, replay, far in found if replay is not None]
 
 
 def _without_epsilons(graph: Graph) -> Replay | None:
@@ -274,7 +285,7 @@ def _kinks(graph: Graph) -> Iterator[tuple[str, Wrong]]:
     """Other slopes at ties, where any between those on both sides is as right: at one or at all."""
     chosen: dict[str, Wrong] = {"at ties the slope is 0": {}, "at ties the slope is 1": {}}
     for place in graph.places:
-        others = [plain(argument) for argument in place.other_arguments]
+        others = [*map(plain, place.other_arguments)]
         bounded = place.traits.extremum and place.traits.elementwise
         if bounded and len(others) == 1 and np.size(others[0]) == 1:
             bound = others[0]

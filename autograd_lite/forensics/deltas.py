@@ -59,6 +59,7 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
     ),
     ("sign", "the targets are added: p + y, and not p - y", lambda p, y, c: c * (p + y)),
     ("wrong formula", "p is left out: -y, and not p - y", lambda p, y, c: -c * y),
+    ("sign", "the targets are left out, and the sign is wrong: -p", lambda p, y, c: -c * p),
     ("wrong formula", "the error is squared: (p - y) ** 2", lambda p, y, c: c * (p - y) ** 2),
     ("wrong formula", "the error's absolute value is taken", lambda p, y, c: c * abs(p - y)),
     (
@@ -67,6 +68,11 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
         lambda p, y, c: c * (p - y) / p,
     ),
     ("wrong formula", "the error is multiplied by p", lambda p, y, c: c * (p - y) * p),
+    (
+        "derivative twice",
+        "the error is multiplied by p * (1 - p), which p - y contains already",
+        lambda p, y, c: c * (p - y) * p * (1 - p),
+    ),
     ("wrong formula", "the error is multiplied by y", lambda p, y, c: c * (p - y) * y),
     ("wrong formula", "parentheses are missing: {0} * p - y", lambda p, y, c: c * p - y),
 )
@@ -151,13 +157,19 @@ def _targets(graph: Graph, p: Array) -> Iterator[Array]:
             parts = argument if isinstance(argument, tuple) else ()
             arrays += [plain(part) for part in parts if is_array(plain(part))]
     for array in arrays:
-        if np.shape(array) == p.shape:
-            yield array
-        elif np.ndim(array) == 1 and p.ndim == 2 and array.dtype.kind in "iu":
-            for axis in (0, 1):
-                if len(array) == p.shape[axis]:
-                    hot = np.equal(array[:, None], np.arange(p.shape[1 - axis])).astype(p.dtype)
-                    yield hot if axis == 0 else hot.T
+        yield from like_predictions(array, p)
+    yield np.ones_like(p)
+
+
+def like_predictions(array: Array, p: Array) -> Iterator[Array]:
+    """An array of the shape of p; labels of its rows, or columns, as what they stand for."""
+    if np.shape(array) == p.shape:
+        yield array
+    elif np.ndim(array) == 1 and p.ndim == 2 and array.dtype.kind in "iu":
+        for axis in (0, 1):
+            if len(array) == p.shape[axis]:
+                hot = np.equal(array[:, None], np.arange(p.shape[1 - axis])).astype(p.dtype)
+                yield hot if axis == 0 else hot.T
 
 
 # Masks

@@ -17,7 +17,14 @@ from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
-from autograd_lite.forensics.slips import Slip, looked_ahead, newton, previous_step, slips_in
+from autograd_lite.forensics.slips import (
+    Slip,
+    looked_ahead,
+    newton,
+    nothing_arrives,
+    previous_step,
+    slips_in,
+)
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -26,9 +33,9 @@ KINDS = (
     *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
     *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
-    "windows",
+    *("windows", "copied"),
     *("other step", "other values", "one path", "another mask"),
-    *("another loss", "previous step", "stale weights", "other arrays", "copied"),
+    *("another loss", "previous step", "stale weights", "other arrays"),
     "another quantity",
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
@@ -85,6 +92,9 @@ def _explain_on(
     """What explains all gradients; where nothing does, what explains some is added to a list."""
     already = case.fitted(base)
     wrong = case.everything - already
+    nothing = nothing_arrives(case)
+    if nothing:
+        return [Hypothesis(nothing)]
     slips = slips_in(case, base, wrong)
     complete = [Hypothesis(slips)] if slips and _is_evidence(case, search, slips) else []
     search.limit = SINGLES if len(case.graph.places) < LONG else 1.0
@@ -283,15 +293,18 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         return _is_solved(case, mistake), False, KINDS.index(mistake.kind) + 0.5
     place, factor = case.graph.first_of(mistake.wrong), mistake.factor
     words = case.in_words(factor, place) if factor is not None else ""
+    rarely = factor is not None and not case.usual_words(factor, place)
     return (
         not words if factor is not None else _is_solved(case, mistake),
         mistake.far_fetched or _cancels(case, mistake),
-        KINDS.index(mistake.kind),
+        max(KINDS.index(mistake.kind), rarely * KINDS.index("another derivative")),
         len(mistake.wrong),
-        factor is not None and not case.usual_words(factor, place),
+        # Of several steps those to parameters, whose gradients are overwritten in a loop.
+        factor == 0 and len(mistake.wrong) > 1 and place.argument.operation is not None,
+        rarely,
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,
-        place.argument not in case.named,
+        case.named.isdisjoint(p.argument for p in (mistake.wrong if mistake.joint else [place])),
         case.graph.position[place.node],
     )

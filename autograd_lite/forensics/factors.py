@@ -12,7 +12,10 @@ from autograd_lite.node import Array
 
 SMALL = 10
 """Whole numbers that another one may be mistaken for."""
+RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 5))
+"""Learning rates that an update may have been made with."""
 SAMPLES = "the number of samples"
+USES = "the number of times that it is used"
 
 
 def is_round(number: float) -> bool:
@@ -71,11 +74,9 @@ def usual_factors(
 
 def rarer_factors(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
     """Factors that are in the wrong place, or several at once."""
-    for exponent in range(1, 6):
-        for digit in (1, 2, 3, 5):
-            rate = digit * 10.0**-exponent
-            yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
-            yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
+    for rate in [rate for rate in RATES if rate < 1]:
+        yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
+        yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
     for length, name in lengths.items():
         yield 2.0 * length, f"a factor of 2 too many, and 1/{length} is missing, one over {name}"
         yield length / 2, f"1/{length} is missing, one over {name}, and so is a factor of 2"
@@ -117,6 +118,9 @@ def factors_of_constant(
         yield constant, f"1/{number} is missing: the division by {number} is left out"
         yield 1 / constant, f"it is divided by {number} once too often"
         yield constant**2, f"it is multiplied by {number}, and not divided by it"
+        if 0 < constant < 1:
+            rest = 1 - constant
+            yield constant / rest, f"it is divided by {rest:.6g}, where {number} is right"
         for length in lengths:
             yield constant / length, f"it is divided by {length}, where {number} is right"
         for whole in range(2, SMALL) if constant == round(constant) else ():
@@ -139,6 +143,7 @@ def factors_of_power(exponent: float) -> Iterator[tuple[float, str]]:
 def _of_lengths(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
     for length, name in lengths.items():
         yield float(length), f"1/{length} is missing, one over {name}"
-        yield 1 / length, f"it is divided by {length}, {name}, once too often"
+        words = f"it is divided by {length}, {name}, once too often"
+        yield 1 / length, words + ", or only one of its uses counts" * (name == USES)
         yield float(-length), f"1/{length} is missing, one over {name}, and the sign is wrong"
         yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"

@@ -30,9 +30,9 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
             yield "wrong formula", words + text, partial(_changed, place, change)
     if place.bends and place.traits.activation:
         words = "the derivative of {operation} is multiplied, besides, by "
-        twice = place.changed(lambda result, g, a, z, *rest: result * z)
+        twice = place.changed(lambda result, g, a, z, *_: result * z)
         yield "derivative twice", words + "z, its input", twice
-        twice = place.changed(lambda result, g, a, z, *rest: result * a)
+        twice = place.changed(lambda result, g, a, *_: result * a)
         yield "derivative twice", words + "a, the value itself", twice
 
 
@@ -57,20 +57,25 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     if not (place.traits.kink and place.traits.activation):
         return
     words = "the derivative of {operation} is taken to be "
-    yield "wrong formula", words + "a, the value itself", lambda g, a, z, *rest, **k: g * a
+    for what, slope in BELOW_0 if not place.traits.rectifies else ():
+        yield "wrong formula", f"{words}{what}", partial(_below_0, slope)
     if not place.traits.rectifies:
-        what = "a where z < 0, the value and not the slope"
-        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, a)
-        what = "1 + z where z < 0, with the input for the output or for the exponential"
-        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 1 + z)
-        what = "1 + a where z < 0, as for alpha = 1"
-        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 1 + a)
-        what = "one number where z < 0, its slope at 0"
-        yield "wrong formula", words + what, partial(_straight, place)
-        what = "0.01 where z < 0, which is another slope than the function's"
-        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 0.01)
+        words += "one number where z < 0, its slope at 0"
+        yield "wrong formula", words, partial(_straight, place)
     words = "the mask of {operation} is where what arrives is positive, not where z is"
     yield "branches", words, lambda g, *given, **k: g * (g > 0)
+
+
+BELOW_0: tuple[tuple[str, Slope], ...] = (
+    ("a where z < 0, the value and not the slope", lambda a, z: a),
+    ("1 + z where z < 0, with the input for the output or for the exponential", lambda a, z: 1 + z),
+    ("1 + a where z < 0, as for alpha = 1", lambda a, z: 1 + a),
+)
+"""Slopes on the left of functions of two straight parts."""
+
+
+def _below_0(slope: Slope, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:
+    return g * np.where(z > 0, 1, slope(a, z))
 
 
 def _straight(place: Place, g: Array, a: Array, z: Array, *rest: Any, **keywords: Any) -> Any:
@@ -129,21 +134,20 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     moved = place.traits.additive or place.traits.moves
     if np.size(cotangent) < 2 or np.ptp(cotangent) == 0:
         return
-    vjp = place.vjp
     if place.node.shape == cotangent.shape:
         words = "the value itself is handed on, not what arrives for it"
-        yield "other values", words, lambda g, y, *given, **k: vjp(y, y, *given, **k)
+        yield "other values", words, place.arriving(lambda g, y, *_: y)
     if moved:
         return
     words = "what arrives is lost: the derivative of {operation} is not multiplied by it"
-    yield "cotangent lost", words, lambda g, *given, **k: vjp(np.ones_like(g), *given, **k)
+    yield "cotangent lost", words, place.arriving(lambda g, *_: np.ones_like(g))
     if place.traits.activation and place.bends:
         words = "the derivative of {operation} is evaluated at what arrives"
         yield "wrong place", words, partial(_at_what_arrives, place, lambda g: g)
         words += ", and not multiplied by it"
         yield "cotangent lost", words, partial(_at_what_arrives, place, np.ones_like)
     words = "of what arrives only the sign is left: 1 or -1 is written in its place"
-    yield "cotangent lost", words, lambda g, *given, **k: vjp(np.sign(g), *given, **k)
+    yield "other values", words, place.arriving(lambda g, *_: np.sign(g))
 
 
 def _at_what_arrives(place: Place, times: Any, g: Any, y: Any, x: Any, *rest: Any, **k: Any) -> Any:
@@ -163,7 +167,7 @@ def statistics(graph: Graph, place: Place) -> StepMistakes:
         words = (
             "the derivative of {operation} is taken to be that of the variance, without the root"
         )
-        yield "wrong formula", words, lambda g, y, *given, **k: place.vjp(g * 2 * y, y, *given, **k)
+        yield "wrong formula", words, place.arriving(lambda g, y, *_: g * 2 * y)
 
 
 FORMULA_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (

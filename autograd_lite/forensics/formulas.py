@@ -158,6 +158,14 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             lambda g, y, x, n: g * n * x ** np.where(n == 2, 1, n - 2),  # Nobody writes x ** 0.
         ),
     ),
+    (np.power, 1): (
+        (IN + "the logarithm of the base is forgotten", lambda g, y, x, n: g * y),
+        (IN + "the power itself is forgotten", lambda g, y, x, n: g * np.log(x)),
+        (
+            IN + "it is that by the base, n x ** (n - 1)",
+            lambda g, y, x, n: g * n * x ** (n - 1),
+        ),
+    ),
     (np.divide, 0): (
         ("it is multiplied by the denominator, not divided by it", lambda g, y, a, b: g * b),
         (

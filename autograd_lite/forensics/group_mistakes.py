@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.array_mistakes import moved_again, moved_from
-from autograd_lite.forensics.candidate import Always, Candidate, Instead, scaled, with_strength
+from autograd_lite.forensics.candidate import Always, Candidate, scaled, with_strength
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.deltas import like_predictions
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -75,43 +77,18 @@ SOON = 5
 """Steps from a statistic to where it meets the entries again."""
 
 
-def branches(case: Case) -> Iterator[Candidate]:
-    """The two branches of where swapped."""
-    for node, places in case.graph.places_of.items():
-        if node.operation and node.operation.function is np.where:
-            wrong = {place: place.given(_swapped) for place in places}
-            yield Candidate("branches", "the branches of where are swapped", wrong)
+def other_slopes(case: Case) -> Iterator[Candidate]:
+    """Rectifiers that pass on another share of what arrives where z < 0."""
+    words = "the derivative of {operation} is another number where z < 0, "
+    words += "which is another slope than the function's"
+    rectifiers = [p for p in case.graph.places if p.traits.kink and p.traits.activation]
+    alike = grouped(rectifiers, lambda place: place.operation).values()
+    for group in [*([place] for place in rectifiers), *(g for g in alike if len(g) > 1)]:
+        yield with_strength("wrong formula", words, _sloped, group, number="{:.6g}")
 
 
-def _swapped(y: Array, condition: Array, *rest: Array) -> tuple[Array, ...]:
-    return y, np.logical_not(condition), *rest
-
-
-def stale_weights(case: Case) -> Iterator[Candidate]:
-    """Products with weights that were updated already, in one layer or in all."""
-    products = []
-    for place in case.graph.places:
-        for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
-            leaf, moves = moved_from(argument) if is_recorded(argument) else (argument, [])
-            if slot != place.slot and is_recorded(leaf) and leaf.operation is None:
-                products.append((place, slot, leaf, moves))
-
-    def updated(chosen: list[tuple[Place, int, Tensor, list[Tensor]]], rate: float) -> Wrong:
-        wrong: Wrong = {}
-        for place, slot, weight, moves in chosen:
-            # Updated with the gradient by hand, if there is one.
-            right = case.graph.right[weight]
-            by_hand: Any = case.manual.get(weight, right)
-            update = by_hand if by_hand.shape == weight.shape else right
-            written = "" if moves else f"({{0}} - {rate:.6g} * d{{0}})"
-            value = moved_again(weight._array - rate * update, moves)
-            wrong[place] = Instead(place, slot, value, written)
-        return wrong
-
-    for chosen in [[product] for product in products] + [products] * (len(products) > 1):
-        what = "the weights are read after their update, W - learning_rate dW"
-        number = "with learning_rate {:.6g}"
-        yield with_strength("stale weights", what, updated, chosen, neutral=0.0, number=number)
+def _sloped(places: Sequence[Place], slope: float) -> Wrong:
+    return {p: lambda g, a, z, *rest, **k: g * np.where(z > 0, 1, slope) for p in places}
 
 
 def penalties(case: Case) -> Iterator[Candidate]:
@@ -152,7 +129,8 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
             steps = _of_leaves_alone(graph, node)
             leaves = {step.argument for step in steps}
             elsewhere = all({*graph.consumers[leaf]} - {*steps} for leaf in leaves)
-            if steps and elsewhere and _is_even(graph, node, leaves):
+            grows = all(map(partial(_grows, graph), steps))
+            if steps and elsewhere and grows and _is_even(graph, node, leaves):
                 found.append(steps)
     return found
 
@@ -181,6 +159,12 @@ def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
                 seen.add(place.argument)
                 stack.append(place.argument)
     return found
+
+
+def _grows(graph: Graph, step: Place) -> bool:
+    """Whether what arrives at a leaf lies along its entries, or against all of them."""
+    along = graph.right.values[step.number] * step.argument._array
+    return bool((along >= 0).all() or (along <= 0).all())
 
 
 def _is_even(graph: Graph, term: Tensor, leaves: set[Tensor]) -> bool:
@@ -228,14 +212,17 @@ def other_losses(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     for prediction in _predictions(graph):
         p = prediction._array
+        sums = [use for use in graph.consumers[prediction] if use.traits.additive]
+        beside = [argument for use in sums for argument in use.other_arguments]
         targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
-        alike = [(each, _like_predictions(each, p)) for each in targets]
-        for target, y in [(each, y) for each, y in alike if np.shape(y) == np.shape(p)]:
+        for target, y in [(each, y) for each in targets for y in like_predictions(each, p)]:
             for name, written, slope_of in SLOPES:
                 slope = slope_of(p, y)
                 own = _own_slope(slope, graph.right[prediction], case)
                 if np.isfinite(slope).all() and not own:
                     what = f"the loss's derivative is that of {name}"
+                    if any(plain(argument) is not target for argument in beside):
+                        what += ", and what is added to the prediction is left out"
                     if "binary" in name and prediction.operation.traits.link == "sigmoid":
                         what += ": p - y is left, as if the derivative of sigmoid is forgotten"
                     given_to = graph, prediction, slope, written, target
@@ -260,15 +247,6 @@ def _is_layer(node: Tensor) -> bool:
     traits = node.operation.traits
     ends_layers = traits.activation or (traits.product and not traits.elementwise)
     return ends_layers or node.operation.function in (np.add, np.divide)
-
-
-def _like_predictions(target: Any, predictions: Array) -> Any:
-    """Labels as the one-hot rows that they stand for."""
-    labels = np.ndim(target) == 1 and np.asarray(target).dtype.kind in "iu"
-    if labels and np.ndim(predictions) == 2 and len(target) == len(predictions):
-        rows = np.equal(target[:, None], np.arange(predictions.shape[1]))
-        return rows.astype(predictions.dtype)
-    return target
 
 
 def _own_slope(slope: Array, cotangent: Array, case: Case) -> bool:
@@ -304,10 +282,9 @@ def added_to_picked(case: Case) -> Iterator[Candidate]:
 
 def _plus(place: Place, strength: float) -> Wrong:
     more = strength / place.node.size
-    return {place: lambda g, *given, **keywords: place.vjp(g + more, *given, **keywords)}
+    return {place: place.arriving(lambda g, *_: g + more)}
 
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(factors, penalties),
-    *(statistics, branches, stale_weights, other_losses, added_to_picked),
+    *(penalties, statistics, other_slopes, *STALE_WEIGHTS, other_losses, added_to_picked),
 )

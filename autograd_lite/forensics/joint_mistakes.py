@@ -1,4 +1,4 @@
-"""Mistakes that show in several steps: kernels, windows, labels, layers that normalize."""
+"""Mistakes that show in several steps: windows, labels, layers that normalize."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from typing import Any, cast
 
 import numpy as np
 
-from autograd_lite.forensics.array_mistakes import turns_of
-from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchanged
+from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
-from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
+from autograd_lite.forensics.replay import (
+    Graph,
+    Place,
+    Vjp,
+    Wrong,
+    is_bounded,
+    is_recorded,
+    mask_of,
+)
+from autograd_lite.forensics.shares import OVERWRITTEN
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
 from autograd_lite.tensor import Tensor
@@ -64,31 +72,42 @@ def _after(activation: Place, place: Place) -> Vjp:
     values = activation.node._array, *map(plain, activation.node.arguments)
     keywords = activation.node.keywords
 
-    def vjp(g: Array, *given: Any, **own: Any) -> Any:
-        return place.vjp(activation.vjp(g, *values, **keywords), *given, **own)
-
-    return vjp
+    return place.arriving(lambda g, *_: activation.vjp(g, *values, **keywords))
 
 
-# Kernels and windows that are written as slices
-
-
-def kernels_of_slices(case: Case) -> Candidates:
-    """A kernel whose entries are multiplied with slices is not flipped, or turned."""
+def slopes_before_products(case: Case) -> Candidates:
+    """A derivative, or a mask, is multiplied in before the product of the layer above."""
     graph = case.graph
-    for leaf in graph.leaves:
-        products = []
-        for use in graph.consumers.get(leaf, ()):
-            for place in graph.consumers.get(use.node, ()) if use.traits.indexes else ():
-                inner = [other for other in graph.places_of[place.node] if other is not place]
-                products += [(other, place.slot, use.node) for other in inner]
-        products = [each for each in products if each[0].traits.product]
-        for words, turned in turns_of(leaf._array) if len(products) > 1 else ():
-            wrong: Wrong = {
-                other: Instead(other, slot, turned[plain(entry.arguments[1])], "")
-                for other, slot, entry in products
-            }
-            yield joint("kernel", f"the kernel {words}", wrong)
+    for place in graph.places:
+        bent = place.bends and place.traits.activation
+        uses = graph.consumers.get(place.node, ())
+        if len(uses) != 1 or not (bent or mask_of(place.node) is not None):
+            continue
+        (use,) = uses
+        if use.multiplies_matrices and use.node.shape == place.node.shape:
+            slope = place.unmatched(np.ones_like(place.node._array))
+            what = f"derivative of {place.operation.name}" if bent else "mask"
+            words = f"the {what} is multiplied in before the product, not after it"
+            before = use.arriving(lambda g, *_, by=slope: g * by)
+            yield joint("wrong place", words, {use: before, place: unchanged})
+
+
+def skipped_layers(case: Case) -> Candidates:
+    """What arrives at a layer's output is passed on to the layer below it, as if it were not."""
+    graph = case.graph
+    for place in graph.places:
+        after = graph.consumers.get(place.node, ())
+        while len(after) == 1 and after[0].traits.additive:
+            after = graph.consumers.get(after[0].node, ())
+        below = place.argument.operation is not None and place.multiplies_matrices
+        if below and len(after) == 1 and after[0].bends and after[0].traits.activation:
+            arriving = graph.right[after[0].node]
+            if arriving.shape == place.argument.shape:
+                words = "a layer is skipped: what arrives at its output stands for what it sends on"
+                yield joint("wrong place", words, {place: lambda *_, g=arriving, **k: g})
+
+
+# Windows that are written as slices
 
 
 def overlapping_windows(case: Case) -> Candidates:
@@ -98,12 +117,8 @@ def overlapping_windows(case: Case) -> Candidates:
         windows = [p for p in places if p.traits.indexes and p.node.size < tensor.size]
         if len(windows) < 2 or tensor.ndim == 0:
             continue
-        positions = np.arange(tensor.size).reshape(tensor.shape)
         try:
-            taken = [
-                place.operation.compute(positions, *place.node.arguments[1:], **place.node.keywords)
-                for place in windows
-            ]
+            taken = [place.taken() for place in windows]
         except (IndexError, TypeError):
             continue
         if len(np.unique(np.concatenate([np.ravel(each) for each in taken]))) == sum(
@@ -124,10 +139,7 @@ def overlapping_windows(case: Case) -> Candidates:
                 place: place.changed(lambda result, *_, own=own: result * own)
                 for place, own in zip(windows, shown)
             }
-            words = (
-                "the windows overlap, and what arrives at an entry over several of them is "
-                f"overwritten (=), not added (+=): only the {which} window counts there"
-            )
+            words = f"{OVERWRITTEN}: only the {which} window counts there"
             yield joint("repeated index", words, wrong)
 
 
@@ -148,12 +160,7 @@ def parts_exchanged(case: Case) -> Candidates:
 
 def _apart(one: Place, other: Place) -> bool:
     """Whether two parts of an array have no entry in common."""
-    positions = np.arange(one.argument.size).reshape(one.argument.shape)
-    first, second = (
-        place.operation.compute(positions, *map(plain, place.node.arguments[1:]))
-        for place in (one, other)
-    )
-    return not np.isin(first, second).any()
+    return not np.isin(one.taken(), other.taken()).any()
 
 
 MOST_PARTS = 6
@@ -165,10 +172,13 @@ def _to_part_of(other: Place) -> Vjp:
     return lambda g, *given, **keywords: other.vjp(g, *values, **other.node.keywords)
 
 
-def branches_of_extremes(case: Case) -> Candidates:
-    """The smaller of two gets what arrives at their maximum."""
+def to_all_arguments(case: Case) -> Candidates:
+    """What an operation sends to its arguments is exchanged between them, or turned."""
     for node, places in case.graph.places_of.items():
-        traits = node.operation.traits
+        traits, function = node.operation.traits, node.operation.function
+        if function is np.where:
+            swapped = {place: place.given(_with_branches_swapped) for place in places}
+            yield Candidate("branches", "the branches of where are swapped", swapped)
         if traits.extremum and traits.elementwise and len(places) == 2:
             words = "the branches of {operation} are swapped: what it is not gets what arrives"
             wrong: Wrong = {
@@ -176,19 +186,14 @@ def branches_of_extremes(case: Case) -> Candidates:
                 for place in places
             }
             yield joint("branches", words, wrong)
-
-
-def solved_systems(case: Case) -> Candidates:
-    """The matrix of a linear system is to be transposed on the way back, and is not."""
-    for node, places in case.graph.places_of.items():
-        if node.operation.function is np.linalg.solve:
+        if function is np.linalg.solve:
             words = "the matrix is to be transposed in the system on the way back, and is not"
-            given = {place: place.given(_with_transposed) for place in places}
-            yield joint("transposed", words, given)
+            turned = {p: p.given(lambda y, a, b: (y, np.swapaxes(a, -1, -2), b)) for p in places}
+            yield joint("transposed", words, turned)
 
 
-def _with_transposed(y: Array, a: Array, b: Array) -> tuple[Array, ...]:
-    return y, np.swapaxes(a, -1, -2), b
+def _with_branches_swapped(y: Array, condition: Array, *both: Array) -> tuple[Array, ...]:
+    return y, np.logical_not(condition), *both
 
 
 # What several steps are together
@@ -205,21 +210,34 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
             continue
         for found, parts in behind(node, position, frozenset()):
             x = cast(Tensor, found)
-            chain = _straight(graph, node, x)
-            if len(parts) > 1 and chain and any(map(_bends, parts)):
+            chain = graph.way(node, x)
+            if len(parts) < 2 or not chain or not any(map(_bends, parts)):
+                continue
+            # A sum that passes on what arrives is no part of what is forgotten.
+            same = np.array_equal(graph.right.values[chain[0].number], graph.right[node])
+            if not (chain[0].traits.additive and same):
                 words = "what is computed in between is not differentiated: "
                 words += "the inner derivative of the chain rule is forgotten"
-                if all(part.operation.traits.extremum for part in parts):
-                    words = "the derivative of clip is taken to be the clipped value, not a mask"
-                    by_value: Wrong = {chain[0]: lambda g, y, *_, **k: g * y}
-                    yield joint("wrong formula", words, only(graph, chain) | by_value)
+                if all(map(is_bounded, parts)):
+                    yield from _of_clip(graph, chain, node, x)
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
                 arriving = graph.right[node]
                 lost = arriving.size > 1 and np.ptp(arriving) == 0
                 kind = "cotangent lost" if lost else "derivative forgotten"
                 yield joint(kind, words, only(graph, chain))
-            if chain and node.ndim > 1 and any(map(_bends, parts)):
+            if node.ndim > 1:
                 yield from normalizations(graph, chain, node, x)
+
+
+def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Candidates:
+    words, beyond = "the derivative of clip is taken to be ", node._array != x._array
+    for kind, what, slope in (
+        ("wrong formula", "the clipped value, not a mask", node._array),
+        ("wrong formula", "what was clipped, not a mask", x._array),
+        ("branches", "1 beyond the bounds and 0 between them: the mask is inverted", beyond),
+    ):
+        first: Wrong = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
+        yield joint(kind, words + what, only(graph, chain) | first)
 
 
 def _bends(node: Node) -> bool:
@@ -229,20 +247,7 @@ def _bends(node: Node) -> bool:
     return not traits.additive and not (len(recorded) == 1 and recorded[0] in traits.linear)
 
 
-def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
-    """The steps from a node to one before it through nodes of its shape; empty if none."""
-    chain: list[Place] = []
-    while node is not x:
-        steps = [p for p in graph.places_of.get(node, ()) if p.argument.shape == node.shape]
-        if not steps:
-            return []
-        chain.append(steps[0])
-        node = steps[0].argument
-    return chain
-
-
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
-    *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
-    parts_exchanged,
-    *(branches_of_extremes, solved_systems, differentiated_as_a_whole),
+    *(derivative_in_one_direction, slopes_before_products, skipped_layers),
+    *(overlapping_windows, parts_exchanged, to_all_arguments, differentiated_as_a_whole),
 )

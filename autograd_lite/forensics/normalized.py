@@ -27,11 +27,20 @@ def normalizations(
     graph: Graph, chain: list[Place], node: Tensor, x: Tensor
 ) -> Iterator[Candidate]:
     """Mistakes in the derivative from a node to what it is, normalized over some axes."""
+    y = node._array
     for axes, centred in itertools.product(_sets_of_axes(node.ndim), (True, False)):
-        scale = _scale(x._array, node._array, axes, centred)
-        if scale is not None:
-            yield from _normalized(graph, chain, node, axes, centred, scale)
-            yield from _scaled_late(graph, chain, node, axes, centred, scale)
+        scale = _scale(x._array, y, axes, centred)
+        if scale is None:
+            continue
+        unit = np.mean(y**2, axis=axes, keepdims=True)
+        reduce = np.mean if abs(unit - 1).max() < 0.1 else np.sum
+        right = _centred if centred else _not_centred
+        given = y, scale, axes, right, reduce
+        rows = itertools.chain(_over_other_axes(*given), _other_terms(*given))
+        for kind, what, formula in itertools.chain(rows, _scaled_late(graph, node, *given)):
+            words = f"in the derivative of what is normalized{what}"
+            first: Wrong = {chain[0]: lambda g, *_, formula=formula, **k: formula(g)}
+            yield joint(kind, words, only(graph, chain) | first)
 
 
 def _sets_of_axes(count: int) -> list[Axes]:
@@ -41,6 +50,8 @@ def _sets_of_axes(count: int) -> list[Axes]:
 
 def _scale(x: Array, y: Array, axes: Axes, centred: bool) -> Array | None:
     """What x, without its mean over an axis, is divided by, if that is its size there."""
+    if np.array_equal(x, y):
+        return None
     deviation = x - x.mean(axis=axes, keepdims=True) if centred else x
     square = np.mean(deviation**2, axis=axes, keepdims=True)
     ratio = np.mean(y**2, axis=axes, keepdims=True)
@@ -52,33 +63,37 @@ def _scale(x: Array, y: Array, axes: Axes, centred: bool) -> Array | None:
     return scale if np.all(abs(per_entry - 1) < 0.1) else None
 
 
-def _normalized(
-    graph: Graph, chain: list[Place], node: Tensor, axes: Axes, centred: bool, scale: Array
-) -> Iterator[Candidate]:
-    y, length = node._array, node.size // np.size(scale)
-    unit = np.mean(y**2, axis=axes, keepdims=True)
-    mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
-    name = "means" if mean is np.mean else "sums"
-    for other in _sets_of_axes(node.ndim):
-        if other != axes:
-            what = f"in the derivative of what is normalized the {name} are taken over "
-            what += f"{_in_words(other, node.ndim)}, the wrong one, and not over "
-            what += _in_words(axes, node.ndim)
-            yield _whole(graph, chain, what, "wrong axis", y, scale, mean, other, centred)
-    for kind, what, of in TERMS:
-        formula = partial(_with_terms, of, y, scale, partial(mean, axis=axes, keepdims=True))
-        words = f"in the derivative of what is normalized, y, {what}"
-        yield joint(kind, words, only(graph, chain) | {chain[0]: formula})
-    for what, other_scale in (("what is normalized is not divided by its deviation", 1.0),):
-        what = f"in the derivative {what}"
-        yield _whole(graph, chain, what, "wrong formula", y, other_scale, mean, axes, centred)
-    if mean is np.mean:
-        what = f"in the derivative of what is normalized the means are divided by {length} twice"
-        twice: Any = lambda x, **over: np.mean(x, **over) / length
-        yield _whole(graph, chain, what, "constant statistics", y, scale, twice, axes, centred)
-        what = "in the derivative of what is normalized sums stand for means: 1/{0} is missing"
-        what = what.format(length)
-        yield _whole(graph, chain, what, "constant statistics", y, scale, np.sum, axes, centred)
+Terms = Callable[[Array, Array, Any, Any], Array]
+"""Of g, y, and the means that g and g * y are subtracted with."""
+Formulas = Iterator[tuple[str, str, Callable[[Array], Any]]]
+"""Kinds, words, and what is computed for what arrives."""
+
+
+def _centred(g: Array, y: Array, mean: Any, mean_along: Any) -> Array:
+    return g - mean(g) - y * mean_along(g * y)
+
+
+def _not_centred(g: Array, y: Array, mean: Any, mean_along: Any) -> Array:
+    return g - y * mean_along(g * y)
+
+
+def _over(axes: Axes, reduce: Any) -> Any:
+    return partial(reduce, axis=axes, keepdims=True)
+
+
+def _over_other_axes(y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any) -> Formulas:
+    mean, name = _over(axes, reduce), "mean" if reduce is np.mean else "sum"
+    for other in [other for other in _sets_of_axes(y.ndim) if other != axes]:
+        over = f"taken over {_in_words(other, y.ndim)}, the wrong one, and not over "
+        over += _in_words(axes, y.ndim)
+        wrong = _over(other, reduce)
+        for what, means in (
+            (f"{name}s are", (wrong, wrong)),
+            (f"{name} of g is", (wrong, mean)),
+            (f"{name} of g * y is", (mean, wrong)),
+        ):
+            formula: Any = lambda g, means=means: right(g, y, *means) / scale
+            yield "wrong axis", f" the {what} {over}", formula
 
 
 def _in_words(axes: Axes, count: int) -> str:
@@ -128,51 +143,37 @@ TERMS: tuple[tuple[str, str, Callable[[Array, Array, Any], Array]], ...] = (
 """Formulas in place of g - mean(g) - y mean(g y), with g for what arrives."""
 
 
-def _with_terms(
-    of: Any, y: Array, scale: Any, mean: Any, g: Array, *given: Any, **keywords: Any
-) -> Array:
-    return of(g, y, mean) / scale
+def _other_terms(y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any) -> Formulas:
+    mean, length, statistics = _over(axes, reduce), y.size // scale.size, "constant statistics"
+    for kind, what, terms in TERMS:
+        with_terms: Any = lambda g, terms=terms: terms(g, y, mean) / scale
+        yield kind, f", y, {what}", with_terms
+    words = ", y, the division by the deviation is left out"
+    yield "wrong formula", words, lambda g: right(g, y, mean, mean)
+    if reduce is np.mean:
+        for words, factor in (
+            (f" the means are divided by {length} twice", 1 / length),
+            (f" sums stand for means: 1/{length} is missing", length),
+        ):
+            scaled_mean: Any = lambda a, by=factor: mean(a) * by
+            formula: Any = lambda g, of=scaled_mean: right(g, y, of, of) / scale
+            yield statistics, words, formula
 
 
 def _scaled_late(
-    graph: Graph, chain: list[Place], node: Tensor, axes: Axes, centred: bool, scale: Array
-) -> Iterator[Candidate]:
+    graph: Graph, node: Tensor, y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any
+) -> Formulas:
     """What is normalized is multiplied by gamma after its means are subtracted, not before."""
     uses = graph.consumers.get(node, [])
     use = uses[0] if len(uses) == 1 else None
     if use is None or not use.multiplies_entries or len(use.other_arguments) != 1:
         return
-    gamma = plain(use.other_arguments[0])
+    gamma, mean = plain(use.other_arguments[0]), _over(axes, reduce)
     if use.operation.function is np.divide or np.size(gamma) < 2 or not np.all(gamma):
         return
-    y, unit = node._array, np.mean(node._array**2, axis=axes, keepdims=True)
-    mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
-    words = "the factor of what is normalized, such as gamma, is multiplied in after the means "
-    words += "are subtracted, and not before"
-    right = _whole(graph, chain, words, "wrong place", y, scale, mean, axes, centred)
-    formula = right.wrong[chain[0]]
-    late: Wrong = {chain[0]: lambda g, *given, **k: gamma * formula(g / gamma, *given, **k)}
-    yield right._replace(wrong={**right.wrong, **late})
-
-
-def _whole(
-    graph: Graph,
-    chain: list[Place],
-    what: str,
-    kind: str,
-    y: Array,
-    scale: Any,
-    mean: Any,
-    axes: Any,
-    centred: bool,
-) -> Candidate:
-    """The formula from the output to the input, in the first step; the others pass it on."""
-
-    def formula(g: Array, *given: Any, **keywords: Any) -> Array:
-        along = y * mean(g * y, axis=axes, keepdims=True)
-        return (g - mean(g, axis=axes, keepdims=True) * centred - along) / scale
-
-    return joint(kind, what, only(graph, chain) | {chain[0]: formula})
+    words = " the factor of it, such as gamma, is multiplied in after the means are subtracted, "
+    words += "and not before"
+    yield "wrong place", words, lambda g: gamma * right(g / gamma, y, mean, mean) / scale
 
 
 def only(graph: Graph, chain: list[Place]) -> Wrong:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,8 @@ def on_one_way(graph: Graph, place: Place) -> StepMistakes:
         right = graph.right.values[use.number]
         for words, other in _done_wrongly(graph, use, right):
             if np.shape(other) == right.shape and not np.array_equal(other, right):
-                yield "one path", f"{words}, only here", partial(_with_more, place, other - right)
+                more = place.arriving(lambda g, *_, by=other - right: g + by)
+                yield "one path", f"{words}, only here", more
 
 
 def _done_wrongly(graph: Graph, use: Place, right: Array) -> Iterator[tuple[str, Any]]:
@@ -49,7 +49,3 @@ def past_the_slope(graph: Graph, place: Place) -> StepMistakes:
     if np.all(slope):
         words = f"what arrives over it is not multiplied by the derivative of {node.operation.name}"
         yield "derivative forgotten", words, place.changed(lambda result, *_: result / slope)
-
-
-def _with_more(place: Place, more: Array, g: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(g + more, *given, **keywords)

@@ -17,8 +17,8 @@ def other_arrays(case: Case) -> Iterator[Candidate]:
     names = {id(array): name for name, array in case.arrays.items()}
     uses: dict[int, list[tuple[Place, int]]] = {}
     for place in case.graph.places:
-        for slot, argument in enumerate(place.node.arguments):
-            if slot != place.slot and not is_recorded(argument):
+        for slot, argument in place.others.items():
+            if not is_recorded(argument):
                 uses.setdefault(id(plain(argument)), []).append((place, slot))
     arrays = [a for a in case.graph.plain_arrays if isinstance(a, np.ndarray) and a.size > 1]
     for array in arrays if len(arrays) <= MOST_ARRAYS else ():

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import cross_entropies, neural
-from autograd_lite.forensics.candidate import Candidate, joint
+from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded
-from autograd_lite.forensics.step_mistakes import mask_of
-from autograd_lite.forensics.uses import alike
+from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded, mask_of
+from autograd_lite.forensics.uses import at_other_times
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -130,6 +129,26 @@ def masks(case: Case) -> Candidates:
             if plain(argument) is mask and not mask.all():
                 wrong = _with_argument(case.graph, node, slot, np.full_like(mask, mask.max()))
                 yield joint("dropout", "the mask is left out in both passes", wrong)
+        for place in case.graph.places_of[node]:
+            if _masks_scores(place):
+                wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
+                yield joint("dropout", "the mask is left out in both passes", wrong)
+
+
+def _masks_scores(place: Place) -> bool:
+    """Whether some entries are made so small that softmax gives 0 for them."""
+    chosen = place.operation.function is np.where
+    others = [plain(a) for a in place.other_arguments if not is_recorded(a)]
+    alike = (chosen or place.traits.additive) and place.node.shape == place.argument.shape
+    return alike and any(np.min(a, initial=0.0) < SMALLEST for a in others if is_array(a) or chosen)
+
+
+def _argument_alone(slot: int) -> Callable[..., Any]:
+    return lambda *given, **keywords: given[slot]
+
+
+SMALLEST = -1e4
+"""Scores below are those of masked entries."""
 
 
 def softmax_in_forward(case: Case) -> Candidates:
@@ -176,20 +195,13 @@ def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -
 def targets_of_loops(case: Case) -> Candidates:
     """In a loop each step has the target, or the label, of another one."""
     graph, distance = case.graph, case.graph.distance
-    for unordered in alike(graph.places, graph.roles):
+    for unordered in graph.alike:
         nodes = [*{place.node: None for place in sorted(unordered, key=lambda p: distance[p.node])}]
         for slot, argument in enumerate(nodes[0].arguments if len(nodes) > 1 else ()):
             own = [plain(node.arguments[slot]) for node in nodes]
             if is_recorded(argument) or not _are_targets(nodes[0], own):
                 continue
-            # The last step is the first of the backward pass.
-            for which, others in (
-                ("the step after", [own[-1], *own[:-1]]),
-                ("the step before", [*own[1:], own[0]]),
-                ("the last step, in all of them", [own[0]] * len(own)),
-                ("the first step, in all of them", [own[-1]] * len(own)),
-                ("the steps in reverse order", own[::-1]),
-            ):
+            for which, others in at_other_times(own):
                 wrong: Wrong = {}
                 for node, other in zip(nodes, others):
                     wrong |= _with_argument(graph, node, slot, other)

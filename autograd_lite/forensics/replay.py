@@ -11,22 +11,14 @@ import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from autograd_lite.engine import given_to_rules
-from autograd_lite.forensics.factors import (
-    SAMPLES,
-    factors_of_constant,
-    factors_of_mean,
-    factors_of_power,
-    factors_of_sum,
-    rarer_factors,
-    usual_factors,
-)
+from autograd_lite.forensics.factors import SAMPLES, USES
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation, Traits
 from autograd_lite.program.outline import Contribution, outline
@@ -40,10 +32,8 @@ Vjp = Callable[..., Any]
 DEPTH = 6
 """Operations between a step and the leaves that tell its role."""
 ENTRIES = "the number of entries"
-MOST_CONSTANTS = 5
-"""Numbers in a record that explain a factor together with another one."""
-MOST_NUMBERS = 500
-"""Nodes among which a number that explains a factor is looked for."""
+DEEPEST = 16
+"""Steps that are together one function."""
 NEARBY = 8
 """Nodes before and after one that it may be mistaken for."""
 
@@ -72,9 +62,19 @@ class Place:
         """The vjp with something done to its result: `change(result, g, y, *arguments)`."""
         return lambda *given, **keywords: change(self.vjp(*given, **keywords), *given)
 
+    def arriving(self, change: Callable[..., Any]) -> Vjp:
+        """The vjp of something else than what arrives: `change(g, y, *arguments)`."""
+        return lambda *given, **keywords: self.vjp(change(*given), *given[1:], **keywords)
+
     def given(self, change: Callable[..., tuple[Any, ...]]) -> Vjp:
         """The vjp with others, `change(y, *arguments)`, than its own output and arguments."""
         return lambda g, *own, **keywords: self.vjp(g, *change(*own), **keywords)
+
+    def taken(self) -> Array:
+        """For each entry of the node, which is taken of the argument, the number of that one."""
+        numbers = np.arange(self.argument.size).reshape(self.argument.shape).copy()
+        others = map(plain, self.node.arguments[1:])
+        return self.operation.compute(numbers, *others, **self.node.keywords)
 
     @property
     def bends(self) -> bool:
@@ -95,9 +95,20 @@ class Place:
         return self.traits.product and not self.traits.elementwise
 
     @property
+    def others(self) -> dict[int, Any]:
+        """The arguments of the node besides the one that the step leads to, by their slots."""
+        return {slot: a for slot, a in enumerate(self.node.arguments) if slot != self.slot}
+
+    @property
     def other_arguments(self) -> list[Any]:
-        """The arguments of the node besides the one that the step leads to."""
-        return [a for slot, a in enumerate(self.node.arguments) if slot != self.slot]
+        """The same without the slots."""
+        return [*self.others.values()]
+
+    @property
+    def numbers(self) -> list[float]:
+        """Those of the other arguments that are a number."""
+        others = [plain(a) for a in self.other_arguments if not is_recorded(a)]
+        return [float(np.sum(a)) for a in others if np.size(a) == 1]
 
 
 Wrong = dict[Place, Vjp]
@@ -129,6 +140,25 @@ def is_recorded(value: Any) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
 
 
+def mask_of(node: Tensor) -> Array | None:
+    """A plain array argument of a product whose entries are 0 or one other value, if any."""
+    for argument in node.arguments:
+        values = plain(argument)
+        if is_recorded(argument) or not isinstance(values, np.ndarray):
+            continue
+        if values.ndim == node.ndim and 1 < values.size <= node.size:
+            present = np.unique(values)
+            if len(present) <= 2 and present[-1] > 0 and present[0] == 0:
+                return values
+    return None
+
+
+def is_bounded(node: Node) -> bool:
+    """Whether a computed node is a maximum or a minimum, entry by entry, such as relu."""
+    traits = node.operation.traits
+    return traits.rectifies or (traits.extremum and traits.elementwise)
+
+
 def grouped(places: Iterable[Place], key: Callable[[Place], Any]) -> dict[Any, list[Place]]:
     """The places that have a key, such as the operation, in common."""
     groups: dict[Any, list[Place]] = {}
@@ -141,6 +171,16 @@ def _part(node: Tensor) -> str:
     """Which entries an operation takes, where it names them as a slice."""
     indexes = node.operation is not None and node.operation.traits.indexes
     return repr(node.arguments[1]) if indexes and not is_array(plain(node.arguments[1])) else ""
+
+
+LARGE = 20
+"""Steps of a set that another one with nearly the same is left out for."""
+
+
+def _is_in(members: frozenset[Place], sets: Iterable[frozenset[Place]]) -> bool:
+    return len(members) > LARGE and any(
+        members < each and len(members) > 0.9 * len(each) for each in sets
+    )
 
 
 class Graph:
@@ -168,6 +208,12 @@ class Graph:
         return {place: number for number, place in enumerate(self.places)}
 
     @functools.cached_property
+    def last_layer(self) -> int:
+        """The position of the last product with a matrix; what comes after it is the loss's."""
+        products = (self.position[p.node] for p in self.places if p.multiplies_matrices)
+        return next(products, len(self.order))
+
+    @functools.cached_property
     def of_operation(self) -> dict[Operation, list[Tensor]]:
         """The nodes of each operation, in the order of the backward pass."""
         found: dict[Operation, list[Tensor]] = {}
@@ -189,6 +235,17 @@ class Graph:
         same = self.of_operation[node.operation]
         here = bisect.bisect_left(same, self.position[node], key=self.position.__getitem__)
         return [*same[max(here - NEARBY, 0) : here], *same[here + 1 : here + 1 + NEARBY]]
+
+    def way(self, node: Tensor, to: Tensor, most: int = DEEPEST) -> list[Place]:
+        """The steps from a node to one before it through nodes of its shape; none if none lead."""
+        for place in self.places_of.get(node, ()) if most else ():
+            if place.argument is to:
+                return [place]
+            same = place.argument.shape == to.shape
+            rest = self.way(place.argument, to, most - 1) if same else []
+            if rest:
+                return [place, *rest]
+        return []
 
     def first_of(self, wrong: Iterable[Place]) -> Place:
         """Of some steps the one that the backward pass takes first."""
@@ -253,14 +310,14 @@ class Graph:
         of_parameters = {length for leaf in self.leaves for length in leaf.shape}
         found: dict[int, str] = {}
         for node in self.order:
-            for length in node.shape if node.operation else ():
-                is_batch = length not in of_parameters
+            for axis, length in enumerate(node.shape if node.operation else ()):
+                is_batch = length not in of_parameters and (axis == 0 or node.ndim < 3)
                 found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
         for node in self.bottlenecks:
             axes = "·".join(map(str, node.shape))
             found.setdefault(node.size, f"{axes} positions" if node.ndim > 2 else ENTRIES)
         for leaf in self.leaves:
-            found.setdefault(len(self.consumers[leaf]), "the number of times that it is used")
+            found.setdefault(len(self.consumers[leaf]), USES)
         for length in (0, 1):
             found.pop(length, None)
         samples_first = sorted(found.items(), key=lambda item: item[1] != SAMPLES)
@@ -279,65 +336,22 @@ class Graph:
         return dict(itertools.islice(found.items(), 10))
 
     @functools.cached_property
-    def usual_factors(self) -> list[tuple[float, str]]:
-        """The constant factors that people get wrong here, in words."""
-        functions = {place.operation.function for place in self.places}
-        has_square = not functions.isdisjoint((np.power, np.square)) or any(
-            node.operation.traits.product and len({*map(id, node.arguments)}) == 1
-            for node in self.places_of
-        )
-        return [*usual_factors(self.lengths, self.positions, has_square)]
+    def alike(self) -> list[list[Place]]:
+        """The sets of two or more steps that play one role, as those of a loop."""
+        return self.alike_among(self.places)
 
-    @functools.cached_property
-    def rarer_factors(self) -> list[tuple[float, str]]:
-        """Learning rates, and several factors at once, in words."""
-        return [*rarer_factors(self.lengths), *self._with_constants(), *self._recorded_numbers()]
+    def alike_among(self, places: Iterable[Place]) -> list[list[Place]]:
+        """The sets of two or more of these steps that play one role, each once.
 
-    def _with_constants(self) -> Iterator[tuple[float, str]]:
-        """Numbers in the record together with the 2 of a square, as factors."""
-        found: dict[float, None] = {}
-        for place in self.places:
-            numbers = [plain(a) for a in place.other_arguments if not is_recorded(a)]
-            if place.multiplies_entries:
-                found |= {float(np.sum(n)): None for n in numbers if np.size(n) == 1}
-        for number in [n for n in found if n not in (0, 1, -1)][:MOST_CONSTANTS]:
-            for sign, words in ((1.0, ""), (-1.0, ", and the sign is wrong")):
-                named = f"the factors {number:.6g} and 2"
-                yield sign / (2 * number), f"{named} are missing{words}"
-                yield sign * 2 * number, f"{named} are once too often there{words}"
-                yield sign * number / 2, f"a factor of 2 is missing, and {number:.6g} there{words}"
-
-    def _recorded_numbers(self) -> Iterator[tuple[float, str]]:
-        """Numbers that were computed, such as a norm, as factors."""
-        for node in self.order[:MOST_NUMBERS]:
-            if node.size == 1 and node.operation is not None and node is not self.loss:
-                number, name = float(np.sum(node._array)), node.operation.name
-                if number not in (0, 1, -1):
-                    what = f"{number:.6g}, which {name} has given"
-                    yield number, f"it is multiplied by {what}, or the division by it is forgotten"
-                    yield 1 / number, f"it is divided by {what}, or the factor is forgotten"
-
-    def factors_at(self, place: Place) -> Iterator[tuple[float, str]]:
-        """The constant factors that the numbers in one step explain, in words."""
-        function, entries = place.operation.function, place.argument.size // max(place.node.size, 1)
-        broadcast = place.node.size // max(place.argument.size, 1)
-        if place.traits.averages and entries > 1:
-            yield from factors_of_mean(entries)
-        elif function is np.sum and entries > 1:
-            yield from factors_of_sum(entries)
-        elif place.traits.additive and broadcast > 1:
-            yield from factors_of_sum(broadcast)
-        elif function is np.sqrt:
-            yield from factors_of_power(0.5)
-        elif function is np.power or (
-            place.slot in place.traits.linear and place.multiplies_entries
-        ):
-            constants = [plain(a) for a in place.other_arguments if not is_recorded(a)]
-            for number in [float(np.sum(a)) for a in constants if np.size(a) == 1]:
-                if function is np.power:
-                    yield from factors_of_power(number)
-                elif number not in (0, 1, -1):
-                    yield from factors_of_constant(number, function is np.divide, self.lengths)
+        Of large sets that hardly differ, such as by the first step of a loop, it is the larger one.
+        """
+        sets: dict[frozenset[Place], list[Place]] = {}
+        for role in self.roles:
+            for group in grouped(places, role.__getitem__).values():
+                members = frozenset(group)
+                if len(group) > 1 and members not in sets and not _is_in(members, sets):
+                    sets[members] = group
+        return [*sets.values()]
 
     @functools.cached_property
     def roles(self) -> list[dict[Place, Any]]:

@@ -7,11 +7,12 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, StepMistakes
+from autograd_lite.forensics.candidate import Candidate, Scaled, StepMistakes
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import other_deltas, other_masks, some_samples
 from autograd_lite.forensics.factors import closest_factor, rounded
@@ -26,11 +27,11 @@ from autograd_lite.forensics.replay import Graph, Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.forensics.uses import (
-    alike,
     clipped,
     dropped_alike,
     dropped_uses,
     factors_alike,
+    forwards,
     not_carried,
     own_term,
     values_of_other_steps,
@@ -44,6 +45,10 @@ LINEAR_ENOUGH = 1e-6
 """Relative error up to which a gradient is taken to be linear in a strength."""
 ENOUGH = 0.3
 """Share of the budget after which no more candidates are tried once one explains everything."""
+
+
+LEFT_OUT = {"repeated index", "constant statistics", "entries left out", "dropout", "one path"}
+"""Kinds that say that something is left out."""
 
 
 class Finding(NamedTuple):
@@ -60,28 +65,9 @@ def candidates(case: Case) -> Iterator[Candidate]:
 
     What is made most often comes first. In a long record, what is in one step comes last.
     """
-    stages = (
-        *(of_case(case) for of_case in (dropped_alike, factors)),
-        *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
-        *(
-            of_case(case)
-            for of_case in (dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES[1:])
-        ),
-        *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
-        *(
-            _of_steps(case, of_step)
-            for of_step in (wrong_cotangent, own_term, on_one_way, past_the_slope)
-        ),
-        *(of_case(case) for of_case in (clipped, other_arrays, factors_alike)),
-        *(
-            of_case(case)
-            for of_case in (other_deltas, windows_elsewhere, some_samples, other_masks)
-        ),
-        *(of_case(case) for of_case in (*JOINT_MISTAKES, *OTHER_FORWARD)),
-    )
     is_long = len(case.graph.places) >= LONG
     single: list[Candidate] = []
-    for candidate in itertools.chain(*stages):
+    for candidate in itertools.chain.from_iterable(stage(case) for stage in STAGES):
         if is_long and len(candidate.wrong) == 1:
             single.append(candidate)
         else:
@@ -89,7 +75,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
     yield from single
 
 
-def _of_steps(case: Case, mistakes: Callable[[Graph, Place], StepMistakes]) -> Iterator[Candidate]:
+def _of_steps(mistakes: Callable[[Graph, Place], StepMistakes], case: Case) -> Iterator[Candidate]:
     """Mistakes in one step, at all that are alike, and at each of them."""
     same: dict[Any, Wrong] = {}
     for place in case.graph.places:
@@ -100,7 +86,7 @@ def _of_steps(case: Case, mistakes: Callable[[Graph, Place], StepMistakes]) -> I
             same.setdefault(key, {})[place] = vjp
     for (kind, what, *_), wrong in same.items():
         places = [*wrong]
-        groups = [places, places[1:], *alike(places, case.graph.roles)]
+        groups = [places, places[1:], *case.graph.alike_among(places)]
         several = {tuple(group): group for group in groups if len(group) > 1}
         for chosen in [*several.values(), *([place] for place in places)]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
@@ -108,6 +94,19 @@ def _of_steps(case: Case, mistakes: Callable[[Graph, Place], StepMistakes]) -> I
 
 USUAL = 4
 """Mistakes in one step that come before those in several: the first of them are made most often."""
+IN_ONE_STEP = [
+    partial(_of_steps, mistakes)
+    for mistakes in (*STEP_MISTAKES, wrong_cotangent, own_term, on_one_way, past_the_slope)
+]
+STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
+    *(dropped_alike, factors),
+    *IN_ONE_STEP[:USUAL],
+    *(dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES),
+    *IN_ONE_STEP[USUAL:],
+    *(clipped, forwards, other_arrays, factors_alike),
+    *(other_deltas, windows_elsewhere, some_samples, other_masks),
+    *(*JOINT_MISTAKES, *OTHER_FORWARD),
+)
 LONG = 500
 """Steps of a graph from which on mistakes in single steps are tried last."""
 
@@ -121,6 +120,11 @@ def seconds_since(start: tuple[float, float]) -> float:
     """Seconds of computing; or a third of those on the clock, where others keep it waiting."""
     computing, clock = (n - then for n, then in zip(now(), start))
     return max(computing, clock / 3)
+
+
+def _is_lost(array: Array, right: Array) -> bool:
+    """Whether an array is 0 up to rounding, where the right one is not."""
+    return bool(np.max(abs(array), initial=0.0) <= 1e-14 * np.max(abs(right), initial=0.0))
 
 
 class Search:
@@ -138,6 +142,9 @@ class Search:
             inputs = [self.below[place.argument] for place in case.graph.places_of.get(node, ())]
             self.below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
         self.wrong = case.everything - case.fitted(case.graph.right)
+        # What is nothing but rounding was summed up; what is left out is exactly 0.
+        given = [(case.manual[tensor], case.graph.right[tensor]) for tensor in self.wrong]
+        self.is_rounding = any(hand.any() and _is_lost(hand, right) for hand, right in given)
         self.projection = Projection(case)
         self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
         self.in_vain: list[Candidate] = []  # steps that change nothing by their size
@@ -237,6 +244,8 @@ class Search:
             if predicted is None or not case.differ(base, predicted):
                 continue
             finding = Finding(mistake, case.fitted(predicted))
+            if finding.fitted > case.fitted(base) and self._loses_all(mistake, predicted):
+                finding = finding._replace(mistake=mistake._replace(far_fetched=True))
             if finding.fitted == case.everything:
                 error = max([case.error(t, predicted[t]) for t in case.manual])
                 finding = finding._replace(error=error)
@@ -244,6 +253,18 @@ class Search:
                 sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
                 finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
             yield finding
+
+    def _loses_all(self, mistake: Candidate, predicted: Replay) -> bool:
+        """Whether a step is left out in effect, though not in words: what it adds becomes 0."""
+        right = self.case.graph.right.values
+        if (
+            self.is_rounding
+            or mistake.kind in LEFT_OUT
+            or any(isinstance(v, Scaled) for v in mistake.wrong.values())
+        ):
+            return False
+        changed = (pair for pair in zip(predicted.values, right) if pair[0] is not pair[1])
+        return any(_is_lost(*pair) for pair in changed)
 
     def _solved(self, candidate: Candidate, base: Replay) -> list[Candidate]:
         """Itself, or with the strengths that make a gradient right, which they change linearly."""

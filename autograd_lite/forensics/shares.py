@@ -42,7 +42,7 @@ OF_EXTREMES: tuple[tuple[str, str, Share], ...] = (
         lambda x, own: 1.0,
     ),
     (
-        "wrong formula",
+        "derivative forgotten",
         "{operation} is differentiated as a mean: all entries get a share",
         lambda x, own: 1 / len(x),
     ),
@@ -77,6 +77,10 @@ OF_SUMS: tuple[tuple[str, str, Share], ...] = (
 )
 
 
+OVERWRITTEN = "the windows overlap, and what arrives at an entry over several of them is "
+OVERWRITTEN += "overwritten (=), not added (+=)"
+
+
 def shares(graph: Graph, place: Place) -> StepMistakes:
     """The largest is differentiated as a mean, as a sum, or as another entry; a mean as one."""
     index = _entries_behind(place)
@@ -93,11 +97,9 @@ def shares(graph: Graph, place: Place) -> StepMistakes:
     for kind, words, share in rules:
         yield kind, words, partial(_given, share, place, index)
     if len(np.unique(index)) < index.size:
-        words = "the windows overlap, and what arrives at an entry over several of them is "
-        words += "overwritten (=), not added (+=)"
         for order in (1, -1):
             for whole in (False, True):
-                yield "repeated index", words, partial(_assigned, place, index, order, whole)
+                yield "repeated index", OVERWRITTEN, partial(_assigned, place, index, order, whole)
 
 
 def _entries_behind(place: Place) -> Array | None:

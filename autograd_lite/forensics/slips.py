@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.factors import closest_factor, is_round, rounded
+from autograd_lite.forensics.factors import RATES, closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import strengths_of_penalties
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import made_of, newton_step
@@ -93,7 +93,7 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
 def _copied(case: Case, tensor: Tensor) -> Slipped:
     """The gradient of another tensor, or what it gives along an axis."""
     given = case.manual[tensor]
-    for other, array in case.manual.items() if given.size > 1 else ():
+    for other, array in case.manual.items():
         if other is tensor or not np.any(array):
             continue
         if array.size == given.size:
@@ -196,7 +196,11 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
         along = "entries" if right.ndim == 1 else ("columns" if axis == right.ndim - 1 else "rows")
         for shift in (1, -1) if length > 2 else ():
             words = f"the {along} are shifted by one: an index or a slice is off by one"
-            yield Slip("misplaced", words), given, np.roll(right, shift, axis)
+            rolled = np.roll(right, shift, axis)
+            yield Slip("misplaced", words), given, rolled
+            cut = rolled.copy()
+            np.moveaxis(cut, axis, 0)[0 if shift > 0 else -1] = 0
+            yield Slip("misplaced", words), given, cut
         if length > 1:
             words = f"the {along} are in reverse order"
             yield Slip("misplaced", words), given, np.flip(right, axis)
@@ -268,8 +272,14 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     return None
 
 
-RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 5))
-"""Learning rates that an update may have been made with."""
+def nothing_arrives(case: Case) -> list[Slip] | None:
+    """The slip if several gradients are handed in, and all are 0."""
+    wrong = tuple(t for t in case.manual if t not in case.fitted(case.graph.right))
+    if len(case.manual) == 1 or any(map(np.any, case.manual.values())):
+        return None
+    words = "every gradient is zero: nothing arrives from the loss, as where it is a constant, is "
+    words += "detached, is multiplied by 0, or where the gradients were reset before they were read"
+    return [Slip("dropped path", words, tensors=wrong)]
 
 
 def newton(case: Case) -> list[Slip] | None:

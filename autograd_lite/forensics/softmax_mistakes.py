@@ -93,6 +93,9 @@ def whole_losses(graph: Graph, place: Place) -> StepMistakes:
         yield CROSS, words + DIAGONAL, place.changed(_of_right_class)
     if function is neural.logsumexp:
         yield CROSS, words + "exp(z) is not divided by the sum", _not_normalized
+        for axis in range(place.argument.ndim if place.node.ndim else 0):
+            what = f"the probabilities are taken over axis {axis}, the wrong axis"
+            yield "wrong axis", words + what, partial(_probabilities_over, axis)
         what = "1/n stands for the probabilities: that of a mean"
         yield "wrong formula", words + what, of_mean
         what = "1 stands for the probabilities: that of a sum"
@@ -107,6 +110,10 @@ def _p_alone(g: Any, y: Any, z: Any, labels: Any, *kept: Any) -> Any:
     if labels.shape == z.shape:
         return neural.sigmoid(z) * (g / z.size)
     return neural.softmax(z) * (g / len(z))
+
+
+def _probabilities_over(other: int, g: Any, y: Any, x: Any, *axis: Any, **keywords: Any) -> Any:
+    return of_sum(g, y, x, *axis, **keywords) * neural.softmax(x, other)
 
 
 def _not_normalized(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:

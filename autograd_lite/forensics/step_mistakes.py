@@ -12,10 +12,18 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
+from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES, is_square
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
+from autograd_lite.forensics.replay import (
+    Graph,
+    Place,
+    Vjp,
+    is_array,
+    is_bounded,
+    is_recorded,
+    mask_of,
+)
 from autograd_lite.forensics.shares import shares
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
@@ -42,7 +50,7 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         }
     elif place.multiplies_entries and mask is not None:
         scale = np.max(mask)
-        if place.argument.operation is None or not place.argument.operation.traits.logarithm:
+        if graph.position[place.node] > graph.last_layer:
             drops, scales = "the mask of dropout", "the scale of inverted dropout"
         else:
             drops, scales = (
@@ -59,23 +67,10 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         yield "dropout", f"{what} is missing in the backward pass", vjp
 
 
-def mask_of(node: Tensor) -> Array | None:
-    """A plain array argument of a product whose entries are 0 or one other value, if any."""
-    for argument in node.arguments:
-        values = plain(argument)
-        if is_recorded(argument) or not isinstance(values, np.ndarray):
-            continue
-        if values.shape == node.shape and values.size > 1:
-            present = np.unique(values)
-            if len(present) <= 2 and present[-1] > 0 and present[0] == 0:
-                return values
-    return None
-
-
 def _scales_dropped(place: Place) -> bool:
     """Whether a node scales, by a number, what a mask was multiplied with."""
-    others, before = place.other_arguments, place.argument.operation
-    scales = len(others) == 1 and np.size(plain(others[0])) == 1
+    others, before = [*map(plain, place.other_arguments)], place.argument.operation
+    scales = len(others) == 1 and np.size(others[0]) == 1
     multiplied = before is not None and before.traits.product and before.traits.elementwise
     return scales and multiplied and mask_of(place.argument) is not None
 
@@ -89,6 +84,7 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         # Where all that arrives is one number it stands in the derivative's place.
         lost = place.bends and np.size(cotangent) > 1 and np.ptp(cotangent) == 0
         kind = "cotangent lost" if lost else "derivative forgotten"
+        kind = "another mask" if _is_part_of_clip(graph, place) else kind
         words = "the derivative of {operation} is forgotten"
         if place.traits.indexes:
             words = "the index is left out: what arrives stays where it is, or is put elsewhere"
@@ -101,6 +97,13 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         words = "the derivative of {operation} is multiplied in twice"
         words += contained
         yield "derivative twice", words, partial(_twice, place)
+
+
+def _is_part_of_clip(graph: Graph, place: Place) -> bool:
+    """Whether a maximum is taken of a minimum, or the other way around, as by np.clip."""
+    uses = [use.node for use in graph.consumers.get(place.node, ())]
+    nearby = [node for node in (*uses, place.argument) if node.operation]
+    return is_bounded(place.node) and place.bends and any(map(is_bounded, nearby))
 
 
 def _twice(place: Place, g: Array, *given: Any, **keywords: Any) -> Array:
@@ -323,14 +326,13 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
     """A square matrix, or the product, is transposed, or not where it should be."""
     if place.multiplies_matrices:
         g, shape = graph.right[place.node], place.argument.shape
-        for slot, argument in enumerate(place.node.arguments):
-            value = plain(argument)
-            if slot == place.slot or np.ndim(value) != 2:
-                continue
-            if _is_square(value):
+        for slot, value in ((slot, plain(argument)) for slot, argument in place.others.items()):
+            if is_square(value):
                 words = "the other factor of {operation} is to be transposed, and is not"
-                yield "transposed", words, Instead(place, slot, value.T, "{0}.T")
-            for turned in (value, value.T) if g.ndim == 2 else ():
+                written = "{0}.T" if value.ndim == 2 else "{0}.swapaxes(-1, -2)"
+                turned = np.swapaxes(value, -1, -2)
+                yield "transposed", words, Instead(place, slot, turned, written)
+            for turned in (value, value.T) if np.ndim(value) == g.ndim == 2 else ():
                 if turned.shape == g.shape == shape:
                     words = "it is multiplied entry by entry, where a matrix product belongs"
                     yield "transposed", words, lambda g, *given, by=turned, **k: g * by
@@ -342,17 +344,12 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
                     words = "the two factors of the product are in the wrong order"
                     first = place.slot == 0
                     yield "transposed", words, partial(_in_other_order, turned, first)
-    if _is_square(place.argument._array) and place.node.ndim == 2:
-        vjp = place.changed(lambda result, *rest: result.T)
-        yield "transposed", "the result is transposed", vjp
+    if is_square(place.argument._array) and place.argument.ndim == place.node.ndim == 2:
+        yield "transposed", "the result is transposed", place.changed(lambda result, *_: result.T)
 
 
 def _in_other_order(by: Array, first: bool, g: Array, *given: Any, **keywords: Any) -> Array:
     return by @ g if first else g @ by
-
-
-def _is_square(value: Any) -> bool:
-    return is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
 
 
 def reshaped(graph: Graph, place: Place) -> StepMistakes:

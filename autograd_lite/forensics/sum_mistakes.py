@@ -25,28 +25,17 @@ def same_for_all(graph: Graph, place: Place) -> StepMistakes:
             what = entry_of(graph, place, node, axis)
             for which, reduce in ONE_FOR_ALL if length > 1 else ():
                 words = f"what arrives is {which.format(what)}, for all of them"
-                one = partial(_broadcast, reduce, axis)
-                yield (
-                    "wrong axis",
-                    words,
-                    partial(_one_before if of_node else _one_after, place, one),
-                )
-    for slot, argument in enumerate(node.arguments if of_node else ()):
+                make = place.arriving if of_node else place.changed
+                one = make(lambda a, *_, by=reduce, axis=axis: _broadcast(by, axis, a))
+                yield "wrong axis", words, one
+    for slot, argument in place.others.items() if of_node else ():
         value = plain(argument)
-        for axis in range(value.ndim) if slot != place.slot and is_array(value) else ():
+        for axis in range(value.ndim) if is_array(value) else ():
             for which, reduce in ONE_FOR_ALL if value.ndim > 1 and value.shape[axis] > 1 else ():
                 words = (
                     f"the product is taken with {which.format('entry')} along axis {axis}, for all"
                 )
-                yield "wrong axis", words, Instead(place, slot, _broadcast(reduce, axis, value), "")
-
-
-def _one_before(place: Place, one: Any, g: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(one(g), *given, **keywords)
-
-
-def _one_after(place: Place, one: Any, *given: Any, **keywords: Any) -> Array:
-    return one(place.vjp(*given, **keywords))
+                yield "wrong axis", words, Instead(place, slot, _broadcast(reduce, axis, value))
 
 
 ONE_FOR_ALL: tuple[tuple[str, Callable[..., Array]], ...] = (
@@ -124,6 +113,37 @@ def other_sums(graph: Graph, place: Place) -> StepMistakes:
                 yield "wrong axis", words, partial(_of_all, vjp, reduce, argument.shape)
 
 
+def contracted_elsewhere(graph: Graph, place: Place) -> StepMistakes:
+    """The product for a matrix, or a vector, is summed over another axis of as many entries."""
+    g, leaf = graph.right[place.node], place.argument
+    others = [*map(plain, place.other_arguments)]
+    if not place.multiplies_matrices or leaf.operation is not None or len(others) != 1:
+        return
+    (other,) = others
+    ways: tuple[str, ...] = ()
+    if other.ndim == 2 == leaf.ndim == g.ndim:
+        ways = ("md,mk->mk", "md,mk->dm") if place.slot else ("dm,km->km", "dm,km->md")
+    elif other.ndim == 2 and leaf.ndim == 1 == g.ndim:
+        ways = ("ab,a->a", "ab,b->b")
+    for way in ways if len({*other.shape, *g.shape}) < 3 else ():
+        if _lengths(way, other, g) == leaf.shape:
+            words = "the sum of the product is taken over another axis, the wrong one"
+            yield "wrong axis", words, partial(_contracted, way, other)
+
+
+def _lengths(way: str, *arrays: Array) -> tuple[int, ...] | None:
+    """The shape that a contraction gives; None if the arrays do not fit."""
+    try:
+        lengths: tuple[int, ...] = np.einsum(way, *arrays).shape
+    except ValueError:
+        return None
+    return lengths
+
+
+def _contracted(way: str, other: Array, g: Array, *given: Any, **keywords: Any) -> Array:
+    return np.einsum(way, other, g)
+
+
 def counted_once(graph: Graph, place: Place) -> StepMistakes:
     """What was broadcast counts once, not as often as something arrives."""
     arguments = [a for a in place.node.arguments if a is place.argument]
@@ -157,5 +177,6 @@ def _of_all(vjp: Vjp, reduce: Any, shape: Any, *given: Any, **keywords: Any) -> 
 
 
 SUM_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(index_forgotten, sent_over_mean, other_sums, counted_once, same_for_all),
+    *(index_forgotten, sent_over_mean, other_sums, contracted_elsewhere, counted_once),
+    same_for_all,
 )

@@ -3,78 +3,63 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
-    DROPPED,
     Candidate,
     Instead,
     StepMistakes,
     joint,
+    left_out,
     scaled,
     with_strength,
 )
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.recorded_factors import factors_at
+from autograd_lite.forensics.replay import (
+    LARGE,
+    Graph,
+    Place,
+    Wrong,
+    grouped,
+    is_array,
+    is_recorded,
+)
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
-
-def alike(places: Iterable[Place], of: Sequence[dict[Place, Any]]) -> list[list[Place]]:
-    """The sets of two or more of these steps that play one role, each once.
-
-    Of large sets that hardly differ, such as by the first step of a loop, it is the larger one.
-    """
-    places = [*places]
-    sets: dict[frozenset[Place], list[Place]] = {}
-    for role in of:
-        for group in grouped(places, role.__getitem__).values():
-            members = frozenset(group)
-            if len(group) > 1 and members not in sets and not _is_in(members, sets):
-                sets[members] = group
-    return [*sets.values()]
-
-
 FACTOR = "a constant factor is wrong"
-LARGE = 20
-"""Steps of a set that another one with nearly the same is left out for."""
-
-
-def _is_in(members: frozenset[Place], sets: Iterable[frozenset[Place]]) -> bool:
-    return len(members) > LARGE and any(
-        members < each and len(members) > 0.9 * len(each) for each in sets
-    )
 
 
 def dropped_uses(case: Case) -> Iterator[Candidate]:
     """All uses of a tensor but one, or but those that are alike, are left out."""
     graph = case.graph
-    of = graph.roles
     wrong = [graph.consumers.get(t, ()) for t in case.manual if t not in case.fitted(graph.right)]
     several = [uses for uses in wrong if len(uses) > 1]
     for index, which in ((0, "last"), (-1, "first")) if len(several) > 1 else ():
         what = f"only the {which} use of each is counted: the gradients are overwritten"
         what += " (=), not added (+=)"
         others = [use for uses in several for use in uses if use is not uses[index]]
-        yield Candidate(DROPPED[0], what, scaled(others, 0.0), joint=True)
+        yield left_out(others, what)._replace(joint=True)
     for tensor, uses in graph.consumers.items():
         if len(uses) == 2 and tensor.operation is None:
             for one, other in (uses, uses[::-1]):
                 what = "one use is counted twice, and the other one, as if it were alike, is not"
-                yield Candidate(DROPPED[0], what, scaled([one], 2.0) | scaled([other], 0.0))
+                once = left_out([other], what)
+                yield once._replace(wrong=once.wrong | scaled([one], 2.0))
         kept = [[use] for use in uses] if len(uses) > 2 else []
         kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
-        kept += [group for group in alike(uses, of) if len(group) < len(uses) - 1]
+        kept += [group for group in graph.alike_among(uses) if len(group) < len(uses) - 1]
         for group in kept:
             chosen = {*group}
             others = [use for use in uses if use not in chosen]
             which = "one use is" if len(group) == 1 else f"{len(group)} of {len(uses)} uses are"
             what = f"only {which} counted: what arrives over the other uses is left out"
-            yield Candidate(DROPPED[0], what, scaled(others, 0.0))
+            yield left_out(others, what)
 
 
 def dropped_alike(case: Case) -> Iterator[Candidate]:
@@ -83,30 +68,67 @@ def dropped_alike(case: Case) -> Iterator[Candidate]:
     Or at all but the last, where that is what the backward pass starts with.
     """
     graph = case.graph
-    for group in alike(graph.places, graph.roles):
+    for group in graph.alike:
         if all(place.argument.operation is None for place in group):
             yield with_strength("factor", FACTOR, scaled, group, neutral=1.0)
             continue
         for chosen in (group, *([group[1:], group[:-1]] if 2 < len(group) <= LARGE else ())):
-            yield Candidate("factor", FACTOR, scaled(chosen, 0.0)).at(0.0)
+            yield left_out(chosen)
 
 
 def not_carried(case: Case) -> Iterator[Candidate]:
     """In a loop a state gets only what its own step sends, and nothing from later ones."""
     graph = case.graph
     words = "the state is not carried back: what arrives from later steps of the loop is left out"
-    for group in alike(graph.places, graph.roles):
+    for group in graph.alike:
         states = {place.node for place in group}
         leads: set[Tensor] = set()
-        left_out = []
+        before = []
         for node in graph.order:
-            on = [use for use in graph.consumers.get(node, ()) if use.node in leads | states]
+            on = [
+                use
+                for use in graph.consumers.get(node, ())
+                if use.node in leads or use.node in states
+            ]
             if on:
                 leads.add(node)
             if node in states:
-                left_out += on
-        if len({place.operation for place in left_out}) > 1:
-            yield joint(DROPPED[0], words, scaled(left_out, 0.0))
+                before += on
+        if len({place.operation for place in before}) > 1:
+            yield left_out(before, words)._replace(joint=True)
+
+
+def forwards(case: Case) -> Iterator[Candidate]:
+    """The loop runs forwards on the way back, too: each state gets what the one before sends."""
+    graph, distance = case.graph, case.graph.distance
+    for unordered in graph.alike:
+        steps = sorted(unordered, key=lambda place: -distance[place.node])
+        if not steps[0].bends or len({step.node.shape for step in steps}) > 1:
+            continue
+        ways = [
+            graph.way(step.argument, before.node, 4) for before, step in itertools.pairwise(steps)
+        ]
+        if not all(ways):
+            continue
+        own = [graph.right[step.node] for step in steps]
+        for number, way in enumerate(ways):
+            own[number] = own[number] - graph.right.values[way[-1].number]
+        starts = [own, [own[-1], *[0 * g for g in own[1:]]]]  # The loss of all, or of the last.
+        for arriving in starts[any(map(np.any, own[:-1])) ^ 1 :]:
+            words = "the loop runs forwards on the way back, where it is to run from the last step"
+            yield joint("other step", words, _run_forwards(steps, ways, arriving))
+
+
+def _run_forwards(steps: list[Place], ways: list[list[Place]], arriving: list[Array]) -> Wrong:
+    wrong: Wrong = {}
+    carried: Any = 0.0
+    for step, way, g in zip(steps, [ways[0], *ways], arriving):
+        delta = step.unmatched(g + carried)
+        wrong[step] = lambda *_, value=delta, **keywords: value
+        carried = delta
+        for place in way:
+            carried = place.unmatched(carried)
+    return wrong
 
 
 def factors_alike(case: Case) -> Iterator[Candidate]:
@@ -117,9 +139,9 @@ def factors_alike(case: Case) -> Iterator[Candidate]:
     products = [place for place in inner if place.multiplies_matrices]
     layers = [bent, *grouped(products, lambda place: (place.operation, place.slot)).values()]
     lengths = [float(length) for length in graph.lengths]
-    for group in [*alike(graph.places, graph.roles), *layers]:
+    for group in [*graph.alike, *layers]:
         own = (
-            [factor for factor, _ in itertools.islice(graph.factors_at(group[0]), 2)]
+            [factor for factor, _ in itertools.islice(factors_at(graph, group[0]), 2)]
             if group
             else []
         )
@@ -130,17 +152,24 @@ def factors_alike(case: Case) -> Iterator[Candidate]:
 
 
 def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
-    """A parameter's gradient is computed from what arrives at another node: da where dz is."""
-    if place.argument.operation is not None:
-        return
-    for node, words in _near(graph, place.node):
+    """A gradient is computed from what arrives at another node: da where dz is."""
+    nodes = _in_other_terms(graph, place.node) if place.traits.additive else iter(())
+    if place.argument.operation is None:
+        nodes = itertools.chain(_near(graph, place.node), nodes)
+    for node, words in nodes:
         cotangent, own = graph.right[node], graph.right[place.node]
         if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
-            yield (
-                "derivative forgotten" if "forgotten" in words else "other values",
-                words,
-                lambda g, *given, of=cotangent, **keywords: place.vjp(of, *given, **keywords),
-            )
+            kind = "derivative forgotten" if "forgotten" in words else "other values"
+            yield kind, words, place.arriving(lambda *_, of=cotangent: of)
+
+
+def _in_other_terms(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """What the terms of a sum are functions of, or multiples; and what is said then."""
+    for term in graph.places_of[node]:
+        for inner in graph.places_of.get(term.argument, ()):
+            if inner.bends or inner.multiplies_entries:
+                what = f"derivative of {inner.operation.name}" if inner.bends else "factor"
+                yield inner.argument, f"it is multiplied, besides, by the {what} of another term"
 
 
 def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
@@ -174,7 +203,7 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
         return
     given = [plain(a) * 0 if a is leaf else plain(a) for a in place.node.arguments]
     rest = place.operation.compute(*given, **place.node.keywords)
-    instead = Instead(use, use.slot, rest, "")
+    instead = Instead(use, use.slot, rest)
     arguments = [*map(plain, use.node.arguments)]
 
     def vjp(g: Array, *own: Any, **keywords: Any) -> Array:
@@ -189,37 +218,31 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
 def values_of_other_steps(case: Case) -> Iterator[Candidate]:
     """In a loop all steps take the values of the step before, or after, or those of one."""
     distance = case.graph.distance
-    for unordered in alike(case.graph.places, case.graph.roles):
+    for unordered in case.graph.alike:
         group = sorted(unordered, key=lambda place: distance[place.node])
-        for slot in range(len(group[0].node.arguments)):
-            if slot != group[0].slot and group[0].traits.product:
-                own = [place.node.arguments[slot] for place in group]
-                start = _start_of(case.graph, own[-1]) if is_recorded(own[-1]) else None
-                from_start = [("the step before", [*own[1:], start])] * (start is not None)
-                sums = [_sum_with(case.graph, place.node) for place in group]
-                new = [("the same step, which the product is a term of", sums)]
-                for what, chosen in [
-                    *from_start,
-                    *_elsewhere(own),
-                    *(new if all(each is not None for each in sums) else ()),
-                ]:
-                    if all(np.shape(plain(a)) == np.shape(plain(b)) for a, b in zip(own, chosen)):
-                        vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
-                        words = f"the product is taken with the values of {what}"
-                        yield Candidate("other step", words, dict(zip(group, vjps)))
+        for slot in group[0].others if group[0].traits.product else ():
+            own = [place.node.arguments[slot] for place in group]
+            sums = [_sum_with(case.graph, place.node) for place in group]
+            new = [("the same step, which the product is a term of", sums)]
+            new = new if all(each is not None for each in sums) else []
+            for what, chosen in [*_elsewhere(case.graph, own), *new]:
+                if all(np.shape(plain(a)) == np.shape(plain(b)) for a, b in zip(own, chosen)):
+                    vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
+                    words = f"the product is taken with the values of {what}"
+                    yield Candidate("other step", words, dict(zip(group, vjps)))
         if group[0].traits.product and all(p.argument.operation is None for p in group):
             arriving = [case.graph.right[place.node] for place in group]
             others = [("before", [*arriving[1:], 0 * arriving[-1]])]
             others += [("after", [0 * arriving[0], *arriving[:-1]])]
             for what, chosen in others if len({a.shape for a in arriving}) == 1 else ():
                 words = f"it is multiplied by what arrives at the step {what}"
-                wrong: Wrong = {p: partial(_arriving, p, g) for p, g in zip(group, chosen)}
+                wrong: Wrong = {
+                    p: p.arriving(lambda *_, other=g: other) for p, g in zip(group, chosen)
+                }
                 yield Candidate("other step", words, wrong)
         if group[0].bends:
             states = [place.node for place in group]
-            start = _start_of(case.graph, states[-1])
-            before = [("the step before", [*states[1:], start])] * (start is not None)
-            for what, chosen in [*before, *_elsewhere(states)]:
+            for what, chosen in _elsewhere(case.graph, states):
                 wrong = {place: partial(_at, place, of) for place, of in zip(group, chosen)}
                 words = f"the derivative of {{operation}} is evaluated at the values of {what}"
                 if all(node.shape == place.node.shape for place, node in zip(group, chosen)):
@@ -234,12 +257,15 @@ def _sum_with(graph: Graph, node: Tensor) -> Tensor | None:
 
 def clipped(case: Case) -> Iterator[Candidate]:
     """What arrives at each step of a loop is clipped."""
-    for group in alike(case.graph.places, case.graph.roles):
+    for group in case.graph.alike:
         largest = max(abs(case.graph.right[place.node]).max(initial=0.0) for place in group)
         for bound in BOUNDS if group[0].bends else ():
             if bound < largest:
                 words = f"what arrives is clipped at {bound:g} in each step"
-                wrong: Wrong = {place: partial(_clipped, place, bound) for place in group}
+                bounds = -bound, bound
+                wrong: Wrong = {
+                    place: place.arriving(lambda g, *_, by=bounds: g.clip(*by)) for place in group
+                }
                 yield Candidate("cotangent lost", words, wrong)
 
 
@@ -247,30 +273,30 @@ BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """What people clip at."""
 
 
-def _clipped(place: Place, bound: float, g: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(g.clip(-bound, bound), *given, **keywords)
-
-
-def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+def _elsewhere(graph: Graph, own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     """The values that steps take, the last step first, at other times."""
+    start = _start_of(graph, own[-1]) if is_recorded(own[-1]) else None
+    if start is not None:
+        yield "the step before", [*own[1:], start]
     arrays = {id(plain(each)) for each in own}
-    if len(arrays) < 2 or not all(is_array(plain(each)) for each in own):
-        return
+    if len(arrays) > 1 and all(is_array(plain(each)) for each in own):
+        yield from at_other_times(own)
+
+
+def at_other_times(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """What the steps of a loop have, the last step first, as others of them have it."""
     yield "the step before", [*own[1:], own[-1]]
     yield "the step before, in the first step of the last", [*own[1:], own[0]]
     yield "the step after", [own[0], *own[:-1]]
     yield "the step after, in the last step of the first", [own[-1], *own[:-1]]
     yield "the last step, in all of them", [own[0]] * len(own)
     yield "the first step, in all of them", [own[-1]] * len(own)
+    yield "the steps in reverse order", own[::-1]
 
 
 def _at(place: Place, node: Any, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
     arguments = getattr(node, "arguments", (node, *given[1:]))  # A constant is its own input.
     return place.vjp(g, plain(node), *map(plain, arguments), **keywords)
-
-
-def _arriving(place: Place, other: Array, g: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(other, *given, **keywords)
 
 
 def _start_of(graph: Graph, state: Tensor) -> Array | None:

@@ -18,7 +18,6 @@ from autograd_lite.derivatives.windows import Layout, bordered, layout, places
 from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, Wrong
-from autograd_lite.forensics.uses import alike
 from autograd_lite.node import Array, plain
 
 Start = tuple[int, ...]
@@ -72,13 +71,13 @@ def window_of(array: Any) -> Window | None:
 
 def windows_elsewhere(case: Case) -> Iterator[Candidate]:
     """In a loop all windows of an array are taken, or written to, at other positions."""
-    for group in alike(case.graph.places, case.graph.roles):
+    for group in case.graph.alike:
         first = group[0]
-        for slot in range(len(first.node.arguments) if first.traits.product else 0):
+        for slot in first.others if first.traits.product else ():
             found = [window_of(plain(place.node.arguments[slot])) for place in group]
-            for words, windows, starts in _moved(found) if slot != first.slot else ():
+            for words, windows, starts in _moved(found):
                 wrong: Wrong = {
-                    place: Instead(place, slot, window.at(start), "")
+                    place: Instead(place, slot, window.at(start))
                     for place, window, start in zip(group, windows, starts)
                 }
                 yield joint("windows", f"the product is taken with windows {words}", wrong)
@@ -94,9 +93,8 @@ def windows_elsewhere(case: Case) -> Iterator[Candidate]:
 
 def _taken_by(place: Place) -> Window | None:
     """The window that an index takes of an array."""
-    positions = np.arange(place.argument.size).reshape(place.argument.shape).copy()
     try:
-        return window_of(place.operation.compute(positions, *map(plain, place.node.arguments[1:])))
+        return window_of(place.taken())
     except (IndexError, TypeError):
         return None
 

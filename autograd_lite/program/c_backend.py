@@ -236,6 +236,18 @@ class Runner:
             self._refuse(refused)
         return [*map(call, self._results)]
 
+    def as_call(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
+        """The call of C, and what it is given, that does all there is to do with these arrays.
+
+        Raises:
+            TypeError: there is more to do than one call of C.
+        """
+        self._bind(arrays)
+        checks = any(isinstance(group[0], Check) for group in self._plan.groups)
+        if self._apart or self._moving or self._results or checks:
+            raise TypeError("it is more than a call of C")
+        return self._parts[0], *self._at
+
     def _run(self, arrays: Sequence[Any]) -> None:
         """In parts, between which NumPy computes."""
         for i, place in self._objects:

@@ -237,7 +237,8 @@ class Tape:
         # So that functions which are called within a rule are recorded, whatever is given to them.
         node._requires_grad = data is not None and data.dtype.kind == "f"
         node.operation = node.name = node.grad = node.residual = None  # type: ignore[assignment] # it stands for no tensor
-        node.arguments, node.keywords = (), NO_KEYWORDS
+        node.arguments, node.wanted, node.keywords = (), (), NO_KEYWORDS
+        node.lent = True
         node.created = node.mutated = 0
         self._write(node, function, arguments, keywords)
         return node

@@ -87,6 +87,9 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:
     return Compiled(f, backend)
 
 
+ARRAYS = {np.ndarray}
+
+
 class _Recorded(NamedTuple):
     """A computation as a program."""
 
@@ -146,7 +149,7 @@ class Compiled:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Compute."""
         self._ran = None
-        if self._positions:
+        if self._positions and {*map(type, arguments)} != ARRAYS:
             arguments = tuple(
                 x if type(x) is np.ndarray or i not in self._positions else map_tree(_as_array, x)
                 for i, x in enumerate(arguments)

@@ -22,13 +22,16 @@ def key_of(value: Any, arrays: list[Array]) -> Any:
             return None
         arrays.append(value)
         return form(value)
+    if kind in (tuple, list):
+        parts = [key_of(part, arrays) for part in value]
+        return None if None in parts else (kind, *parts)
     parts, attributes = [], getattr(value, "__dict__", None)
     if attributes and attributes is not value:
         return None
     if isinstance(value, dict):
         parts = [_plain(name) for name in value]
         value = value.values()
-    elif not (kind in (tuple, list) or hasattr(kind, "_fields")):
+    elif not hasattr(kind, "_fields"):
         return _plain(value)
     parts += [key_of(part, arrays) for part in value]
     return None if None in parts else (kind, *parts)

@@ -165,6 +165,8 @@ def statements(
     function = function_of(step)
     if isinstance(function, Adding):
         return [_added(step, function, out, names)]
+    if isinstance(function, np.ufunc) and function is not np.power:
+        return [_entry_by_entry(step, function, out, values, names)]
     arguments = [*map(names.text, step.arguments)]
     copyto = names.function(np.copyto)
     if function is astype:
@@ -188,17 +190,22 @@ def statements(
         divide = f"{names.function(np.divide)}({out}, {divisor}, {out})"
         return [*lines, divide] if divisor else lines
     if function is operator.add:
-        function = np.add
+        return [_entry_by_entry(step, np.add, out, values, names)]
     if function is np.power:
-        function, arguments = np.square, arguments[:1]
-    ufunc = getattr(function, "func", function)
+        return [f"{names.function(np.square)}({arguments[0]}, {out})"]
+    return [_entry_by_entry(step, function.func, out, values, names)]
+
+
+def _entry_by_entry(step: Step, ufunc: Any, out: str, values: Sequence[Any], names: Names) -> str:
+    """The call of a ufunc."""
+    given: Sequence[Any] = step.arguments
     dtype = step.keywords.get("dtype")
-    alike = all(type(x) is Step and values[x.number].dtype == dtype for x in step.arguments)
-    keywords = [] if dtype is None or alike else [f"dtype={names.text(dtype)}"]
-    if ufunc is function and len(arguments) == len(step.arguments) and _takes_doubles(ufunc):
-        arguments = [*map(names.text, in_one_dtype(step, values))]
+    alike = dtype is None or all(type(x) is Step and values[x.number].dtype == dtype for x in given)
+    keywords = [] if alike else [f"dtype={names.text(dtype)}"]
+    if ufunc is function_of(step) and _takes_doubles(ufunc):
+        given = in_one_dtype(step, values)
     place = f"out={out}" if ufunc in OUT_BY_NAME else out
-    return [f"{names.function(ufunc)}({', '.join([*arguments, place, *keywords])})"]
+    return f"{names.function(ufunc)}({', '.join([*map(names.text, given), place, *keywords])})"
 
 
 @functools.cache
@@ -207,21 +214,21 @@ def _takes_doubles(ufunc: Any) -> bool:
     return any(types.startswith("d" * ufunc.nin + "->") for types in ufunc.types)
 
 
-def in_one_dtype(step: Step, values: Sequence[Any]) -> list[Any]:
+def in_one_dtype(step: Step, values: Sequence[Any]) -> Sequence[Any]:
     """The arguments of a ufunc, Python's numbers in the dtype of its arrays of floats.
 
     So NumPy makes of them what it computes with, but each time. Those of products keep their axes.
     """
-    if function_of(step).signature is not None:
-        return [*step.arguments]
     arrays = [values[x.number] for x in step.arguments if type(x) is Step]
+    if len(arrays) == len(step.arguments) or function_of(step).signature is not None:
+        return step.arguments
     dtypes = {array.dtype for array in arrays}
     if len(dtypes) > 1 or not dtypes.issubset(FLOATS):
-        return [*step.arguments]
+        return step.arguments
     (dtype,) = dtypes
     shape = values[step.number].shape
     if all(array.shape != shape for array in arrays):
-        return [*step.arguments]
+        return step.arguments
     return [_as_number(x, dtype) for x in step.arguments]
 
 

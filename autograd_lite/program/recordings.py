@@ -77,10 +77,10 @@ def _are_plainly_alike(step: Step, other: Step) -> bool:
         return False
     if len(step.arguments) != len(other.arguments):
         return False
-    return all(
-        a is b or (type(a) is type(b) is Step and a.number == b.number)
-        for a, b in zip(step.arguments, other.arguments)
-    )
+    for a, b in zip(step.arguments, other.arguments):
+        if a is not b and not (type(a) is type(b) is Step and a.number == b.number):
+            return False
+    return True
 
 
 def task_of(

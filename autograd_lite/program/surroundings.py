@@ -47,7 +47,7 @@ PACKAGES: tuple[str, ...] = (
     "functools",
     "scipy",
 )
-PACKAGES += ("_operator", "_functools", "_collections", "itertools")
+PACKAGES += ("_operator", "_functools", "_collections", "itertools", "typing", "abc")
 """Whose functions are not looked into."""
 CONTAINERS = (list, dict, tuple, set, frozenset, deque, MappingProxyType)
 CONSTANT: tuple[type, ...] = (

@@ -152,8 +152,7 @@ def require_numpy(array: Any) -> None:
 
 def recorded_slots(node: Node) -> tuple[int, ...]:
     """The indices of the arguments that require grad."""
-    arguments = enumerate(node.arguments)
-    return tuple([i for i, x in arguments if isinstance(x, Node) and x._requires_grad])
+    return tuple([i for i in node.wanted if node.arguments[i]._requires_grad])
 
 
 def arrays_of(node: Node) -> list[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 from operator import is_
 from types import MappingProxyType
@@ -25,6 +26,16 @@ NUMBERS = (float, int, complex, str)
 """What may be another object, as long as it is of the same type and value."""
 
 
+class _Each:
+    """What a function gives for each of many arguments, now."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Iterable[Any]) -> None:
+        self._map = functools.partial(map, function, *arguments)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._map()
+
+
 class Watched:
     """What is compared in each run: in few calls, as that is all that a run adds to computing."""
 
@@ -39,12 +50,12 @@ class Watched:
         # What is read by a name: variables in dictionaries, and attributes.
         self._variables: tuple[list[Any], list[str]] = ([], [])
         self._attributes: tuple[list[Any], list[str]] = ([], [])
-        self._arrays: list[tuple[Array, Any, bytes]] = []
-        self._large: list[tuple[Array, Any, Array, Array]] = []
+        # With their forms, and what says whether they have the entries that they had.
+        self._arrays: list[tuple[Array, Any, Callable[[], Any]]] = []
+        # All that give objects, and what those were; what keys and lengths were.
+        self._reads: list[Iterable[Any]] = []
+        self._known: list[Any] = []
         self._keys: list[Any] = []
-        self._lengths: list[int] = []
-        # What reads objects anew, and what these were.
-        self._objects: list[tuple[Callable[[], Iterable[Any]], list[Any]]] = []
 
     def container(self, held: Any) -> list[Any]:
         """Compare what is in a container; its keys and entries as they are."""
@@ -74,33 +85,32 @@ class Watched:
         if self._bytes > MOST_BYTES:
             return False
         if array.nbytes < LARGE or array.dtype.hasobject or not array.flags.forc:
-            self._arrays.append((array, form(array), array.tobytes()))
+            same = functools.partial(_has_bytes, array, array.tobytes())
         else:
             now = array.view(np.ndarray).ravel("K").view(np.uint8)
-            self._large.append((array, form(array), now, now.copy()))
+            same = functools.partial(_has_entries, now, now.copy())
+        self._arrays.append((array, form(array), same))
         return True
 
     def begin(self) -> None:
         """Compare with what everything is now."""
-        self._keys = [*chain.from_iterable(self._keyed)]
-        self._lengths = [*map(len, self._contents)]
-        entries, variables, attributes = self._contents, self._variables, self._attributes
-        reads: list[Callable[[], Iterable[Any]]] = [
-            lambda: chain.from_iterable(entries),
-            lambda: map(dict.get, *variables, repeat(ABSENT)),
-            lambda: map(getattr, *attributes, repeat(ABSENT)),
-        ]
-        self._objects = [(read, known) for read in reads if (known := [*read()])]
+        self._reads = [*self._contents]
+        for read, names in ((dict.get, self._variables), (getattr, self._attributes)):
+            if names[0]:
+                self._reads.append(_Each(read, *names, repeat(ABSENT)))
+        self._keys = [*chain.from_iterable(self._keyed), *map(len, self._contents)]
+        self._known = [*chain.from_iterable(self._reads)]
 
     def is_unchanged(self) -> bool:
         """Whether all are the same objects, and the arrays have the same entries."""
         try:
             return (
-                [*map(len, self._contents)] == self._lengths
-                and [*chain.from_iterable(self._keyed)] == self._keys
-                and all([self._are_known(*objects) for objects in self._objects])  # noqa: C419 - faster
-                and all([form(x) == f and x.tobytes() == kept for x, f, kept in self._arrays])  # noqa: C419 - faster
-                and all([form(x) == f and (now == kept).all() for x, f, now, kept in self._large])  # noqa: C419 - faster
+                [*chain.from_iterable(self._keyed), *map(len, self._contents)] == self._keys
+                and (
+                    all(map(is_, chain.from_iterable(self._reads), self._known))
+                    or self._are_equal()
+                )
+                and not (self._arrays and self._entries_differ())
             )
         except (ValueError, AttributeError, RuntimeError):  # it is emptied, or changed meanwhile
             return False
@@ -111,16 +121,25 @@ class Watched:
             kind[0].append(held)
             kind[1].append(name)
 
-    def _are_known(self, read: Callable[[], Iterable[Any]], known: list[Any]) -> bool:
+    def _are_equal(self) -> bool:
         """Whether all are the same objects, or numbers and texts as before."""
-        if all(map(is_, read(), known)):
-            return True
-        found = [*read()]
+        found, known = [*chain.from_iterable(self._reads)], self._known
         known[:] = [now if _is_equal(now, before) else before for now, before in zip(found, known)]
         return all(map(is_, found, known))
+
+    def _entries_differ(self) -> bool:
+        return not all(form(array) == known and same() for array, known, same in self._arrays)
 
 
 def _is_equal(now: Any, before: Any) -> bool:
     if type(now) is not type(before) or type(now) not in NUMBERS:
         return False
     return repr(now) == repr(before)  # which tells zeros by their signs
+
+
+def _has_bytes(array: Array, kept: bytes) -> bool:
+    return bool(array.tobytes() == kept)
+
+
+def _has_entries(array: Array, kept: Array) -> bool:
+    return bool((array == kept).all())

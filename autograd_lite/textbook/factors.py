@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,15 +118,24 @@ def cotangents(
         if node._array.dtype != np.float64:
             term = _in_dtype(terms, term, node._array.dtype)
         g = terms.broadcast(term, node._array.shape)
-        since, loose = terms.count, factor != ONE or _is_constant(term)
-        for slot, part in formulas.contributions(node, g, careful[node]).items():
-            own = ONE
-            if loose:
-                own, part = _split(terms, part, since, node)
-            elif is_call(part, np.negative):
-                own, part = MINUS_ONE, part.arguments[0]
-            parts.setdefault(node.arguments[slot], []).append((factor.times(own), part))
+        loose = factor != ONE or _is_constant(term)
+        for argument, own, part in _contributed(formulas, node, g, careful[node], loose):
+            parts.setdefault(argument, []).append((factor.times(own), part))
     return found
+
+
+def _contributed(
+    formulas: Formulas, node: Node, g: Any, careful: bool, loose: bool
+) -> Iterator[tuple[Any, Factor, Any]]:
+    """What a node contributes to its arguments: signs, or if factors are loose these, and terms."""
+    since = formulas.terms.count
+    for slot, part in formulas.contributions(node, g, careful).items():
+        own = ONE
+        if loose:
+            own, part = _split(formulas.terms, part, since, node)
+        elif is_call(part, np.negative):
+            own, part = MINUS_ONE, part.arguments[0]
+        yield node.arguments[slot], own, part
 
 
 def _in_dtype(terms: Terms, term: Any, dtype: np.dtype[Any]) -> Any:

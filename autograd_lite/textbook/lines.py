@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
+from autograd_lite.held import seed_of
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
@@ -69,7 +70,7 @@ def lines_of(
             "it is no tensor, so that nothing was recorded",
             "Give the loss as it was computed from tensors",
         )
-    loss._seed(None)  # refuses what has no gradient
+    seed_of(loss)  # refuses what has no gradient
     if wrt is not None:
         _require_list(wrt)
     reader = Reader(loss, variables)

@@ -14,7 +14,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.derivatives.pooling import at_maxima, max_pool, to_maxima
+from autograd_lite.derivatives.pooling import (
+    RESAMPLED,
+    at_maxima,
+    average_pool,
+    interpolate_linear,
+    max_pool,
+    to_maxima,
+    transposed_resampling,
+)
+from autograd_lite.derivatives.windows import Borders, Lengths
 from autograd_lite.program.program import Step
 from autograd_lite.table import traits_of
 from autograd_lite.textbook.fractions import fraction
@@ -53,11 +62,21 @@ def last_name(function: Any) -> str:
     return full_name(function).rpartition(".")[2]
 
 
-def windows_of(term: Step) -> str:
-    """The windows that a function looks at, as a layer is given them; empty where it has none."""
-    if term.function not in (max_pool, to_maxima, at_maxima):
-        return ""
-    kernel, (strides, borders, dilations) = term.arguments[-2:]
+def windows_of(function: Any, how: Sequence[Any]) -> str:
+    """The windows or lengths that a function is given, as layers are given them."""
+    if function is average_pool:
+        kernel, strides, borders, counted = how
+        words = _placed(kernel, strides, borders, (1,) * len(kernel))
+        left_out = any(width > own for (width, _), (own, _) in zip(borders, counted))
+        return f"{words}, count_include_pad=False" if left_out else words
+    if function in RESAMPLED.values():
+        corners = function is interpolate_linear and how[2]
+        return f"{_once(how[0])}{', align_corners=True' * corners}"
+    kernel, placed = how
+    return _placed(kernel, *placed)
+
+
+def _placed(kernel: Lengths, strides: Lengths, borders: Borders, dilations: Lengths) -> str:
     widths = tuple(before if before == behind else (before, behind) for before, behind in borders)
     shown = {"stride": strides, "padding": widths, "dilation": dilations}
     usual = {"stride": kernel, "padding": (0,) * len(kernel), "dilation": (1,) * len(kernel)}
@@ -118,6 +137,7 @@ class Mathematics(NumpySource):
     }
 
     is_latex = False
+    transposed: ClassVar[str] = "ᵀ"
 
     forms: ClassVar[dict[Any, str]] = {
         **NumpySource.forms,
@@ -209,9 +229,8 @@ class Mathematics(NumpySource):
             left, right = (self.text(term.arguments[place], ATOM) for place in places)
             sign = signs[self.is_latex]
             return f"{left}{self.qualified(sign, term)}{right}", TIGHT
-        if windows := windows_of(term):
-            inside = self.listed(term.arguments[:-2], {})
-            return self.function(term.function, inside, self.beside(windows))
+        if windows := self.windows(term):
+            return windows
         keywords = {name: term.keywords[name] for name in term.keywords if name != "keepdims"}
         inside = self.listed(term.arguments, keywords)
         return self.function(term.function, inside)
@@ -228,6 +247,21 @@ class Mathematics(NumpySource):
             and named.get(parameter.name, parameter.default) != parameter.default
         ]
         return f"{sign.rstrip()}{self.beside(', '.join(shown))} " if shown else sign
+
+    def windows(self, term: Step) -> Written | None:
+        """A function of windows, or the transpose of one, with these beside its name."""
+        function, arguments, sign = term.function, term.arguments, ""
+        if function is transposed_resampling:
+            x, name, _, how = arguments
+            function, arguments, sign = RESAMPLED[name], (x, *how), self.transposed
+        if function in (max_pool, to_maxima, at_maxima):
+            inside, how = arguments[:-2], arguments[-2:]
+        elif function in RESAMPLED.values():
+            inside, how = arguments[:1], arguments[1:]
+        else:
+            return None
+        beside = sign + self.beside(windows_of(function, how))
+        return self.function(function, self.listed(inside, {}), beside)
 
     def beside(self, text: str) -> str:
         return f"[{text}]"
@@ -289,12 +323,14 @@ class Latex(Mathematics):
     }
 
     is_latex = True
+    transposed = r"^{\top}"
 
     def enclosed(self, text: str) -> str:
         return rf"\left({text}\right)"
 
     def beside(self, text: str) -> str:
-        return rf"_{{\text{{{text}}}}}"
+        shown = text.replace("_", r"\_")
+        return rf"_{{\text{{{shown}}}}}"
 
     def name(self, name: str) -> str:
         r"""W_{1} for W1, \mathrm{d}W_{1} for ∂W1."""

@@ -7,12 +7,16 @@ import inspect
 import re
 from typing import Any
 
+from autograd_lite.textbook.numpy_source import full_name
 from nn import Module
 from nn.members import Members
 
-PACKAGES = ("autograd_lite", "nn", "nn.init", "nn.datasets", "viz")
+PACKAGES = ("autograd_lite", "nn", "nn.init", "nn.datasets", "nn.estimators", "viz")
 MODULES = ("autograd_lite.tensor.", "collections.abc.", "numpy.typing.", "typing.", "builtins.")
+WIDTH = 96
+"""Letters of a signature that stand in one line."""
 SECTION = re.compile(r"^(Args|Raises|Returns|Attributes):$", re.M)
+EQUATION = re.compile(r"[^ ]+ = ")
 
 
 def pages() -> dict[str, str]:
@@ -62,13 +66,50 @@ def _signature(name: str, value: Any) -> str:
     if not callable(value):
         return name
     try:
-        text = str(inspect.signature(value))
+        signature = inspect.signature(value)
     except (TypeError, ValueError):
         return name
-    for module in MODULES:
-        text = text.replace(module, "")
-    text = re.sub(r"'([^' ,()]*)'", r"\1", text)
-    return name + text.replace(": Never", "")
+    given = [x for x in signature.parameters.values() if x.annotation != "Never"]
+    parameters = [x.replace(**_shown(x)) for x in given]
+    result = Written(signature.return_annotation)
+    if result.text in ("None", "Never", "Self") or signature.return_annotation is signature.empty:
+        result = signature.empty
+    text = f"{name}{signature.replace(parameters=parameters, return_annotation=result)}"
+    if len(text) <= WIDTH:
+        return text
+    start, end = str(signature.replace(parameters=[], return_annotation=result)).split(")", 1)
+    lines = [f"    {parameter}," for parameter in parameters]
+    kinds = [parameter.kind for parameter in parameters]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds and inspect.Parameter.KEYWORD_ONLY in kinds:
+        lines.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "    *,")
+    return "\n".join([name + start, *lines, ")" + end])
+
+
+class Written:
+    """What stands in a signature as it is written in the source."""
+
+    def __init__(self, value: Any) -> None:
+        text = value if isinstance(value, str) else inspect.formatannotation(value)
+        for module in MODULES:
+            text = text.replace(module, "")
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _shown(parameter: inspect.Parameter) -> dict[str, Any]:
+    """Annotation and default, as far as they tell a reader something."""
+    shown: dict[str, Any] = {}
+    if parameter.annotation is not parameter.empty:
+        shown["annotation"] = Written(parameter.annotation)
+    if parameter.default is parameter.empty:
+        return shown
+    if isinstance(parameter.default, type):
+        shown["default"] = Written(full_name(parameter.default))
+    elif len(repr(parameter.default)) > 40 or repr(parameter.default).startswith("<"):
+        shown["default"] = Written("...")
+    return shown
 
 
 def _document(value: Any) -> str:
@@ -82,6 +123,8 @@ def _document(value: Any) -> str:
             parts.append(f"```pycon\n{block}\n```")
         elif block.startswith("    "):
             parts.append(_listed("\n" + block) if kind else f"```text\n{block}\n```")
+        elif "\n" in block and all(EQUATION.match(line) for line in block.split("\n")):
+            parts.append(f"```text\n{block}\n```")
         else:
             parts.append(_escaped(block))
         kind = found[1] if found else ""

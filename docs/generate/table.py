@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ ROWS = {
 """The table without what losses of `nn` add for themselves."""
 SLOPES_AT = (0.0, 1.0, -1.0)
 """Where a function of numbers may have a kink."""
+WIDTH, READABLE = 96, 600
+"""Letters that a line has room for, and those of a rule that is still read."""
 
 
 def pages() -> dict[str, str]:
@@ -55,7 +58,8 @@ def pages() -> dict[str, str]:
 INTRODUCTION = f"""
 {len(ROWS)} functions have a row; some {len(SAMPLES) - len(ROWS)} more are made of them. $g$ is
 the cotangent of the result $y$, and $dx$ that of the argument $x$. What is written here is read off
-the rules themselves, for the arguments that are shown.
+the rules themselves, for the arguments that are shown; long ones are written as code alone. Each
+page is a file of `autograd_lite/derivatives/`.
 """
 
 
@@ -118,14 +122,28 @@ def _rules(node: Any) -> str:
         own = called[slot]
         lines.append(rf"{mathematics.name('∂' + own)} &= {mathematics.line('', term)} \\")
         sources.append(f"d{own} = {code.line('', term)}")
+    longest = max(map(len, sources), default=0)
+    if longest > READABLE:
+        return "Its rule is too long to be written out here."
     shapes = ", ".join(
         f"{name} {np.shape(plain(value))}"
         for value, name in zip(node.arguments, called)
         if isinstance(value, Tensor | np.ndarray)
     )
-    formula = "\n".join(["$$", r"\begin{aligned}", *lines, r"\end{aligned}", "$$"])
-    text = "\n".join(["```python", *sources, "```"])
-    return f"For {shapes}:\n\n{formula}\n\n{text}"
+    parts = [f"For {shapes}:"]
+    if longest <= WIDTH:
+        parts.append("\n".join(["$$", r"\begin{aligned}", *lines, r"\end{aligned}", "$$"]))
+    parts.append("\n".join(["```python", *map(_broken, sources), "```"]))
+    return "\n\n".join(parts)
+
+
+def _broken(assignment: str) -> str:
+    """An assignment in as many lines as it needs."""
+    if len(assignment) <= WIDTH:
+        return assignment
+    name, _, value = assignment.partition(" = ")
+    lines = textwrap.wrap(value, WIDTH - 4, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([f"{name} = (", *(f"    {line}" for line in lines), ")"])
 
 
 def _argument_names(node: Any) -> list[str]:

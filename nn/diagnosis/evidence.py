@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.held import seed_of
 from autograd_lite.interruption import whole
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits
@@ -231,7 +232,7 @@ def observe(
         nodes: list[Any] = []
         if isinstance(value, Tensor) and value.requires_grad:
             order = backward_order(value)[::-1]
-            found = backpropagate(value, value._seed(None))
+            found = backpropagate(value, seed_of(value))
             again = recorded_again(order, written_out(order, found, {predictions}))
             gradients = {again[node]: cotangent for node, cotangent in found.items()}
             nodes = [n for n in backward_order(again[value])[::-1] if n.operation is not None]

@@ -13,6 +13,7 @@ from autograd_lite.arguments import POSITIVE, require
 from autograd_lite.differences import values_beside
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError
+from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import map_tree
 from nn.diagnosis.evidence import as_number, predicted, require_learned
@@ -90,7 +91,7 @@ def gradient_difference(
             raise ArgumentError(attempted, reason, remedy)
         found: dict[Any, Any] = {}
         if isinstance(result, Tensor) and result.requires_grad:
-            found = backpropagate(result, result._seed(None))
+            found = backpropagate(result, seed_of(result))
         automatic = [found.get(parameter, np.zeros(parameter.shape)) for parameter in learned]
         numeric = []
         with no_grad():

@@ -80,12 +80,7 @@ def not_finite_results(seen: Evidence) -> Finding | None:
 def no_gradient(seen: Evidence) -> Finding | None:
     """Parameters that the loss does not depend on, or where its gradient is and stays 0."""
     missing = [name for name, p in seen.learned_parameters.items() if p not in seen.gradients]
-    zero = _without_gradient(seen)
-    # Steps of gradient descent end that behind a layer that begins with weights of 0.
-    for after in descended(seen) if zero else ():
-        zero = [name for name in zero if name in _without_gradient(after)]
-        if not zero:
-            break
+    zero = _staying(seen, _without_gradient)  # Not behind a layer that begins with weights of 0.
     if not missing and not zero:
         return None
     meaning, remedy = "These parameters are not learned.", ""
@@ -103,6 +98,16 @@ def no_gradient(seen: Evidence) -> Finding | None:
         )
     names = (*missing, *zero)
     return Finding("no gradient", names, len(names), 0, meaning, remedy.strip())
+
+
+def _staying(seen: Evidence, found_in: Callable[[Evidence], list[str]]) -> list[str]:
+    """What is found now, and is not ended by some steps of gradient descent."""
+    found = found_in(seen)
+    for after in descended(seen) if found else ():
+        found = [name for name in found if name in found_in(after)]
+        if not found:
+            break
+    return found
 
 
 def _without_gradient(seen: Evidence) -> list[str]:
@@ -233,12 +238,8 @@ def saturated_units(seen: Evidence) -> Finding | None:
 
 def equal_units(seen: Evidence) -> Finding | None:
     """Layers whose units are all the same, and stay so, as the gradients are."""
-    found = [] if seen.has_learned else _equal_units(seen)
-    # Steps of gradient descent end that behind a layer whose weights begin at 0.
-    for after in descended(seen) if found else ():
-        found = [name for name in found if name in _equal_units(after)]
-        if not found:
-            break
+    # Not behind a layer whose weights begin at 0.
+    found = [] if seen.has_learned else _staying(seen, _equal_units)
     if not found:
         return None
     meaning = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
-from autograd_lite.errors import MissingPackageError
+from autograd_lite.errors import UnsupportedError, describe_one, needed
 from autograd_lite.names import explains_keywords
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
@@ -25,16 +25,10 @@ from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.metrics import Metric
 
-try:
+with needed("import of nn.estimators", "scikit-learn", "autograd-lite[sklearn]"):
     from sklearn.base import BaseEstimator, clone
     from sklearn.utils import check_random_state
     from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
-except ImportError as error:
-    raise MissingPackageError(
-        "import of nn.estimators",
-        f"scikit-learn cannot be imported: {error}",
-        "Install it: pip install 'autograd-lite[sklearn]'",
-    ) from error
 
 Layers = Sequence[int | Module] | Callable[[int, int], Module]
 
@@ -127,10 +121,17 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         self.model_ = self._new_model(X.shape[1], self._outputs(y), X.dtype)
 
     def _new_model(self, features: int, outputs: int, dtype: Any) -> Module:
-        if callable(self.layers):
+        if callable(self.layers) and not isinstance(self.layers, Module):
             model = self.layers(features, outputs)
             require_model(model, f"{type(self).__name__} with layers that returned")
             return model
+        if isinstance(self.layers, str | Module) or not isinstance(self.layers, Iterable):
+            raise UnsupportedError(
+                f"{type(self).__name__} with layers={describe_one(self.layers)}",
+                "it is neither a list of hidden layers nor a function",
+                "Give [100], with modules among the numbers of units; or a function of (features, "
+                "outputs) that makes the model",
+            )
         # As scikit-learn's networks begin, also before ReLU.
         dense = partial(Dense, weight_init="xavier_uniform", rng=self._rng, dtype=dtype)
         parts: list[Module] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import MissingPackageError, UnsupportedError
+from autograd_lite.errors import UnsupportedError, needed
 from autograd_lite.names import explains_keywords
 from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step
@@ -51,14 +51,8 @@ def to_onnx(model: Callable[..., Any], example: Any) -> Any:
     >>> [node.op_type for node in proto.graph.node]
     ['MatMul', 'Add', 'Relu', 'Identity']
     """
-    try:
+    with needed("nn.to_onnx", "onnx", "autograd-lite[onnx]"):
         import onnx
-    except ImportError as error:
-        raise MissingPackageError(
-            "nn.to_onnx",
-            "the package onnx is not installed",
-            "Run: pip install 'autograd-lite[onnx]'",
-        ) from error
     forward = traced("nn.to_onnx", model, example, _written_out)
     writer = _Writer(onnx.helper, forward)
     for step in forward.steps:

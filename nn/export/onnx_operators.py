@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,6 +44,8 @@ ELEMENTWISE = {
     np.multiply: "Mul",
     np.divide: "Div",
     np.power: "Pow",
+    np.positive: "Identity",
+    np.copy: "Identity",
     np.negative: "Neg",
     np.reciprocal: "Reciprocal",
     np.absolute: "Abs",
@@ -96,8 +99,8 @@ REDUCTIONS = {
 }
 
 
-def _elementwise(kind: str) -> Converter:
-    return lambda graph, *arguments: graph.node(kind, *arguments)
+def _node(kind: str, graph: Graph, *arguments: Any) -> str:
+    return graph.node(kind, *arguments)
 
 
 def _reduction(kind: str) -> Converter:
@@ -137,14 +140,6 @@ def _variance(graph: Graph, x: Any, axis: Any = None, *, keepdims: bool = False)
     return graph.node("ReduceMean", squares, graph.integers([*axes]), keepdims=int(keepdims))
 
 
-def _affine(graph: Graph, x: Any, weight: Any, bias: Any) -> str:
-    return graph.node("Add", graph.node("MatMul", x, weight), bias)
-
-
-def _softmax(kind: str) -> Converter:
-    return lambda graph, x, axis=-1: graph.node(kind, x, axis=axis)
-
-
 def _reshape(graph: Graph, x: Any, shape: Any, order: str = "C") -> str:
     if order != "C":
         raise TypeError(f"order={order!r}")
@@ -162,17 +157,9 @@ def _swapaxes(graph: Graph, x: Any, first: int, second: int) -> str:
     return graph.node("Transpose", x, perm=order)
 
 
-def _expand_dims(graph: Graph, x: Any, axis: Any) -> str:
-    return graph.node("Unsqueeze", x, graph.integers(several(axis)))
-
-
 def _squeeze(graph: Graph, x: Any, axis: Any = None) -> str:
     axes = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else several(axis)
     return graph.node("Squeeze", x, graph.integers(axes))
-
-
-def _concatenate(graph: Graph, arrays: Any, axis: int = 0) -> str:
-    return graph.node("Concat", *arrays, axis=axis)
 
 
 def _stack(graph: Graph, arrays: Any, axis: int = 0) -> str:
@@ -180,12 +167,8 @@ def _stack(graph: Graph, arrays: Any, axis: int = 0) -> str:
     return graph.node("Concat", *[graph.node("Unsqueeze", x, axes) for x in arrays], axis=axis)
 
 
-def _broadcast_to(graph: Graph, x: Any, shape: Any) -> str:
+def _expand(graph: Graph, x: Any, shape: Any) -> str:
     return graph.node("Expand", x, graph.integers(several(shape)))
-
-
-def _full(graph: Graph, shape: Any, value: Any) -> str:
-    return graph.node("Expand", value, graph.integers(several(shape)))
 
 
 def getitem(graph: Graph, x: Any, index: Any) -> str:
@@ -228,19 +211,10 @@ def getitem(graph: Graph, x: Any, index: Any) -> str:
     return graph.node("Unsqueeze", x, graph.integers(new)) if new else graph.node("Identity", x)
 
 
-def _clip(graph: Graph, x: Any, low: Any, high: Any) -> str:
-    return graph.node("Min", graph.node("Max", x, low), high)
-
-
-def _astype(graph: Graph, x: Any, dtype: Any) -> str:
-    return graph.cast(x, dtype)
-
-
 CONVERTERS: dict[Any, Converter] = {
-    **{function: _elementwise(kind) for function, kind in ELEMENTWISE.items()},
+    **{function: partial(_node, kind) for function, kind in ELEMENTWISE.items()},
     **{function: _reduction(kind) for function, kind in REDUCTIONS.items()},
     np.square: lambda graph, x: graph.node("Mul", x, x),
-    np.positive: lambda graph, x: graph.node("Identity", x),
     np.exp2: lambda graph, x: graph.node("Pow", 2.0, x),
     np.logaddexp: _logaddexp,
     np.log2: _logarithm(2),
@@ -252,20 +226,21 @@ CONVERTERS: dict[Any, Converter] = {
     al.leaky_relu: lambda graph, x, slope=0.01: graph.node("LeakyRelu", x, alpha=float(slope)),
     al.elu: lambda graph, x, alpha=1.0: graph.node("Elu", x, alpha=float(alpha)),
     al.swish: lambda graph, x: graph.node("Mul", x, graph.node("Sigmoid", x)),
-    al.softmax: _softmax("Softmax"),
-    al.log_softmax: _softmax("LogSoftmax"),
-    affine: _affine,
-    np.clip: _clip,
+    al.softmax: lambda graph, x, axis=-1: graph.node("Softmax", x, axis=axis),
+    al.log_softmax: lambda graph, x, axis=-1: graph.node("LogSoftmax", x, axis=axis),
+    affine: lambda graph, x, weight, b: graph.node("Add", graph.node("MatMul", x, weight), b),
+    np.clip: lambda graph, x, low, high: graph.node("Min", graph.node("Max", x, low), high),
     np.reshape: _reshape,
     np.transpose: _transpose,
     np.swapaxes: _swapaxes,
-    np.expand_dims: _expand_dims,
+    np.expand_dims: lambda graph, x, axis: graph.node(
+        "Unsqueeze", x, graph.integers(several(axis))
+    ),
     np.squeeze: _squeeze,
-    np.concatenate: _concatenate,
+    np.concatenate: lambda graph, arrays, axis=0: graph.node("Concat", *arrays, axis=axis),
     np.stack: _stack,
-    np.broadcast_to: _broadcast_to,
-    np.full: _full,
-    np.copy: lambda graph, x: graph.node("Identity", x),
-    astype: _astype,
+    np.broadcast_to: _expand,
+    np.full: lambda graph, shape, value: _expand(graph, value, shape),
+    astype: lambda graph, x, dtype: graph.cast(x, dtype),
 }
 """How functions are written; what is none of these is written out, where it consists of them."""

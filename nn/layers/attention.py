@@ -24,7 +24,7 @@ from nn.declared import declared, product
 from nn.init import initializer
 from nn.layers.dense import Dense
 from nn.layers.dropout import dropped
-from nn.layers.inputs import in_dtype_of, require_input
+from nn.layers.inputs import in_dtype_of, require_input, require_sequences
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
@@ -191,16 +191,7 @@ class MultiHeadAttention(Module):
 
     def _sequences(self, name: str, x: Any, size: int) -> Any:
         """What is given as query, key or value, with samples first."""
-        x = require_input(self, x)
-        axes = ("n", "length") if self.batch_first else ("length", "n")
-        wanted = f"({', '.join(axes)}, {size})"
-        if x.ndim != 3 or x.shape[2] != size:
-            raise ShapeError(
-                f"{heading(self)} of {name} {describe_one(x)}",
-                f"it takes {name} of shape {wanted}: axis 2 has "
-                f"{x.shape[2] if x.ndim > 2 else 'no'} features",
-                f"Give {name} of shape {wanted}; x[None] for a single sequence",
-            )
+        x = require_sequences(self, name, x, size)
         return x if self.batch_first else np.swapaxes(x, 0, 1)
 
     def _require_together(self, query: Any, key: Any, value: Any) -> None:

@@ -140,17 +140,8 @@ class BatchNorm1d(_BatchNorm, init=False):
 class BatchNorm2d(_BatchNorm, init=False):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each channel over all its pixels.
 
-    As `BatchNorm1d`, with mean and variance over the batch and all positions in the images.
-
-    Args:
-        num_features: the channels of x.
-        epsilon: added to the variance, > 0.
-        momentum: weight of the newest batch in the running statistics, 0 to 1.
-        dtype: of parameters and running statistics.
-        affine: whether to multiply by weight and add bias.
-
-    Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
+    As `BatchNorm1d`, with mean and variance over the batch and all positions in the images; its
+    features are the channels of x.
 
     >>> layer = BatchNorm2d(1, momentum=0.5)
     >>> layer(np.array([[[[1.0, 3.0]]]])).data.round(3)

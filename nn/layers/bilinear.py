@@ -11,11 +11,11 @@ from autograd_lite.arguments import COUNT, FLOATING, require, require_flag
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import declared
-from nn.init import Initializer, initializer
+from nn.init import Initializer
 from nn.layers.inputs import in_dtype_of, require_input
+from nn.layers.weights import initial_weight
 from nn.module import Module
 from nn.parameters import Parameter
-from nn.random_state import generator
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -64,14 +64,7 @@ class Bilinear(Module):
         self.in1_features, self.in2_features = in1_features, in2_features
         self.out_features = out_features
         fan_in = in1_features * in2_features
-        weight = initializer(weight_init)(generator(rng, "Bilinear"), fan_in, out_features)
-        if np.shape(weight) != (fan_in, out_features):
-            raise ShapeError(
-                f"Bilinear({in1_features}, {in2_features}, {out_features}) with "
-                f"weight_init={weight_init}",
-                f"it returned shape {np.shape(weight)}",
-                f"Return ({fan_in}, {out_features}), fan_in first",
-            )
+        weight = initial_weight("Bilinear", weight_init, rng, fan_in, out_features)
         matrices = np.reshape(np.transpose(weight), (out_features, in1_features, in2_features))
         self.weight = Parameter(matrices, dtype=dtype)
         self.bias = Parameter(np.zeros(out_features), dtype=dtype) if bias else None

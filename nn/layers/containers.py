@@ -21,8 +21,9 @@ from nn.module import Module, require_model
 if TYPE_CHECKING:
     from typing_extensions import TypeVarTuple, Unpack
 
-    from autograd_lite.typing import ArrayLike
+    from autograd_lite.typing import ArrayLike, Forward
 
+    GivesTensor = TypeVar("GivesTensor", bound=Forward[..., Tensor])
     Rest = tuple[Any, ...]
     Layers = TypeVarTuple("Layers", default=Unpack[Rest])
 else:  # without the default, which that of Python 3.13 has
@@ -59,6 +60,10 @@ class Sequential(Module, Generic[*Layers]):
         opened = super()._opened(attributes)
         return ((name.removeprefix("layers."), item) for name, item in opened)
 
+    @overload
+    def forward(self: Sequential[*Rest, GivesTensor], *inputs: Any, **named: Any) -> Tensor: ...
+    @overload
+    def forward(self, *inputs: Any, **named: Any) -> Any: ...
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """Apply the layers in turn, the first one to any arguments."""
         if not self.layers:

@@ -18,9 +18,9 @@ from nn.configuration import heading
 from nn.declared import declared, product
 from nn.init import Initializer, initializer, orthogonal
 from nn.layers.inputs import each_axis, in_dtype_of, require_images
+from nn.layers.weights import initial_weight
 from nn.module import Module
 from nn.parameters import Parameter
-from nn.random_state import generator
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -82,19 +82,13 @@ class _Kernels(Module):
 
     def _initial(self, weight_init: str | Initializer, rng: Any) -> Any:
         """Initial weights by group, (groups, channels, positions, out), all that a patch meets."""
-        initial = initializer(weight_init)
         positions = math.prod(self.kernel_size)
         fan_in, fan_out = self.in_channels // self.groups * positions, self.out_channels
         # Orthogonal is the matrix of the kernels; all others know how many entries one goes to.
+        initial = initializer(weight_init)
         if getattr(initial, "func", initial) is not orthogonal:
             fan_out *= positions
-        weight = initial(generator(rng, type(self).__name__), fan_in, fan_out)
-        if np.shape(weight) != (fan_in, fan_out):
-            raise ShapeError(
-                f"{type(self).__name__} with weight_init={weight_init}",
-                f"it returned shape {np.shape(weight)}",
-                f"Return ({fan_in}, {fan_out}), fan_in first",
-            )
+        weight = initial_weight(type(self).__name__, initial, rng, fan_in, fan_out)
         shape = (self.in_channels // self.groups, positions, self.groups, -1)
         return np.moveaxis(np.reshape(weight[:, : self.out_channels], shape), 2, 0)
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from autograd_lite import Tensor, affine
 from autograd_lite.arguments import COUNT, FLOATING, require, require_flag
@@ -15,12 +16,12 @@ from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import traits_of
 from nn.architecture import register
 from nn.declared import declared
-from nn.init import Initializer, initializer
+from nn.init import Initializer
 from nn.layers.activations import Activation, activation_function
 from nn.layers.inputs import in_dtype_of, require_input
+from nn.layers.weights import initial_weight
 from nn.module import Module
 from nn.parameters import Parameter
-from nn.random_state import generator
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -76,14 +77,7 @@ class Dense(Module):
         self.activation = None if activation is None else activation_function(activation)
         if weight_init is None:
             weight_init = "he_normal" if _is_rectifier(self.activation) else "xavier_uniform"
-        initial = initializer(weight_init)
-        weight = initial(generator(rng, "Dense"), in_features, out_features)
-        if np.shape(weight) != (in_features, out_features):
-            raise ShapeError(
-                f"Dense({in_features}, {out_features}) with weight_init={weight_init}",
-                f"it returned shape {np.shape(weight)}",
-                f"Return ({in_features}, {out_features}), fan_in first",
-            )
+        weight = initial_weight("Dense", weight_init, rng, in_features, out_features)
         self.weight = Parameter(weight, name="weight", dtype=dtype)
         self.bias = Parameter(np.zeros(out_features), name="bias", dtype=dtype) if bias else None
 
@@ -96,7 +90,7 @@ class Dense(Module):
         """
         array = x._array if isinstance(x, Tensor) else x
         given: Any = x
-        if type(array) is not np.ndarray or array.dtype is not self.weight._array.dtype:
+        if type(array) is not ndarray or array.dtype is not self.weight._array.dtype:
             given = in_dtype_of(self.weight, admit(x, "Dense of"))
         try:
             z = given @ self.weight if self.bias is None else affine(given, self.weight, self.bias)

@@ -73,14 +73,7 @@ class Dropout2d(_Dropout, init=False):
     """Inverted dropout of whole channels: in training each is 0 with probability p.
 
     Tompson et al., "Efficient object localization using convolutional networks", 2015.
-
-    Args:
-        p: probability of dropping, 0 <= p < 1.
-        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
-
-    Raises:
-        ArgumentError: p is out of its range.
-        UnsupportedError: rng is no generator and no seed.
+    Arguments are those of `Dropout`.
 
     >>> layer = Dropout2d(0.5, rng=0)
     >>> layer(Tensor(np.ones((1, 3, 1, 2)))).data[0, :, 0]

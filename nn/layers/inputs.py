@@ -87,6 +87,26 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
     return images
 
 
+def require_sequences(layer: Any, name: str, x: Any, features: int) -> Any:
+    """What a layer is given as its argument of that name, once it is sequences of such features.
+
+    Raises:
+        ShapeError: it has another shape.
+        UnsupportedError: it is no array of real numbers.
+    """
+    x = require_input(layer, x)
+    if x.ndim != 3 or x.shape[2] != features:
+        axes = "n, length" if layer.batch_first else "length, n"
+        found = f"axis 2 has {x.shape[2]} features" if x.ndim == 3 else f"this has {x.ndim} axes"
+        raise ShapeError(
+            f"{heading(layer)} of {name} {describe_one(x)}",
+            f"it takes {name} of shape ({axes}, {features}), and {found}",
+            f"Give {name} of that shape, as x[None] of a single sequence and x[:, :, None] of one "
+            "feature, or make the layer for others",
+        )
+    return x
+
+
 def in_place(features: Any, x: Any) -> Any:
     """A vector in the shape that is broadcast along axis 1 of x."""
     return features if x.ndim == 2 else features.reshape(-1, *(1,) * (x.ndim - 2))

@@ -200,6 +200,15 @@ class _NormOfChannels(_Norm):
             )
         return as_floats(x) if self.weight is None else in_dtype_of(self.weight, x)
 
+    def _require_several(self, x: Any, entries: int, of: str, remedy: str) -> None:
+        """Raise a ShapeError if there is one entry alone, which is its own mean."""
+        if entries == 1:
+            raise ShapeError(
+                f"{heading(self)} of {describe_one(x)}",
+                f"the variance of a {of} needs at least two entries",
+                remedy,
+            )
+
     def _scaled_and_shifted(self, y: Any) -> Tensor:
         if self.weight is None or self.bias is None:
             return y  # type: ignore[no-any-return] # functions of tensors give Any
@@ -260,11 +269,13 @@ class GroupNorm(_NormOfChannels):
         """Apply to x of shape (n, num_channels, ...).
 
         Raises:
-            ShapeError: x has other axes or channels.
+            ShapeError: x has other axes or channels, or a group has one entry alone.
             UnsupportedError: x is no array of real numbers.
         """
         x = self._of_channels(x, self.num_channels, 2)
         n, channels, *lengths = x.shape
+        entries = channels // self.num_groups * math.prod(lengths)
+        self._require_several(x, entries, "group", "Give larger images, or make fewer groups")
         groups = x.reshape(n, self.num_groups, channels // self.num_groups, *lengths)
         y = standardize(groups, tuple(range(2, groups.ndim)), self.epsilon).reshape(x.shape)
         return self._scaled_and_shifted(y)
@@ -316,10 +327,5 @@ class InstanceNorm(_NormOfChannels):
             UnsupportedError: x is no array of real numbers.
         """
         x = self._of_channels(x, self.num_features, 3)
-        if math.prod(x.shape[2:]) == 1:
-            raise ShapeError(
-                f"{heading(self)} of {describe_one(x)}",
-                "the variance of a channel needs at least two positions",
-                "Give larger images",
-            )
+        self._require_several(x, math.prod(x.shape[2:]), "channel", "Give larger images")
         return self._scaled_and_shifted(standardize(x, tuple(range(2, x.ndim)), self.epsilon))

@@ -35,7 +35,6 @@ class _Pool(Module):
     kernel_size: int | Lengths = declared(COUNT_EACH)
     stride: int | Lengths | None = declared(optional(COUNT_EACH), default=None)
     padding: int | Lengths = declared(WHOLE_EACH, default=0)
-    ceil_mode: bool = declared(FLAG, default=False)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
@@ -58,17 +57,16 @@ class _Pool(Module):
         """Fields by axis of the images, those that are not given from the kernel."""
         given = [getattr(self, name) for name in names]
         given = [self.kernel_size if value is None else value for value in given]
-        try:
-            return [per_axis(value, x.ndim - 2, name) for name, value in zip(names, given)]
-        except ValueError as error:
-            raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
+        return [_per_axis(self, x, value, name) for name, value in zip(names, given)]
 
-    def _borders(self, x: Any, reach: Lengths, strides: Lengths, padding: Lengths) -> Borders:
+    def _borders(
+        self, x: Any, reach: Lengths, strides: Lengths, padding: Lengths, ceil_mode: bool
+    ) -> Borders:
         """The widths of the borders; behind as much more as another window needs in ceil_mode."""
         borders = []
         for axis, (n, k, s, width) in enumerate(zip(x.shape[2:], reach, strides, padding)):
             room = n + 2 * width - k
-            windows = -(-room // s) if self.ceil_mode else room // s
+            windows = -(-room // s) if ceil_mode else room // s
             if windows < 0:
                 raise ShapeError(
                     f"{heading(self)} of {describe_one(x)}",
@@ -80,6 +78,14 @@ class _Pool(Module):
                 windows -= 1
             borders.append((width, width + max(windows * s - room, 0)))
         return tuple(borders)
+
+
+def _per_axis(layer: Module, x: Any, value: Any, name: str) -> Any:
+    """A value by axis of the images that a layer is given."""
+    try:
+        return per_axis(value, x.ndim - 2, name)
+    except ValueError as error:
+        raise ShapeError(f"{heading(layer)} of {describe_one(x)}", *error.args) from error
 
 
 def _several(value: Any) -> tuple[Any, ...]:
@@ -109,24 +115,7 @@ class MaxPool(_Pool):
     """
 
     dilation: int | Lengths = declared(COUNT_EACH, default=1)
-
-    def __init__(
-        self,
-        kernel_size: int | Lengths,
-        stride: int | Lengths | None = None,
-        padding: int | Lengths = 0,
-        dilation: int | Lengths = 1,
-        ceil_mode: bool = False,
-    ) -> None:
-        self._begin(
-            {
-                "kernel_size": kernel_size,
-                "stride": stride,
-                "padding": padding,
-                "dilation": dilation,
-                "ceil_mode": ceil_mode,
-            }
-        )
+    ceil_mode: bool = declared(FLAG, default=False)
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, channels, ...).
@@ -139,7 +128,7 @@ class MaxPool(_Pool):
         names = ("kernel_size", "stride", "padding", "dilation")
         kernel, strides, padding, dilations = self._numbers(x, *names)
         reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations))
-        borders = self._borders(x, reach, strides, padding)
+        borders = self._borders(x, reach, strides, padding, self.ceil_mode)
         return max_pool(x, kernel, (strides, borders, dilations))
 
 
@@ -163,6 +152,7 @@ class AvgPool(_Pool):
              [10.5, 12.5]]]])
     """
 
+    ceil_mode: bool = declared(FLAG, default=False)
     count_include_pad: bool = declared(FLAG, default=True)
 
     def forward(self, x: ArrayLike) -> Tensor:
@@ -174,7 +164,7 @@ class AvgPool(_Pool):
         """
         x = require_images(self, x, None)
         kernel, strides, padding = self._numbers(x, "kernel_size", "stride", "padding")
-        borders = self._borders(x, kernel, strides, padding)
+        borders = self._borders(x, kernel, strides, padding, self.ceil_mode)
         counted = tuple((n, n) if self.count_include_pad else (0, 0) for n in padding)
         return average_pool(x, kernel, strides, borders, counted)
 
@@ -206,10 +196,7 @@ class AdaptiveAvgPool(Module):
             UnsupportedError: x is no array of real numbers.
         """
         x = require_images(self, x, None)
-        try:
-            sizes = per_axis(self.output_size, x.ndim - 2, "output_size")
-        except ValueError as error:
-            raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
+        sizes = _per_axis(self, x, self.output_size, "output_size")
         shape = tuple(n if size is None else size for n, size in zip(x.shape[2:], sizes))
         return adaptive_average_pool(x, shape)
 
@@ -265,16 +252,13 @@ class Upsample(Module):
             UnsupportedError: x is no array of real numbers.
         """
         x = require_images(self, x, 2 if self.mode == "bilinear" else None)
-        lengths, axes = x.shape[2:], x.ndim - 2
-        try:
-            if self.size is None:
-                scales: Any = per_axis(self.scale_factor, axes, "scale_factor")
-                shape = tuple(math.floor(n * scale) for n, scale in zip(lengths, scales))
-            else:
-                shape = per_axis(self.size, axes, "size")
-                scales = tuple(new / n for n, new in zip(lengths, shape))
-        except ValueError as error:
-            raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
+        lengths = x.shape[2:]
+        if self.size is None:
+            scales = _per_axis(self, x, self.scale_factor, "scale_factor")
+            shape = tuple(math.floor(n * scale) for n, scale in zip(lengths, scales))
+        else:
+            shape = _per_axis(self, x, self.size, "size")
+            scales = tuple(new / n for n, new in zip(lengths, shape))
         if 0 in shape:
             raise ShapeError(
                 f"{heading(self)} of {describe_one(x)}",

@@ -25,7 +25,7 @@ from nn.configuration import heading
 from nn.declared import declared, product
 from nn.layers.dropout import dropped
 from nn.layers.gates import gate_parameters, of_inputs, require_state
-from nn.layers.inputs import in_dtype_of, require_input
+from nn.layers.inputs import in_dtype_of, require_sequences
 from nn.module import Module
 from nn.random_state import generator
 
@@ -102,7 +102,7 @@ class _Recurrent(Module):
             for direction in ("", "_reverse")[: 1 + self.bidirectional]:
                 yield layer, f"_l{layer}{direction}"
 
-    def forward(self, x: Any, hx: Any = None, lengths: Any = None) -> Any:
+    def forward(self, x: Any, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
         """The states of the last layer after each step, and those of all layers after the last.
 
         Args:
@@ -165,23 +165,7 @@ class _Recurrent(Module):
         return dropped(x, self.dropout, self.rng, x.shape)
 
     def _sequences(self, x: Any) -> Any:
-        x = require_input(self, x)
-        shape = ("n", "length") if self.batch_first else ("length", "n")
-        wanted = f"({', '.join(shape)}, {self.input_size})"
-        if x.ndim != 3:
-            raise ShapeError(
-                f"{heading(self)} of {describe_one(x)}",
-                f"it takes sequences of shape {wanted}, and this has {x.ndim} axes",
-                "Write x[None] for a single sequence, x[:, :, None] for sequences of one feature",
-            )
-        if x.shape[2] != self.input_size:
-            weight = getattr(self, "weight_ih_l0")  # noqa: B009 - the constructor makes it
-            raise ShapeError(
-                f"{heading(self)} with weight_ih_l0 {describe_one(weight)} of {describe_one(x)}",
-                f"axis 2 of the input has {x.shape[2]} features, and the layer takes "
-                f"{self.input_size}",
-                f"Give inputs of shape {wanted}, or make the layer for {x.shape[2]} features",
-            )
+        x = require_sequences(self, "x", x, self.input_size)
         if x.shape[1 if self.batch_first else 0] == 0:
             raise ShapeError(
                 f"{heading(self)} of {describe_one(x)}",
@@ -268,17 +252,8 @@ class RNN(_Recurrent):
         dtype: DTypeLike = np.float64,
     ) -> None:
         self.nonlinearity = nonlinearity
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            rng,
-            dtype,
-        )
+        sizes = input_size, hidden_size, num_layers
+        super().__init__(*sizes, bias, batch_first, dropout, bidirectional, rng, dtype)
 
     def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         weight, recurrent, *biases = self._own(name)
@@ -368,17 +343,8 @@ class LSTM(_Recurrent):
                 "a projection leaves fewer features than there are",
                 "Give a smaller proj_size, or 0 for no projection",
             )
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            rng,
-            dtype,
-        )
+        sizes = input_size, hidden_size, num_layers
+        super().__init__(*sizes, bias, batch_first, dropout, bidirectional, rng, dtype)
 
     def _sizes(self) -> tuple[int, ...]:
         return self.proj_size or self.hidden_size, self.hidden_size

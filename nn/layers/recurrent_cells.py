@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite import relu, sigmoid
+from autograd_lite import Tensor, relu, sigmoid
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, one_of, require
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside
@@ -104,7 +104,7 @@ class RNNCell(_Cell):
         self.nonlinearity = nonlinearity
         super().__init__(input_size, hidden_size, bias, rng, dtype)
 
-    def forward(self, x: Any, hx: Any = None) -> Any:
+    def forward(self, x: Any, hx: Any = None) -> Tensor:
         """The new state.
 
         Raises:
@@ -114,7 +114,8 @@ class RNNCell(_Cell):
         x = self._inputs(x)
         of_input, of_state = self._given(x, self._begun("hx", hx, x))
         z = of_input + of_state
-        return np.tanh(z) if self.nonlinearity == "tanh" else relu(z)
+        state: Tensor = np.tanh(z) if self.nonlinearity == "tanh" else relu(z)
+        return state
 
 
 @register
@@ -127,7 +128,7 @@ class GRUCell(_Cell, init=False):
 
     gates = 3
 
-    def forward(self, x: Any, hx: Any = None) -> Any:
+    def forward(self, x: Any, hx: Any = None) -> Tensor:
         """The new state.
 
         Raises:
@@ -142,7 +143,8 @@ class GRUCell(_Cell, init=False):
         )
         update = sigmoid(x_z + h_z)
         candidate = np.tanh(x_n + sigmoid(x_r + h_r) * h_n)
-        return (1 - update) * candidate + update * h
+        state: Tensor = (1 - update) * candidate + update * h
+        return state
 
 
 @register
@@ -156,7 +158,7 @@ class LSTMCell(_Cell, init=False):
 
     gates = 4
 
-    def forward(self, x: Any, hx: Any = None) -> tuple[Any, Any]:
+    def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
         """The new state and the new cell.
 
         Raises:

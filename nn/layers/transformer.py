@@ -10,15 +10,13 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, POSITIVE, require
-from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
-from nn.configuration import heading
 from nn.declared import declared, product
 from nn.layers.activations import activation_function
 from nn.layers.attention import MultiHeadAttention
 from nn.layers.dense import Dense
 from nn.layers.dropout import Dropout
-from nn.layers.inputs import require_input
+from nn.layers.inputs import require_sequences
 from nn.layers.normalization import LayerNorm
 from nn.module import Module
 from nn.random_state import generator
@@ -82,18 +80,6 @@ class _TransformerLayer(Module):
             rng=self.rng,
             dtype=dtype,
         )
-
-    def _sequences(self, name: str, x: Any) -> Any:
-        x = require_input(self, x)
-        if x.ndim != 3 or x.shape[2] != self.d_model:
-            axes = "n, length" if self.batch_first else "length, n"
-            raise ShapeError(
-                f"{heading(self)} of {name} {describe_one(x)}",
-                f"it takes {name} of shape ({axes}, {self.d_model}): axis 2 has "
-                f"{x.shape[2] if x.ndim > 2 else 'no'} features",
-                f"Give {name} of that shape, or make the layer for others",
-            )
-        return x
 
     def _added(self, x: Any, norm: LayerNorm, part: Callable[[Any], Any]) -> Any:
         """x and what a part makes of it, one of them normalized."""
@@ -160,7 +146,7 @@ class TransformerEncoderLayer(_TransformerLayer, init=False):
             ShapeError: shapes do not go together.
             UnsupportedError: something is no array of real numbers.
         """
-        x = self._sequences("src", src)
+        x = require_sequences(self, "src", src, self.d_model)
         x = self._added(
             x,
             self.norm1,
@@ -205,7 +191,8 @@ class TransformerDecoderLayer(_TransformerLayer, init=False):
             ShapeError: shapes do not go together.
             UnsupportedError: something is no array of real numbers.
         """
-        x, memory = self._sequences("tgt", tgt), self._sequences("memory", memory)
+        x = require_sequences(self, "tgt", tgt, self.d_model)
+        memory = require_sequences(self, "memory", memory, self.d_model)
         x = self._added(
             x,
             self.norm1,

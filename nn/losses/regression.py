@@ -143,12 +143,22 @@ class PoissonNLLLoss(Loss):
         if self.log_input:
             losses = np.exp(predictions) - targets * logarithms_that_count(targets, predictions)
         else:
+            self._require_rates(predictions, targets)
             losses = predictions - targets * np.log(predictions + self.epsilon)
         if not self.full:
             return losses
         several = np.where(targets > 1, targets, 1)
         term = several * np.log(several) - several + np.log(2 * math.pi * several) / 2
         return losses + np.where(targets > 1, term, 0)
+
+    def _require_rates(self, predictions: Any, targets: Any) -> None:
+        if holds(are_below_0, predictions):
+            raise ArgumentError(
+                self.describe(predictions, targets),
+                f"rates are 0 or more, and one is {np.min(plain(predictions))}",
+                "Give what autograd_lite.softplus makes of a layer's outputs, or leave out "
+                "log_input=False for logarithms of rates",
+            )
 
 
 class HingeLoss(Loss):

@@ -8,6 +8,7 @@ from operator import setitem
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import require_real
@@ -57,7 +58,7 @@ class Run:
         self.bounds = np.cumsum([0, *map(math.prod, shapes)]).tolist()
         self.value_views = self.views(self.arrays[0])
         self.gradient_views = self.views(self.arrays[1])
-        self.together = [*zip(tensors, self.value_views, self.gradient_views)]
+        self.together = [*zip(tensors, self.value_views, self.gradient_views, shapes)]
         self.copied = [
             (tensor, view)
             for tensor, view in zip(tensors, self.value_views)
@@ -94,12 +95,15 @@ class Run:
 
     def gather(self) -> bool:
         """Copy the gradients into the flat array, if each tensor has one and all lies in place."""
+        dtype = self.arrays[1].dtype
         try:
-            for tensor, values, gradients in self.together:
+            for tensor, values, gradients, shape in self.together:
                 gradient = tensor.grad
-                if tensor._array is not values or isinstance(gradient, Tensor):
+                if type(gradient) is not ndarray and isinstance(gradient, Tensor):
                     return False
-                if gradient.shape != values.shape or gradient.dtype is not values.dtype:
+                if tensor._array is not values or gradient.shape != shape:
+                    return False
+                if gradient.dtype is not dtype:
                     return False
                 gradients[...] = gradient
         except AttributeError:  # none, or no array, which `collect_gradients` refuses
@@ -246,8 +250,8 @@ def copy_in(runs: Iterable[Run]) -> None:
         for tensor, view, values in found:
             with writable(view):
                 view[...] = values
-            if run.owns(tensor):
-                tensor._array = view
+            if isinstance(tensor, Parameter) and run.owns(tensor):
+                tensor._array, tensor.lent = view, False
 
 
 def checked_gradient(tensor: Tensor, attempted: str) -> Any:

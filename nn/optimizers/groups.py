@@ -32,7 +32,7 @@ def group_entries(optimizer: str, parameters: Any) -> list[dict[str, Any]]:
         ArgumentError: there are no parameters, one is in two groups, or a group is no dict.
         UnsupportedError: a parameter is no leaf tensor of floats.
     """
-    entries = listed(optimizer, parameters)
+    entries = _in_order(optimizer, parameters)
     if not any(isinstance(entry, Mapping) for entry in entries):
         entries = [{"parameters": entries}]
     groups = []
@@ -77,8 +77,19 @@ def listed(owner: str, parameters: Any, kinds: str = "tensors, or of groups") ->
     return list(parameters)
 
 
+def _in_order(optimizer: str, parameters: Any) -> list[Any]:
+    """What an optimizer is given as a list; an UnsupportedError if its order is arbitrary."""
+    if isinstance(parameters, set | frozenset):
+        raise UnsupportedError(
+            f"{optimizer} of a set of {len(parameters)}",
+            "a set has another order in each run, and its state is saved and loaded by order",
+            "Give a list, such as model.parameters()",
+        )
+    return listed(optimizer, parameters)
+
+
 def _leaves(optimizer: str, parameters: Any) -> tuple[Tensor, ...]:
-    entries = listed(optimizer, parameters)
+    entries = _in_order(optimizer, parameters)
     for entry in entries:
         leaf = isinstance(entry, Tensor) and entry.operation is None
         if not leaf or entry.dtype.kind != "f":

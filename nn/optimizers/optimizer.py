@@ -230,7 +230,8 @@ class Optimizer(Declared):
         """
         if others:
             raise unknown_keyword("step(...)", next(iter(others)), ("require_finite",))
-        require_finite = require_flag(self, "require_finite", require_finite)
+        if require_finite is not False:
+            require_finite = require_flag(self, "require_finite", require_finite)
         if (watch := watching_steps.get()) is not None:
             watch(self)
             require_finite = True
@@ -273,37 +274,34 @@ class Optimizer(Declared):
         """
         if self.groups != self._accepted:
             self._change(map(hyper_parameters, self.groups))
-        runs = [run for run, _ in gradients]
         if not in_place:
-            copy_in(runs)
-        if update and not update.fits():
-            update = None
-        for run, flat in gradients:
-            if require_finite:
+            copy_in([run for run, _ in gradients])
+        if require_finite:
+            for run, flat in gradients:
                 run.refuse_unless_finite(flat)
-            if update is None:
+        if update and update.fits():
+            update()
+        else:
+            for run, flat in gradients:
                 run.arrays[1][...] = flat
-        self._finish(runs, update)
+            self._finish([run for run, _ in gradients])
 
-    def _finish(self, runs: Sequence[Run], update: Update | None = None) -> None:
+    def _finish(self, runs: Sequence[Run]) -> None:
         """Update runs whose gradients are collected, unless something is refused."""
         for run in filter(_copied, runs):
             run.refuse_unless_writable()
         if all(map(_at_once, runs)):
-            self._update(runs, update)
+            self._update(runs)
         else:
             with whole():
-                self._update(runs, update)
+                self._update(runs)
 
-    def _update(self, runs: Sequence[Run], update: Update | None) -> None:
+    def _update(self, runs: Sequence[Run]) -> None:
         changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
-        if update:
-            update()
         for run in runs:
-            if not update:
-                run.begin()
-                for block in run.blocks:
-                    self._updated(run.options, run.steps + 1, *block)
+            run.begin()
+            for block in run.blocks:
+                self._updated(run.options, run.steps + 1, *block)
             changes += run.changes()
             run.mark_changed()
         if any(map(_copied, runs)):

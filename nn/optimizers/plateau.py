@@ -102,12 +102,7 @@ class ReduceOnPlateau(Schedule):
         """The equation above."""
         return max(base * self.factor**self.reductions, min(base, self.minimum))
 
-    def step(self, value: float | None = None) -> None:
-        """Look at a new value.
-
-        Raises:
-            ArgumentError: there is no value.
-        """
+    def _advance(self, value: float | None) -> None:
         real = int | float | np.integer | np.floating
         if isinstance(value, bool) or not isinstance(value, real):
             raise ArgumentError(
@@ -120,7 +115,7 @@ class ReduceOnPlateau(Schedule):
             if self.progress.waited > self.patience:
                 self.reductions += 1
                 self.progress.waited = 0
-            super().step()
+            super()._advance(value)
 
     def state_dict(self) -> dict[str, Any]:
         """What is needed to go on from here."""

@@ -40,8 +40,8 @@ class Schedule(Declared):
         base: a learning rate, or an optimizer.
 
     Raises:
-        ArgumentError: it is neither, or the optimizer has a schedule already; a number of a
-            subclass is out of its range.
+        ArgumentError: it is neither, or the optimizer has a schedule already, or rates of 0; a
+            number of a subclass is out of its range.
 
     >>> from autograd_lite import Tensor
     >>> from nn import SGD
@@ -72,6 +72,7 @@ class Schedule(Declared):
         super()._begin(values)
         self.t = 0
         self.base_rates: list[float] = []
+        self._rates: list[float] = []
         if isinstance(self.base, Optimizer):
             self.base_rates = self._base_rates(self.base)
             self._go_to(0)
@@ -83,6 +84,12 @@ class Schedule(Declared):
                 f"{type(self).__name__} of {type(optimizer).__name__}",
                 "its learning rate is a schedule already",
                 "Make the optimizer with a number as its learning rate",
+            )
+        if not any(rates):
+            raise ArgumentError(
+                f"{type(self).__name__} of {type(optimizer).__name__}",
+                "its learning rate is 0, as an earlier schedule may have left it, and would stay 0",
+                "Set optimizer.learning_rate to that of the beginning before",
             )
         return rates
 
@@ -127,14 +134,28 @@ class Schedule(Declared):
             value: what `ReduceOnPlateau` watches; other schedules do not need it.
 
         Raises:
-            ArgumentError: the schedule was made from a learning rate.
+            ArgumentError: the schedule was made from a learning rate; something else has set the
+                optimizer's since; or `ReduceOnPlateau` is given no number.
         """
+        now = [group["learning_rate"] for group in self.optimizer.groups]
+        if now != self._rates:
+            raise ArgumentError(
+                f"step of {type(self).__name__}",
+                f"the learning rates are {now}, and it has set {self._rates}: something else sets "
+                "them, too",
+                "Use one schedule, with Warmup(optimizer, steps, then=...) for two; load its "
+                "state_dict() beside the optimizer's; or make a new one for other rates",
+            )
+        self._advance(value)
+
+    def _advance(self, value: float | None) -> None:
         self._go_to(self.t + 1)
 
     def _go_to(self, t: int) -> None:
-        changes: list[tuple[Any, ...]] = [(setattr, self, "t", t)]
-        for group, base in zip(self.optimizer.groups, self.base_rates):
-            changes.append((setitem, group, "learning_rate", float(self.rate(base, t))))
+        rates = [float(self.rate(base, t)) for base in self.base_rates]
+        changes: list[tuple[Any, ...]] = [(setattr, self, "t", t), (setattr, self, "_rates", rates)]
+        for group, rate in zip(self.optimizer.groups, rates):
+            changes.append((setitem, group, "learning_rate", rate))
         at_once(changes)
 
     def state_dict(self) -> dict[str, Any]:
@@ -293,12 +314,11 @@ class Warmup(Schedule):
         after = base if self.then is None else self.then.rate(base, max(t - self.steps, 0))
         return after * min((t + 1) / (self.steps + 1), 1)
 
-    def step(self, value: float | None = None) -> None:
-        """Go on to the next learning rate; what comes after the warm-up is given the value."""
+    def _advance(self, value: float | None) -> None:
         with whole():
             if self.then is not None and self.t >= self.steps:
-                self.then.step(value)
-            super().step()
+                self.then._advance(value)
+            super()._advance(value)
 
     def state_dict(self) -> dict[str, Any]:
         """What is needed to go on from here, "then" included."""

@@ -1,177 +1,227 @@
-"""An optimizer's update as a program: its rule is called with what writes down its steps.
+"""An optimizer's update, written down once: its rule is called with what notes the calls it makes.
 
-The rule is the one that `Optimizer.step` calls with flat arrays. It computes entry by entry, so the
-steps give the same bits. Numbers that may change from one step to the next are inputs.
+The rule is the one that `Optimizer.step` calls with flat arrays. What it computes in them is a list
+of calls of NumPy's functions, or one function in C. Numbers that may change from one step to the
+next are arrays without axes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.interruption import whole
+from autograd_lite.interruption import at_once, whole
 from autograd_lite.program.agreement import OtherNumbers
-from autograd_lite.program.backends import Backend, Output, Runner, Task
+from autograd_lite.program.backends import Backend, Task
+from autograd_lite.program.numpy_forms import OUT_BY_NAME
 from autograd_lite.program.program import Step
-from nn.optimizers.flat import Run
+from autograd_lite.program.recordings import RECORDINGS
+from nn.optimizers.flat import BLOCK, Run
 from nn.optimizers.numbers import Number
 from nn.optimizers.optimizer import Optimizer
 
 CHANGING = "learning_rate"
 """The hyper-parameter that schedules change."""
+Call = tuple[Any, ...]
+"""A function of NumPy's or in C, and what it is called with."""
 
 
-class _Program:
-    """The steps of the update of one run, in the making."""
+class _Tape:
+    """The calls of a rule, in their order: function, arguments, and the array of the result."""
 
-    def __init__(self, steps: list[Step], dtype: Any) -> None:
-        self.steps, self.dtype = steps, dtype
-        self.numbers: list[Number] = []
-        self.inputs: list[Step] = []
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.places: dict[str, tuple[Number, Any]] = {}
+        """Of numbers, by their text."""
 
-    def step(self, function: Any, arguments: tuple[Any, ...], shape: Any, dtype: Any) -> Step:
-        step = Step(function, arguments, {}, shape, len(self.steps), dtype)
-        self.steps.append(step)
-        return step
-
-    def input(self, array: Any) -> Step:
-        step = self.step(None, (array,), array.shape, array.dtype)
-        self.inputs.append(step)
-        return step
-
-    def argument(self, value: Any) -> Any:
-        """What a step has as its argument."""
+    def argument(self, value: Any, dtype: Any) -> Any:
+        """What a function is called with."""
         if type(value) is Number:
-            self.numbers.append(value)
             # In the dtype of the arrays, as Python's numbers are taken.
-            return self.input(np.zeros((), self.dtype))
-        if type(value) is Entries and value.step is not None:
-            return value.step
+            return self.places.setdefault(value.text, (value, np.zeros((), dtype)))[1]
+        if type(value) is Entries:
+            return value.array
         if type(value) in (int, float):
             return value
         raise TypeError(f"an update is computed from {type(value).__name__}")
 
+    def set_numbers(self) -> Callable[[float, int], None]:
+        """What puts the numbers of a rate and a step in their places."""
+        bound: dict[str, Any] = {}
+        lines = ["def set_numbers(rate, step):", "    pass"]
+        for index, (text, (number, place)) in enumerate(self.places.items()):
+            bound |= {**number.functions, f"place{index}": place}
+            lines.append(f"    place{index}[()] = {text}")
+        exec("\n".join(lines), bound)
+        found: Callable[[float, int], None] = bound["set_numbers"]
+        return found
+
 
 class Entries(np.lib.mixins.NDArrayOperatorsMixin):
-    """Stands for an array in a rule: knows the step that computes what is in it now."""
+    """Stands for an array in a rule: knows where its entries are, and where others are written."""
 
     __bool__ = __eq__ = __hash__ = None  # type: ignore[assignment] # refused by Python
 
-    def __init__(self, program: _Program, step: Step | None) -> None:
-        self.program, self.step = program, step
+    def __init__(self, tape: _Tape, array: Any, place: Any = None) -> None:
+        self.tape, self.array = tape, array
+        self.place = array if place is None else place
 
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **keywords: Any
     ) -> Any:
-        if method != "__call__" or ufunc.nout != 1 or keywords:
+        if method != "__call__" or ufunc.nout != 1 or keywords or out is None:
             return NotImplemented
-        program = self.program
-        arguments = tuple([program.argument(value) for value in inputs])
-        shape = next(x.shape for x in arguments if type(x) is Step and x.shape)
-        step = program.step(ufunc, arguments, shape, program.dtype)
-        if out is None:
-            return Entries(program, step)
-        out[0].step = step
-        return out[0]
+        (found,) = out
+        arguments = [self.tape.argument(value, found.place.dtype) for value in inputs]
+        found.array = found.place
+        self.tape.calls.append((ufunc, *arguments, found.array))
+        return found
 
 
 class Update:
-    """The update of some runs, from flat gradients, as one function.
-
-    What it computes lies where `Run.changes` takes it from.
+    """The update of some runs, from flat gradients, which stay as they are.
 
     Attributes:
-        outdated: whether it was asked for after hyper-parameters were changed.
+        outdated: whether it was asked for after hyper-parameters were changed, and is to be made
+            anew; not where they change again and again.
     """
 
     def __init__(
         self, optimizer: Optimizer, gradients: Sequence[tuple[Run, Any]], backend: Backend
     ) -> None:
         self._optimizer, self._gradients, self._backend = optimizer, gradients, backend
-        self._known: list[tuple[Run, dict[str, Any]]] = []
+        # With what hyper-parameters were, and what puts numbers in their places.
+        self._runs: list[tuple[Run, dict[str, Any], Callable[[float, int], None]]] = []
+        with np.errstate(all="ignore"):
+            self._quiet = copy_context()
+        self._made = 0
         self.make()
 
     def fits(self) -> bool:
         """Whether hyper-parameters are what they were, but for the learning rate."""
-        for run, known in self._known:
+        for run, known, _ in self._runs:
             if run.options != known:
                 rate = run.options[CHANGING]
                 if run.options != {**known, CHANGING: rate}:
-                    self.outdated = True
+                    self.outdated = self._made < RECORDINGS
                     return False
                 known[CHANGING] = rate
         return True
 
     def __call__(self) -> None:
-        """Compute the values and the state of the next step."""
-        for run, numbers, places in self._numbers:
-            found = numbers(run.options[CHANGING], run.steps + 1)
-            for place, number in zip(places, found):
-                place[...] = number
-        self._runner(self._arrays)
+        """Take the next step."""
+        calls, optimizer = [*self._calls], self._optimizer
+        for run, known, set_numbers in self._runs:
+            step = run.steps + 1
+            set_numbers(known[CHANGING], step)
+            run.mark_changed()
+            calls.append((setattr, run, "steps", step))
+        calls.append((setattr, optimizer, "steps", optimizer.steps + 1))
+        self._quiet.run(at_once, calls)
 
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
-        self.outdated = False
-        self._known = [(run, dict(run.options)) for run, _ in self._gradients]
-        self._numbers: list[tuple[Run, Any, list[Any]]] = []
-        steps, inputs, outputs = list[Step](), list[Step](), list[Output]()
+        self.outdated, self._runs = False, []
+        self._made += 1
+        in_c = self._backend.name == "c"
+        calls, first, places = list[Call](), list[Call](), list[Any]()
         for run, flat in self._gradients:
-            self._trace(run, flat, steps, inputs, outputs)
-        names = {step: "gradient" for step in inputs if step.arguments[0] is self._gradients[0][1]}
-        self._arrays = [step.arguments[0] for step in inputs]
-        steps = [step for step in steps if step.function]
-        self._runner: Runner = self._backend.make(Task(steps, inputs, outputs, names=names))
-        self._require_agreement()
+            size = max(1, len(flat) if in_c else min(BLOCK, len(flat)))
+            # In the processor's cache for all parts: the rule's own, and what the gradient becomes.
+            tape, room = _Tape(), np.empty((2, size), flat.dtype)
+            for start in range(0, len(flat), size):
+                self._note(run, flat, room, start, tape)
+                first += [] if start else tape.calls
+            calls += tape.calls
+            places += [place for _, place in tape.places.values()]
+            self._runs.append((run, dict(run.options), tape.set_numbers()))
+        if in_c:
+            self._calls = [self._in_c(calls, places)]
+            self._require_agreement(self._calls)
+        else:
+            self._calls = [*map(_of_arrays, calls)]
+            # The others are the same, and would be compared with copies of all that there is.
+            self._require_agreement([*map(_of_arrays, first)], slice(BLOCK))
 
-    def _trace(
-        self, run: Run, flat: Any, steps: list[Step], inputs: list[Step], outputs: list[Output]
-    ) -> None:
-        program = _Program(steps, flat.dtype)
-        gradient, *own = [program.input(array) for array in (flat, *run.kept)]
-        scratch, *given = [Entries(program, step) for step in (None, own[0], gradient, *own[1:])]
+    def _note(self, run: Run, flat: Any, room: Any, start: int, tape: _Tape) -> None:
+        """Note the calls for the entries of a run from a place on, as many as there is room for."""
+        part = slice(start, start + room.shape[1])
+        scratch, own = room[:, : len(flat[part])]
+        gradient = Entries(tape, flat[part], own)
+        values, *state = [Entries(tape, array) for array in run.kept[:, part]]
         options = {**run.options, CHANGING: Number("rate", {})}
-        self._optimizer._updated(options, Number("step", {}), scratch, *given)
-        values, _, *state = given
-        for place, entries, array in zip(own, (values, *state), run.computed):
-            target = place if run.computed is run.kept else program.input(array)
-            assert entries.step is not None
-            if entries.step is not target:
-                outputs.append((entries.step, target))
-        inputs += program.inputs
-        texts = ", ".join(number.text for number in program.numbers)
-        functions = {k: f for number in program.numbers for k, f in number.functions.items()}
-        numbers = eval(f"lambda rate, step: [{texts}]", functions)
-        places = [x.arguments[0] for x in program.inputs if not x.shape]
-        self._numbers.append((run, numbers, places))
+        given = Entries(tape, scratch), values, gradient, *state
+        self._optimizer._updated(options, Number("step", {}), *given)
 
-    def _require_agreement(self) -> None:
-        """Run it once beside the rule; OtherNumbers says if they differ."""
-        expected, before = [], [run.kept.copy() for run, _ in self._gradients]
+    def _in_c(self, calls: Sequence[Call], places: Sequence[Any]) -> Call:
+        """The calls as one function in C."""
+        steps = list[Step]()
+        now: dict[int, Step] = {}  # which step gives what is in an array, by its address
+
+        def step(function: Any, arguments: tuple[Any, ...], array: Any) -> Step:
+            step = Step(function, arguments, {}, array.shape, len(steps), array.dtype)
+            steps.append(step)
+            now[array.ctypes.data] = step
+            return step
+
+        own = [array for run, _ in self._gradients for array in run.kept]
+        given = [*[flat for _, flat in self._gradients], *places]
+        targets = [step(None, (array,), array) for array in own]
+        inputs = targets + [step(None, (array,), array) for array in given]
+        for function, *arguments, out in calls:
+            used = [now[x.ctypes.data] if isinstance(x, np.ndarray) else x for x in arguments]
+            step(function, tuple(used), out)
+        found = [(now[array.ctypes.data], target) for array, target in zip(own, targets)]
+        outputs = [pair for pair in found if pair[0] is not pair[1]]
+        steps = [each for each in steps if each.function]
+        make: Callable[[Task], Any] = self._backend.make
+        self._runner = make(Task(steps, inputs, outputs))  # which has the memory that C works on
+        call: Call = self._runner.as_call([*own, *given])
+        return call
+
+    def _require_agreement(self, calls: Sequence[Call], part: slice = slice(None)) -> None:
+        """Make calls for a part of each run beside the rule; OtherNumbers if they differ."""
+        expected, before = [], [run.kept[:, part].copy() for run, _ in self._gradients]
         for (run, flat), arrays in zip(self._gradients, before):
             values, *state = arrays.copy()
-            own = [values, flat.copy(), *state]
-            self._optimizer._updated(run.options, run.steps + 1, np.empty_like(flat), *own)
+            given = flat[part].copy(), *state
+            self._optimizer._updated(
+                run.options, run.steps + 1, np.empty_like(values), values, *given
+            )
             expected += [values, *state]
         with whole(), np.errstate(all="ignore"):
-            self()
-            found = [array.copy() for run, _ in self._gradients for array in run.computed]
-            for (run, _), arrays in zip(self._gradients, before):
-                run.kept[...] = arrays
+            try:
+                for run, known, set_numbers in self._runs:
+                    set_numbers(known[CHANGING], run.steps + 1)
+                at_once(calls)
+                found = [row.copy() for run, _ in self._gradients for row in run.kept[:, part]]
+            finally:
+                for (run, _), arrays in zip(self._gradients, before):
+                    run.kept[:, part] = arrays
         if not self._backend.agree(found, expected):
             raise OtherNumbers("the compiled update computes other numbers")
+
+
+def _of_arrays(call: Call) -> Call:
+    """The call, with arrays for numbers: these would be made of them each time."""
+    function, *arguments, out = call
+    given = [x if isinstance(x, np.ndarray) else np.array(x, out.dtype) for x in arguments]
+    if function in OUT_BY_NAME:
+        return (functools.partial(function, *given, out=out),)
+    return function, *given, out
 
 
 def update_of(
     optimizer: Optimizer, gradients: Sequence[tuple[Run, Any]], backend: Backend
 ) -> Update | None:
-    """The compiled update of runs, or None where the optimizer's own is as good, or may do more."""
-    # By NumPy it would be the same calls, which take as long.
+    """The compiled update of runs, or None where the optimizer's own may do more."""
     may_act = not type(optimizer).update.__module__.startswith("nn.")
-    copied = any(run.copied or run.dtype != flat.dtype for run, flat in gradients)
-    if backend.exact or may_act or copied:
+    copied = any(run.copied for run, _ in gradients)
+    if may_act or copied:
         return None
     try:
         return Update(optimizer, gradients, backend)

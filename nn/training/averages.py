@@ -11,6 +11,7 @@ from autograd_lite.arguments import FRACTION, WHOLE
 from autograd_lite.errors import ArgumentError
 from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.interruption import whole
+from autograd_lite.node import plain
 from nn.declared import Declared, declared
 from nn.module import Module
 from nn.training.callback import Callback, Training, require_state
@@ -48,7 +49,7 @@ class _Average(Declared, Callback):
         """Move the averages towards the weights, by a share of the difference."""
         with whole():
             for name, parameter in model.named_parameters():
-                weights = parameter.data.astype(float)
+                weights = plain(parameter).astype(float)
                 before = self.averages.get(name)
                 # A new array, as that before may be in a state.
                 moved = weights

@@ -9,11 +9,10 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, require, require_flag
-from autograd_lite.errors import ShapeError, describe
 from autograd_lite.names import explains_keywords
-from autograd_lite.trees import leaves_of, map_tree
+from autograd_lite.trees import map_tree
 from nn.random_state import generator
-from nn.training.inputs import as_arrays, at
+from nn.training.inputs import as_arrays, at, count
 
 
 @explains_keywords
@@ -51,16 +50,9 @@ def batches(
     arrays = tuple(
         array if isinstance(array, Tensor) else as_arrays(array, "batches of") for array in arrays
     )
-    lengths = {array.shape[:1] for array in leaves_of(arrays)}
-    if len(lengths) != 1 or () in lengths:
-        raise ShapeError(
-            f"batches of {describe(leaves_of(arrays))}",
-            "there are no arrays, or the numbers of samples, the lengths of axis 0, differ",
-            "Give arrays with an entry for each sample",
-        )
+    n = count(arrays, "batches of")
     require("batches", "batch_size", batch_size, COUNT)
     shuffle = require_flag("batches", "shuffle", shuffle)
-    (n,) = lengths.pop()
     parts = (slice(start, start + batch_size) for start in range(0, n, batch_size))
     if not shuffle:
         return (tuple(at(array, part) for array in arrays) for part in parts)
@@ -69,4 +61,6 @@ def batches(
 
 
 def _taken(array: Any, index: Any) -> Any:
+    if type(array) is np.ndarray:
+        return array.take(index, axis=0)
     return map_tree(lambda leaf: leaf.take(index, axis=0), array)

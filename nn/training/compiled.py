@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import chain, compress
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
@@ -35,10 +35,10 @@ from nn.random_state import generators, set_state, state_of
 from nn.training.laid_out import Ready, laid_out
 from nn.training.recorded import LossOf, Recording, record_step, surroundings_of
 
-ARRAYS = {np.ndarray}
 # In C, as they are asked for in each step.
 _array = attrgetter("_array")
 _requires_grad = attrgetter("_requires_grad")
+_kind = attrgetter("__class__", "shape", "strides", "dtype")
 
 
 class Expected(NamedTuple):
@@ -56,8 +56,8 @@ class CompiledSteps:
     """Takes training steps by programs, as far as that can be.
 
     Attributes:
-        reason: why steps are taken eagerly, in words; empty while they are not.
-        now: why the last one was, if others are not.
+        reason: why the last step was taken eagerly, in words; empty if it was not.
+        given_up: why all are from now on; empty while they are not.
         backend: what runs them.
     """
 
@@ -69,16 +69,16 @@ class CompiledSteps:
         optimizer: Optimizer,
         backend: str = "numpy",
         falls_back: bool = False,
+        given_up: str = "",
     ) -> None:
-        self.reason = ""
-        self.now = ""
+        self.reason, self.given_up = "", given_up
         self.steps = 0
         """How many were run."""
         self._model, self._loss, self._loss_of = model, loss, loss_of
         self._optimizer, self.backend = optimizer, backend_of(backend)
         self._falls_back = falls_back
         self._recorded = 0
-        self._shown = self._is_of_batch = False
+        self._shown = False
         self._templates: dict[Any, Any] = {}
         self._flat: dict[Run, Array] = {}  # the gradients of all parameters in a run
         self._updates: dict[tuple[Run, ...], Update | None] = {}
@@ -86,14 +86,14 @@ class CompiledSteps:
 
     def _forget(self) -> None:
         self._found: dict[Any, Recording | Ready] = {}
-        self._expected: Expected | None = None
+        self._expected: Expected | Exception | None = None
         self._last: Ready | None = None
         self._lie_in_place = False
         self._outside = surroundings_of(self._model, self._loss)
         modules = [module for _, module in self._model.named_modules()]
-        hooked = any(module._forward_hooks is not None for module in modules)
-        self.hooked = "a module has forward hooks" if hooked else ""
-        self.reason = "" if self.hooked else self._outside.acts or self._outside.unseen
+        self._hooked = any(module._forward_hooks is not None for module in modules)
+        if not self._hooked:  # they may be taken away again
+            self.given_up = self.given_up or self._outside.acts or self._outside.unseen
         self._generators = list(dict.fromkeys(generators(self._model).values()))
 
     def loss(self, inputs: Any, targets: Any, share: float = 1.0) -> float | None:
@@ -102,17 +102,18 @@ class CompiledSteps:
         Gradients are those of a share of the loss.
         """
         self._last = self._expected = None
-        self.now = "what is computed is watched"
-        self._is_of_batch = False
-        if self.reason or not self._is_usual() or self.reason:
+        self.reason = self.given_up or self._unusual()
+        if self.reason:
             return None
-        self.now = "it is being recorded"
-        batch, kind = [inputs, *targets], ""
-        if {*map(type, batch)} != ARRAYS:
-            batch, kind = leaves_of(batch), str(map_tree(type, batch))
-        key = share, kind, *map(form, batch)
+        batch = [inputs, *targets]
+        try:
+            key = share, *map(_kind, batch)
+        except AttributeError:  # one is a structure of arrays
+            batch = leaves_of(batch)
+            key = share, str(map_tree(type, [inputs, *targets])), *map(_kind, batch)
         found = self._found.get(key)
         if type(found) is not Ready:
+            self.reason = "it is being recorded"
             self._prepare(key, found, inputs, targets)
             return None
         states = [state_of(each) for each in self._generators] if found.draws else []
@@ -121,48 +122,43 @@ class CompiledSteps:
         except Exception:  # what the eager step says better
             loss = None
         if loss is None:
-            self._rewind(states)
+            self.reason = "it is being recorded"
+            for each, state in zip(self._generators, states):
+                set_state(each, state)
             del self._found[key]
         return loss
 
-    def forgive(self) -> None:
-        """Forget the reason that the last batch gave, which the eager step did not take either."""
-        if self._is_of_batch:
-            self.reason = ""
-
-    def _rewind(self, states: Iterable[Any]) -> None:
-        for each, state in zip(self._generators, states):
-            set_state(each, state)
-
-    def _is_usual(self) -> bool:
-        """Whether what is computed depends on nothing but what was recorded."""
+    def _unusual(self) -> str:
+        """Why it is not known what is computed, in words."""
         usual = recording.get() is True and watching.get() is None and taken.get() is None
         if not usual or modes.get() is not None:
-            return False
+            return "what is computed is watched"
         if raises_errors():
-            self.now = "np.errstate asks for more than warnings"
-            return False
+            return "np.errstate asks for more than warnings"
         if not self._outside.are_unchanged():
             self._forget()
-        if self.hooked:
-            self.now = self.hooked
-        return not self.hooked
+        return "a module has forward hooks" if self._hooked else self.given_up
 
-    def _run(self, found: Ready, batch: Sequence[Array]) -> float | None:
+    def _run(self, found: Ready, batch: list[Array]) -> float | None:
         """Compute loss and gradients, and keep the buffers."""
         if found.runs is not self._optimizer._runs:
             return None
-        arrays = [*map(_array, found.tensors)]
-        if [*map(_requires_grad, found.tensors)] != found.frozen:
-            return None
-        in_place = all(map(is_, arrays, found.arrays))
-        if not in_place and not all(map(_fits, arrays, found.arrays)):
-            return None
-        given = [*map(batch.__getitem__, found.used)]
+        tensors, kept = found.tensors, found.kept
+        now = chain(map(_array, tensors), map(_requires_grad, tensors))
+        in_place = all(map(is_, now, found.known))
+        if not in_place:
+            arrays, count = [*map(_array, tensors)], len(tensors)
+            if [*map(_requires_grad, tensors)] != found.known[count:]:
+                return None
+            if not all(map(_fits, arrays, kept)):
+                return None
+            kept = arrays + kept[count:]
+        given = batch if all(found.used) else [*compress(batch, found.used)]
         if found.draws:
-            given += [draw() for draw in found.draws]
-        loss, *moved = found.runner(given + arrays + found.rest)
-        loss = loss.item()
+            given = given + [draw() for draw in found.draws]
+        loss, *moved = found.runner(given + kept)
+        # `item` of NumPy's own numbers takes four times as long.
+        loss = float(loss) if isinstance(loss, float) else loss.item()
         if not math.isfinite(loss):
             return None
         for buffer, array in zip(found.moved, moved):
@@ -170,7 +166,7 @@ class CompiledSteps:
         self._last, self._shown = found, False
         self._lie_in_place = in_place and found.in_place
         self.steps += 1
-        return loss  # type: ignore[no-any-return] # what a loss returns is Any
+        return loss
 
     @property
     def source(self) -> str:
@@ -180,7 +176,7 @@ class CompiledSteps:
     @property
     def ran(self) -> str:
         """What steps ran in."""
-        reason = self.reason or self.hooked
+        reason = self.given_up or ("a module has forward hooks" if self._hooked else "")
         if not reason:
             return self.backend.name if self.steps else "eager: it was too short"
         then = f"eager: {reason}"
@@ -202,7 +198,7 @@ class CompiledSteps:
             try:
                 update.make()
             except Exception as error:  # the optimizer's own is there
-                self._stop(error)
+                self._give_up(error)
                 update = None
         self._optimizer.step_along(self._last.gradients, require_finite, update, self._lie_in_place)
 
@@ -212,7 +208,7 @@ class CompiledSteps:
         """Record a batch, and where that is the second time, compile it."""
         self._recorded += 1
         if self._recorded > RECORDINGS:
-            self.reason = "what is computed changes too often"
+            self.reason = self.given_up = "what is computed changes too often"
             return
         try:
             batch = inputs, targets
@@ -231,12 +227,11 @@ class CompiledSteps:
         except MissingPackageError:  # a compiler that was asked for
             raise
         except Exception as error:  # whatever it is, the eager step says it better
-            self._stop(error)
-            self._is_of_batch = True
+            self._expected, self.reason = error, f"{error}"
 
-    def _stop(self, error: Exception) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Take steps eagerly from now on; a warning says so if something computed wrongly."""
-        self.reason = f"{error}"
+        self.reason = self.given_up = f"{error}"
         if isinstance(error, OtherNumbers):
             warnings.warn(f"{error}; steps are taken eagerly", stacklevel=5)
 
@@ -275,10 +270,8 @@ class CompiledSteps:
             return self.backend.make(task)
 
     def _first_run(self, key: Any, made: Recording, compiled: Ready, task: Task) -> Expected:
-        arrays = [made.arrays[place] for place in compiled.used]
-        arrays += [array for _, array, _ in made.drawn]
-        arrays += [tensor._array for tensor in compiled.tensors]
-        loss, *moved = compiled.runner(arrays + compiled.rest)
+        arrays = [*compress(made.arrays, compiled.used), *[array for _, array, _ in made.drawn]]
+        loss, *moved = compiled.runner(arrays + compiled.kept)
         compiled = compiled._replace(update=self._update_of(compiled))
         return Expected(key, compiled, made.tracer.program, task, loss, moved)
 
@@ -293,6 +286,9 @@ class CompiledSteps:
         """Compare an eager step, before its update, with the first run of a compiled one."""
         if self._expected is None:
             return
+        if isinstance(self._expected, Exception):  # in a step that can be taken
+            self._give_up(self._expected)
+            return
         key, compiled, program, task, expected, moved = self._expected
         found = [expected, *moved, *[view for _, view in compiled.views]]
         gradients = [tensor.grad for tensor, _ in compiled.views]
@@ -303,7 +299,7 @@ class CompiledSteps:
             self._found[key] = compiled
         else:
             where = differing(program, self.backend, task)
-            self._stop(OtherNumbers(f"the compiled step computes other numbers{where}"))
+            self._give_up(OtherNumbers(f"the compiled step computes other numbers{where}"))
         self._expected = None
 
 

@@ -26,8 +26,7 @@ class CompiledStep:
     ) -> None:
         self._made_of = model, loss, optimizer, backend, reason
         self._model, self._loss, self.optimizer = model, loss, optimizer
-        self._steps = CompiledSteps(model, loss, self._loss_of, optimizer, backend)
-        self._steps.reason = reason or self._steps.reason
+        self._steps = CompiledSteps(model, loss, self._loss_of, optimizer, backend, given_up=reason)
         self._lock = threading.RLock()  # the buffers, and the gradients, are those of one step
         self.backend = "eager: it was not called"
 
@@ -56,15 +55,11 @@ class CompiledStep:
         return self._loss(called(self._model, inputs), *targets)
 
     def _eager(self, inputs: Any, targets: Any) -> float:
-        self.backend = f"eager: {self._steps.reason or self._steps.now}"
-        try:
-            computed = self._loss_of(inputs, [targets])
-            require_scalar(computed)
-            self.optimizer.zero_grad()
-            computed.backward(leaves_only=True)
-        except BaseException:
-            self._steps.forgive()
-            raise
+        self.backend = f"eager: {self._steps.reason}"
+        computed = self._loss_of(inputs, [targets])
+        require_scalar(computed)
+        self.optimizer.zero_grad()
+        computed.backward(leaves_only=True)
         self._steps.agree(computed.item())
         self.optimizer.step()
         self.optimizer.zero_grad()

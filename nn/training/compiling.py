@@ -123,5 +123,8 @@ def compile(
 
 def overrides(callbacks: Sequence[Callback], hook: str) -> bool:
     """Whether a callback does something in a hook."""
-    methods = [getattr(callback, hook) for callback in callbacks]
-    return any(getattr(x, "__func__", x) is not getattr(Callback, hook) for x in methods)
+    for callback in callbacks:  # in a loop, as it is asked for each batch, mostly of none
+        method = getattr(callback, hook)
+        if getattr(method, "__func__", method) is not getattr(Callback, hook):
+            return True
+    return False

@@ -18,7 +18,7 @@ from nn.training.evaluation import figures
 from nn.training.history import Means
 from nn.training.progress import ProgressBar
 from nn.training.samples import Samples
-from nn.training.steps import TakesSteps, undone_unless_whole
+from nn.training.steps import TakesSteps, UndoneUnlessWhole
 
 
 def train_epochs(
@@ -74,6 +74,7 @@ def each_epoch(
     """Train for one epoch after another."""
     buffers = [buffer for _, buffer in training.model.named_buffers()]
     drawing = list(dict.fromkeys(generators(training.model).values()))
+    undone_unless_whole = UndoneUnlessWhole(buffers, drawing)
     size = training.arguments["batch_size"] * training.arguments.get("accumulate", 1)
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
@@ -87,17 +88,18 @@ def each_epoch(
             n = len(leaves_of(batch[0])[0])
             given = [batch]
             del batch  # The next batch may be as large as memory allows.
-            with undone_unless_whole(buffers, drawing):
+            with undone_unless_whole:
                 losses = take(given.pop(), region)
             total += samples.per_sample(training.batch_loss, n) * n
             seen += n
             for name, loss in losses.items():
                 means.add(name, loss, n)
-            with region.opened():
-                if overrides(training.callbacks, "batch_end"):
-                    steps.show_gradients()
-                for callback in training.callbacks:
-                    callback.batch_end(training)
+            if training.callbacks:
+                with region.opened():
+                    if overrides(training.callbacks, "batch_end"):
+                        steps.show_gradients()
+                    for callback in training.callbacks:
+                        callback.batch_end(training)
             bar.step()
         steps.show_gradients()
         every = training.arguments.get("evaluate_every", 1)

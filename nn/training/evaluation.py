@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from nn.training.samples import Part, Samples, measuring, shared_dtype
 from nn.training.streams import Stream
 
 if TYPE_CHECKING:
+    from autograd_lite.typing import Array, Forward
     from autograd_lite.typing import Samples as GivenSamples
 
 EVALUATED_AT_ONCE = 1024
@@ -44,8 +45,14 @@ REHEARSED = 8
 """Training samples that go through the model before training, to see whether all fits together."""
 
 
+@overload
+def predict(
+    model: Forward[..., Tensor], X: GivenSamples, batch_size: int | None = None
+) -> Array: ...
+@overload
+def predict(model: Module, X: GivenSamples, batch_size: int | None = None) -> Any: ...
 @explains_keywords
-def predict(model: Module, X: GivenSamples, batch_size: int | None = None) -> Any:
+def predict(model: Any, X: GivenSamples, batch_size: int | None = None) -> Any:
     """The model's outputs as arrays, computed as in evaluation mode and without recording.
 
     Args:
@@ -97,7 +104,7 @@ def _predicted(model: Module, X: Any, batch_size: int) -> Any:
 
 def in_precision(model: Module, X: Any) -> Any:
     """Samples in the dtype of the parameters; of these only one is looked at, where that does."""
-    some = next(model._unnamed_parameters(), None)
+    some = next(iter(model._unnamed_parameters()), None)
     if some is None or getattr(X, "dtype", None) == some.dtype:
         return X
     dtype = shared_dtype(model.parameters())

@@ -9,7 +9,7 @@ from typing import Any
 from autograd_lite import Tensor
 from autograd_lite.arguments import require_takes
 from autograd_lite.engine import backward_order
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, GradientError, UnsupportedError, describe_one
 from autograd_lite.names import parameters_of
 from autograd_lite.trees import leaves_of
 from nn.layers.batch_normalization import BatchNorm1d
@@ -135,7 +135,7 @@ def require_known_parameters(training: Training, predictions: Any) -> None:
     known: set[Tensor] = {*training.model.parameters()}
     known.update(*[each.parameters for each in training.optimizers.values()])
     computed = [leaf for leaf in leaves_of(predictions) if isinstance(leaf, Tensor)]
-    for node in backward_order(*computed):
+    for node in backward_order(*[tensor for tensor in computed if tensor.requires_grad]):
         if node.operation is None and node not in known:
             raise UnsupportedError(
                 f"fit of {type(training.model).__name__}",
@@ -144,6 +144,17 @@ def require_known_parameters(training: Training, predictions: Any) -> None:
                 "Keep the module that it is in among the attributes of the model, or in lists, "
                 "tuples and dicts there; or freeze it, by requires_grad = False",
             )
+
+
+def require_depending(training: Training, loss: Tensor) -> None:
+    """Raise if a loss depends on nothing that could be trained."""
+    if not loss.requires_grad:
+        raise GradientError(
+            f"fit of {type(training.model).__name__}",
+            "its loss depends on no parameter that requires grad: all are frozen, or what is "
+            "computed in `forward` or the loss is detached from them",
+            "Set parameter.requires_grad = True, and compute with tensors, outside of no_grad()",
+        )
 
 
 def checked_metrics(metrics: Any, loss: Any) -> dict[str, Metric]:

@@ -9,12 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import (
-    MissingKeyError,
-    MissingPackageError,
-    UnsupportedError,
-    describe_one,
-)
+from autograd_lite.errors import MissingKeyError, UnsupportedError, describe_one, needed
 from autograd_lite.names import tell_of
 
 ENDS = 3
@@ -107,14 +102,8 @@ class History(dict[str, list[float]]):
         Raises:
             MissingPackageError: pandas is not installed.
         """
-        try:
+        with needed("frame of a History", "pandas", "pandas"):
             import pandas as pd
-        except ImportError as error:
-            raise MissingPackageError(
-                "frame of a History",
-                "the package pandas is not installed",
-                "Run: pip install pandas",
-            ) from error
         return pd.DataFrame(dict(self)).rename_axis("epoch")
 
     def _repr_html_(self) -> str:

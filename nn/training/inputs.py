@@ -77,7 +77,7 @@ def shown(values: Any) -> str:
 
 def count(values: Any, attempted: str) -> int:
     """How many samples there are; a ShapeError unless all arrays have an entry for each."""
-    if not is_tree(values) and values.ndim:
+    if getattr(values, "ndim", 0):
         return len(values)
     lengths = {leaf.shape[:1] for leaf in leaves_of(values)}
     if len(lengths) != 1 or () in lengths:

@@ -22,17 +22,16 @@ class Ready(NamedTuple):
     """A step that is ready to be run."""
 
     runner: Runner
-    used: list[int]  # of the arrays of a batch
+    used: list[bool]  # for each of the arrays of a batch
     draws: list[Callable[[], Array]]
     tensors: list[Tensor]
-    frozen: list[bool]
-    arrays: list[Array]  # of the tensors, as they lay when this was made
+    known: list[Any]  # their arrays, and then whether they require grad, when this was made
+    kept: list[Array]  # what the runner is given behind data: those arrays, and what never changes
     gradients: list[tuple[Run, Array]]
     in_place: bool  # whether those arrays are all that the optimizer changes
     update: Update | None
     views: list[tuple[Tensor, Array]]  # of the gradients, by tensor
     moved: list[Tensor]
-    rest: list[Array]  # what the runner is given besides: those views, and constants
     runs: Any
 
 
@@ -77,19 +76,19 @@ def laid_out(
     tensors = [tensor for _, tensor in made.tensors]
     known = {*tensors}
     changed = [pair for run, _ in gradients for pair in zip(run.tensors, run.value_views)]
+    arrays = [tensor._array for tensor in tensors]
     compiled = Ready(
         make(task),
-        [place for place, step in enumerate(made.data) if step is not None],
+        [step is not None for step in made.data],
         [draw for _, _, draw in made.drawn],
         tensors,
-        [tensor._requires_grad for tensor in tensors],
-        [tensor._array for tensor in tensors],
+        [*arrays, *[tensor._requires_grad for tensor in tensors]],
+        [*arrays, *[view for _, view in views], *fixed],
         gradients,
         all(tensor in known and tensor._array is view for tensor, view in changed),
         None,
         views,
         [buffer for buffer, _ in made.moved],
-        [*[view for _, view in views], *fixed],
         runs,
     )
     return compiled, task

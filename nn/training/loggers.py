@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arguments import WHOLE, require_path
-from autograd_lite.errors import MissingPackageError
+from autograd_lite.errors import needed
 from autograd_lite.foreign import on_host
 from autograd_lite.node import plain
 from autograd_lite.whole_files import FileName, in_words, write_file
@@ -165,14 +165,8 @@ class TensorBoard(Declared, Callback):
 
     def fit_start(self, training: Training) -> None:
         """Begin a file."""
-        try:
+        with needed("nn.TensorBoard", "tensorboardX", "autograd-lite[tensorboard]"):
             from tensorboardX.record_writer import RecordWriter
-        except ImportError as error:
-            raise MissingPackageError(
-                "nn.TensorBoard",
-                f"tensorboardX cannot be imported: {error}",
-                "Run: pip install 'autograd-lite[tensorboard]'",
-            ) from error
         # Not its SummaryWriter: that one writes in a thread, where errors are lost.
         name = f"events.out.tfevents.{int(time.time())}.{os.urandom(4).hex()}"
         with in_words(f"TensorBoard in {self.folder}", "Give a folder that can be written to"):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Never, Protocol
 
 import numpy as np
@@ -27,7 +26,7 @@ from nn.random_state import Generator, set_state, state_of
 from nn.training.callback import Training
 from nn.training.compiling import overrides
 from nn.training.evaluation import require_scalar
-from nn.training.fit_arguments import require_known_parameters
+from nn.training.fit_arguments import require_depending, require_known_parameters
 from nn.training.inputs import at, called
 from nn.training.samples import Samples
 
@@ -72,8 +71,7 @@ class UsualStep:
 
     def _go_through(self, inputs: Any, targets: Sequence[Any]) -> bool:
         """Compute the loss of a batch and its gradients; whether these are in `.grad`."""
-        n = len(leaves_of(inputs)[0])
-        if not self._size or n <= self._size:
+        if not self._size or (n := len(leaves_of(inputs)[0])) <= self._size:
             return self._go_through_part(inputs, targets, 1.0)
         total, gradients = 0.0, dict[Tensor, Any]()
         optimizer = self._training.optimizer
@@ -113,10 +111,13 @@ class UsualStep:
     def _loss(self, inputs: Any, targets: Sequence[Any]) -> Tensor:
         training = self._training
         predictions = called(training.model, inputs)
-        if training.epoch == training.batch == 0:
+        first = training.epoch == training.batch == 0
+        if first:
             require_known_parameters(training, predictions)
         batch_loss = self._samples.loss_of(predictions, *targets)
         require_scalar(batch_loss)
+        if first:
+            require_depending(training, batch_loss)
         return batch_loss
 
 
@@ -197,7 +198,7 @@ class OwnStep:
             raise ArgumentError(
                 f"fit with a step that returned a loss {known[0]!r}",
                 "that is the name of another figure, or no text",
-                "Rename it",
+                "Rename it, or return a single loss by itself",
             )
 
 
@@ -206,18 +207,23 @@ def _learned(training: Training) -> list[Tensor]:
     return [each for optimizer in training.optimizers.values() for each in optimizer.parameters]
 
 
-@contextmanager
-def undone_unless_whole(buffers: Sequence[Buffer], drawing: Sequence[Generator]) -> Iterator[None]:
-    """Put back what a batch has changed in buffers and generators if it is broken off."""
-    arrays, states = [buffer.data.copy() for buffer in buffers], [*map(state_of, drawing)]
-    try:
-        yield
-    except BaseException:
-        for buffer, values in zip(buffers, arrays):
+class UndoneUnlessWhole:
+    """A context that puts back what a batch has changed in buffers and generators if it fails."""
+
+    def __init__(self, buffers: Sequence[Buffer], drawing: Sequence[Generator]) -> None:
+        self._buffers, self._drawing = buffers, drawing
+
+    def __enter__(self) -> None:
+        self._arrays = [buffer.data.copy() for buffer in self._buffers]
+        self._states = [*map(state_of, self._drawing)]
+
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        if kind is None:
+            return
+        for buffer, values in zip(self._buffers, self._arrays):
             buffer.data = values
-        for generator, state in zip(drawing, states):
+        for generator, state in zip(self._drawing, self._states):
             set_state(generator, state)
-        raise
 
 
 def _finite(training: Training, batch_loss: Tensor) -> float:

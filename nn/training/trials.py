@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, POSITIVE, require
-from autograd_lite.errors import ArgumentError, GradientError, MissingPackageError
+from autograd_lite.errors import ArgumentError, GradientError, needed
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
@@ -51,13 +51,17 @@ class LearningRateCurve:
 
     @property
     def suggestion(self) -> float:
-        """The learning rate at which the smoothed loss falls fastest over the logarithm of it;
-        NaN if it never falls."""
-        if len(self.smoothed) < 2:
-            return math.nan
-        slopes = np.diff(self.smoothed)
-        steepest = int(slopes.argmin())
-        return self.learning_rates[steepest] if slopes[steepest] < 0 else math.nan
+        """The learning rate from which on the smoothed loss falls most in a tenth of the steps.
+
+        The first tenth is left out, in which the means are of few losses, and what comes after the
+        lowest one. NaN if it never falls.
+        """
+        tenth = len(self.smoothed) // 10
+        reliable = np.array(self.smoothed[tenth:])
+        falling = reliable[: int(reliable.argmin()) + 1]
+        span = max(tenth, 1)
+        falls = falling[:-span] - falling[span:]
+        return self.learning_rates[tenth + int(falls.argmax())] if len(falls) else math.nan
 
     def __repr__(self) -> str:
         return (
@@ -71,14 +75,8 @@ class LearningRateCurve:
         Raises:
             MissingPackageError: matplotlib is not installed.
         """
-        try:
+        with needed("plot of a LearningRateCurve", "matplotlib", "autograd-lite[plots]"):
             from matplotlib import pyplot
-        except ImportError as error:
-            raise MissingPackageError(
-                "plot of a LearningRateCurve",
-                "the package matplotlib is not installed",
-                "Run: pip install 'autograd-lite[plots]'",
-            ) from error
         if ax is None:
             figure = pyplot.figure(figsize=(5.0, 4.0), layout="constrained")
             if "inline" in pyplot.get_backend():
@@ -90,6 +88,7 @@ class LearningRateCurve:
             label = f"suggestion: {self.suggestion:.2g}"
             ax.axvline(self.suggestion, color="C1", linestyle="--", label=label)
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
+        ax.set_ylim(top=1.1 * max(self.smoothed))  # the last loss may be many times as large
         ax.legend()
         return ax.figure  # type: ignore[return-value] # an axes is in a figure
 

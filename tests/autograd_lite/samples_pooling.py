@@ -11,6 +11,7 @@ from autograd_lite.derivatives.pooling import (
     interpolate_nearest,
     max_pool,
     to_maxima,
+    transposed_resampling,
 )
 
 # Windows side by side, windows that overlap in images with borders, and dilated ones.
@@ -60,5 +61,17 @@ SAMPLES = {
     interpolate_linear: [
         sample(lambda x: interpolate_linear(x, (5,), (2.5,), False), normal(2, 1, 2)),
         sample(lambda x: interpolate_linear(x, (2, 6), (0.5, 2.0), True), normal(1, 2, 4, 3)),
+    ],
+    transposed_resampling: [
+        sample(
+            lambda g, name=name, how=how: transposed_resampling(g, name, (4, 5), how),
+            normal(1, 2, *lengths),
+        )
+        for name, how, lengths in (
+            ("average_pool", ((3, 2), (1, 2), ((1, 2), (0, 1)), ((1, 1), (0, 0))), (5, 3)),
+            ("adaptive_average_pool", ((2, 3),), (2, 3)),
+            ("interpolate_nearest", ((2, 6), (0.5, 1.2)), (2, 6)),
+            ("interpolate_linear", ((2, 6), (0.5, 1.2), True), (2, 6)),
+        )
     ],
 }

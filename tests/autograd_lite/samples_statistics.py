@@ -3,6 +3,8 @@
 import numpy as np
 from sampling import normal, positive, sample
 
+from autograd_lite.derivatives.statistics import correlation
+
 COUNTS = np.array([1, 3, 2, 1])
 X = np.array([0.0, 0.5, 2.0, 2.5, 3.0])
 
@@ -23,6 +25,7 @@ SAMPLES = {
         sample(lambda x, y: np.corrcoef(x, y)[0, 1], normal(4), normal(2, 4)[1]),
         sample(lambda x: np.corrcoef(x, rowvar=False), normal(5, 2)),
     ],
+    correlation: [sample(correlation, np.array([-0.5, 0.25]))],
     np.polyval: [
         sample(np.polyval, normal(3), 1 + normal(2, 3)),
         sample(lambda x: np.polyval([1.0, -2.0, 0.5], x), normal(4)),

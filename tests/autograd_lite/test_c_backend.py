@@ -1,7 +1,6 @@
 """Programs in C against the engine: rows of the table, random programs, targets and guards."""
 
 import operator
-import shutil
 
 import numpy as np
 import pytest
@@ -20,14 +19,7 @@ from autograd_lite.program.program import Guard, Step
 from autograd_lite.program.trace import trace
 from autograd_lite.protocol import full_name
 
-pytestmark = pytest.mark.skipif(
-    not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler"
-)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("c_compiler")
 
 
 def parts_of(program):

@@ -1,7 +1,6 @@
 """Compiled functions that are hard to compile: they compute what was written, or say why not."""
 
 import random
-import shutil
 import warnings
 
 import arrays_that_change  # noqa: F401 - for its functions
@@ -15,7 +14,6 @@ import autograd_lite
 from autograd_lite import value_and_grad
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.node import plain
-from autograd_lite.program import compiler
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.trees import leaves_of
 
@@ -70,10 +68,7 @@ def test_functions_and_gradients_have_the_same_bits_whatever_is_changed():
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif(not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler")
-def test_they_are_right_in_c_whatever_is_changed(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
+def test_they_are_right_in_c_whatever_is_changed(quick_c_compiler):
     assert_computes_what_was_written("c", 1e-5)  # some are of float32
 
 

@@ -1,7 +1,6 @@
 """The compiler that is found, and the folder in which is kept what it made."""
 
 import multiprocessing
-import shutil
 import stat
 import sys
 
@@ -11,9 +10,7 @@ import pytest
 from autograd_lite.errors import AutogradError, CompilerError
 from autograd_lite.program import compiler
 
-pytestmark = pytest.mark.skipif(
-    not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler"
-)
+pytestmark = pytest.mark.usefixtures("c_compiler")
 SOURCE = "int seven(void) { return 7; }"
 
 

@@ -12,6 +12,7 @@ from walk import Walk
 import autograd_lite as al
 from autograd_lite import Tensor, derivatives
 from autograd_lite.engine import backpropagate
+from autograd_lite.held import seed_of
 from autograd_lite.textbook import spellings
 from autograd_lite.textbook.naming import names_of
 from autograd_lite.textbook.words import contribution_formula, cotangent_formula
@@ -139,7 +140,7 @@ def the_formula_of_each_cotangent_computes_it(sample):
     result = sample.function(*tensors)
     weights = np.random.default_rng(0).normal(size=result.shape)
     loss = (result * weights).sum()
-    expected = backpropagate(loss, loss._seed(None))
+    expected = backpropagate(loss, seed_of(loss))
     variables = {"weights": weights}
     names = names_of(loss, variables)
     for tensor in tensors:

@@ -40,6 +40,26 @@ def test_windows_are_said_as_layers_are_given_them():
         assert f"to_maxima[{windows}](" in lines(derivation.backward)["dX"]
 
 
+def test_means_and_interpolations_are_named_and_so_are_their_transposes():
+    X = Tensor(RNG.normal(size=(2, 1, 4, 4)), requires_grad=True, name="X")
+    layers = {
+        ("average_pool", "2"): nn.AvgPool(2),
+        ("average_pool", "3, stride=1, padding=1, count_include_pad=False"): nn.AvgPool(
+            3, 1, 1, count_include_pad=False
+        ),
+        ("adaptive_average_pool", "(2, 3)"): nn.AdaptiveAvgPool((2, 3)),
+        ("interpolate_nearest", "8"): nn.Upsample(scale_factor=2),
+        ("interpolate_linear", "8, align_corners=True"): nn.Upsample(
+            scale_factor=2, mode="bilinear", align_corners=True
+        ),
+    }
+    for (name, how), layer in layers.items():
+        derivation = derive((layer(X) ** 2).sum())
+        assert lines(derivation.forward)["loss"] == f"Σ {name}[{how}](X)²"
+        assert lines(derivation.backward)["dX"] == f"2 {name}ᵀ[{how}]({name}[{how}](X))"
+    assert r"{interpolate\_linear}^{\top}_{\text{8, align\_corners=True}}" in derivation.markdown()
+
+
 def test_kernels_that_are_no_layers_are_named_after_their_variables():
     X = RNG.normal(size=(2, 1, 5))
     K = Tensor(RNG.normal(size=(1, 1, 2)), requires_grad=True, name="K")

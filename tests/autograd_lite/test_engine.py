@@ -7,11 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from autograd_lite import Tensor, differentiable
-from autograd_lite.derivatives import all_rows
 from autograd_lite.engine import apply_rule, backpropagate, backward_order, match
 from autograd_lite.errors import ShapeError
 from autograd_lite.node import Cotangents
-from autograd_lite.table import TABLE
 
 LEAVES = 4
 OPERATIONS = {
@@ -59,14 +57,6 @@ def ancestors(node):
         if argument not in found:
             found |= ancestors(argument)
     return found
-
-
-@pytest.fixture
-def restored_table():
-    before = dict(all_rows())
-    yield
-    TABLE.clear()
-    TABLE.update(before)
 
 
 # backward_order

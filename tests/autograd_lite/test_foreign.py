@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import Tensor, UnsupportedError, grad, softmax_cross_entropy
+from autograd_lite import ShapeError, Tensor, UnsupportedError, grad, softmax_cross_entropy
 from autograd_lite.foreign import admit
 
 pd = pytest.importorskip("pandas")
@@ -94,6 +94,28 @@ def test_frames_give_their_columns_in_order_and_gaps_are_nan():
     (x @ frame.fillna(0)).sum().backward()
     np.testing.assert_array_equal(x.grad, [2.0, 0.0])
     assert np.isnan((Tensor(2.0, requires_grad=True) * pd.Series([1.0, np.nan])).mean().item())
+
+
+def test_columns_of_polars_are_arrays_too():
+    polars = pytest.importorskip("polars")
+    for function in BINARY + FUNCTIONS:
+        expected, found = leaf(), leaf()
+        function(expected, VALUES).sum().backward()
+        function(found, polars.Series(VALUES)).sum().backward()
+        np.testing.assert_array_equal(found.grad, expected.grad)
+    np.testing.assert_array_equal(leaf() < polars.Series([1, 3, 4]), [False, True, True])
+    for given in ([1.0, None], [1, None], [True, None]):
+        np.testing.assert_array_equal(admit(polars.Series(given), "of"), [1.0, np.nan])
+    frame = polars.DataFrame({"count": [1, 2], "share": [0.5, 0.25]})
+    np.testing.assert_array_equal((leaf()[:2] * frame).data, [[1.0, 1.0], [2.0, 0.5]])
+    with pytest.raises(UnsupportedError, match=r"polars\.Series .*to_dummies"):
+        leaf() * polars.Series(["a", "b", "c"])
+
+
+def test_lists_that_are_no_array_are_refused():
+    for use in (operator.mul, np.maximum, np.dot, lambda x, given: np.concatenate([x, given])):
+        with pytest.raises(ShapeError, match="several lengths"):
+            use(leaf(), [[1.0], [1.0, 2.0]])
 
 
 @looped("kind", REFUSED)

@@ -6,17 +6,9 @@ import numpy as np
 import pytest
 
 from autograd_lite import Tensor, differentiable, gradcheck
-from autograd_lite.derivatives import all_rows
 from autograd_lite.errors import AutogradError, GradientCheckError, ShapeError
-from autograd_lite.table import TABLE
 
-
-@pytest.fixture(autouse=True)
-def _restored_table():
-    before = dict(all_rows())
-    yield
-    TABLE.clear()
-    TABLE.update(before)
+pytestmark = pytest.mark.usefixtures("restored_table")
 
 
 def square_with(vjp):

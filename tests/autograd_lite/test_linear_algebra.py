@@ -157,6 +157,19 @@ def test_the_vector_of_a_singular_value_of_0_is_refused():
         gradient(f, np.outer([1.0, 2.0, 3.0], [1.0, -1.0]))
 
 
+def test_so_are_second_derivatives_of_singular_values_that_are_0_with_room_for_others():
+    def squares(x):
+        return (np.linalg.svdvals(x) ** 2).sum()
+
+    for shape in ((1, 2), (3, 1)):
+        np.testing.assert_array_equal(gradient(squares, np.zeros(shape)), 0)
+        with pytest.raises(GradientError, match="a singular value is 0"):
+            hessian(squares)(np.zeros(shape))
+    singular = np.array([[1.0, 2.0], [2.0, 4.0]])
+    found = hessian(squares)(singular).reshape(4, 4)
+    np.testing.assert_allclose(found, 2 * np.eye(4), atol=1e-9)
+
+
 def from_eigenvectors(a):
     values, vectors = np.linalg.eigh(a)
     return (vectors * values) @ vectors.T
@@ -322,6 +335,7 @@ def test_errors_of_linear_algebra_stay_such_and_name_the_operation(f, a, message
         (lambda a: np.linalg.qr(a, "complete"), (3, 2), UnsupportedError, "mode='complete'"),
         (lambda a: np.linalg.qr(a, "raw"), (2, 2), UnsupportedError, "mode='raw'"),
         (lambda a: np.linalg.norm(a, 7), (2, 2), UnsupportedError, "none of order 7"),
+        (lambda a: np.linalg.norm(a, "inf"), (2,), UnsupportedError, r"'inf'\. Give a number"),
         (lambda a: np.linalg.norm(a, 2), (2, 2, 2), ShapeError, "one axis, matrices two"),
         (np.linalg.eig, (2, 2), UnsupportedError, r"np\.linalg\.eig.*no row"),
         (lambda a: np.cross(a, a), (2,), ShapeError, "entries, not 3"),

@@ -8,7 +8,16 @@ import pytest
 from looping import looped
 
 import autograd_lite
-from autograd_lite import MissingNameError, Tensor, UnsupportedError, leaky_relu, softmax
+from autograd_lite import (
+    MissingNameError,
+    Tensor,
+    UnsupportedError,
+    grad,
+    jacobian,
+    leaky_relu,
+    no_grad,
+    softmax,
+)
 from autograd_lite.names import ATTRIBUTES, KEYWORDS, NAMES, explains_keywords
 
 
@@ -58,6 +67,20 @@ def test_an_error_inside_of_a_function_is_not_taken_for_its_own():
     with pytest.raises(TypeError, match="unexpected keyword argument 'dim'") as caught:
         outer(1.0)
     assert not isinstance(caught.value, UnsupportedError)
+
+
+@looped(
+    ("call", "told"),
+    [
+        (lambda: no_grad(print), "no_grad(...): it takes nothing without a name, and was given"),
+        (lambda: grad(leaf().sum(), [leaf()]), "derivative of tensor (): it is no function. Gi"),
+        (lambda: jacobian(leaf()), "derivative of 'x' (2, 3): it is no function. Give a function"),
+    ],
+)
+def test_a_call_with_other_arguments_than_it_takes_is_told_how_to_write_it(call, told):
+    with pytest.raises(UnsupportedError) as caught:
+        call()
+    assert str(caught.value).startswith(told)
 
 
 def test_tensors_are_copied_and_pickled_as_ever():

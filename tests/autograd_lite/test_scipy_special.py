@@ -83,7 +83,9 @@ def test_derivatives_are_precise_where_formulas_would_cancel():
         assert grad(sp.erfcx)(x) == pytest.approx(expected, rel=1e-11)
         assert grad(sp.log_ndtr)(-x) == pytest.approx(x + 1 / x, rel=1e-11)
     assert grad(sp.expit)(40.0) == pytest.approx(np.exp(-40), rel=1e-15)
-    assert grad(sp.log_ndtr)(50.0) == 0
+    for at, slope in ((50.0, 0), (0.0, -2 / np.pi)):
+        assert grad(sp.log_ndtr)(at) == pytest.approx(np.exp(-at * at / 2) * np.sqrt(2 / np.pi))
+        assert grad(grad(sp.log_ndtr))(at) == pytest.approx(slope, rel=1e-14)
 
 
 def test_nothing_times_a_logarithm_of_0_is_nothing():

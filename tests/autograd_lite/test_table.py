@@ -13,7 +13,7 @@ from autograd_lite import Tensor, differentiable, grad, gradcheck, hvp, jvp, vjp
 from autograd_lite.derivatives import all_rows
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import GradientCheckError, MutationError, UnsupportedError
-from autograd_lite.table import COMPOSED, TABLE
+from autograd_lite.table import COMPOSED
 
 LIST_TABLE = """
 from autograd_lite.derivatives import all_rows
@@ -269,14 +269,6 @@ def test_second_derivatives_of_each_row_pass_gradcheck(subject):
 
 
 # A wrong rule does not pass
-
-
-@pytest.fixture
-def restored_table():
-    before = dict(all_rows())
-    yield
-    TABLE.clear()
-    TABLE.update(before)
 
 
 def product_with(vjp_of_weight):

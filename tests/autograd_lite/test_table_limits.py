@@ -64,6 +64,11 @@ def test_functions_of_networks_have_their_limits_without_a_warning(function, val
         (np.arctan2, (INF, -INF), [0, 0]),
         (np.arctan2, (0, 0), [0, 0]),
         (np.arcsinh, (1e200,), [1e-200]),
+        (np.arccosh, (1e200,), [1e-200]),
+        (np.arccosh, (1 + 2**-27,), [2**13 / math.sqrt(1 + 2**-28)]),
+        (np.arcsin, (1 - 2**-27,), [2**13 / math.sqrt(1 - 2**-28)]),
+        (np.arccos, (2**-27 - 1,), [-(2**13) / math.sqrt(1 - 2**-28)]),
+        (np.arctanh, (1 - 2**-27,), [2**26 / (1 - 2**-28)]),
     ],
 )
 def test_derivatives_have_their_limits_without_a_warning(function, arguments, derivatives):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import Tensor, logsumexp, no_grad
+from autograd_lite import Tensor, grad, hessian, jacobian, jvp, logsumexp, no_grad
 from autograd_lite.errors import MutationError
 
 
@@ -210,3 +210,71 @@ def test_a_whole_scalar_can_be_assigned_where_nothing_is_recorded():
     x = Tensor(1.0)
     x[...] = 2.0
     assert x.item() == 2.0
+
+
+DISTANCES = {
+    "norm": np.linalg.norm,
+    "norm of a matrix": lambda x: np.linalg.norm(x.reshape(1, 2)),
+    "square root": lambda x: np.sqrt((x * x).sum()),
+    "hypot": lambda x: np.hypot(x[0], x[1]),
+}
+SMOOTH = {  # and what multiplies the identity
+    "product with itself": (lambda r, of: r * r, 2),
+    "product of two": (lambda r, of: r * of(), 2),
+    "cosine": (lambda r, of: np.cos(r), -1),
+    "multiple": (lambda r, of: 0 * r, 0),
+}
+
+
+@looped("distance", DISTANCES.values(), ids=DISTANCES)
+@looped(("f", "curvature"), SMOOTH.values(), ids=SMOOTH)
+def test_second_derivatives_of_what_is_smooth_in_a_distance_of_0(distance, f, curvature):
+    def value(x):
+        return f(distance(x), lambda: distance(x))
+
+    at = np.zeros(2)
+    np.testing.assert_array_equal(grad(value)(at), 0)
+    np.testing.assert_allclose(hessian(value)(at), curvature * np.eye(2), rtol=1e-14)
+
+
+def test_so_they_are_along_a_direction_and_row_by_row():
+    def squares(x):
+        return np.abs(x) ** 2 - np.hypot(x, 0.0) * x[0]
+
+    at, along = np.zeros(2), np.array([3.0, -1.0])
+    _, slopes = jvp(grad(lambda x: squares(x)[1]), (at,), (along,))
+    np.testing.assert_array_equal(slopes, [0, -2])
+    np.testing.assert_array_equal(jacobian(jacobian(squares))(at)[1], [[0, 0], [0, 2]])
+
+
+def test_so_they_are_of_pairs_some_of_which_coincide_and_of_variances_of_0():
+    points, others = np.array([[1.0, 2.0], [0.0, -1.0]]), 1 - np.eye(2)
+
+    def energy(x):
+        between = np.linalg.norm(x[:, None] - x, axis=-1)
+        return (others * (between - 1) ** 2).sum() / 2
+
+    def of_the_pair(x):
+        return (np.linalg.norm(x[0] - x[1]) - 1) ** 2
+
+    np.testing.assert_allclose(hessian(energy)(points), hessian(of_the_pair)(points), rtol=1e-12)
+    third = jacobian(hessian(lambda x: np.linalg.norm(x) ** 2 * x[0]))(np.zeros(2))
+    np.testing.assert_array_equal(third, [[[6, 0], [0, 2]], [[0, 2], [2, 0]]])
+    variance = np.array([[0.5, -0.5], [-0.5, 0.5]])
+    np.testing.assert_allclose(hessian(lambda x: np.std(x) ** 2)(np.ones(2)), variance)
+
+
+@looped("sign", [1.0, -1.0])
+def test_rounding_beyond_1_does_not_bend_a_correlation(sign):
+    y = np.array([1.0, 2.0, 4.0])
+
+    def correlated(x):
+        return np.corrcoef(x, y)[0, 1]
+
+    x = sign * (y - 1)
+    apart = y - y.mean()
+    unit = apart / np.linalg.norm(apart)
+    expected = np.outer(unit, unit) - (np.eye(3) - 1 / 3)
+    np.testing.assert_allclose(
+        hessian(correlated)(x), sign * expected / (apart @ apart), rtol=1e-9, atol=1e-12
+    )

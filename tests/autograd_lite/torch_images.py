@@ -18,6 +18,7 @@ from autograd_lite.derivatives.pooling import (
     interpolate_nearest,
     max_pool,
     to_maxima,
+    transposed_resampling,
 )
 
 CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d)
@@ -81,6 +82,16 @@ def torch_at_maxima(c, x):
     return c.flatten(2).gather(2, indices.flatten(2)).reshape(largest.shape)
 
 
+def torch_transposed(function):
+    """The derivative in images of such a shape, by PyTorch."""
+
+    def transposed(g):
+        start = torch.zeros(IMAGES.shape, dtype=torch.float64, requires_grad=True)
+        return torch.autograd.grad(function(start), start, g, create_graph=True)[0]
+
+    return transposed
+
+
 ROWS_OF_IMAGES = {
     convolution: [*_convolutions()],
     transposed_convolution: [*_partners(transposed_convolution, of_kernels=False)],
@@ -128,6 +139,22 @@ ROWS_OF_IMAGES = {
             as_called=lambda x, corners=corners: interpolate_linear(x, (6, 3), (1.5, 0.5), corners),
         )
         for corners in (False, True)
+    ],
+    transposed_resampling: [
+        on(
+            torch_transposed(lambda x: F.avg_pool2d(x, (3, 2), (1, 2), 1)),
+            normal(1, 2, 4, 4),
+            as_called=lambda g: transposed_resampling(
+                g, "average_pool", (4, 6), ((3, 2), (1, 2), *[((1, 1), (1, 1))] * 2)
+            ),
+        ),
+        on(
+            torch_transposed(lambda x: F.adaptive_avg_pool2d(x, (3, 4))),
+            normal(1, 2, 3, 4),
+            as_called=lambda g: transposed_resampling(
+                g, "adaptive_average_pool", (4, 6), ((3, 4),)
+            ),
+        ),
     ],
     rms_normalize: [
         on(

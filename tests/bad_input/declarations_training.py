@@ -391,7 +391,7 @@ DECLARED = {
         bad("shape", lambda w: nn.batches(3.0, batch_size=2, rng=w.rng), ShapeError, "()"),
         bad("length", lambda w: nn.batches(w.X, w.Y[:3], batch_size=2, rng=w.rng), ShapeError,
             "(12, 2)", "(3, 1)"),
-        bad("length", lambda w: nn.batches(batch_size=2, rng=w.rng), ShapeError, "no arrays"),
+        bad("length", lambda w: nn.batches(batch_size=2, rng=w.rng), ShapeError, "no samples"),
         bad("length", lambda w: nn.batches(RAGGED, batch_size=2), UnsupportedError, "lists"),
     ),
 }  # fmt: skip

@@ -234,3 +234,17 @@ def test_a_failed_backward_changes_no_gradient():
     assert b.grad is None
     assert early.grad is None
     assert late.grad is None
+
+
+@looped("shape", [(2, 1), (3,), (3, 2), (1,)])
+def test_a_gradient_of_another_shape_is_not_added_to(shape):
+    other, x = Tensor([1.0, 2.0], requires_grad=True), Tensor([1.0, 2.0], requires_grad=True)
+    x.grad = given = np.ones(shape)
+    with pytest.raises(AutogradError, match=re.escape(f"gradient of shape {shape}")):
+        (other * x).sum().backward()
+    assert x.grad is given
+    assert other.grad is None
+    for known in (0, np.zeros(2)):  # the way of those who write loops of scalars
+        x.grad = known
+        (3 * x).sum().backward()
+        np.testing.assert_array_equal(x.grad, [3.0, 3.0])

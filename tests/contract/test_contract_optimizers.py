@@ -246,3 +246,31 @@ def test_a_parameter_shared_with_an_array_of_the_user_behaves_alike(case):
     x.grad = np.array([1.0, 1.0])
     optimizer.step()
     np.testing.assert_allclose(x.data, plain().step(np.array([1.0, 2.0]), 1.0), rtol=1e-12)
+
+
+OTHERS = {
+    "a number": lambda optimizer, _: setattr(optimizer, "learning_rate", 0.3),
+    "a group": lambda optimizer, _: optimizer.groups[0].update(learning_rate=0.3),
+    "another schedule": lambda optimizer, _: nn.StepDecay(optimizer, every=1).step(),
+    "a state without that of the schedule": lambda optimizer, state: optimizer.load_state_dict(
+        state
+    ),
+}
+
+
+@looped("change", OTHERS.values(), ids=OTHERS)
+@looped("of", [lambda o: nn.ExponentialDecay(o, 0.5), lambda o: nn.ReduceOnPlateau(o)])
+def test_a_schedule_does_not_overwrite_what_something_else_has_set(change, of):
+    optimizer = nn.SGD([nn.Parameter([1.0])], learning_rate=0.4)
+    before = nn.SGD([nn.Parameter([1.0])], learning_rate=0.1).state_dict()
+    schedule = of(optimizer)
+    schedule.step(1.0)
+    kept = schedule.state_dict()
+    change(optimizer, before)
+    rate = optimizer.learning_rate
+    with pytest.raises(AutogradError, match="something else sets them, too"):
+        schedule.step(1.0)
+    assert optimizer.learning_rate == rate
+    assert schedule.state_dict() == kept
+    schedule.load_state_dict(kept)
+    schedule.step(1.0)

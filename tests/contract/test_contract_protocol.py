@@ -199,6 +199,16 @@ def test_a_tensor_is_not_assigned_into_an_array(t, name):
     np.testing.assert_array_equal(array, [7.0, 8.0])
 
 
+def test_what_asks_for_one_axis_or_one_entry_is_told_what_to_write(t):
+    for ask in (lambda: len(t.sum()), lambda: list(t.sum()), lambda: t.sum()[0]):
+        with pytest.raises(AutogradError, match=r"reshape|axis"):
+            ask()
+    with pytest.raises(AutogradError, match=r"\.any\(\) or \.all\(\)"):
+        bool(t)
+    assert bool(t[:1])
+    assert not t.sum() * 0
+
+
 def test_the_error_of_an_assignment_names_stack_concatenate_or_where(t):
     array = np.zeros(2)
     with pytest.raises(AutogradError, match=r"stack|concatenate|where"):

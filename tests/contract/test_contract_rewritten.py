@@ -1,5 +1,6 @@
 """What a record was made of may be changed before backward: noticed, or without effect."""
 
+import copy
 import random
 import threading
 
@@ -109,6 +110,52 @@ def test_an_array_that_is_assigned_to_a_parameter_is_shared_and_looked_at():
     own = parameter.data
     parameter.data -= 0.5
     assert parameter.data is own
+
+
+WAYS_IN = {
+    "data": lambda p: p.data,
+    "numpy": lambda p: p.numpy(),
+    "detached": lambda p: p.detach().data,
+    "part": lambda p: p.data[:1],
+}
+
+
+@looped("take", WAYS_IN.values(), ids=WAYS_IN)
+@looped("early", [False, True])
+def test_so_is_the_array_that_a_parameter_has_for_itself_once_it_is_handed_out(take, early):
+    parameter = nn.Parameter([1.0, 2.0])
+    optimizer = nn.SGD([parameter], 0.25)
+    for _ in range(2):
+        memory = take(parameter) if early else None
+        loss = (parameter**2).sum()
+        memory = take(parameter) if memory is None else memory
+        before = memory.copy()
+        memory[...] = 5.0
+        with pytest.raises(MutationError, match="was changed after"):
+            loss.backward()
+        assert parameter.grad is None
+        memory[...] = before
+        loss.backward()
+        optimizer.step()
+        parameter.grad = None
+    np.testing.assert_array_equal(parameter.data, [0.25, 0.5])
+
+
+def test_a_step_takes_back_what_was_handed_out():
+    model = nn.Sequential(nn.Dense(2, 3, "tanh", rng=0), nn.Dense(3, 1, rng=1))
+    optimizer, first = nn.Adam(model.parameters()), model.layers[0].weight
+    for _ in range(2):
+        loss = (model(np.ones((4, 2))) ** 2).mean()
+        copied = copy.deepcopy(model)
+        shown = [parameter.data for parameter in model.parameters()]
+        assert all(parameter.lent for parameter in model.parameters())
+        loss.backward()
+        optimizer.step()
+        assert not any(parameter.lent for parameter in model.parameters())
+        assert not any(parameter.lent for parameter in copied.parameters())
+    first.data -= 0.1 * first.grad
+    assert not first.lent
+    assert all(map(np.isfinite, map(np.sum, shown)))
 
 
 def test_samples_of_one_buffer_have_gradients_of_their_own_or_none():

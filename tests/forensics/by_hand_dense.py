@@ -266,14 +266,28 @@ def _with_slope_of_layer(A, slope, other):
 # The products
 
 
+def bias(network, layer, m, axis):
+    """db from dZ, whose samples lie along an axis."""
+    Z = f"Z{layer}"
+
+    def summed(**over):
+        return lambda v, g: g[Z].sum(**over) / v["parameters over"]
+
+    mistakes = [
+        ("wrong axis", summed(axis=1 - axis, keepdims=True)),
+        ("wrong axis", summed()),
+        ("not summed", lambda v, g: g[Z] / v["parameters over"]),
+        ("not summed", summed(axis=axis)),
+        *only_if(network.sizes[layer] == 1, ("not summed", summed())),
+    ]
+    right = summed(axis=axis, keepdims=True)
+    return step(f"b{layer}", right, mistakes, _parameter_factors(network, m))
+
+
 def columns(network, layer, m):
     """dW, db and the dA of the layer before, from dZ."""
-    W, b, Z, A = (f"{letter}{layer}" for letter in "WbZA")
+    W, Z, A = (f"{letter}{layer}" for letter in "WZA")
     A_before, Z_before = f"A{layer - 1}", f"Z{layer - 1}"
-
-    def total(v, g):
-        return g[Z].sum() / v["parameters over"]
-
     mistakes = [
         ("transposed", lambda v, g: v[A_before] @ g[Z].T / v["parameters over"]),
         ("transposed", lambda v, g: g[Z] @ v[A_before] / v["parameters over"]),
@@ -287,18 +301,6 @@ def columns(network, layer, m):
         mistakes,
         _parameter_factors(network, m),
     )
-    bias = step(
-        b,
-        lambda v, g: g[Z].sum(axis=1, keepdims=True) / v["parameters over"],
-        [
-            ("wrong axis", lambda v, g: g[Z].sum(axis=0, keepdims=True) / v["parameters over"]),
-            ("wrong axis", total),
-            ("not summed", lambda v, g: g[Z] / v["parameters over"]),
-            ("not summed", lambda v, g: g[Z].sum(axis=1) / v["parameters over"]),
-            *only_if(network.sizes[layer] == 1, ("not summed", total)),
-        ],
-        _parameter_factors(network, m),
-    )
     inputs = step(
         A_before,
         lambda v, g: v[W].T @ g[Z],
@@ -309,17 +311,13 @@ def columns(network, layer, m):
         ],
         (1 / m, 2),
     )
-    return weights, bias, inputs
+    return weights, bias(network, layer, m, 1), inputs
 
 
 def rows(network, layer, m):
     """dW, db and the dA of the layer before, from dZ."""
-    W, b, Z, A = (f"{letter}{layer}" for letter in "WbZA")
+    W, Z, A = (f"{letter}{layer}" for letter in "WZA")
     A_before, Z_before = f"A{layer - 1}", f"Z{layer - 1}"
-
-    def total(v, g):
-        return g[Z].sum() / v["parameters over"]
-
     mistakes = [
         ("transposed", lambda v, g: g[Z].T @ v[A_before] / v["parameters over"]),
         ("transposed", lambda v, g: v[A_before] @ g[Z] / v["parameters over"]),
@@ -333,18 +331,6 @@ def rows(network, layer, m):
         mistakes,
         _parameter_factors(network, m),
     )
-    bias = step(
-        b,
-        lambda v, g: g[Z].sum(axis=0, keepdims=True) / v["parameters over"],
-        [
-            ("wrong axis", lambda v, g: g[Z].sum(axis=1, keepdims=True) / v["parameters over"]),
-            ("wrong axis", total),
-            ("not summed", lambda v, g: g[Z] / v["parameters over"]),
-            ("not summed", lambda v, g: g[Z].sum(axis=0) / v["parameters over"]),
-            *only_if(network.sizes[layer] == 1, ("not summed", total)),
-        ],
-        _parameter_factors(network, m),
-    )
     inputs = step(
         A_before,
         lambda v, g: g[Z] @ v[W].T,
@@ -355,7 +341,7 @@ def rows(network, layer, m):
         ],
         (1 / m, 2),
     )
-    return weights, bias, inputs
+    return weights, bias(network, layer, m, 0), inputs
 
 
 def only_if(condition, mistake):

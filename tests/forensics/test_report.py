@@ -280,6 +280,13 @@ def test_of_several_mistakes_in_one_step_that_do_the_same_one_is_told():
     assert [e.mistakes[0].kind for e in report.explanations] == ["derivative forgotten"]
 
 
+def test_what_is_equal_to_its_input_is_not_taken_for_normalized():
+    w = Tensor(np.ones((4, 3)), requires_grad=True)
+    report = compare_gradients((w**2).sum(), {w: np.ones((4, 3))})
+    assert "a factor of 2 is missing" in str(report)
+    assert "normalized" not in str(report)
+
+
 def test_a_mistake_beside_a_checkpoint_is_named():
     x = np.array([[0.5, 1.0], [2.0, 0.1], [0.3, -0.4]])
     W = Tensor([[0.3], [0.2]], requires_grad=True, name="W")

@@ -1,6 +1,5 @@
 """Training in C: what eager training gives, up to rounding; without a compiler, in NumPy."""
 
-import shutil
 import signal
 
 import numpy as np
@@ -12,9 +11,7 @@ import nn
 from autograd_lite.errors import CompilerError
 from autograd_lite.program import c_backend, compiler
 
-with_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler"
-)
+with_compiler = pytest.mark.usefixtures("c_compiler")
 
 
 @pytest.fixture(autouse=True)

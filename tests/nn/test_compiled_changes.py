@@ -1,14 +1,11 @@
 """Steps that are hard to compile, against the eager ones."""
 
-import shutil
-
 import numpy as np
 import pytest
 from looping import raise_named
 from steps_that_change import TRAPS
 
 import nn
-from autograd_lite.program import compiler
 
 STEPS = 7
 
@@ -61,8 +58,5 @@ def test_steps_have_the_bits_of_eager_ones_whatever_is_changed():
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif(not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler")
-def test_steps_in_c_are_eager_ones_whatever_is_changed(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
+def test_steps_in_c_are_eager_ones_whatever_is_changed(quick_c_compiler):
     assert_steps_are_eager_ones("c", 1e-9)

@@ -1,14 +1,11 @@
 """Compiled steps of each layer and each loss against eager ones, with both back ends."""
 
-import shutil
-
 import numpy as np
 import pytest
 from looping import raise_named
 
 import nn
 from autograd_lite import Tensor
-from autograd_lite.program import compiler
 
 STEPS = 5
 VECTORS, SEQUENCES, IMAGES = (6, 4), (3, 5, 4), (2, 2, 6, 6)
@@ -208,8 +205,5 @@ def test_each_has_the_bits_of_eager_steps():
 
 
 @pytest.mark.exhaustive
-@pytest.mark.skipif(not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler")
-def test_each_is_right_in_c(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
+def test_each_is_right_in_c(quick_c_compiler):
     assert_steps_are_eager_ones("c", 1e-11)

@@ -1,15 +1,15 @@
 """Compiled updates against those of the optimizers."""
 
-import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import nn
 from autograd_lite.errors import GradientError
-from autograd_lite.program import compiler
 from autograd_lite.program.backends import backend_of
-from nn.optimizers.flat import SMALL
+from autograd_lite.program.recordings import RECORDINGS
+from nn.optimizers.flat import BLOCK, SMALL
 from nn.optimizers.numbers import Number, computed
 from nn.optimizers.traced import Update, update_of
 
@@ -90,22 +90,44 @@ def test_compiled_updates_have_the_bits_of_each_optimizer():
     for name, make in MAKERS.items():
         for dtype in (np.float64, np.float32):
             assert_steps_agree(name, make, backend_of("numpy"), dtype=dtype)
+    assert_steps_agree("in blocks", nn.Adam, backend_of("numpy"), size=BLOCK // 4)
 
 
-with_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler"
-)
+def test_a_compiled_update_leaves_the_gradients_and_holds_no_second_copy_of_them():
+    _, optimizer, gradients = pair(nn.Adam, size=BLOCK)
+    before = [flat.copy() for _, flat in gradients]
+    tracemalloc.start()
+    update = Update(optimizer, gradients, backend_of("numpy"))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    update()
+    for (_, flat), kept in zip(gradients, before, strict=True):
+        np.testing.assert_array_equal(flat, kept)
+        assert held < flat.nbytes / 2
 
 
-@with_compiler
 @pytest.mark.parametrize(
     "names", [["groups"], pytest.param([*MAKERS], marks=pytest.mark.exhaustive)]
 )
-def test_updates_in_c_arrive_where_each_optimizer_does(names, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_updates_in_c_arrive_where_each_optimizer_does(names, c_compiler):
     for name in names:
         for size, dtype in ((5, np.float64), (SMALL, np.float32)):
             assert_steps_agree(name, MAKERS[name], backend_of("c"), size=size, dtype=dtype)
+
+
+def test_where_hyper_parameters_change_in_each_step_the_rule_takes_over():
+    eager, other, gradients = pair(nn.Adam)
+    update, made = Update(other, gradients, backend_of("numpy")), 1
+    for step in range(3 * RECORDINGS):
+        if update.outdated:
+            update.make()
+            made += 1
+        for optimizer in (eager, other):
+            optimizer.epsilon = 1e-8 * (step + 2)
+        steps(eager, other, gradients, update, 1)
+    assert made == RECORDINGS
+    for a, b in zip(states(other)[0], states(eager)[0], strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_gradients_that_are_not_finite_change_nothing():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_lite import ArgumentError
+from autograd_lite import ArgumentError, UnsupportedError
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -214,5 +214,8 @@ def test_what_cannot_be_learned_is_refused():
     for wrong in ({"optimizer": "lbfgs"}, {"layers": [0]}, {"layers": ["16"]}, {"epochs": 0}):
         with pytest.raises(ArgumentError):
             quick(**wrong).fit(X, y)
+    for layers in (16, "16", None, nn.Dense(2, 1)):
+        with pytest.raises(UnsupportedError, match="neither a list of hidden layers nor a funct"):
+            quick(layers=layers).fit(X, y)
     with pytest.raises(ArgumentError, match="warm_start='yes'"):
         quick(warm_start="yes").fit(X, y)

@@ -4,10 +4,11 @@ import itertools
 
 import dask.array as da
 import numpy as np
+import pytest
 from model_files import layers_of_images
 
 import nn
-from autograd_lite import Tensor
+from autograd_lite import ShapeError, Tensor
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(2, 3, size=(2, 4, 5, 6))
@@ -49,6 +50,17 @@ def test_whole_numbers_are_normalized_as_floats_where_no_weight_has_a_dtype():
         expected = layer(images.astype(float))
         assert found.dtype == np.float64
         np.testing.assert_array_equal(found, expected, err_msg=str(layer))
+
+
+def test_a_variance_of_one_entry_is_refused():
+    for layer, shape in (
+        (nn.GroupNorm(4, 4), (2, 4)),
+        (nn.GroupNorm(4, 4), (2, 4, 1, 1)),
+        (nn.InstanceNorm(4), (2, 4, 1)),
+    ):
+        with pytest.raises(ShapeError, match="needs at least two entries"):
+            layer(np.ones(shape))
+    assert nn.GroupNorm(2, 4)(np.ones((2, 4))).shape == (2, 4)
 
 
 def test_adaptive_means_are_those_of_the_parts():

@@ -155,6 +155,13 @@ def test_hinge_targets_are_minus_one_or_one_and_kl_targets_not_negative():
         nn.KLDivLoss()(Tensor([-1.0]), np.array([-0.5]))
 
 
+@looped(("rates", "counts", "reason"), [([-0.1], [1.0], "softplus"), ([0.1], [-1.0], "events")])
+def test_rates_and_counts_of_events_are_not_negative(rates, counts, reason):
+    with pytest.raises(AutogradError, match=reason):
+        nn.PoissonNLLLoss(log_input=False)(Tensor(rates), np.array(counts))
+    assert nn.PoissonNLLLoss()(Tensor([-0.1]), np.abs(counts)).item() > 0
+
+
 def test_unknown_names_are_refused_with_the_known_ones():
     with pytest.raises(AutogradError, match="rmse"):
         loss_function("root")

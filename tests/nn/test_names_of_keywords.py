@@ -240,3 +240,21 @@ def test_a_figure_that_a_history_lacks_is_told_by_the_name_that_it_has():
 def test_a_picture_by_the_name_of_another_library_is_told_what_is_written_here(ask, told):
     with pytest.raises(MissingNameError, match=f"{told}$"):
         ask()
+
+
+@looped(
+    ("call", "told"),
+    [
+        (lambda: nn.Dense(16), "Dense(...): it lacks 'out_features'. Write Dense(in_features, o"),
+        (lambda: nn.fit(1, 2), "fit(...): it lacks 'optimizer' and 'epochs'. Write fit(model, X,"),
+        (lambda: nn.batches(1), "batches(...): it lacks 'batch_size'. Write batches(*arrays, ba"),
+        (lambda: nn.fit(1, 2, 3, 4), "fit(...): it takes model, X, y without a name, and was gi"),
+        (lambda: viz.graph(MODEL, X, names={}), "graph(...): 'names' is given twice, by its place"),
+        (lambda: nn.Dropout(0.5, 1, 2), "Dropout(...): it takes p, rng without a name, and was"),
+        (lambda: nn.fit(1, 2, scheduler=3), "fit(..., scheduler=): it takes no scheduler. A sch"),
+    ],
+)
+def test_a_call_with_fewer_or_more_arguments_is_told_how_to_write_it(call, told):
+    with pytest.raises(UnsupportedError) as caught:
+        call()
+    assert str(caught.value).startswith(told)

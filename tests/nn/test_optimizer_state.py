@@ -174,6 +174,8 @@ BAD_PARAMETERS = {
     "group and tensor": lambda x: [{"parameters": [x]}, leaf(2.0)],
     "groups in a group": lambda x: [{"parameters": [{"parameters": [x]}]}],
     "unknown hyper-parameter": lambda x: [{"parameters": [x], "lr": 0.1}],
+    "set": lambda x: {x},
+    "set in a group": lambda x: [{"parameters": frozenset([x])}],
     "in two groups": lambda x: [{"parameters": [x]}, {"parameters": [x]}],
 }
 

@@ -388,6 +388,8 @@ def test_a_bad_argument_is_refused_by_name_and_the_rate_stays(schedule, options)
 def test_a_schedule_of_something_else_is_refused(case):
     with pytest.raises(AutogradError):
         SCHEDULES[case][0](nn.Dense(1, 1))
+    with pytest.raises(ArgumentError, match="would stay 0"):
+        SCHEDULES[case][0](sgd(0.0))
 
 
 @pytest.mark.parametrize("then", [3, nn.ExponentialDecay, nn.ExponentialDecay(sgd(), 0.5)])

@@ -1,4 +1,4 @@
-"""Training refuses models that compute with what would be neither trained nor saved."""
+"""Training refuses models that compute with what would not be trained, though it could."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ import pytest
 
 import nn
 from autograd_lite import Tensor
-from autograd_lite.errors import UnsupportedError
+from autograd_lite.errors import GradientError, UnsupportedError
 
 X = np.random.default_rng(0).normal(size=(40, 2))
 HIDDEN = nn.Dense(2, 2, rng=3)
@@ -67,3 +67,13 @@ def test_what_is_frozen_or_the_optimizers_may_be_anywhere():
     shared = Model(lambda x: shared.other(x))
     shared.other = nn.Dense(2, 2)
     fit(shared, shared.parameters())
+
+
+@pytest.mark.parametrize("cut", [None, Tensor.detach, lambda y: Tensor(y.data)])
+def test_a_loss_that_depends_on_no_parameter_is_refused(cut):
+    layer = nn.Dense(2, 1, rng=0)
+    for parameter in layer.parameters() if cut is None else ():
+        parameter.requires_grad = False
+    model = nn.Sequential(layer) if cut is None else nn.Sequential(layer, cut)
+    with pytest.raises(GradientError, match=r"depends on no parameter .* frozen.* detached"):
+        fit(model, model.parameters())

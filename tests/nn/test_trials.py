@@ -82,6 +82,19 @@ def test_the_suggestion_is_a_rate_that_learns_and_the_curve_is_drawn():
     assert ax.get_xscale() == "log"
 
 
+def test_noise_of_single_batches_decides_on_no_suggestion():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(300, 2))
+    targets = inputs[:, :1] * inputs[:, 1:] + rng.normal(size=(300, 1))
+    for seed in range(3):
+        model = nn.Sequential(nn.Dense(2, 16, "relu", rng=seed), nn.Dense(16, 1, rng=seed + 1))
+        optimizer = nn.Adam(model.parameters(), 0.1)
+        curve = nn.find_learning_rate(
+            model, inputs, targets, loss="mse", optimizer=optimizer, rng=seed
+        )
+        assert 1e-4 < curve.suggestion < 0.3, seed
+
+
 def test_it_ends_where_steps_diverge():
     model = nn.Dense(3, 1, rng=0)
     optimizer = nn.SGD(model.parameters(), 0.1)

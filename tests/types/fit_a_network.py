@@ -5,6 +5,8 @@ from typing import assert_type
 import numpy as np
 
 import nn
+from autograd_lite import Tensor
+from autograd_lite.typing import Array
 
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(64, 2)), rng.integers(2, size=64)
@@ -27,3 +29,7 @@ history = nn.fit(
 assert_type(history, nn.History)
 print(history["accuracy"][-1], history.best_epoch)
 assert_type(nn.accuracy(nn.predict(model, X), y), float)
+assert_type(model(X), Tensor)
+assert_type(nn.predict(model, X), Array)
+states, (last, cells) = nn.Sequential(nn.Dense(2, 3), nn.LSTM(3, 4))(np.ones((1, 5, 2)))
+print(states.shape, last.shape, cells.shape)

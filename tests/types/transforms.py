@@ -1,5 +1,6 @@
 """Derivatives of functions."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,13 @@ def rosenbrock(x: Array) -> Any:
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
 
 
+def steepness(x: Array, power: int) -> Any:
+    return (x**power).sum()
+
+
+of_f: Callable[[Array, int], Any] = grad(steepness)  # takes what the function does
 x = np.array([0.5, 0.2])
+print(of_f(x, 3), value_and_grad(steepness)(x, power=2)[1])
 value, gradient = value_and_grad(rosenbrock)(x)
 print(float(value), gradient.shape, grad(rosenbrock)(x), hessian(rosenbrock)(x))
 print(jacobian(lambda v: v**2)(x), hvp(rosenbrock, [x], [x]), jvp(np.sin, [x], [x]))

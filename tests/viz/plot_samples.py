@@ -53,6 +53,7 @@ FIGURES = {
     "gradient flow": lambda: viz.plot_gradient_flow(NORMS),
     "activations": lambda: viz.plot_activations(),
     "weights": lambda: viz.plot_weight_images(np.eye(4), (2, 2)),
+    "many weights": lambda: viz.plot_weight_images(np.eye(16), (4, 4)),
     "attention": lambda: viz.plot_attention(
         np.full((2, 3, 3), 1 / 3), queries=["a", "few", "words"]
     ),

@@ -54,7 +54,12 @@ def test_a_gif_has_a_picture_a_frame_of_which_none_is_another(tmp_path):
         assert gif.n_frames == 2
         first = np.asarray(gif.convert("RGB"), int)
         gif.seek(1)
-        assert np.abs(np.asarray(gif.convert("RGB"), int) - first).max() > 100
+        second = np.asarray(gif.convert("RGB"), int)
+    assert np.abs(second - first).max() > 100
+    # The frame around the panel stays where it is.
+    edges = [(np.abs(image).sum(axis=2) < 100).mean(axis=0) > 0.7 for image in (first, second)]
+    assert edges[0].any()
+    assert np.array_equal(*edges)
 
 
 def test_a_page_has_each_frame_and_needs_no_network(tmp_path):

@@ -72,6 +72,12 @@ def test_before_marks_what_changed_and_says_what_it_was():
     assert not any(v.highlighted for v in viz.graph(again, before=graph).vertices)
     grown = viz.graph(np.exp(again), before=earlier)
     assert dict(grown.vertices[-1].facts)["was"] == ("new",)
+    # What is not named is compared with what has its shape, but for the number of samples.
+    X, labels, model = np.ones((4, 3)), np.zeros(4, int), nn.Dense(3, 2, rng=0)
+    earlier = viz.graph(nn.CrossEntropyLoss()(model(X), labels), names={"X": X})
+    graph = viz.graph(nn.CrossEntropyLoss()(model(X[:2]), labels[:2]), before=earlier)
+    was = {v.shape: dict(v.facts).get("was") for v in graph.vertices if v.kind == "input"}
+    assert was == {"(2, 3) float64": ("new",), "(2,) int64": ("[0, 0, 0, 0]",)}
 
 
 def test_a_model_is_drawn_as_in_use_and_not_changed():

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
 from plot_samples import FIGURES, HISTORY, NORMS, SINGLE, X, Y, data_lines, halving, legend, xy
 
 import nn
@@ -223,6 +224,14 @@ def test_norms_are_on_logarithmic_axes_only_if_they_differ_by_a_factor_of_ten():
     assert near.axes[1].get_xlim()[0] == 0
     far = viz.plot_gradient_flow({"first": [0.2, 0.3], "second": [1.0, 2.0]})
     assert [far.axes[0].get_yscale(), far.axes[1].get_xscale()] == ["log", "log"]
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_each_line_of_a_gradient_flow_is_seen_on_light_and_on_dark(style):
+    with plt.style.context(style):
+        by_epoch, _ = viz.plot_gradient_flow(NORMS | {"third": [1.0, 2.0, 3.0]}).axes
+        light = np.array([np.mean(to_rgb(line.get_color())) for line in by_epoch.lines])
+        assert min(abs(light - np.mean(to_rgb(by_epoch.get_facecolor())))) > 0.35
 
 
 def test_logarithmic_bars_begin_at_the_power_of_ten_below_all_norms():

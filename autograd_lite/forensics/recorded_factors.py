@@ -1,0 +1,87 @@
+"""The constant factors that the numbers in a record explain, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from autograd_lite.forensics.factors import (
+    factors_of_constant,
+    factors_of_mean,
+    factors_of_power,
+    factors_of_sum,
+    rarer_factors,
+    usual_factors,
+)
+from autograd_lite.forensics.replay import Graph, Place, mask_of
+
+MOST_CONSTANTS = 5
+"""Numbers in a record that explain a factor together with another one."""
+MOST_NUMBERS = 500
+"""Nodes among which a number that explains a factor is looked for."""
+
+
+def usual(graph: Graph) -> Iterator[tuple[float, str]]:
+    """The factors that people get wrong in a graph."""
+    functions = {place.operation.function for place in graph.places}
+    has_square = not functions.isdisjoint((np.power, np.square)) or any(
+        node.operation.traits.product and len({*map(id, node.arguments)}) == 1
+        for node in graph.places_of
+    )
+    return usual_factors(graph.lengths, graph.positions, has_square)
+
+
+def rarer(graph: Graph) -> Iterator[tuple[float, str]]:
+    """Learning rates, and several factors at once."""
+    yield from rarer_factors(graph.lengths)
+    yield from _with_constants(graph)
+    yield from _computed_numbers(graph)
+
+
+def _with_constants(graph: Graph) -> Iterator[tuple[float, str]]:
+    """Numbers in the record together with the 2 of a square."""
+    places = [place for place in graph.places if place.multiplies_entries]
+    found = dict.fromkeys(number for place in places for number in place.numbers)
+    for number in [n for n in found if n not in (0, 1, -1)][:MOST_CONSTANTS]:
+        for sign, words in ((1.0, ""), (-1.0, ", and the sign is wrong")):
+            named = f"the factors {number:.6g} and 2"
+            yield sign / (2 * number), f"{named} are missing{words}"
+            yield sign * 2 * number, f"{named} are once too often there{words}"
+            yield sign * number / 2, f"a factor of 2 is missing, and {number:.6g} there{words}"
+
+
+def _computed_numbers(graph: Graph) -> Iterator[tuple[float, str]]:
+    """Numbers that were computed, such as a norm."""
+    for node in graph.order[:MOST_NUMBERS]:
+        if node.size == 1 and node.operation is not None and node is not graph.loss:
+            number, name = float(np.sum(node._array)), node.operation.name
+            if number not in (0, 1, -1):
+                what = f"{number:.6g}, which {name} has given"
+                yield number, f"it is multiplied by {what}, or the division by it is forgotten"
+                yield 1 / number, f"it is divided by {what}, or the factor is forgotten"
+
+
+def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
+    """The factors that the numbers in one step explain."""
+    function, traits = place.operation.function, place.traits
+    entries = place.argument.size // max(place.node.size, 1)
+    broadcast = place.node.size // max(place.argument.size, 1)
+    if traits.averages and entries > 1:
+        yield from factors_of_mean(entries)
+    elif function is np.sum and entries > 1:
+        yield from factors_of_sum(entries)
+    elif traits.additive and broadcast > 1:
+        yield from factors_of_sum(broadcast)
+    elif function is np.sqrt:
+        yield from factors_of_power(0.5)
+    elif function is np.power:
+        for number in place.numbers:
+            yield from factors_of_power(number)
+    elif place.slot in traits.linear and place.multiplies_entries:
+        mask = mask_of(place.node)
+        if mask is not None and mask.max() > 1:
+            yield from factors_of_constant(1 / float(mask.max()), True, ())
+        for number in place.numbers:
+            if number not in (0, 1, -1):
+                yield from factors_of_constant(number, function is np.divide, graph.lengths)
