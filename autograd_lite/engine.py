@@ -25,7 +25,7 @@ from numpy import float64, ndarray
 import autograd_lite.mutation as mutation
 from autograd_lite.foreign import OWN, admit, beside
 from autograd_lite.modes import Rule, recording, take, taken, watching
-from autograd_lite.mutation import samples, samples_of_leaves
+from autograd_lite.mutation import remember, show
 from autograd_lite.node import (
     Array,
     Cotangents,
@@ -34,6 +34,7 @@ from autograd_lite.node import (
     inputs_of,
     plain,
     unshared_lists,
+    wanted_of,
 )
 from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
@@ -59,48 +60,42 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     """
     operands: list[Any] = []
     wanted = []
-    constants = []
-    found = other = lent = False
+    found = other = constant = lent = False
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
             value = argument._array
             if argument._requires_grad:
                 wanted.append(len(operands))
-                if argument.lent:
-                    lent = True
-            elif type(value) is ndarray:
-                constants.append(value)
+                lent = lent or argument.lent
+            else:
+                constant = True
         else:
             value = argument
             if type(value) is ndarray:
-                constants.append(value)
-            elif type(value) is list or type(value) not in OWN:
+                constant = True
+            elif type(value) not in KEPT:
                 value = _admitted(value, operation)
                 other = other or value is not argument
         operands.append(value)
-    if other:
-        arguments = tuple(map(_recorded_as, arguments, operands))
+    arguments = tuple(map(_recorded_as, arguments, operands)) if other else arguments
     try:
         data = operation.compute(*operands, **keywords)
     except FAILURES as error:
         raise_explained(error, operation.name, arguments, keywords)
-    residual = None
-    if operation.residual:
-        data, residual = data
+    data, residual = data if operation.residual else (data, None)
     if not found:
         return data
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, operands, keywords, wanted, residual)
-    if lent and (operation.moves or (operation.multilinear and len(wanted) == 1)):
-        lent = False  # no rule reads it
-    if (constants or lent) and not operation.additive and node.operation is not None:
-        # They may be written to before backward, as a buffer that is filled again.
-        node.seen = samples(constants)
-        if lent:
-            node.seen += samples_of_leaves(arguments)
+    if (constant or lent or other) and node.operation is not None and not operation.additive:
+        remember(node)
     return node
+
+
+KEPT = OWN - {list}
+"""Types of what is computed with as it is given."""
 
 
 def _admitted(value: Any, operation: Operation) -> Any:
@@ -149,6 +144,8 @@ def record(
         node.operation = None  # type: ignore[assignment] # of what is not recorded
         node.arguments = node.wanted = ()
         node.lent = True
+        if wanted and operation.moves:
+            show(data, [arguments[index] for index in wanted])
         if taken.get() is not None:
             function = operation.function if operation.residual else operation.compute
             take(function, arguments, keywords, node)
@@ -173,6 +170,7 @@ def computed_and_leaves(
 ) -> tuple[list[Node], list[Node]]:
     """The two parts of a backward order."""
     seen = set(stop)
+    required = mutation.required
     computed: list[Node] = []
     leaves: list[Node] = []
     for root in roots:
@@ -181,6 +179,8 @@ def computed_and_leaves(
             (leaves if root.operation is None else computed).append(root)
     for node in computed:
         arguments = node.arguments
+        if node.created < required:
+            node.wanted = wanted_of(arguments)  # as leaves require grad since
         for index in node.wanted:
             argument = arguments[index]
             if argument not in seen and argument._requires_grad:

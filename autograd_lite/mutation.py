@@ -15,6 +15,9 @@ from autograd_lite.node import Array, Node, clock
 latest = 0
 """When the last one was."""
 
+required = 0
+"""When a leaf was last made to require grad, which may have been used before."""
+
 _changed: dict[int, list[Any]] = {}  # by id of an array: its last mutation, a weak reference
 
 
@@ -40,15 +43,16 @@ def handed_out(leaf: Any) -> Array:
     return array
 
 
-def may_be_written(leaf: Any) -> bool:
-    """Whether others hold the array of a leaf, beside those that it was handed out to."""
-    return leaf.lent and id(leaf) not in _handed_out
-
-
 def disown(leaf: Any) -> None:
     """What is the array of a leaf now is not its own."""
     _handed_out.pop(id(leaf), None)
     leaf.lent = True
+
+
+def require_from_now() -> None:
+    """Remember that a leaf requires grad from now on."""
+    global required
+    required = next(clock)
 
 
 def _own_again(arrays: Sequence[Array]) -> None:
@@ -144,24 +148,44 @@ def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
     return [(array, sample(array)) for array in arrays]
 
 
-def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
-    """Those of leaves that require grad, and of views of them; of none with an array of its own."""
-    found: list[tuple[Array, bytes]] = []
-    for node in arguments:
-        if isinstance(node, Node.tensor_class) and node._requires_grad and _is_lent(node):
-            array = node._array
-            if type(array) is ndarray:
-                found.append((array, sample(array)))
-    return found
+def remember(node: Node) -> None:
+    """Note what its rules read, and others may write to before backward, as to a buffer.
+
+    That is constants, and leaves that require grad, or views of them; of none with an array of its
+    own, and where a single factor is differentiated not this one.
+    """
+    operation, arguments, wanted = node.operation, node.arguments, node.wanted
+    are_read = not (operation.moves or (operation.multilinear and len(wanted) == 1))
+    node.seen = [
+        (array, sample(array))
+        for i, array in enumerate(node.operands)
+        if type(array) is ndarray
+        and (i not in wanted or (are_read and arguments[i].lent and _is_lent(arguments[i])))
+    ]
 
 
 def _is_lent(node: Node) -> bool:
     """Whether it shows the memory of a leaf that whoever made that may write to."""
-    while node.operation is not None:
-        if not node.operation.moves or getattr(node._array, "base", None) is None:
-            return False
+    owner = _owner(node)
+    return owner.operation is None and owner.lent
+
+
+def _owner(node: Node) -> Node:
+    """The node whose memory it shows, which may be itself."""
+    while node.operation is not None and node.operation.moves and _is_view(node._array):
         node = node.arguments[0]
-    return node.lent
+    return node
+
+
+def _is_view(array: Array) -> bool:
+    return getattr(array, "base", None) is not None
+
+
+def show(array: Array, sources: Iterable[Node]) -> None:
+    """Watch the leaves among its sources whose memory a tensor without a record shows."""
+    for owner in map(_owner, sources) if _is_view(array) else ():
+        if owner.operation is None:
+            handed_out(owner)
 
 
 def rewritten(node: Node) -> list[Array]:

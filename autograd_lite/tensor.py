@@ -18,7 +18,7 @@ from autograd_lite.foreign import OWN, PLAIN, admit
 from autograd_lite.held import held_array, read_only, seed_of
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import disown, handed_out, mark_mutated
+from autograd_lite.mutation import disown, handed_out, mark_mutated, require_from_now
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
@@ -133,7 +133,10 @@ class Tensor(Methods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether backward computes a gradient for it; set False to freeze a parameter."""
+        """Whether backward computes a gradient for it; set False to freeze a parameter.
+
+        What is set counts for each backward that is to come.
+        """
         return self._requires_grad
 
     @requires_grad.setter
@@ -147,6 +150,8 @@ class Tensor(Methods):
         required = require_flag(self, "requires_grad", required)
         held_array(self._array, required, self.name, None)
         self._requires_grad = required
+        if required:
+            require_from_now()
 
     @property
     def shape(self) -> tuple[int, ...]:
