@@ -60,7 +60,8 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     """
     operands: list[Any] = []
     wanted = []
-    found = other = constant = lent = False
+    constants = []
+    found = other = lent = False
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
@@ -68,12 +69,12 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             if argument._requires_grad:
                 wanted.append(len(operands))
                 lent = lent or argument.lent
-            else:
-                constant = True
+            elif type(value) is ndarray:
+                constants.append(value)
         else:
             value = argument
             if type(value) is ndarray:
-                constant = True
+                constants.append(value)
             elif type(value) not in KEPT:
                 value = _admitted(value, operation)
                 other = other or value is not argument
@@ -83,14 +84,16 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data = operation.compute(*operands, **keywords)
     except FAILURES as error:
         raise_explained(error, operation.name, arguments, keywords)
-    data, residual = data if operation.residual else (data, None)
+    residual = None
+    if operation.residual:
+        data, residual = data
     if not found:
         return data
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, operands, keywords, wanted, residual)
-    if (constant or lent or other) and node.operation is not None and not operation.additive:
-        remember(node)
+    if (constants or lent) and not operation.additive and node.operation is not None:
+        remember(node, constants, lent)
     return node
 
 

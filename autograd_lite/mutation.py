@@ -148,43 +148,43 @@ def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
     return [(array, sample(array)) for array in arrays]
 
 
-def remember(node: Node) -> None:
+def remember(node: Node, constants: Iterable[Array], lent: bool) -> None:
     """Note what its rules read, and others may write to before backward, as to a buffer.
 
-    That is constants, and leaves that require grad, or views of them; of none with an array of its
-    own, and where a single factor is differentiated not this one.
+    That is constants, and what is lent, if some argument may be: leaves that require grad, and
+    views of them. Of a single one that is multiplied, or moved, no rule reads an entry.
     """
-    operation, arguments, wanted = node.operation, node.arguments, node.wanted
-    are_read = not (operation.moves or (operation.multilinear and len(wanted) == 1))
-    node.seen = [
-        (array, sample(array))
-        for i, array in enumerate(node.operands)
-        if type(array) is ndarray
-        and (i not in wanted or (are_read and arguments[i].lent and _is_lent(arguments[i])))
-    ]
-
-
-def _is_lent(node: Node) -> bool:
-    """Whether it shows the memory of a leaf that whoever made that may write to."""
-    owner = _owner(node)
-    return owner.operation is None and owner.lent
+    operation, arguments = node.operation, node.arguments
+    node.seen = samples(constants)
+    if lent and not (operation.moves or (operation.multilinear and len(node.wanted) == 1)):
+        for index in node.wanted:
+            argument = arguments[index]
+            if argument.lent and type(argument._array) is ndarray:
+                owner = _owner(argument)
+                if owner.operation is None and owner.lent:
+                    node.seen.append((argument._array, sample(argument._array)))
 
 
 def _owner(node: Node) -> Node:
     """The node whose memory it shows, which may be itself."""
-    while node.operation is not None and node.operation.moves and _is_view(node._array):
-        node = node.arguments[0]
+    while node.operation is not None and node.operation.moves:
+        source = node.arguments[0]
+        if not isinstance(source, Node) or not _shows(node._array, source._array):
+            break
+        node = source
     return node
 
 
-def _is_view(array: Array) -> bool:
-    return getattr(array, "base", None) is not None
+def _shows(array: Array, source: Array) -> bool:
+    """Whether what moved entries gave no copy of them, and maybe the array itself."""
+    return array is source or getattr(array, "base", None) is not None
 
 
 def show(array: Array, sources: Iterable[Node]) -> None:
     """Watch the leaves among its sources whose memory a tensor without a record shows."""
-    for owner in map(_owner, sources) if _is_view(array) else ():
-        if owner.operation is None:
+    for source in sources:
+        owner = _owner(source)
+        if owner.operation is None and _shows(array, source._array):
             handed_out(owner)
 
 

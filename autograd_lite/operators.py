@@ -53,8 +53,11 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             data = compute(a, b)
         except FAILURES as error:
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
-        alone, together = (FIRST, BOTH) if self._requires_grad else (NONE, SECOND)
-        wanted = together if other._requires_grad else alone
+        wanted = (
+            (BOTH if other._requires_grad else FIRST)
+            if self._requires_grad
+            else (SECOND if other._requires_grad else NONE)
+        )
         node = _record(data, operation, (self, other), (a, b), NO_KEYWORDS, wanted)
         if (
             not additive
@@ -62,7 +65,9 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             and node._requires_grad
             and (self.lent or other.lent or wanted is not BOTH)
         ):
-            remember(node)
+            constant = b if wanted is FIRST else a
+            known = wanted is BOTH or type(constant) is not ndarray
+            remember(node, () if known else (constant,), True)
         return node
 
     def right(self: Node, other: Any) -> Tensor:
@@ -79,8 +84,8 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             raise explained(error, operation.name, arguments, NO_KEYWORDS) from error
         wanted = wanted if tensor._requires_grad else NONE
         node = _record(data, operation, arguments, (a, b), NO_KEYWORDS, wanted)
-        if tensor.lent and not multilinear and node.operation is not None:
-            remember(node)
+        if not multilinear and tensor.lent and node.operation is not None:
+            remember(node, (), True)
         return node
 
     return left, right
