@@ -34,6 +34,11 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
     ),
     (
         "labels",
+        "what arrives at the label's class is left out: p * (1 - y), and not p - y",
+        lambda p, y, c: c * p * (1 - y),
+    ),
+    (
+        "labels",
         "1 is subtracted in the columns of all labels: p[:, labels] for p[range(m), labels]",
         lambda p, y, c: c * (p - _anywhere(y, 0)),
     ),
@@ -92,7 +97,7 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
         predictions = [*_predictions(graph, place)]
         for number, (p, made_by) in enumerate(predictions):
             for y, c in _fitting(graph, p, graph.right[z]):
-                for kind, words, delta in DELTAS:
+                for kind, words, delta in DELTAS[int((y == 1).all()) :]:  # 1 need not be a target.
                     yield from _delta(graph, place, kind, words, delta(p, y, c), y, c)
                 for others, (other, its) in enumerate(predictions):
                     where = f"before {made_by}" if others < number else f"after {its}"

@@ -30,7 +30,7 @@ from autograd_lite.tensor import Tensor
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
     "repeated index",
-    *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
+    *("wrong place", "derivative twice", "dropped path", "derivative forgotten", "sign", "factor"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
     *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
     *("windows", "copied"),

@@ -63,7 +63,7 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
         words += "one number where z < 0, its slope at 0"
         yield "wrong formula", words, partial(_straight, place)
     words = "the mask of {operation} is where what arrives is positive, not where z is"
-    yield "branches", words, lambda g, *given, **k: g * (g > 0)
+    yield "another mask", words, lambda g, *given, **k: g * (g > 0)
 
 
 BELOW_0: tuple[tuple[str, Slope], ...] = (
@@ -141,7 +141,7 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
         return
     words = "what arrives is lost: the derivative of {operation} is not multiplied by it"
     yield "cotangent lost", words, place.arriving(lambda g, *_: np.ones_like(g))
-    if place.traits.activation and place.bends:
+    if place.traits.activation and place.bends and not place.traits.kink:
         words = "the derivative of {operation} is evaluated at what arrives"
         yield "wrong place", words, partial(_at_what_arrives, place, lambda g: g)
         words += ", and not multiplied by it"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural, special
+from autograd_lite.derivatives.decompositions import log_of_determinant
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.node import Array
@@ -195,9 +196,27 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
     ),
     (np.linalg.inv, 0): (
         (IN + "its inverses are to be transposed", lambda g, y, x: -y @ g @ y),
+        (IN + "one of its inverses is to be transposed", lambda g, y, x: -y @ g @ _turned(y)),
+        (IN + "one of its inverses is to be transposed", lambda g, y, x: -_turned(y) @ g @ y),
         (IN + "it is that of a reciprocal, -1 / x ** 2", lambda g, y, x: -g / x / x),
         (IN + "one of the two inverses is left out", lambda g, y, x: -_turned(y) @ g),
         (IN + "one of the two inverses is left out", lambda g, y, x: -g @ _turned(y)),
+    ),
+    (log_of_determinant, 0): (
+        (
+            IN + "its inverse is to be transposed",
+            lambda g, y, x: g[..., None, None] * np.linalg.inv(x),
+        ),
+    ),
+    (np.linalg.det, 0): (
+        (
+            IN + "its inverse is to be transposed",
+            lambda g, y, x: (g * y)[..., None, None] * np.linalg.inv(x),
+        ),
+        (
+            IN + "the determinant itself is forgotten",
+            lambda g, y, x: g[..., None, None] * _turned(np.linalg.inv(x)),
+        ),
     ),
     (np.prod, 0): (
         (

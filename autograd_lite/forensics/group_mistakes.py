@@ -210,16 +210,19 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
 def other_losses(case: Case) -> Iterator[Candidate]:
     """The derivative of another loss at the predictions."""
     graph = case.graph
+    own = {id(array) for array in graph.plain_arrays}
+    others = [a for a in case.arrays.values() if id(a) not in own and a.dtype.kind in "fiu"]
+    arrays = [*graph.plain_arrays, *others]
     for prediction in _predictions(graph):
         p = prediction._array
         sums = [use for use in graph.consumers[prediction] if use.traits.additive]
         beside = [argument for use in sums for argument in use.other_arguments]
-        targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
+        targets = arrays if _is_layer(prediction) and np.ndim(p) else []
         for target, y in [(each, y) for each in targets for y in like_predictions(each, p)]:
             for name, written, slope_of in SLOPES:
                 slope = slope_of(p, y)
-                own = _own_slope(slope, graph.right[prediction], case)
-                if np.isfinite(slope).all() and not own:
+                is_own = _own_slope(slope, graph.right[prediction], case)
+                if np.isfinite(slope).all() and not is_own:
                     what = f"the loss's derivative is that of {name}"
                     if any(plain(argument) is not target for argument in beside):
                         what += ", and what is added to the prediction is left out"
@@ -227,7 +230,8 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                         what += ": p - y is left, as if the derivative of sigmoid is forgotten"
                     given_to = graph, prediction, slope, written, target
                     number = "times {:.6g}"
-                    yield with_strength("another loss", what, _at, *given_to, number=number)
+                    said = {"number": number, "far_fetched": id(target) not in own}
+                    yield with_strength("another loss", what, _at, *given_to, **said)
 
 
 def _predictions(graph: Graph) -> list[Tensor]:

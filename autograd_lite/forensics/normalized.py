@@ -148,8 +148,13 @@ def _other_terms(y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any) 
     for kind, what, terms in TERMS:
         with_terms: Any = lambda g, terms=terms: terms(g, y, mean) / scale
         yield kind, f", y, {what}", with_terms
-    words = ", y, the division by the deviation is left out"
-    yield "wrong formula", words, lambda g: right(g, y, mean, mean)
+    for words, by in (
+        ("the division by the deviation is left out", 1.0),
+        ("it is divided by the variance, not by its root", scale**2),
+        ("it is multiplied by the deviation, not divided by it", 1 / scale),
+    ):
+        divided: Any = lambda g, by=by: right(g, y, mean, mean) / by
+        yield "wrong formula", f", y, {words}", divided
     if reduce is np.mean:
         for words, factor in (
             (f" the means are divided by {length} twice", 1 / length),

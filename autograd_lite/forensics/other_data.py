@@ -30,6 +30,7 @@ def other_arrays(case: Case) -> Iterator[Candidate]:
             for complement in complements:
                 wrong |= _with(uses[id(complement)], 1 - other, f"(1 - {words})")
             spoken = words if words in case.arrays else words.replace("_", " ")
+            spoken = f"the labels {words}" if spoken == words and _are_shares(other) else spoken
             what = f"it is computed with {spoken}, the loss with {name}"
             yield Candidate("other arrays", what, wrong)
 
@@ -52,6 +53,11 @@ def _in_place_of(case: Case, array: Array) -> Iterator[tuple[str, Array]]:
         yield "(1 - labels)", 1 - array
         if np.isin(array, (0, 1)).all():
             yield "labels_of_minus_1_and_1", 2 * array - 1
+
+
+def _are_shares(array: Array) -> bool:
+    """Whether rows are the classes' shares, as one-hot or smoothed labels are."""
+    return array.ndim == 2 and bool((array >= 0).all()) and np.allclose(array.sum(axis=1), 1)
 
 
 def _are_complements(one: Array, other: Array) -> bool:

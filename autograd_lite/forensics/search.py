@@ -34,6 +34,7 @@ from autograd_lite.forensics.uses import (
     forwards,
     not_carried,
     own_term,
+    states_as_constants,
     values_of_other_steps,
     wrong_cotangent,
 )
@@ -101,7 +102,7 @@ IN_ONE_STEP = [
 STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *(dropped_alike, factors),
     *IN_ONE_STEP[:USUAL],
-    *(dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES),
+    *(dropped_uses, not_carried, states_as_constants, values_of_other_steps, *GROUP_MISTAKES),
     *IN_ONE_STEP[USUAL:],
     *(clipped, forwards, other_arrays, factors_alike),
     *(other_deltas, windows_elsewhere, some_samples, other_masks),
@@ -204,6 +205,8 @@ class Search:
         wrong = self.case.everything - self.case.fitted(base)
         chosen = [m for m in mistakes if projection.takes(m)]
         reached = [self.changed(m) for m in chosen]
+        together = [m for m in mistakes if m.kind == "constant statistics"]
+        together = [m for m in together if not projection.takes(m)]
         for first, its in zip(chosen, reached):
             replay, change = self.predict(first.wrong, base), projection.change(first.wrong)
             if replay is None or change is None:
@@ -216,6 +219,9 @@ class Search:
                 more = projection.change(second.wrong, replay)
                 total = change.plus(more, 1.0) if more else None
                 if total and projection.fitted(total) == self.case.everything:
+                    yield from ((first, found) for found in self._replayed(second, replay))
+            for second in together:
+                if wrong <= its | self.changed(second) and not self.is_over:
                     yield from ((first, found) for found in self._replayed(second, replay))
 
     def _projected(self, candidate: Candidate) -> frozenset[Tensor] | None:
@@ -234,7 +240,7 @@ class Search:
             return None
         found = base
         for there in projection.with_strengths(fixed, change, self.case.everything - base):
-            found = max(found, projection.fitted(there), key=len)
+            found = max(found, projection.fitted(there), key=lambda f: (f >= self.wrong, len(f)))
         return found
 
     def _replayed(self, candidate: Candidate, base: Replay) -> Iterator[Finding]:

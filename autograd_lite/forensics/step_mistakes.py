@@ -162,7 +162,7 @@ def _other_points(
     for other in () if place.traits.kink else _made_of(graph, node):
         words = f"{at_output} what {other.operation.name} makes of its output"
         yield words, lambda y, x, *rest, of=other._array: (of, x)
-    for array in graph.plain_arrays[:MOST_ARRAYS]:
+    for array in () if place.traits.kink else graph.plain_arrays[:MOST_ARRAYS]:
         if array.shape == node.shape and np.ptp(array) > 0:
             yield " is evaluated at data, such as the targets", lambda *_, of=array: (of, of)
     here = graph.position[node]
@@ -182,10 +182,10 @@ def _other_points(
 def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:
     """What is made of a node by the next two operations, entry by entry, such as by dropout."""
     for _ in range(2):
-        uses = [use.node for use in graph.consumers.get(node, ()) if use.node.shape == node.shape]
-        if not uses or not (uses[0].operation.traits.elementwise or len(uses) == 1):
+        uses = [use for use in graph.consumers.get(node, ()) if use.node.shape == node.shape]
+        if not uses or uses[0].multiplies_matrices:
             return
-        node = uses[0]
+        node = uses[0].node
         yield node
 
 

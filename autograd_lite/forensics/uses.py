@@ -98,6 +98,44 @@ def not_carried(case: Case) -> Iterator[Candidate]:
             yield left_out(before, words)._replace(joint=True)
 
 
+def states_as_constants(case: Case) -> Iterator[Candidate]:
+    """In a loop of sums, as Euler's method is, the rate of change of a state is not differentiated.
+
+    What a state is carried on with in the sum, and what the loss gives to it, is kept.
+    """
+    graph = case.graph
+    sums: dict[Tensor, Place] = {}
+    for place in graph.places:
+        if place.argument not in sums and _is_carried(graph, place):
+            sums[place.argument] = place
+    leads = {place.node for place in sums.values()}
+    left: list[Place] = []
+    for node in graph.order:
+        on = [use for use in graph.consumers.get(node, ()) if use.node in leads]
+        leads |= {node} if on else set()
+        left += [use for use in on if node in sums and use is not sums[node]]
+    if len(sums) > 1:
+        words = "the states of the loop are taken as constants: only the sum carries them on"
+        yield left_out(left, words)._replace(joint=True)
+
+
+def _is_carried(graph: Graph, place: Place) -> bool:
+    """Whether a sum's term is also in the others that it is added to."""
+    state, others = place.argument, [*place.other_arguments]
+    if not place.traits.additive or state.operation is None or len(graph.consumers[state]) < 2:
+        return False
+    for _ in range(NEAR):
+        recorded = dict.fromkeys(other for other in others if is_recorded(other))
+        if state in recorded:
+            return place.node.shape == state.shape
+        others = [argument for other in recorded for argument in other.arguments]
+    return False
+
+
+NEAR = 8
+"""Steps between a state and the sum that carries it on."""
+
+
 def forwards(case: Case) -> Iterator[Candidate]:
     """The loop runs forwards on the way back, too: each state gets what the one before sends."""
     graph, distance = case.graph, case.graph.distance

@@ -123,6 +123,8 @@ class Names:
     def _name_parts(self, graph: Graph) -> None:
         """Call the parts of the caller's arrays x[0], x[1], as a loop takes them."""
         whole = [(name, a) for name, a in visible_arrays(self.variables) if is_array(a) and a.ndim]
+        for name, array in whole:
+            self.of.setdefault(id(array), name)
         for part in graph.plain_arrays:
             if id(part) in self.of or not isinstance(part, np.ndarray) or part.base is None:
                 continue
@@ -267,7 +269,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         own, other = place.node.arguments[vjp.slot], vjp.written
         what = what.replace("{own}", names.of.get(key_of(own), "a"))
         what = what.replace("{other}", names.of.get(key_of(other), "another"))
-    if mistake.kind == "dropped path":
+    if mistake.kind == "dropped path" and not mistake.joint:
         what = _left_out(case, mistake, place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"
     if mistake.kind == "factor" or (mistake.solve and mistake.kind not in ("sign", "dropped path")):

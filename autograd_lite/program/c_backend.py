@@ -12,6 +12,7 @@ import ctypes
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from operator import call, is_, itemgetter
 from typing import Any
 
@@ -32,11 +33,13 @@ from autograd_lite.program.c_arrays import (
 from autograd_lite.program.c_calls import may_refuse
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import check_of, nest_of, product_of
+from autograd_lite.program.c_loops import CallInC, lines_of
 from autograd_lite.program.c_lowering import Lowering
 from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
 from autograd_lite.program.program import Guard, Step, mapped, steps_in
+from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.scalars import are_numbers
 from autograd_lite.program.simpler import needed
 from autograd_lite.trees import leaves_of
@@ -45,6 +48,7 @@ LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""
 
 
+@uncollected()
 def c_backend(task: Task) -> backends.Runner:
     """The steps in C: equal to the engine but for rounding, and to itself in every run.
 
@@ -129,7 +133,7 @@ class Plan:
 
     def functions(self, name: str, kernels: dict[str, str]) -> str:
         """A function for each part between what NumPy computes; kernels are added by their text."""
-        functions, calls = list[str](), list[str]()
+        functions, calls = list[str](), list[CallInC]()
         for number, group in enumerate([*self.groups, None]):
             first = group[0] if group else None
             if group is None or isinstance(first, Host):
@@ -139,9 +143,10 @@ class Plan:
             text, arrays = self._kernel(group)
             kernel = kernels.setdefault(text, f"kernel{len(kernels)}")
             call = f"{kernel}({', '.join(map(_pointer, arrays))})"
+            numbers = [*chain.from_iterable(map(_place, arrays))]
             if isinstance(first, Check):
-                call = f"if ({call}) return {number + 1}"
-            calls.append(call + ";")
+                call, numbers = f"if ({call}) return {{}}", [*numbers, number + 1]
+            calls.append(CallInC(call + ";", tuple(numbers)))
         return "\n".join(functions)
 
     def _kernel(self, group: Sequence[Statement]) -> tuple[str, list[Array]]:
@@ -162,15 +167,20 @@ def source_of(plans: Mapping[str, Plan]) -> str:
 
 
 def _pointer(array: Array) -> str:
+    """A pointer to an array, with `{}` for the numbers of its place."""
+    start = "memory" if array.buffer.given is None else "(char *)given[{}]"
+    return f"(void *)({start} + {{}})"
+
+
+def _place(array: Array) -> tuple[int, ...]:
+    """Where in memory an array begins; or which one is given, and where in that it begins."""
     buffer, start = array.buffer, array.offset * array.dtype.itemsize
-    if buffer.given is not None:
-        return f"(void *)((char *)given[{buffer.given}] + {start})"
-    return f"(void *)(memory + {buffer.offset + start})"
+    return (buffer.offset + start,) if buffer.given is None else (buffer.given, start)
 
 
-def _function(name: str, calls: list[str]) -> str:
-    parameters = "char *memory, void *const *given"
-    parts = [calls[i : i + LONGEST_PART] for i in range(0, len(calls), LONGEST_PART)]
+def _function(name: str, calls: Sequence[CallInC]) -> str:
+    parameters, lines = "char *memory, void *const *given", lines_of(calls)
+    parts = [lines[i : i + LONGEST_PART] for i in range(0, len(lines), LONGEST_PART)]
     texts = [
         f"static NOINLINE int {name}_{number}({parameters}) {{\n  "
         + "\n  ".join(part)

@@ -177,6 +177,7 @@ class Template(NamedTuple):
     steps: list[Step]  # numbered after those that are given
     results: dict[int, Any]  # steps, or plain values; of a rule by index of the argument
     looks: list[Step]  # whose entries it looked at, so that it may compute otherwise for others
+    plain: list[bool]  # for each step: whether none stands within its arguments or keywords
 
     def filled(
         self, given: Iterable[Any], write: Callable[[Step, list[Any], dict[str, Any]], Any]
@@ -192,12 +193,13 @@ class Template(NamedTuple):
                 return new[value.number]
             return value.owned_by(new[value.owner.number]) if type(value) is OwnedShape else value
 
-        for step in self.steps:
-            arguments = [
-                new[x.number] if type(x) is Step else x if type(x) is float else mapped(own, x)
-                for x in step.arguments
-            ]
-            new.append(write(step, arguments, step.keywords and mapped(own, step.keywords)))
+        for step, is_plain in zip(self.steps, self.plain):
+            if is_plain:
+                arguments = [new[x.number] if type(x) is Step else x for x in step.arguments]
+                new.append(write(step, arguments, step.keywords))
+            else:
+                arguments, keywords = mapped(own, [*step.arguments]), mapped(own, step.keywords)
+                new.append(write(step, arguments, keywords))
         results = {
             slot: new[x.number] if type(x) is Step else mapped(own, x)
             for slot, x in self.results.items()
@@ -295,7 +297,14 @@ class Tape:
                     )
                 found.add(step)
                 stack += [step, None, *steps_in(step)[::-1]]
-        return Template(steps, results, looks)
+        return Template(steps, results, looks, [*map(_is_plain, steps)])
+
+
+def _is_plain(step: Step) -> bool:
+    """Whether no step, or shape of one, stands within lists, tuples or keywords."""
+    parts: list[Any] = []
+    mapped(parts.append, [[x for x in step.arguments if type(x) is not Step], step.keywords])
+    return not any(type(part) in (Step, OwnedShape) for part in parts)
 
 
 _tape: ContextVar[Tape] = ContextVar("tape")

@@ -207,6 +207,7 @@ class Compiled:
 
     # Recording
 
+    @uncollected()
     def _prepare(
         self, key: Any, arguments: Any, keywords: Any, arrays: list[Array], result: Any
     ) -> None:
@@ -247,7 +248,6 @@ class Compiled:
         if ready is not None:
             self._found[key] = ready
 
-    @uncollected()
     def _record(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded:
         """Call the function with tensors, and write down what it computes."""
         given: list[Tensor] = []
@@ -324,7 +324,7 @@ class Compiled:
             return ready
         where = differing(program, backend, task)
         self._reason = f"the compiled function computes other numbers{where}"
-        warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=5)
+        warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=6)
         return None
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from autograd_lite.node import Array
 from autograd_lite.program.exact import Adding
 from autograd_lite.program.memory import Memory
-from autograd_lite.program.program import Step, steps_in
-from autograd_lite.program.simpler import function_of
+from autograd_lite.program.program import Step
+from autograd_lite.program.simpler import function_of, layout_of
 from autograd_lite.table import TABLE
 from autograd_lite.trees import leaves_of
 
@@ -36,6 +36,7 @@ class Layout:
         self,
         steps: Sequence[Step],
         values: Sequence[Any],
+        used: Sequence[list[Step]],
         buffered: Collection[Step],
         kept: Collection[Step],
         used_at_end: Iterable[Step],
@@ -43,8 +44,8 @@ class Layout:
         self.offsets: dict[Step, int] = {}
         self.in_place: dict[Step, Step] = {}
         self.kept = kept
-        self.owners, lasting = _owners(steps, values, buffered)
-        self._values = values
+        self.owners, lasting = _owners(steps, values, used, buffered)
+        self._values, self._used = values, used
         self._memory = Memory()
         self._sizes: dict[Step, int] = {}  # of the buffers, by the step that has each now
         dying = self._dying(steps, [*used_at_end, *lasting])
@@ -62,7 +63,7 @@ class Layout:
         last = {}
         for step in steps:
             last[self.owners[step]] = step
-            for used in steps_in(step):
+            for used in self._used[step.number]:
                 last[self.owners[used]] = step
         for step in used_at_end:
             last.pop(self.owners[step], None)
@@ -73,7 +74,7 @@ class Layout:
 
     def _place(self, step: Step, dead: Sequence[Step]) -> None:
         value = self._values[step.number]
-        for operand in _replaceable(step):
+        for operand in self._replaceable(step) if dead else ():
             if operand in dead and operand in self._sizes and operand not in self.kept:
                 alike = layout_of(self._values[operand.number]) == layout_of(value)
                 if alike and self._alone(step, operand):
@@ -87,18 +88,18 @@ class Layout:
     def _alone(self, step: Step, operand: Step) -> bool:
         """Whether no other view of an operand's memory is an operand too."""
         return all(
-            other is operand or self.owners[other] is not operand for other in steps_in(step)
+            other is operand or self.owners[other] is not operand
+            for other in self._used[step.number]
         )
 
-
-def _replaceable(step: Step) -> list[Step]:
-    """The operands whose place a step may take while it reads them."""
-    function = function_of(step)
-    if isinstance(function, Adding):
-        return added_to(step)
-    function = getattr(function, "func", function)
-    elementwise = isinstance(function, np.ufunc) and function.signature is None
-    return steps_in(step) if elementwise else []
+    def _replaceable(self, step: Step) -> list[Step]:
+        """The operands whose place a step may take while it reads them."""
+        function = function_of(step)
+        if isinstance(function, Adding):
+            return added_to(step)
+        function = getattr(function, "func", function)
+        elementwise = isinstance(function, np.ufunc) and function.signature is None
+        return self._used[step.number] if elementwise else []
 
 
 def added_to(step: Step) -> list[Step]:
@@ -107,28 +108,26 @@ def added_to(step: Step) -> list[Step]:
     return [total] if type(total) is Step else []
 
 
-def layout_of(array: Array) -> Any:
-    """What is the same for arrays that may take each other's place."""
-    return array.shape, array.dtype, array.strides
-
-
 def is_dense(array: Array) -> bool:
     """Whether its entries lie one after another, in some order of the axes."""
     return bool(np.empty_like(array).strides == array.strides)
 
 
 def _owners(
-    steps: Sequence[Step], values: Sequence[Any], buffered: Collection[Step]
+    steps: Sequence[Step],
+    values: Sequence[Any],
+    used: Sequence[list[Step]],
+    buffered: Collection[Step],
 ) -> tuple[dict[Step, Step], list[Step]]:
     """For each step the one in whose memory its value lies, and those that others show besides."""
     owners: dict[Step, Step] = {}
     lasting: list[Step] = []
     for step in steps:
-        if step in buffered:
+        if step in buffered or isinstance(values[step.number], np.generic):
             owners[step] = step
             continue
         found = leaves_of(values[step.number])
-        shown = [x for x in steps_in(step) if _may_show(found, leaves_of(values[x.number]))]
+        shown = [x for x in used[step.number] if _may_show(found, leaves_of(values[x.number]))]
         owners[step] = owners[shown[0]] if shown else step
         lasting += shown[1:]
     return owners, lasting

@@ -15,7 +15,14 @@ from autograd_lite.node import Array
 from autograd_lite.program.backends import Runner, Task
 from autograd_lite.program.exact import Adding
 from autograd_lite.program.layout import Layout, added_to, is_dense, shows
-from autograd_lite.program.numpy_forms import expression, statements, takes_out
+from autograd_lite.program.numpy_forms import (
+    entry_by_entry,
+    expression,
+    statements,
+    takes_out,
+    ufunc_of,
+)
+from autograd_lite.program.numpy_loops import in_loops
 from autograd_lite.program.numpy_names import Names
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.recordings import uncollected
@@ -73,6 +80,7 @@ class _Writer:
         for step in task.steps:
             simpler.take(step)
         new, self.values, self.inputs = simpler.new, simpler.values, simpler.inputs
+        self.kinds, used = simpler.kinds, simpler.used
         self.outputs = [(new[step], target and new[target]) for step, target in task.outputs]
         self.guards = [
             g._replace(step=new[g.step]) for g in task.guards if type(new[g.step]) is Step
@@ -84,18 +92,24 @@ class _Writer:
         self.names = Names({step: name for step, name in named if type(step) is Step})
         self.returned = {s for s, target in self.outputs if target is None and type(s) is Step}
         self.written: dict[Step, Step] = {}
-        read = {used for step in self.steps for used in steps_in(step)}
+        read = {x for step in self.steps for x in used[step.number]}
         for step, target in self.outputs:
             if target is not None and target not in read and self._may_be_written(step, target):
                 self.written[step] = target
                 self.names.share(step, target)
         own = [s for s in self.steps if s not in self.returned and s not in self.written]
-        buffered = {s for s in own if takes_out(s, self.values) and is_dense(self._value(s))}
+        one_of_each = {self.kinds[s.number]: s for s in own}
+        fits = {
+            kind: takes_out(s, self.values) and is_dense(self._value(s))
+            for kind, s in one_of_each.items()
+        }
+        buffered = {s for s in own if fits[self.kinds[s.number]]}
         adding = {total for s in self.steps for total in added_to(s)}
         kept = {s for s in buffered if function_of(s) is scatter and s not in adding}
         at_end = [*wanted, *[s for s, _ in self.outputs if type(s) is Step]]
-        self.layout = Layout(self.steps, self.values, buffered, kept, at_end)
+        self.layout = Layout(self.steps, self.values, used, buffered, kept, at_end)
         self.static: set[Step] = set()
+        self._calls: dict[int, str] = {}  # by kind, with `{}` in place of steps
 
     def _value(self, step: Step) -> Any:
         return self.values[step.number]
@@ -121,6 +135,7 @@ class _Writer:
         for guard in self.guards:
             lines += [f"    {names.miss(guard)}"]
         lines += [f"    {line}" for line in self._ending()]
+        lines = in_loops(lines, names)
         text = "\n".join(lines)
         is_own = all(map(_is_own, self.steps))
         return _Runner(names.run(text)["step"], names, lines, is_own)
@@ -129,19 +144,18 @@ class _Writer:
         names, layout = self.names, self.layout
         if step in self.written:
             lines = [names.copied(step)] if isinstance(function_of(step), Adding) else []
-            own = statements(step, names.of(self.written[step]), self.values, names, False)
-            return lines + own
+            return lines + self._statements(step, names.of(self.written[step]))
         if step in layout.offsets:
             self.static.add(step)
             names.buffer(step, self._value(step), layout.offsets[step], memory)
             lines = []
             if isinstance(function_of(step), Adding) and step not in layout.in_place:
                 lines = [names.copied(step)]
-            return lines + statements(step, names.of(step), self.values, names, step in layout.kept)
+            return lines + self._statements(step, names.of(step))
         if isinstance(function_of(step), Adding):
             return [
                 f'{names.of(step)} = {names.text(step.arguments[0])}.copy("K")',
-                *statements(step, names.of(step), self.values, names, False),
+                *self._statements(step, names.of(step)),
             ]
         shown = shows(step)
         if layout.owners[step] is not step and shown in self.static and len(steps_in(step)) == 1:
@@ -149,6 +163,17 @@ class _Writer:
             names.bind_view(step, expression(step, self.values, names))
             return []
         return [f"{names.of(step)} = {expression(step, self.values, names)}"]
+
+    def _statements(self, step: Step, out: str) -> list[str]:
+        """The lines that compute a step into an array; those of one kind are written once."""
+        kind = self.kinds[step.number]
+        if kind not in self._calls:
+            ufunc = ufunc_of(step)
+            if not ufunc:
+                return statements(step, out, self.values, self.names, step in self.layout.kept)
+            self._calls[kind] = entry_by_entry(step, ufunc, self.values, self.names)
+        given = [self.names.of(x) for x in step.arguments if type(x) is Step]
+        return [self._calls[kind].format(*given, out=out)]
 
     def _ending(self) -> list[str]:
         names, lines, found = self.names, list[str](), list[str]()

@@ -165,8 +165,6 @@ def statements(
     function = function_of(step)
     if isinstance(function, Adding):
         return [_added(step, function, out, names)]
-    if isinstance(function, np.ufunc) and function is not np.power:
-        return [_entry_by_entry(step, function, out, values, names)]
     arguments = [*map(names.text, step.arguments)]
     copyto = names.function(np.copyto)
     if function is astype:
@@ -189,23 +187,30 @@ def statements(
         lines = [f"{names.reduction(ufunc)}({arguments[0]}, {axis}, None, {out}, {kept})"]
         divide = f"{names.function(np.divide)}({out}, {divisor}, {out})"
         return [*lines, divide] if divisor else lines
+    return [f"{names.function(np.square)}({arguments[0]}, {out})"]
+
+
+def ufunc_of(step: Step) -> Any:
+    """The ufunc that computes a step into an array, if one does that alone."""
+    function = function_of(step)
     if function is operator.add:
-        return [_entry_by_entry(step, np.add, out, values, names)]
-    if function is np.power:
-        return [f"{names.function(np.square)}({arguments[0]}, {out})"]
-    return [_entry_by_entry(step, function.func, out, values, names)]
+        return np.add
+    ufunc = getattr(function, "func", function)
+    # A power that is computed so is a square.
+    return ufunc if isinstance(ufunc, np.ufunc) and function is not np.power else None
 
 
-def _entry_by_entry(step: Step, ufunc: Any, out: str, values: Sequence[Any], names: Names) -> str:
-    """The call of a ufunc."""
+def entry_by_entry(step: Step, ufunc: Any, values: Sequence[Any], names: Names) -> str:
+    """The call of a ufunc, with `{}` in place of steps, and `{out}` for the array."""
     given: Sequence[Any] = step.arguments
     dtype = step.keywords.get("dtype")
     alike = dtype is None or all(type(x) is Step and values[x.number].dtype == dtype for x in given)
     keywords = [] if alike else [f"dtype={names.text(dtype)}"]
     if ufunc is function_of(step) and _takes_doubles(ufunc):
         given = in_one_dtype(step, values)
-    place = f"out={out}" if ufunc in OUT_BY_NAME else out
-    return f"{names.function(ufunc)}({', '.join([*map(names.text, given), place, *keywords])})"
+    texts = ["{}" if type(x) is Step else names.text(x) for x in given]
+    place = "out={out}" if ufunc in OUT_BY_NAME else "{out}"
+    return f"{names.function(ufunc)}({', '.join([*texts, place, *keywords])})"
 
 
 @functools.cache

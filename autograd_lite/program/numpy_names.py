@@ -30,9 +30,10 @@ class Names:
         for step, wish in wishes.items():
             if type(step) is Step and step not in self._names:
                 wish = re.sub(r"\W", "_", wish)
-                self._names[step] = self._unique(f"layer{wish}" if wish[0].isdigit() else wish)
+                self._names[step] = self.unique(f"layer{wish}" if wish[0].isdigit() else wish)
 
-    def _unique(self, wish: str) -> str:
+    def unique(self, wish: str) -> str:
+        """A name that nothing else has."""
         name, count = wish, 1
         while name in self.bound or name == "step":
             count += 1
@@ -42,7 +43,7 @@ class Names:
 
     def of(self, step: Step) -> str:
         if step not in self._names:
-            self._names[step] = self._unique(f"t{step.number}")
+            self._names[step] = self.unique(f"t{step.number}")
         return self._names[step]
 
     def share(self, step: Step, other: Step) -> None:
@@ -59,7 +60,7 @@ class Names:
     def bind(self, value: Any, wish: str, text: str = "") -> str:
         """The name of a value, which the source makes by some text."""
         if id(value) not in self._by_id:
-            name = self._by_id[id(value)] = self._unique(wish)
+            name = self._by_id[id(value)] = self.unique(wish)
             self.bound[name] = value
             self._lines.append((name, text or value))
         return self._by_id[id(value)]
@@ -124,9 +125,10 @@ class Names:
 
     def buffer(self, step: Step, value: Array, offset: int, memory: Array) -> None:
         """Make an array like a value, in a part of the memory."""
-        name, strides = self.of(step), value.strides
-        self.bound[name] = np.ndarray(value.shape, value.dtype, memory, offset, strides)
-        self._lines.append((name, _Buffer(value.shape, value.dtype, offset, strides)))
+        name = self.of(step)
+        array = np.ndarray(value.shape, value.dtype, memory, offset, value.strides)
+        self.bound[name] = array
+        self._lines.append((name, _Buffer(array, offset)))
 
     def bind_view(self, step: Step, text: str) -> None:
         """Make a view of what is made in advance."""
@@ -165,7 +167,7 @@ class Names:
         return f"{text}.copy()" if isinstance(value, np.ndarray) else text
 
     def taken_before(self, source: str, lines: list[str]) -> str:
-        name = self._unique("before")
+        name = self.unique("before")
         lines.append(f"{name} = {source}.copy()")
         return name
 
@@ -181,15 +183,14 @@ class Names:
 class _Buffer(NamedTuple):
     """A part of the memory."""
 
-    shape: tuple[int, ...]
-    dtype: Any
+    array: Array
     offset: int
-    strides: tuple[int, ...]
 
     def __str__(self) -> str:
-        c_order = np.empty(self.shape, self.dtype).strides == self.strides
-        strides = "" if c_order else f", {self.strides}"
-        return f"np.ndarray({self.shape}, np.{self.dtype.name}, memory, {self.offset}{strides})"
+        array = self.array
+        c_order = np.empty(array.shape, array.dtype).strides == array.strides
+        strides = "" if c_order else f", {array.strides}"
+        return f"np.ndarray({array.shape}, np.{array.dtype.name}, memory, {self.offset}{strides})"
 
 
 def _made(value: Any) -> str:

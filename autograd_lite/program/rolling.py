@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +16,8 @@ from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
 from autograd_lite.program.loops import Loop, Sliced, distance_between, with_moved
 from autograd_lite.program.program import Step, steps_in
+from autograd_lite.program.repeats import LEAST, OCCURRENCES, Run, repeated
 from autograd_lite.program.trace import value_key
-
-LEAST = 6
-"""Iterations that make a loop of what repeats."""
-OCCURRENCES = 8
-"""So many calls of a kind may be in a body in which no call is the only one of its kind."""
 
 
 def rolled(steps: Iterable[Step], results: Iterable[Any] = ()) -> list[Step | Loop]:
@@ -83,18 +79,6 @@ number by a difference; an array to the next slice; a call by so many calls, wit
 an argument of; or to the same call in another iteration of an earlier loop."""
 
 
-class _Run(NamedTuple):
-    """A stretch of calls: `times` iterations of `period` calls from the one at `start`."""
-
-    start: int
-    period: int
-    times: int
-
-    @property
-    def stop(self) -> int:
-        return self.start + self.period * self.times
-
-
 class _Roller:
     """Finds the loops in calls."""
 
@@ -119,12 +103,12 @@ class _Roller:
     def parts(self) -> list[Step | Loop]:
         found: list[Step | Loop] = []
         place = 0
-        for run in self.repeated():
+        for run in repeated(self.kinds):
             while place < run.stop:
                 rest = max(place, run.start)
                 # Calls of one kind, such as sums, may repeat in twos.
                 periods = range(run.period, run.period * OCCURRENCES + 1, run.period)
-                spans = (self.moving(_Run(rest, p, (run.stop - rest) // p)) for p in periods)
+                spans = (self.moving(Run(rest, p, (run.stop - rest) // p)) for p in periods)
                 span = next(filter(None, spans), None)
                 if span is None:
                     break
@@ -133,45 +117,9 @@ class _Roller:
                 place = span.stop
         return found + self.calls[place:]
 
-    # Where calls repeat
-
-    def repeated(self) -> list[_Run]:
-        """Stretches in which calls of the same kinds repeat, in order and without overlap."""
-        free = np.ones(len(self.calls), dtype=bool)
-        runs = []
-        while run := self._longest(free):
-            runs.append(run)
-            free[run.start : run.stop] = False
-        return sorted(runs)
-
-    def _longest(self, free: Array) -> _Run | None:
-        best = None
-        for period in self._periods(free):
-            same = (self.kinds[:-period] == self.kinds[period:]) & free[:-period] & free[period:]
-            edges = np.flatnonzero(np.diff(np.concatenate([[0], same.view(np.int8), [0]])))
-            lengths = edges[1::2] - edges[::2] + period
-            longest = int(lengths.argmax()) if len(lengths) else 0
-            # A multiple of the period may cover a little more.
-            covered = best.period * (best.times + 1) if best else LEAST * period - 1
-            if len(lengths) and lengths[longest] > covered:
-                best = _Run(int(edges[2 * longest]), period, int(lengths[longest]) // period)
-        return best
-
-    def _periods(self, free: Array) -> list[int]:
-        """Distances at which calls of one kind often follow each other, the shortest first."""
-        places = np.flatnonzero(free)
-        order = places[np.argsort(self.kinds[places], kind="stable")]
-        distances: set[int] = set()
-        for apart in range(1, min(OCCURRENCES, len(order) - 1) + 1):
-            one, two = order[:-apart], order[apart:]
-            alike = self.kinds[one] == self.kinds[two]
-            found, counts = np.unique((two - one)[alike], return_counts=True)
-            distances.update(found[counts >= LEAST - 1].tolist())
-        return sorted(distances)
-
     # Where their arguments move alike
 
-    def moving(self, run: _Run) -> _Run | None:
+    def moving(self, run: Run) -> Run | None:
         """The longest part of a run in which all arguments move alike."""
         if run.times < LEAST:
             return None
@@ -195,7 +143,7 @@ class _Roller:
             best = max(best, (last - start, -start))
             first = max(last, first + 1)
         count, start = best[0] + 1, -best[1]
-        return _Run(run.start + start * run.period, run.period, count) if count >= LEAST else None
+        return Run(run.start + start * run.period, run.period, count) if count >= LEAST else None
 
     def _moves(self, codes: Array, is_number: Array, starts: Array) -> Array:
         """How each part moves from an iteration to the next: the kind, and two numbers."""
@@ -227,7 +175,7 @@ class _Roller:
 
     # As a loop
 
-    def loop(self, run: _Run) -> Loop:
+    def loop(self, run: Run) -> Loop:
         """The calls of a run, all of whose arguments move alike, as a loop."""
         starts = range(run.start, run.stop, run.period)
         iterations = [self.calls[start : start + run.period] for start in starts]
@@ -257,7 +205,7 @@ class _Roller:
         place = self.position[step]
         return *self.loops[int(self.first[place])], int(self.iteration[place])
 
-    def _argument(self, loop: Loop, column: Sequence[Any], run: _Run) -> Any:
+    def _argument(self, loop: Loop, column: Sequence[Any], run: Run) -> Any:
         """What stands in the body for an argument, given by iteration."""
         first, second = column[:2]
         if first is second or (type(first) is not Step and first == second):

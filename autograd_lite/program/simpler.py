@@ -34,6 +34,9 @@ class Simpler:
     Attributes:
         steps: what is to be computed, numbered in order.
         values: of all of them, by number.
+        used: the steps among the arguments of each, by number.
+        kinds: by number, what is the same for steps that are written alike: those which call one
+            function with values that are laid out alike.
         new: by old step the new one, or the value if it does not depend on inputs.
     """
 
@@ -42,22 +45,30 @@ class Simpler:
         BY_COMPUTE.update(rows)
         self.steps: list[Step] = []
         self.values: list[Any] = []
+        self.used: list[list[Step]] = []
+        self.kinds: list[int] = []
         self.new: dict[Step, Any] = {}
         self._known: dict[Any, Any] = {}
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[Any, int] = {}  # of kinds and layouts
+        self._layouts: list[int] = []  # of values, by number
         self._constants: list[Any] = []
         self.inputs = [self._input(step) for step in inputs]
 
     def _input(self, step: Step) -> Step:
-        new = self.new[step] = self._append(None, step.arguments, NO_KEYWORDS, step.arguments[0])
+        new = Step(None, step.arguments, NO_KEYWORDS, step.shape, len(self.steps), step.dtype)
+        self.new[step] = new
+        self._append(new, step.arguments[0], [], ())
         return new
 
-    def _append(self, function: Any, arguments: Any, keywords: Any, value: Any) -> Step:
-        shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-        step = Step(function, arguments, keywords, shape, len(self.steps), dtype)
+    def _append(self, step: Step, value: Any, used: list[Step], called_with: Any) -> None:
+        numbers, layouts = self._numbers, self._layouts
+        layouts.append(numbers.setdefault(layout_of(value), ~len(numbers)))  # no `id` is negative
+        given = [layouts[x.number] if type(x) is Step else x for x in called_with]
+        kind = step.function, layouts[-1], *given
+        self.kinds.append(numbers.setdefault(kind, len(numbers)))
         self.steps.append(step)
         self.values.append(value)
-        return step
+        self.used.append(used)
 
     def take(self, step: Step) -> None:
         """Take in a step of the program."""
@@ -92,18 +103,19 @@ class Simpler:
         named = self._key([*keywords.items()]) if keywords else None
         key = function, self._key(arguments), named
         if key not in self._known:
-            self._known[key] = self._found(function, arguments, keywords, call or function)
+            step = Step(call or function, arguments, keywords, None, len(self.steps))
+            self._known[key] = self._found(step, function, (*key[1], named))
         return self._known[key]
 
-    def _found(self, function: Any, arguments: Any, keywords: Any, call: Any) -> Any:
-        step = Step(call, arguments, keywords, None, len(self.steps))
-        value = called(step, call, self.values)
-        if function in OF_SHAPES or not steps_in(step):
+    def _found(self, step: Step, function: Any, called_with: Any) -> Any:
+        value, used = called(step, step.function, self.values), steps_in(step)
+        if function in OF_SHAPES or not used:
             return value
-        shown = _changes_nothing(function, arguments, keywords)
-        if type(shown) is Step and _layout(self.values[shown.number]) == _layout(value):
+        shown = _changes_nothing(function, step.arguments, step.keywords)
+        if type(shown) is Step and layout_of(self.values[shown.number]) == layout_of(value):
             return shown
-        return self._append(call, arguments, keywords, value)
+        self._append(step, value, used, called_with)
+        return step
 
     def _is_rectified(self, value: Any) -> bool:
         """Whether it is a maximum of 0 and others, of many entries."""
@@ -127,8 +139,10 @@ class Simpler:
             return type(value), *[x if type(x) is Step else self._key(x) for x in value]
         if type(value) is slice:
             return slice, self._key((value.start, value.stop, value.step))
-        if type(value) in (int, float, bool, str) or value is None:
-            return type(value), repr(value)
+        if type(value) in (int, float):
+            return type(value), value or repr(value)  # zeros have signs
+        if type(value) in (bool, str) or value is None:
+            return type(value), value
         if isinstance(value, np.generic | np.dtype):
             return type(value), repr(value)
         self._constants.append(value)  # So that no other gets its id.
@@ -174,8 +188,11 @@ def _is_one(value: Any) -> bool:
     return type(value) is not Step and bool(np.all(np.asarray(value) == 1))
 
 
-def _layout(array: Any) -> Any:
-    return type(array), array.shape, array.dtype, getattr(array, "strides", ())
+def layout_of(value: Any) -> Any:
+    """What is the same for arrays that may take each other's place."""
+    if type(value) is np.ndarray:
+        return value.shape, value.dtype, value.strides
+    return type(value), getattr(value, "shape", None), getattr(value, "dtype", None)
 
 
 def needed(steps: Sequence[Step], wanted: Sequence[Step]) -> list[Step]:

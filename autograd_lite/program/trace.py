@@ -365,7 +365,14 @@ class Tracer:
         return self.program.step(step.function, arguments, keywords, step.shape, step.dtype)
 
     def value(self, step: Step) -> Array:
-        run_steps(self.program.steps[len(self.found) : step.number + 1], self.found)
+        """The value of a step, for which no others are computed than those that it needs."""
+        missing, stack = dict[int, Step](), [step]
+        while stack:
+            one = stack.pop()
+            if one.number not in self.found and one.number not in missing:
+                missing[one.number] = one
+                stack += steps_in(one)
+        run_steps([missing[number] for number in sorted(missing)], self.found)
         return self.found[step.number]
 
 

@@ -155,10 +155,12 @@ class Formulas:
         return value
 
     def _constant(self, array: Array) -> Any:
-        """The term of an array that has no name; equal short ones are one term."""
-        first = array.flat[0] if array.dtype == float and array.size else None
-        if first in (0, 1) and (array == first).all():
-            return self.terms.broadcast(float(first), array.shape)
+        """The term of an array that has no name; equal short ones are one term.
+
+        Ones are the number 1. Zeros stay an array: what a loop begins with is one like those later.
+        """
+        if array.dtype == float and array.size and (array == 1).all():
+            return self.terms.broadcast(1.0, array.shape)
         key = (array.shape, array.dtype, array.tobytes() if array.size < 100 else id(array))
         if key not in self._constants:
             self._constants[key] = self.terms.leaf(array.shape, array)

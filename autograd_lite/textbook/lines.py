@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -142,10 +143,16 @@ def _counts(
 ) -> tuple[dict[int, str], Batch | None]:
     """What to write where something is divided by a number, and the number of samples.
 
-    That is the length of an axis of the data which no parameter has; or else a number is the size
-    of something that is averaged.
+    That is the length of an axis of the data which no parameter has, and which no number indexes,
+    as the steps of a loop do; or else a number is the size of something that is averaged.
     """
-    shapes = {listing.names[term]: term.shape for term in data}
+    indexed = _indexed_axes(listing.terms)
+    shapes = {
+        listing.names[term]: tuple(
+            1 if (term, axis) in indexed else length for axis, length in enumerate(term.shape)
+        )
+        for term in data
+    }
     leaves = [node._array.shape for node in reader.nodes if node.operation is None]
     lengths = {*itertools.chain(*leaves)}
     numbers = [x for term in listing.terms for x in _counted(term) if x > 2]
@@ -167,6 +174,17 @@ def _counts(
     if any(_is_written_otherwise(n, listing, counts) for n in samples if n > 1):
         return {}, None
     return counts, batch
+
+
+def _indexed_axes(terms: Iterable[Step]) -> set[tuple[Any, int]]:
+    """Terms, and their axes of which entries are taken by a number."""
+    found = set()
+    for term in terms:
+        if term.function is operator.getitem:
+            of, index = term.arguments
+            parts = index if isinstance(index, tuple) else (index,)
+            found |= {(of, axis) for axis, part in enumerate(parts) if isinstance(part, int)}
+    return found
 
 
 def _is_written_otherwise(length: int, listing: Listing, counts: Mapping[int, str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,13 +52,13 @@ def with_loops(
 ) -> list[Step | Loop]:
     """Computed terms in an order in which that can be done, with loops in place of what repeats.
 
-    Values come as late as they can, and sums of what is from `first` on, the backward pass, as
-    early: so that a loop reads its own inputs, and adds what it contributes.
+    Values come as they were computed. Of what is from `first` on, the backward pass, sums come as
+    early as they can, so that a loop adds what it contributes.
     """
     terms = {term: parts for term, parts in needed.items() if term.function}
-    values = {term: parts for term, parts in terms.items() if term.number < first}
+    values = sorted([term for term in terms if term.number < first], key=attrgetter("number"))
     gradients = {term: parts for term, parts in terms.items() if term.number >= first}
-    parts = rolled([*_late(values), *_early(gradients)], results)
+    parts = rolled([*values, *_early(gradients)], results)
     loops = [part for part in parts if isinstance(part, Loop)]
     read = {sliced.of for loop in loops for sliced in loop.sliced.values() if _is_step(sliced.of)}
     # A loop does more than to look at slices, unless others read from it.
@@ -70,20 +71,6 @@ def with_loops(
 
 def _is_step(value: Any) -> bool:
     return isinstance(value, Step)
-
-
-def _late(terms: Mapping[Step, list[Step]]) -> list[Step]:
-    """The terms, given with their parts, each just before it is used first."""
-    found: dict[Step, None] = {}
-    stack = [*terms]
-    while stack:
-        term = stack[-1]
-        missing = [part for part in terms[term] if part in terms and part not in found]
-        if term in found or not missing:
-            found[stack.pop()] = None
-        else:
-            stack += missing[::-1]
-    return [*found]
 
 
 def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:

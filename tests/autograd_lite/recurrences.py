@@ -76,6 +76,20 @@ def lstm_of_one_product(steps=50):
     return (h**2).mean(), [W, U, b], {"x": x}
 
 
+def gru(steps=50):
+    """Two gates and a candidate, of samples in rows."""
+    rng = np.random.default_rng(0)
+    Wz, Wr, Wn = (parameter(rng, 2, 3) for _ in range(3))
+    Uz, Ur, Un = (parameter(rng, 3, 3) for _ in range(3))
+    x = rng.normal(size=(steps, 4, 2))
+    h = np.zeros((4, 3))
+    for t in range(steps):
+        z = al.sigmoid(x[t] @ Wz + h @ Uz)
+        r = al.sigmoid(x[t] @ Wr + h @ Ur)
+        h = (1 - z) * np.tanh(x[t] @ Wn + (r * h) @ Un) + z * h
+    return (h**2).mean(), [Wz, Wr, Wn, Uz, Ur, Un], {"x": x}
+
+
 def euler(steps=1000):
     """Predators and prey after some steps of Euler's."""
     a, b, c, d = (Tensor(value, requires_grad=True) for value in (1.1, 0.4, 0.4, 0.1))
@@ -98,5 +112,5 @@ def trajectory(steps=60):
 
 RECURRENCES = (
     *(rnn_rows, rnn_columns, rnn_of_a_parameter, rnn_with_a_loss_at_each_step),
-    *(lstm, lstm_of_one_product, euler, trajectory),
+    *(lstm, lstm_of_one_product, gru, euler, trajectory),
 )

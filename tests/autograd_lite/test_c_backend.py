@@ -170,6 +170,21 @@ def test_a_network_with_large_products_is_right_in_c(quick):
         assert not np.shares_memory(a, b)
 
 
+def test_a_recurrence_takes_no_more_calls_in_c_where_it_is_longer(quick):
+    calls = []
+    for count in (20, 40):
+        rng = np.random.default_rng(count)
+        x, h = rng.normal(size=(count, 3)), np.zeros(3)
+        weight = Tensor(rng.normal(size=(3, 3)) / 2, requires_grad=True)
+        for t in range(count):
+            h = np.tanh(h @ weight + x[t] * (h - 1))
+        loss = (h * h).sum()
+        run, inputs = compiled(loss)
+        assert_close(run(arrays_of(inputs)), expected(loss, [weight]))
+        calls.append(run.source.count("kernel"))
+    assert calls[0] == calls[1]
+
+
 def test_infinite_logits_give_what_the_engine_gives():
     x = Tensor([[np.inf, 1.0, -np.inf], [np.inf, np.inf, 0.0]], requires_grad=True)
     with np.errstate(all="ignore"):

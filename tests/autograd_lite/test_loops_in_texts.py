@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from generated import assert_same, generated
-from recurrences import RECURRENCES, euler, rnn_columns, rnn_rows
+from recurrences import RECURRENCES, euler, gru, rnn_columns, rnn_rows
 
-from autograd_lite import derive
+from autograd_lite import Tensor, derive
 from autograd_lite.textbook.lines import lines_of
 
 
@@ -62,3 +62,23 @@ def test_a_derivation_has_the_loop_with_its_formulas_and_values():
     values = {step.name: step.value for step in derivation.backward}
     for tensor in parameters:
         np.testing.assert_allclose(values[f"d{tensor.name}"], tensor.grad, rtol=1e-12)
+
+
+def test_the_forward_pass_of_recurrences_that_begin_with_zeros_is_one_loop_over_all_steps():
+    for recurrence in (rnn_rows, rnn_columns, gru):
+        loss, _, _ = recurrence(8)
+        forward = derive(loss).forward
+        heads = [step.name for step in forward if step.name.startswith("for")]
+        assert heads == ["for t = 0, ..., 7"], recurrence.__name__
+
+
+def test_the_number_of_steps_is_not_taken_for_the_number_of_samples():
+    x, y = np.ones((8, 2, 3)), np.zeros((2, 4))
+    W = Tensor(np.full((3, 4), 0.5), requires_grad=True)
+    h = np.zeros((2, 4))
+    for t in range(8):
+        h = np.tanh(x[t] @ W + h)
+    loss = ((h - y) ** 2).mean()
+    assert {step.name for step in derive(loss).forward}.isdisjoint("m")
+    source, _ = generated(loss, [W], {"x": x, "y": y})
+    assert "x.shape[0]" not in source

@@ -162,7 +162,53 @@ def in_a_loop(rng, mistake):
     return loss, {W: dW, v: dv}
 
 
+def growth(rng, mistake):
+    """Euler's method for x' = k x (1 - x): a state is in the sum, and in its rate of change."""
+    k, x, step = parameter(0.9, "k"), 0.2, 0.2
+    states = [x]
+    for _ in range(5):
+        x = x + step * k * x * (1 - x)
+        states.append(x.data)
+    carried, dk = 2 * (x.data - 0.5), 0.0
+    for before in states[-2::-1]:
+        dk += carried * step * before * (1 - before)
+        carried *= 1 if mistake == "constant" else 1 + step * k.data * (1 - 2 * before)
+    return (x - 0.5) ** 2, {k: dk}
+
+
+def determinants(rng, mistake):
+    """A likelihood with a determinant's logarithm, and a distance with an inverse."""
+    x, A = rng.normal(size=3), parameter(rng.normal(size=(3, 3)) + 3 * np.eye(3), "A")
+    loss = x @ np.linalg.inv(A) @ x + np.linalg.slogdet(A)[1]
+    inverse = np.linalg.inv(A.data)
+    left = inverse if mistake == "one inverse" else inverse.T
+    dA = -np.outer(left @ x, inverse @ x)
+    return loss, {A: dA + (inverse if mistake == "logarithm" else inverse.T)}
+
+
+def scaled_batch(rng, mistake):
+    """Batch normalization with a scale."""
+    X, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 4))
+    W, gamma = parameter(rng.normal(size=(3, 4)), "W"), parameter(rng.uniform(1, 2, 4), "gamma")
+    x = X @ W
+    mean = x.mean(axis=0)
+    variance = ((x - mean) ** 2).mean(axis=0)
+    unit = (x - mean) / np.sqrt(variance + 1e-5)
+    loss = ((gamma * unit - y) ** 2).sum()
+    u, delta = unit.data, 2 * (gamma.data * unit.data - y)
+    d = delta if mistake == "scale and statistics" else delta * gamma.data
+    if not mistake:
+        d = d - d.mean(axis=0) - u * (d * u).mean(axis=0)
+    return loss, {gamma: (delta * u).sum(axis=0), W: X.T @ (d / np.sqrt(variance.data + 1e-5))}
+
+
 PLANTED = {
+    growth: {"constant": "the states of the loop are taken as constants"},
+    determinants: {
+        "logarithm": "log_of_determinant its inverse is to be transposed",
+        "one inverse": "inv one of its inverses is to be transposed",
+    },
+    scaled_batch: {"scale and statistics": "multiply is forgotten.*treated as constants"},
     through_time: {
         "forwards": "the loop runs forwards",
         "updated before": "updated in each step of the loop, with learning_rate 0.05",
@@ -209,3 +255,14 @@ def test_the_first_explanation_names_what_was_planted(of_each):
             assert not report, mistake
             assert report.explanations, mistake
             assert re.search(words, report.explanations[0].sentence), report.explanations[0]
+
+
+def test_targets_that_only_the_caller_has_are_taken_for_those_of_another_loss():
+    rng = np.random.default_rng(5)
+    X, W = rng.normal(size=(6, 3)), parameter(rng.normal(size=(3, 4)), "W")
+    q = rng.dirichlet(np.ones(4), size=6)
+    p = softmax(X @ W, axis=1)
+    loss = (p * (np.log(p) - np.log(q))).sum()  # KL(p | q); the gradient is that of KL(q | p).
+    report = compare_gradients(loss, {W: X.T @ (p.data - q)})
+    assert "the loss's derivative is that of cross-entropy" in str(report)
+    assert "-q / p" in str(report)
