@@ -6,12 +6,14 @@ from typing import Any
 
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import UnsupportedError, describe_one
-from autograd_lite.mutation import may_be_written
+from autograd_lite.mutation import handed_out
 from autograd_lite.node import Node
 
 
 def shallow_copy(node: Node) -> Any:
-    """For `copy.copy`: another tensor with the same state."""
+    """For `copy.copy`: another tensor with the same state, which shares the array."""
+    if node.operation is None:
+        handed_out(node)
     return restore(_new(type(node)), object.__getstate__(node))
 
 
@@ -22,10 +24,10 @@ def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
     for original in reversed(backward_order(node)):
         if id(original) not in memo:
             copied = memo[id(original)] = _new(type(original))
-            own, slots = _of_copy(original)
+            state: Any = object.__getstate__(original)
             if original.operation is not None:
-                slots["scope"] = None  # a copy was computed by no module
-            restore(copied, deepcopy((own, slots), memo))
+                state[1]["scope"] = None  # a copy was computed by no module
+            restore(copied, deepcopy(state, memo))
     return memo[id(node)]
 
 
@@ -41,16 +43,9 @@ def state_of(node: Node) -> Any:
             "it was computed, and its record holds functions, which cannot be stored",
             "Write tensor.detach(), or loss.item(), for its numbers",
         )
-    own, slots = _of_copy(node)
+    own, slots = object.__getstate__(node)
     # 1 tells that it was computed, before all that happens there.
     return own, {**slots, "created": min(node.created, 1), "mutated": 0}
-
-
-def _of_copy(node: Node) -> tuple[Any, dict[str, Any]]:
-    """The state of a node for a copy with an array of its own."""
-    state: Any = object.__getstate__(node)
-    own, slots = state
-    return own, {**slots, "lent": may_be_written(node)}
 
 
 def restore(node: Any, state: Any) -> Any:

@@ -26,7 +26,7 @@ from numpy import float64, ndarray
 import autograd_lite.mutation as mutation
 from autograd_lite.foreign import OWN, admit, beside
 from autograd_lite.modes import Rule, recording, take, taken, watching
-from autograd_lite.mutation import samples, samples_of_leaves
+from autograd_lite.mutation import remember, show
 from autograd_lite.node import (
     Array,
     Cotangents,
@@ -35,6 +35,7 @@ from autograd_lite.node import (
     inputs_of,
     plain,
     unshared_lists,
+    wanted_of,
 )
 from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
@@ -50,7 +51,6 @@ from autograd_lite.refusals import (
 if TYPE_CHECKING:
     from autograd_lite.modes import Recorder
 
-DOUBLE = np.dtype(float64)
 Steps = Iterable[tuple[Node, bool]]
 
 
@@ -69,21 +69,19 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             value = argument._array
             if argument._requires_grad:
                 wanted.append(len(values))
-                if argument.lent:
-                    lent = True
+                lent = lent or argument.lent
             elif type(value) is ndarray:
                 constants.append(value)
         else:
             value = argument
             if type(value) is ndarray:
                 constants.append(value)
-            elif type(value) is list or type(value) not in OWN:
+            elif type(value) not in KEPT:
                 value = _admitted(value, operation)
                 other = other or value is not argument
         values.append(value)
     operands = tuple(values)
-    if other:
-        arguments = tuple(map(_recorded_as, arguments, operands))
+    arguments = tuple(map(_recorded_as, arguments, operands)) if other else arguments
     try:
         # Without an empty dictionary it takes less.
         compute = operation.compute
@@ -95,19 +93,16 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data, residual = data
     if not found:
         return data
-    if type(data) is not float64 and (
-        type(data) is not ndarray or (data.dtype is not DOUBLE and data.dtype.kind != "f")
-    ):
+    if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, operands, keywords, wanted, residual)
-    if lent and (operation.moves or (operation.multilinear and len(wanted) == 1)):
-        lent = False  # no rule reads it
     if (constants or lent) and not operation.additive and node.operation is not None:
-        # They may be written to before backward, as a buffer that is filled again.
-        node.seen = samples(constants)
-        if lent:
-            node.seen += samples_of_leaves(arguments)
+        remember(node, constants, lent)
     return node
+
+
+KEPT = OWN - {list}
+"""Types of what is computed with as it is given."""
 
 
 def _admitted(value: Any, operation: Operation) -> Any:
@@ -156,6 +151,8 @@ def record(
         node.operation = None  # type: ignore[assignment] # of what is not recorded
         node.arguments = node.wanted = ()
         node.lent = True
+        if wanted and operation.moves:
+            show(data, [arguments[index] for index in wanted])
         if taken.get() is not None:
             function = operation.function if operation.residual else operation.compute
             take(function, arguments, keywords, node)
@@ -180,6 +177,7 @@ def computed_and_leaves(
 ) -> tuple[list[Node], list[Node]]:
     """The two parts of a backward order."""
     seen = set(stop)
+    required = mutation.required
     computed: list[Node] = []
     leaves: list[Node] = []
     for root in roots:
@@ -188,6 +186,8 @@ def computed_and_leaves(
             (leaves if root.operation is None else computed).append(root)
     for node in computed:
         arguments = node.arguments
+        if node.created < required:
+            node.wanted = wanted_of(arguments)  # as leaves require grad since
         for index in node.wanted:
             argument = arguments[index]
             if argument not in seen and argument._requires_grad:

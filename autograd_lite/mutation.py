@@ -15,6 +15,9 @@ from autograd_lite.node import Array, Node, clock
 latest = 0
 """When the last one was."""
 
+required = 0
+"""When a leaf was last made to require grad, which may have been used before."""
+
 _changed: dict[int, list[Any]] = {}  # by id of an array: its last mutation, a weak reference
 
 
@@ -40,15 +43,16 @@ def handed_out(leaf: Any) -> Array:
     return array
 
 
-def may_be_written(leaf: Any) -> bool:
-    """Whether others hold the array of a leaf, beside those that it was handed out to."""
-    return leaf.lent and id(leaf) not in _handed_out
-
-
 def disown(leaf: Any) -> None:
     """What is the array of a leaf now is not its own."""
     _handed_out.pop(id(leaf), None)
     leaf.lent = True
+
+
+def require_from_now() -> None:
+    """Remember that a leaf requires grad from now on."""
+    global required
+    required = next(clock)
 
 
 def _own_again(arrays: Sequence[Array]) -> None:
@@ -144,24 +148,44 @@ def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
     return [(array, sample(array)) for array in arrays]
 
 
-def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
-    """Those of leaves that require grad, and of views of them; of none with an array of its own."""
-    found: list[tuple[Array, bytes]] = []
-    for node in arguments:
-        if isinstance(node, Node.tensor_class) and node._requires_grad and _is_lent(node):
-            array = node._array
-            if type(array) is ndarray:
-                found.append((array, sample(array)))
-    return found
+def remember(node: Node, constants: Iterable[Array], lent: bool) -> None:
+    """Note what its rules read, and others may write to before backward, as to a buffer.
+
+    That is constants, and what is lent, if some argument may be: leaves that require grad, and
+    views of them. Of a single one that is multiplied, or moved, no rule reads an entry.
+    """
+    operation, arguments = node.operation, node.arguments
+    node.seen = samples(constants)
+    if lent and not (operation.moves or (operation.multilinear and len(node.wanted) == 1)):
+        for index in node.wanted:
+            argument = arguments[index]
+            if argument.lent and type(argument._array) is ndarray:
+                owner = _owner(argument)
+                if owner.operation is None and owner.lent:
+                    node.seen.append((argument._array, sample(argument._array)))
 
 
-def _is_lent(node: Node) -> bool:
-    """Whether it shows the memory of a leaf that whoever made that may write to."""
-    while node.operation is not None:
-        if not node.operation.moves or getattr(node._array, "base", None) is None:
-            return False
-        node = node.arguments[0]
-    return node.lent
+def _owner(node: Node) -> Node:
+    """The node whose memory it shows, which may be itself."""
+    while node.operation is not None and node.operation.moves:
+        source = node.arguments[0]
+        if not isinstance(source, Node) or not _shows(node._array, source._array):
+            break
+        node = source
+    return node
+
+
+def _shows(array: Array, source: Array) -> bool:
+    """Whether what moved entries gave no copy of them, and maybe the array itself."""
+    return array is source or getattr(array, "base", None) is not None
+
+
+def show(array: Array, sources: Iterable[Node]) -> None:
+    """Watch the leaves among its sources whose memory a tensor without a record shows."""
+    for source in sources:
+        owner = _owner(source)
+        if owner.operation is None and _shows(array, source._array):
+            handed_out(owner)
 
 
 def rewritten(node: Node) -> list[Array]:

@@ -289,6 +289,7 @@ def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> Uns
 
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+GIVEN = (inspect.Parameter.POSITIONAL_ONLY, *NAMED)
 
 
 def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -317,7 +318,9 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
             name = function.__qualname__
             if name.endswith("__init__"):  # also of a subclass, which has the name that users know
                 name = type(arguments[0]).__name__
-            told = _told(name, function, str(error))
+            parameters = dict(inspect.signature(function).parameters)
+            parameters.pop("self", None)
+            told = told_of_call(name, parameters, str(error))
             if told is None:
                 raise
             raise told from None
@@ -325,10 +328,10 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
     return call
 
 
-def _told(name: str, function: Callable[..., Any], said: str) -> UnsupportedError | None:
+def told_of_call(
+    name: str, parameters: Mapping[str, inspect.Parameter], said: str
+) -> UnsupportedError | None:
     """What Python says of a call with other arguments than a function has."""
-    parameters = dict(inspect.signature(function).parameters)
-    parameters.pop("self", None)
     known = [own for own in parameters if parameters[own].kind in NAMED]
     if unknown := re.search(r"unexpected keyword argument '(\w+)'", said):
         attempted = f"{name}(..., {unknown[1]}=)"
@@ -336,17 +339,17 @@ def _told(name: str, function: Callable[..., Any], said: str) -> UnsupportedErro
             reason, remedy = "that is given without its name", f"Write {name}(*{unknown[1]})"
             return UnsupportedError(attempted, reason, remedy)
         return unknown_keyword(attempted, unknown[1], known)
-    needed = [own for own in known if parameters[own].default is inspect.Parameter.empty]
+    needed = [own for own, x in parameters.items() if x.kind in GIVEN and x.default is x.empty]
     several = [f"*{own}" for own, x in parameters.items() if x.kind is x.VAR_POSITIONAL]
     by_name = [own for own in known if parameters[own].kind is inspect.Parameter.KEYWORD_ONLY]
-    if lacking := re.search(r"missing \d+ required [\w-]+ arguments?: (.+)", said):
+    if lacking := re.search(r"missing (?:\d+|a) required [\w -]*arguments?: (.+)", said):
         shown = several + [f"{own}=..." if own in by_name else own for own in needed]
         remedy = f"Write {name}({', '.join(shown + ['...'] * (len(known) > len(needed)))})"
         return UnsupportedError(f"{name}(...)", f"it lacks {lacking[1]}", remedy)
     if twice := re.search(r"multiple values for argument '(\w+)'", said):
         reason = f"{twice[1]!r} is given twice, by its place and by its name"
         return UnsupportedError(f"{name}(...)", reason, "Give it once")
-    if re.search(r"takes .*positional arguments? but", said):
+    if re.search(r"takes .*positional arguments? but|too many positional arguments", said):
         positional = [own for own in known if own not in by_name]
         reason = f"it takes {', '.join(positional) or 'nothing'} without a name, and was given more"
         remedy = f"Give the others by name, as in {by_name[0]}=..." if by_name else "Leave them out"

@@ -80,6 +80,11 @@ class Cotangents(dict[Node, Array]):
     left_out: Set[Node] = frozenset()
 
 
+def wanted_of(arguments: Sequence[Any]) -> list[int]:
+    """The indices of the arguments that require grad."""
+    return [i for i, a in enumerate(arguments) if isinstance(a, Node) and a._requires_grad]
+
+
 def inputs_of(node: Node) -> list[Node]:
     """The nodes among the arguments of a node that require grad."""
     return [a for i in node.wanted if (a := node.arguments[i])._requires_grad]

@@ -14,13 +14,14 @@ from autograd_lite.engine import apply, record
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_labelled
 from autograd_lite.modes import take
-from autograd_lite.mutation import remember_part, samples, samples_of_leaves
+from autograd_lite.mutation import remember, remember_part, samples
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
 from autograd_lite.refusals import FAILURES, explained
 from autograd_lite.table import TABLE
 
 if TYPE_CHECKING:
+    from autograd_lite.operation import Operation
     from autograd_lite.tensor import Tensor
     from autograd_lite.typing import Array
 
@@ -45,28 +46,28 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         if not isinstance(other, Node):
             if type(other) in NUMBERS:
                 return of_number(self._array, other, self, (self, other), FIRST)
-            try:
-                return _apply(operation, (self, operand(other)), NO_KEYWORDS)
-            except UnsupportedError:
-                if operation.traits.elementwise and is_labelled(other):
-                    return NotImplemented  # type: ignore[no-any-return] # as Python asks for
-                raise
+            return _with_array(operation, self, other)
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         a, b = self._array, other._array
         try:
             data = compute(a, b)
         except FAILURES as error:
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
-        wanted: tuple[int, ...]
-        if self._requires_grad:
-            wanted = BOTH if other._requires_grad else FIRST
-        else:
-            wanted = SECOND if other._requires_grad else NONE
+        wanted = (
+            (BOTH if other._requires_grad else FIRST)
+            if self._requires_grad
+            else (SECOND if other._requires_grad else NONE)
+        )
         node = _record(data, operation, (self, other), (a, b), NO_KEYWORDS, wanted)
-        if not additive and (type(a) is ndarray or type(b) is ndarray) and node._requires_grad:
-            # What is lent, or a constant, may be written to.
-            if self.lent or other.lent or wanted is not BOTH:
-                _remember(node, self, other)
+        if (
+            not additive
+            and (type(a) is ndarray or type(b) is ndarray)
+            and node._requires_grad
+            and (self.lent or other.lent or wanted is not BOTH)
+        ):
+            constant = b if wanted is FIRST else a
+            known = wanted is BOTH or type(constant) is not ndarray
+            remember(node, () if known else (constant,), True)
         return node
 
     def right(self: Node, other: Any) -> Tensor:
@@ -83,8 +84,8 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             raise explained(error, operation.name, arguments, NO_KEYWORDS) from error
         wanted = wanted if tensor._requires_grad else NONE
         node = _record(data, operation, arguments, (a, b), NO_KEYWORDS, wanted)
-        if not multilinear and type(tensor._array) is ndarray and node.operation is not None:
-            node.seen = samples_of_leaves((tensor,))
+        if not multilinear and tensor.lent and node.operation is not None:
+            remember(node, (), True)
         return node
 
     return left, right
@@ -96,15 +97,14 @@ def _of_one(function: Any) -> Callable[[Any], Tensor]:
     return lambda self: _apply(operation, (self,), NO_KEYWORDS)
 
 
-def _remember(node: Node, a: Node, b: Node) -> None:
-    """Note what constants and leaves are like, which may be written to before backward."""
-    alone = a._requires_grad is not b._requires_grad
-    if alone:
-        constant = b._array if a._requires_grad else a._array
-        if type(constant) is ndarray:
-            node.seen = samples([constant])
-    if not (alone and node.operation.multilinear):
-        node.seen = [*node.seen, *samples_of_leaves((a, b))]
+def _with_array(operation: Operation, tensor: Node, other: Any) -> Tensor:
+    """What a left operand gives with what is neither a tensor nor a number."""
+    try:
+        return _apply(operation, (tensor, operand(other)), NO_KEYWORDS)
+    except UnsupportedError:
+        if operation.traits.elementwise and is_labelled(other):
+            return NotImplemented  # type: ignore[no-any-return] # as Python asks for
+        raise
 
 
 def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Array]:

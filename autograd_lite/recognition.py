@@ -16,7 +16,7 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.engine import backpropagate, record
 from autograd_lite.modes import enable_grad, setting, watching
-from autograd_lite.node import Array, Node, inputs_of, plain
+from autograd_lite.node import Array, Node, inputs_of, plain, wanted_of
 from autograd_lite.operation import NO_TRAITS, Operation
 from autograd_lite.table import TABLE, activations, traits_of
 from autograd_lite.tensor import Tensor
@@ -252,7 +252,5 @@ def _recorded(
     keywords: dict[str, Any],
     residual: Any = None,
 ) -> Any:
-    wanted = [i for i, a in enumerate(arguments) if isinstance(a, Node) and a._requires_grad]
-    return record(
-        data, operation, arguments, tuple(map(plain, arguments)), keywords, wanted, residual
-    )
+    operands, wanted = tuple(map(plain, arguments)), wanted_of(arguments)
+    return record(data, operation, arguments, operands, keywords, wanted, residual)

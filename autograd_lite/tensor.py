@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import float64, ndarray
@@ -18,8 +18,8 @@ from autograd_lite.foreign import OWN, PLAIN, admit
 from autograd_lite.held import held_array, read_only, seed_of
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import disown, handed_out, mark_mutated
-from autograd_lite.names import explains_keywords, unknown_keyword
+from autograd_lite.mutation import disown, handed_out, mark_mutated, require_from_now
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.refusals import (
@@ -72,6 +72,7 @@ class Tensor(Methods):
     # Above pandas' DataFrame: `series * tensor` likewise.
     __pandas_priority__ = 5000
 
+    @explains_keywords
     def __init__(
         self,
         data: Plain,
@@ -79,11 +80,7 @@ class Tensor(Methods):
         *,
         name: str | None = None,
         dtype: DTypeLike | None = None,
-        **others: Never,
     ) -> None:
-        if others:
-            known = ("data", "requires_grad", "name", "dtype")
-            raise unknown_keyword("Tensor(...)", next(iter(others)), known)
         if name is not None and not isinstance(name, str):
             require(self, "name", name, optional(TEXT))
         if requires_grad is not False and requires_grad is not True:
@@ -133,7 +130,10 @@ class Tensor(Methods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether backward computes a gradient for it; set False to freeze a parameter."""
+        """Whether backward computes a gradient for it; set False to freeze a parameter.
+
+        What is set counts for each backward that is to come.
+        """
         return self._requires_grad
 
     @requires_grad.setter
@@ -147,6 +147,8 @@ class Tensor(Methods):
         required = require_flag(self, "requires_grad", required)
         held_array(self._array, required, self.name, None)
         self._requires_grad = required
+        if required:
+            require_from_now()
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_tra
 import numpy as np
 
 from autograd_lite.arguments import Range, is_whole, require
-from autograd_lite.names import explains_keywords, unknown_keyword
+from autograd_lite.names import explains_keywords, told_of_call, unknown_keyword
 
 Read = TypeVar("Read", covariant=True)
 Given = TypeVar("Given", contravariant=True)
@@ -129,7 +129,8 @@ class Declared:
         try:
             bound = self._signature.bind(*given, **named)
         except TypeError as error:
-            raise TypeError(f"{type(self).__name__}: {error}") from None
+            told = told_of_call(type(self).__name__, self._signature.parameters, str(error))
+            raise told or error from None
         bound.apply_defaults()
         self._begin(bound.arguments)
 

@@ -14,12 +14,14 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, require_real
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
 from nn.configuration import MAPPINGS, opened
 from nn.module import Module, require_model
 from nn.parameters import Buffer
 
 
+@explains_keywords
 def functional_call(
     model: Module, parameters: Mapping[str, Any], /, *inputs: Any, **named: Any
 ) -> Any:

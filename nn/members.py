@@ -89,7 +89,8 @@ class Members(Declared):
             elif kind is not None and id(value) not in seen:
                 seen.add(id(value))
                 values = value.__dict__ if kind is Members else value
-                waiting += values if kind is list else values.values()
+                # Not +=, which a UserList has its own meaning for.
+                waiting.extend(values if kind is list else values.values())
         return found
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:

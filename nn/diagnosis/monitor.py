@@ -45,6 +45,7 @@ class GraphWatch:
     ['growing graph']
     """
 
+    @explains_keywords
     def __init__(self) -> None:
         self.counts: list[int] = []
         """Recorded tensors alive after each step."""

@@ -121,6 +121,17 @@ def test_an_input_that_is_frozen_after_it_was_used_gets_no_gradient():
     assert (a.grad, b.grad) == (None, 2.0)
 
 
+def test_an_input_that_requires_grad_after_it_was_used_gets_one():
+    a, b = Tensor(2.0), Tensor(3.0, requires_grad=True)
+    root = a * b
+    a.requires_grad, b.requires_grad = True, False
+    root.backward()
+    assert (a.grad, b.grad) == (3.0, None)
+    b.requires_grad = True
+    root.backward()
+    assert (a.grad, b.grad) == (6.0, 2.0)
+
+
 # apply_rule
 
 

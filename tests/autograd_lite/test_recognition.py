@@ -189,10 +189,12 @@ def test_the_axis_of_a_softmax_is_found(axis):
 
 def test_what_only_resembles_an_activation_is_none():
     z = logits()
-    slope = Tensor(0.01, requires_grad=True)
+    slope, slopes = Tensor(0.01, requires_grad=True), np.linspace(0.1, 0.2, z.size).reshape(z.shape)
     for y in (
         np.where(z > 0, z, slope * z),  # a slope that is learned
-        np.maximum(z, 0.1 * z),
+        np.maximum(z, 1.5 * z),  # which is 1.5 z above 0
+        np.maximum(z, slopes * z),
+        np.maximum(z, 0.1 * logits()[::-1]),
         np.clip(z, 0, 1),
         1 / (1 + np.exp(-2 * z)) - 0.5,
         np.exp(z) / np.exp(z).sum(),

@@ -1,6 +1,7 @@
 """What a record was made of may be changed before backward: noticed, or without effect."""
 
 import copy
+import pickle
 import random
 import threading
 
@@ -112,8 +113,20 @@ def test_an_array_that_is_assigned_to_a_parameter_is_shared_and_looked_at():
     assert parameter.data is own
 
 
+def test_so_is_what_shows_the_array_itself():
+    buffer = np.array([2.0, 3.0])
+    loss = (np.squeeze(Tensor(buffer, requires_grad=True)) ** 2).sum()
+    buffer[...] = 5.0
+    with pytest.raises(MutationError, match="was changed after"):
+        loss.backward()
+
+
 WAYS_IN = {
     "data": lambda p: p.data,
+    "copy": lambda p: copy.copy(p).data,
+    "part without a record": no_grad()(lambda p: p[:1].data),
+    "rows of a view without a record": no_grad()(lambda p: p.reshape(2, 1).T.numpy()),
+    "the same without a record": no_grad()(lambda p: np.squeeze(p).data),
     "numpy": lambda p: p.numpy(),
     "detached": lambda p: p.detach().data,
     "part": lambda p: p.data[:1],
@@ -156,6 +169,16 @@ def test_a_step_takes_back_what_was_handed_out():
     first.data -= 0.1 * first.grad
     assert not first.lent
     assert all(map(np.isfinite, map(np.sum, shown)))
+
+
+@looped("copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+def test_a_copy_shares_its_array_with_what_was_handed_out_and_copied_with_it(copied):
+    parameter = nn.Parameter([1.0, 2.0])
+    memory, again = copied([parameter.data, parameter])
+    loss = (again**2).sum()
+    memory[...] = 5.0
+    with pytest.raises(MutationError, match="was changed after"):
+        loss.backward()
 
 
 def test_samples_of_one_buffer_have_gradients_of_their_own_or_none():

@@ -38,7 +38,7 @@ def test_figures_are_measured_every_so_many_epochs_and_at_the_end():
 
 def test_callbacks_wait_for_figures_that_are_measured():
     model = nn.Dense(2, 1, rng=0)
-    optimizer = nn.SGD(model.parameters(), 0.0)
+    optimizer = nn.SGD(model.parameters(), 1e-300)  # with which no loss changes
     plateau = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=1)
     stopping = nn.EarlyStopping(patience=2, monitor="loss")
     history = nn.fit(
