@@ -26,7 +26,8 @@ parts: dict[int, weakref.ref[Node]] = {}
 
 
 _handed_out: dict[int, tuple[weakref.ref[Any], int, bytes]] = {}
-# By id, leaves whose own array was handed out: the leaf, when that was, and a sample of it.
+# By id, leaves whose own array was handed out, the last one last: the leaf, when that was, and a
+# sample of the array.
 
 
 def handed_out(leaf: Any) -> Array:
@@ -39,13 +40,19 @@ def handed_out(leaf: Any) -> Array:
     if not leaf.lent and type(array) is np.ndarray:
         latest = now = next(clock)
         leaf.lent = True
-        _handed_out[id(leaf)] = weakref.ref(leaf), now, sample(array)
+        forget = functools.partial(_forget, id(leaf))
+        _handed_out[id(leaf)] = weakref.ref(leaf, forget), now, sample(array)
     return array
+
+
+def _forget(key: int, _: Any = None) -> bool:
+    """Watch a leaf no more, if it is watched; whether it was."""
+    return _handed_out.pop(key, None) is not None
 
 
 def disown(leaf: Any) -> None:
     """What is the array of a leaf now is not its own."""
-    _handed_out.pop(id(leaf), None)
+    _forget(id(leaf))
     leaf.lent = True
 
 
@@ -53,20 +60,6 @@ def require_from_now() -> None:
     """Remember that a leaf requires grad from now on."""
     global required
     required = next(clock)
-
-
-def _own_again(arrays: Sequence[Array]) -> None:
-    """Stop watching what leaves lent whose memory was changed just now."""
-    for key, (reference, _, _) in list(_handed_out.items()):
-        leaf = reference()
-        if leaf is None or any(_overlap(leaf._array, array) for array in arrays):
-            _handed_out.pop(key, None)
-            if leaf is not None:
-                leaf.lent = False
-
-
-def _overlap(a: Array, b: Array) -> bool:
-    return a is b or (isinstance(b, np.ndarray) and np.may_share_memory(a, b))
 
 
 def remember_part(part: Node) -> None:
@@ -88,13 +81,16 @@ def shown_by_others(target: Array, value: Node) -> list[Node]:
 
 
 def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
-    """Remember that these arrays, which hold the values of these nodes, were changed just now."""
+    """Remember that these arrays, which hold the values of these nodes, were changed just now.
+
+    What nodes have handed out is theirs again.
+    """
     global latest
     latest = now = next(clock)
-    if _handed_out:
-        _own_again(arrays)
     for node in nodes:
         node.mutated = now
+        if node.lent and _forget(id(node)):
+            node.lent = False
     for array in arrays:
         key = id(array)
         if key in _changed:
@@ -108,9 +104,11 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
 def changed_since(time: int) -> list[Array]:
     """The arrays that were changed after that time, or handed out and changed, and live."""
     arrays = [reference() for changed, reference in list(_changed.values()) if changed > time]
-    for reference, when, before in list(_handed_out.values()):
+    for reference, when, before in reversed(list(_handed_out.values())):
+        if when <= time:
+            break
         leaf = reference()
-        if leaf is not None and when > time and sample(leaf._array) != before:
+        if leaf is not None and sample(leaf._array) != before:
             arrays.append(leaf._array)
     return [array for array in arrays if array is not None]
 

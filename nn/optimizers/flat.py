@@ -213,7 +213,7 @@ class Run:
         """Have all values count as changed."""
         for tensor, _ in self.copied:
             mark_mutated([tensor], [tensor._array])
-        mark_mutated([], [self.arrays[0]])
+        mark_mutated(self.tensors, [self.arrays[0]])
 
 
 def runs_of(
