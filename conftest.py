@@ -35,6 +35,16 @@ def pytest_collection():
     try:
         return (yield)
     finally:
-        gc.collect()
-        gc.freeze()
+        _keep()
         gc.enable()
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """So does what the tests of a module have imported."""
+    if nextitem is None or nextitem.path != item.path:
+        _keep()
+
+
+def _keep():
+    gc.collect()
+    gc.freeze()
