@@ -178,12 +178,28 @@ def _shows(array: Array, source: Array) -> bool:
     return array is source or getattr(array, "base", None) is not None
 
 
-def show(array: Array, sources: Iterable[Node]) -> None:
-    """Watch the leaves among its sources whose memory a tensor without a record shows."""
+def read_only(array: Any) -> Array:
+    """A view that cannot be written to, of an array of NumPy's; anything else as it is."""
+    if type(array) is not np.ndarray:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def show(array: Array, sources: Iterable[Node]) -> Array:
+    """What a tensor without a record holds, whose array may show the memory of its sources.
+
+    Leaves are watched; what backward reads of a computed tensor cannot be written to.
+    """
     for source in sources:
-        owner = _owner(source)
-        if owner.operation is None and _shows(array, source._array):
-            handed_out(owner)
+        if _shows(array, source._array):
+            owner = _owner(source)
+            if owner.operation is None:
+                handed_out(owner)
+            elif np.may_share_memory(array, owner._array):
+                array = read_only(array)
+    return array
 
 
 def rewritten(node: Node) -> list[Array]:
