@@ -35,16 +35,12 @@ def pytest_collection():
     try:
         return (yield)
     finally:
-        _keep()
+        gc.freeze()
         gc.enable()
 
 
 def pytest_runtest_teardown(item, nextitem):
     """So does what the tests of a module have imported."""
-    if nextitem is None or nextitem.path != item.path:
-        _keep()
-
-
-def _keep():
-    gc.collect()
-    gc.freeze()
+    if nextitem is not None and nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import seed_b_by_hand as by_hand
+from looping import looped
 from sklearn.datasets import make_blobs, make_moons
 from sklearn.metrics import recall_score
 from sklearn.model_selection import train_test_split
@@ -135,7 +136,7 @@ def test_b8_learning_rate_schedules_change_the_rate_from_epoch_to_epoch():
     assert rates == [0.4, 0.4, 0.2, 0.2, 0.1]
 
 
-@pytest.mark.parametrize(
+@looped(
     ("limit", "size"),
     [({"max_norm": 0.5}, np.linalg.norm), ({"max_value": 0.5}, lambda step: np.abs(step).max())],
 )
@@ -192,7 +193,7 @@ def test_b8_standardized_inputs_are_learned_where_raw_ones_are_not():
     assert right[1] > 0.85
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@looped("bad", [np.nan, np.inf])
 def test_b8_samples_that_are_nan_or_infinite_are_refused_before_anything_is_learned(bad):
     model = by_hand.network([2, 4, 1], "relu")
     before = model.state_dict()
