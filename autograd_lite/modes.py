@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -43,13 +43,20 @@ watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
 """What watches whenever something is recorded."""
 
 
-class Taken(NamedTuple):
+class Taken:
     """What was computed from tensors beside the record: the call, and what it gave."""
 
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-    outcome: Any
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        outcome: Any,
+    ) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.keywords = keywords
+        self.outcome = outcome
 
 
 draws: ContextVar[list[tuple[Any, Callable[[], Any]]] | None] = ContextVar("draws", default=None)
@@ -85,12 +92,13 @@ def take_entries(*values: Any) -> None:
             take(np.copy, (value,), NO_KEYWORDS, value._array)
 
 
-class _Set(NamedTuple):
+class _Set:
     """A variable that something has set for a while, and its value before."""
 
-    variable: ContextVar[Any]
-    before: Any
-    key: object
+    def __init__(self, variable: ContextVar[Any], before: Any, key: object) -> None:
+        self.variable = variable
+        self.before = before
+        self.key = key
 
 
 _set_now: ContextVar[tuple[_Set, ...]] = ContextVar("set_now", default=())
@@ -118,7 +126,8 @@ def set_back(key: object) -> None:
             undone.setdefault(entry.variable, entry)
         elif entry.variable in undone:
             # What it will be set back to is what it was before both.
-            remaining.append(entry._replace(before=undone.pop(entry.variable).before))
+            before = undone.pop(entry.variable).before
+            remaining.append(_Set(entry.variable, before, entry.key))
         else:
             remaining.append(entry)
     for entry in undone.values():
