@@ -57,6 +57,7 @@ MODELS = {
     "residual": (nn.Residual(nn.Dense(3, 3, "relu", rng=0)), (3,)),
     "recurrent": (Recurrent(), (4, 2)),
     "states of cells": (nn.Sequential(nn.LSTM(2, 3, rng=0), lambda y: y[0]), (4, 2)),
+    "long sequences": (nn.TransformerEncoderLayer(4, 4, 8, rng=0), (150, 4)),
     "convolutions": (
         nn.Sequential(
             nn.Conv2d(2, 4, 3, padding=1, rng=0),

@@ -1,6 +1,3 @@
-import runpy
-from pathlib import Path
-
 import numpy as np
 import pytest
 from exported_models import MASKED, MODELS, RNG, Gathered, TwoInputs, all_layers, more_of
@@ -81,14 +78,6 @@ def test_cells_that_onnx_does_not_give_are_refused():
     for index in (1, (1, 0), slice(None)):
         with pytest.raises(UnsupportedError, match="after all steps, cells after the last"):
             to_onnx(lambda x, index=index: cells(x, index), x)
-
-
-@pytest.mark.exhaustive  # the example's other models are tried where they are trained
-def test_language_models_of_the_examples_are_written():
-    example = runpy.run_path(str(Path(__file__).parents[3] / "examples" / "language_models.py"))
-    x = RNG.integers(0, 9, (3, 7))
-    for name in ("Recurrent", "Transformer"):
-        assert_agrees(example[name](9, np.random.default_rng(0)), (x,), (more_of(x),), name)
 
 
 def test_several_inputs_and_outputs_have_their_keys_as_names():
