@@ -13,7 +13,7 @@ import numpy as np
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import NO_KEYWORDS, Cotangents, Node
+from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, plain
 
 Rule = Callable[[Node, Cotangents, bool, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
@@ -85,11 +85,33 @@ def take(
         noted.append(Taken(function, arguments, keywords, outcome))
 
 
+class Followed(list[Taken]):
+    """What was taken, where all arrays that are computed from tensors are tensors as well."""
+
+
+def give(
+    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any], outcome: Any
+) -> Any:
+    """What a function without a derivative gives, as callers get it, once that is noted."""
+    if isinstance(taken.get(), Followed) and isinstance(outcome, np.ndarray | np.generic):
+        outcome = Node.tensor_class(outcome)  # type: ignore[call-arg] # that of the subclass Tensor
+    take(function, arguments, keywords, outcome)
+    return outcome
+
+
 def take_entries(*values: Any) -> None:
     """Note that the entries of tensors were used as they are."""
     for value in values if taken.get() is not None else ():
         if isinstance(value, Node):
             take(np.copy, (value,), NO_KEYWORDS, value._array)
+
+
+def entries_of(value: Any) -> Any:
+    """The array of a tensor of which the entries are used as they are; followed, the tensor."""
+    if isinstance(taken.get(), Followed):
+        return value
+    take_entries(value)
+    return plain(value)
 
 
 class _Set:

@@ -241,7 +241,9 @@ class Tracer:
         """Write what was noted that gave plain values, which decided on what is computed."""
         for call in noted:
             if not isinstance(call.outcome, Node):
-                self.guard(self.called(call, None, None), call.outcome)
+                compared = isinstance(call.function, np.ufunc)
+                known = (call.outcome.shape, call.outcome.dtype) if compared else (None, None)
+                self.guard(self.called(call, *known), call.outcome)
 
     def leaf(self, array: Array) -> Step:
         require_numpy(array)

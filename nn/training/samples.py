@@ -75,6 +75,15 @@ class Samples:
             return -(-self.trained.n // size)
         return self.trained.steps(size)
 
+    def put_together(self, accumulate: int) -> None:
+        """Have so many batches from elsewhere make one."""
+        if isinstance(self.trained, Stream):
+            self.trained.together = accumulate
+
+    def size_of_parts(self, batch_size: int) -> int:
+        """Samples that go through the model together, where several batches make one."""
+        return self.trained.size if isinstance(self.trained, Stream) else batch_size
+
     def require_replay(self) -> None:
         """Raise an ArgumentError unless there is another epoch."""
         if isinstance(self.trained, Stream):
