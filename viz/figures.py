@@ -33,8 +33,8 @@ design", 2008) first, then others, of which Tol's ("Colour schemes", 2021) are t
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-IN_A_ROW = 4
-"""How many panels stand beside each other at most."""
+IN_A_ROW, WIDEST = 4, 16.0
+"""How many panels stand beside each other at most, and in how many inches."""
 
 
 def new_figure(
@@ -56,19 +56,31 @@ def new_figure(
 
 def panels_of(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
     """A figure with some panels of a size in inches, in rows."""
-    columns = min(count, IN_A_ROW)
-    figure, places = new_figure(-(-count // columns), columns, size)
+    rows, columns = _grid(count, size[0])
+    figure, places = new_figure(rows, columns, size)
     return figure, [figure.add_subplot(places[divmod(n, columns)]) for n in range(count)]
 
 
 def pairs_of(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes], list[Axes]]:
     """A figure with some panels, in rows, and another one below each."""
-    columns = min(count, IN_A_ROW)
-    figure, places = new_figure(2 * -(-count // columns), columns, size)
-    rows = [divmod(n, columns) for n in range(count)]
-    upper = [figure.add_subplot(places[2 * row, column]) for row, column in rows]
-    lower = [figure.add_subplot(places[2 * row + 1, column]) for row, column in rows]
+    rows, columns = _grid(count, size[0])
+    figure, places = new_figure(2 * rows, columns, size)
+    at = [divmod(n, columns) for n in range(count)]
+    upper = [figure.add_subplot(places[2 * row, column]) for row, column in at]
+    lower = [figure.add_subplot(places[2 * row + 1, column]) for row, column in at]
     return figure, upper, lower
+
+
+def _grid(count: int, width: float) -> tuple[int, int]:
+    """Rows and columns of so many panels of a width, the rows as long as each other."""
+    rows = -(-count // max(1, min(IN_A_ROW, int(WIDEST // width))))
+    return rows, -(-count // rows)
+
+
+def is_first_of_row(ax: Axes) -> bool:
+    """Whether a panel is the leftmost of its row."""
+    place = ax.get_subplotspec()
+    return place is not None and place.is_first_col()
 
 
 def legend_beside(ax: Axes) -> None:

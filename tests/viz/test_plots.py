@@ -13,6 +13,7 @@ import nn
 import viz
 from autograd_lite.errors import ArgumentError, ShapeError
 from viz import RenderingError
+from viz.figures import is_first_of_row, panels_of
 
 # --- all of them
 
@@ -31,6 +32,18 @@ def test_a_plot_draws_into_the_axes_of_a_part_of_a_figure(draw):
     figure = plt.figure()
     ax = figure.subfigures(1, 2)[0].subplots()
     assert draw(ax=ax) is figure
+
+
+@pytest.mark.parametrize(
+    ("panels", "width", "grid"),
+    [(1, 5.0, (1, 1)), (4, 5.0, (2, 2)), (8, 2.6, (2, 4)), (9, 2.6, (3, 3)), (3, 20.0, (3, 1))],
+)
+def test_panels_are_in_even_rows_that_fit_a_page(panels, width, grid):
+    figure, axes = panels_of(panels, (width, 2.0))
+    assert axes[0].get_subplotspec().get_gridspec().get_geometry() == grid
+    assert len(axes) == panels
+    assert figure.get_figwidth() <= max(16.0, width)
+    assert [is_first_of_row(ax) for ax in axes[: grid[1] + 1]].count(True) == 1 + (grid[0] > 1)
 
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
