@@ -19,6 +19,7 @@ from autograd_lite.errors import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.gridspec import GridSpec
 
@@ -205,6 +206,17 @@ def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:
     (measured,) = np.nonzero(~np.isnan(values))
     marker = "o" if len(measured) == 1 else ""
     ax.plot(measured + 1, np.asarray(values)[measured], marker=marker, **style)
+
+
+def label_decades(axis: Axis) -> None:
+    """Few labels on a logarithmic axis: powers of ten, and 2 and 5 where these are few."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    axis.set_minor_formatter(NullFormatter())
+    if high <= 200 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
 
 
 def over_counts(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:

@@ -18,6 +18,7 @@ from viz.figures import (
     classes_of,
     drawing,
     is_first_of_row,
+    label_decades,
     numbers_of,
     pairs_of,
     panels_of,
@@ -260,6 +261,7 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
         units = values.reshape(-1, values.shape[-1])
         dead = int((units == 0).all(axis=0).sum())
         ax.hist(units.ravel(), bins=40, color=COLORS[0], log=True)
+        label_decades(ax.yaxis)
         ax.set_title(f"{name}\n{dead} of {units.shape[1]} units dead")
         if dead:
             ax.title.set_color(COLORS[1])
