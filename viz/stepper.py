@@ -187,7 +187,11 @@ class _Reading:
         }
         depth = len(arrays) if len(computed(loss)) <= EACH else None
         written = Mathematics({}, {}).name  # as in the formulas
-        labels = {id(array): written(self.names[key_of(array)]) for array in arrays}
+        labels = {
+            id(array): written(self.names[key_of(array)])
+            for array in arrays
+            if depth or known.get(key_of(array))  # else a constant may go into what uses it
+        }
         vertices, edges, groups, note, places = read([loss], Look(labels), depth)
         self.graph = Graph(vertices, edges, groups, note)
         self.numbers = {key_of(array): places[id(array)] for array in arrays}

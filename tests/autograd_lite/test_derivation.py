@@ -126,6 +126,13 @@ def test_only_names_that_are_a_greek_letter_and_a_number_are_written_as_one():
     assert r"\mathrm{d}\mathrm{alphabet} &= 2 \mathrm{alphabet}" in derivation.markdown()
 
 
+def test_words_stand_upright_in_latex():
+    x = Tensor(np.ones((2, 2)), requires_grad=True, name="x")
+    loss = np.einsum("ij,jk->ik", x[:, None, 0], x).sum()
+    latex = derive(loss).markdown()
+    assert r"\text{'ij,jk->ik'}, x[:, \text{None}, 0], x" in latex
+
+
 def test_the_remainder_is_no_comment_in_latex():
     x = parameter(3, name="x")
     markdown = derive((np.remainder(x, 0.7) ** 2).sum()).markdown()
