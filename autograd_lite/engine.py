@@ -14,7 +14,6 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from contextvars import copy_context
 from operator import attrgetter
@@ -24,28 +23,27 @@ import numpy as np
 from numpy import float64, ndarray
 
 import autograd_lite.mutation as mutation
-from autograd_lite.foreign import OWN, admit, beside
+from autograd_lite.fitting import match, without_nan
+from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import remember, show
 from autograd_lite.node import (
+    NO_KEYWORDS,
     Array,
     Cotangents,
     Node,
     clock,
     inputs_of,
-    plain,
     unshared_lists,
     wanted_of,
 )
 from autograd_lite.operation import Operation
-from autograd_lite.precision import widened
 from autograd_lite.refusals import (
     FAILURES,
     raise_explained,
     real_result,
     refuse_stale,
     refuse_without_rule,
-    refused_contribution,
 )
 
 if TYPE_CHECKING:
@@ -63,13 +61,14 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     wanted = []
     constants = []
     found = other = lent = False
-    for argument in arguments:
+    for index, argument in enumerate(arguments):
         if isinstance(argument, Node):
             found = True
             value = argument._array
             if argument._requires_grad:
-                wanted.append(len(values))
-                lent = lent or argument.lent
+                wanted.append(index)
+                if argument.lent:
+                    lent = True
             elif type(value) is ndarray:
                 constants.append(value)
         else:
@@ -101,6 +100,34 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     return node
 
 
+def apply_to_one(
+    operation: Operation,
+    tensor: Node,
+    arguments: tuple[Any, ...],
+    operands: tuple[Any, ...],
+    keywords: dict[str, Any] = NO_KEYWORDS,
+    wanted: tuple[int, ...] = (0,),
+) -> Any:
+    """`apply` where one argument is a tensor, and the others are neither arrays nor lists."""
+    required = tensor._requires_grad
+    compute = (required and operation.of_floats) or operation.compute
+    try:
+        data = compute(*operands, **keywords) if keywords else compute(*operands)
+    except FAILURES as error:
+        raise_explained(error, operation.name, arguments, keywords)
+    residual = None
+    if operation.residual:
+        data, residual = data
+    if not required:
+        wanted = ()
+    if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
+        data = real_result(data, operation, arguments, wanted)
+    node = record(data, operation, arguments, operands, keywords, wanted, residual)
+    if tensor.lent and not operation.multilinear and node.operation is not None:
+        remember(node, (), True)
+    return node
+
+
 KEPT = OWN - {list}
 """Types of what is computed with as it is given."""
 
@@ -127,7 +154,7 @@ def record(
     """The node of a computed array, with its history if that is wanted and recording is on."""
     node = _new(Node.tensor_class)
     node._array = data
-    node.grad = None
+    node._grad = None
     node.name = None
     node.created = next(clock)
     node.mutated = 0
@@ -223,13 +250,22 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
     of 0.
     """
     operation, arguments, left_out = node.operation, node.arguments, cotangents.left_out
-    given = given_to_rules(node, cotangents[node], create_graph)
-    if operation.add_to and not create_graph and added_in_place(node, cotangents, given):
-        return
+    # Most rules are called right here, as a call costs a tenth of what a small one takes.
+    direct = not (operation.special or node.keywords or careful or create_graph)
+    if direct and node.created >= mutation.latest and not node.seen:
+        given: Any = (cotangents[node], node._array)
+        given += node.operands
+    else:
+        given = given_to_rules(node, cotangents[node], create_graph)
+        if operation.add_to and not create_graph and added_in_place(node, cotangents, given):
+            return
+    rules = operation.vjps
     for index in node.wanted:
         argument = arguments[index]
         if argument._requires_grad and not (left_out and argument in left_out):
-            if careful:
+            if direct:
+                contribution = rules[index](*given)
+            elif careful:
                 contribution = careful_contribution(node, index, given, cotangents[node])
             else:
                 contribution = operation.contribution(index, given, node.keywords)
@@ -323,76 +359,3 @@ def careful_contribution(node: Node, index: int, given: Sequence[Any], cotangent
     with np.errstate(all="ignore"):
         contribution = node.operation.contribution(index, given, node.keywords)
     return without_nan(contribution, cotangent)
-
-
-def without_nan(contribution: Array, cotangent: Array) -> Array:
-    """A contribution, with 0 for NaN where the cotangent is 0: nothing times infinity is nothing.
-
-    Such cotangents come from `np.where`, for the entries that it did not take.
-    """
-    if np.shape(contribution) != cotangent.shape:
-        return contribution
-    return np.where((cotangent == 0) & np.isnan(contribution), 0, contribution)[()]
-
-
-def match(cotangent: Array, value: Array, node: Node) -> Array:
-    """A contribution of `node` with the shape and dtype of the argument's value.
-
-    Sums where the argument was broadcast, and broadcasts where the contribution is smaller.
-    """
-    have, want = getattr(cotangent, "shape", None), value.shape
-    if have == want and cotangent.dtype == value.dtype:
-        return cotangent
-    if isinstance(cotangent, int | float):
-        cotangent, have = beside(value.dtype.type(cotangent), value), ()
-    if have is None or len(have) > max(len(want), node._array.ndim):
-        raise refused_contribution(node, have, want)
-    surplus = len(have) - len(want)
-    if surplus > 0:
-        cotangent = widened(cotangent).sum(axis=0 if surplus == 1 else tuple(range(surplus)))
-    if surplus >= 0 and cotangent.shape != want:
-        pairs = enumerate(zip(cotangent.shape, want))
-        stretched = tuple(axis for axis, (long, short) in pairs if short == 1 != long)
-        if stretched:
-            cotangent = widened(cotangent).sum(axis=stretched, keepdims=True)
-    if cotangent.shape != want:
-        if cotangent.shape != have:
-            raise refused_contribution(node, have, want)
-        try:
-            cotangent = spread(cotangent, want)
-        except ValueError as error:
-            raise refused_contribution(node, have, want) from error
-    return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
-
-
-MANY = 4096
-
-
-def spread(x: Array, shape: tuple[int, ...]) -> Array:
-    """`np.broadcast_to`, of a number in a fraction of the time, and without a view of it.
-
-    >>> spread(np.float64(1.0), (2,))
-    array([1., 1.])
-    """
-    if isinstance(x, np.floating):
-        if math.prod(shape) > MANY:  # which take memory
-            return ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
-        filled = ndarray(shape, x.dtype)
-        filled.fill(x)
-        return filled
-    return np.broadcast_to(x, shape)
-
-
-def separate(cotangents: dict[Node, Array], lent: Array = None) -> None:
-    """Copy cotangents that share memory with each other or with `lent`."""
-    handed_out = {id(lent)}
-    for node, cotangent in cotangents.items():
-        kind = type(cotangent)
-        if kind is not float64:
-            own = kind is ndarray
-            array = cotangent if own else plain(cotangent)
-            key = id(array)
-            base = array.base if own else getattr(array, "base", None)
-            if base is not None or key in handed_out:
-                cotangents[node] = cotangent.copy()
-            handed_out.add(key)

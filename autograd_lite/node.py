@@ -34,10 +34,10 @@ class Node:
     __slots__ = (
         "__weakref__",
         "_array",
+        "_grad",
         "_requires_grad",
         "arguments",
         "created",
-        "grad",
         "keywords",
         "lent",
         "mutated",
@@ -52,7 +52,7 @@ class Node:
     tensor_class: ClassVar[type[Node]]
 
     _array: Array
-    grad: Array
+    _grad: Any  # its gradient, or a Shared one
     _requires_grad: bool
     name: str | None
     operation: Operation  # None in a leaf
@@ -66,6 +66,26 @@ class Node:
     lent: bool  # whether the array may be, or show, one that others hold and write to
     created: int  # when it was computed, by `clock`; 0 if it was not
     mutated: int  # when it was last changed in place
+
+    @property
+    def grad(self) -> Array:
+        """The gradient, an array of its own; None before a backward pass."""
+        if type(self._grad) is Shared:
+            self._grad = self._grad.array.copy()
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient: Array) -> None:
+        self._grad = gradient
+
+
+class Shared:
+    """An array that is the gradient of several computed nodes, until somebody asks for one."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
 
 
 class Cotangents(dict[Node, Array]):

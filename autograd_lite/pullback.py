@@ -15,8 +15,8 @@ from autograd_lite.engine import (
     backward_order,
     backward_steps,
     carry_back,
-    separate,
 )
+from autograd_lite.gradients import separate
 from autograd_lite.modes import Rule, enable_grad, recording, watching
 from autograd_lite.node import Cotangents, Node, inputs_of, plain
 from autograd_lite.rows import apply_rule_to_rows

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
-from autograd_lite.engine import given_to_rules, match, without_nan
+from autograd_lite.engine import given_to_rules
+from autograd_lite.fitting import match, without_nan
 from autograd_lite.node import Array, Cotangents, Node
 from autograd_lite.precision import widened
 

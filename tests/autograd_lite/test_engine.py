@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from autograd_lite import Tensor, differentiable
-from autograd_lite.engine import apply_rule, backpropagate, backward_order, match
+from autograd_lite.engine import apply_rule, backpropagate, backward_order
 from autograd_lite.errors import ShapeError
+from autograd_lite.fitting import match
 from autograd_lite.node import Cotangents
 
 LEAVES = 4
