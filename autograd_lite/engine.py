@@ -207,11 +207,15 @@ def computed_and_leaves(
     required = mutation.required
     computed: list[Node] = []
     leaves: list[Node] = []
+    waiting: list[Node] = []
     for root in roots:
         if root not in seen:
             seen.add(root)
-            (leaves if root.operation is None else computed).append(root)
-    for node in computed:
+            (leaves if root.operation is None else waiting).append(root)
+    while waiting:
+        # The last one's inputs come next, as they lie beside it in memory.
+        node = waiting.pop()
+        computed.append(node)
         arguments = node.arguments
         if node.created < required:
             node.wanted = wanted_of(arguments)  # as leaves require grad since
@@ -219,7 +223,7 @@ def computed_and_leaves(
             argument = arguments[index]
             if argument not in seen and argument._requires_grad:
                 seen.add(argument)
-                (leaves if argument.operation is None else computed).append(argument)
+                (leaves if argument.operation is None else waiting).append(argument)
     computed.sort(key=_created, reverse=True)
     return computed, leaves
 
