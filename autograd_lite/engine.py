@@ -32,6 +32,7 @@ from autograd_lite.node import (
     Array,
     Cotangents,
     Node,
+    Pass,
     clock,
     inputs_of,
     unshared_lists,
@@ -246,22 +247,22 @@ def backward_steps(order: Iterable[Node]) -> Steps:
                 selected.update(inputs_of(node))
 
 
-def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
+def apply_rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> None:
     """Add what reaches the inputs of a computed node through it to their cotangents.
 
-    The cotangent of `node` itself is complete. With `create_graph` the rules are handed tensors
-    instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
-    of 0.
+    The cotangent of `node` itself is complete. Where the pass creates a graph the rules are handed
+    tensors instead of arrays, and so record themselves. With `careful` no NaN arises from a
+    cotangent of 0.
     """
-    operation, arguments, left_out = node.operation, node.arguments, cotangents.left_out
+    operation, arguments, left_out = node.operation, node.arguments, way.left_out
     # Most rules are called right here, as a call costs a tenth of what a small one takes.
-    direct = not (operation.special or node.keywords or careful or create_graph)
+    direct = not (operation.special or node.keywords or careful or way.create_graph)
     if direct and node.created >= mutation.latest and not node.seen:
         given: Any = (cotangents[node], node._array)
         given += node.operands
     else:
-        given = given_to_rules(node, cotangents[node], create_graph)
-        if operation.add_to and not create_graph and added_in_place(node, cotangents, given):
+        given = given_to_rules(node, cotangents[node], way.create_graph)
+        if operation.add_to and added_in_place(node, cotangents, way, given):
             return
     rules = operation.vjps
     for index in node.wanted:
@@ -301,19 +302,19 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> Sequence
     return [*given] if operation.variadic else given
 
 
-def added_in_place(node: Node, cotangents: Cotangents, given: Sequence[Any]) -> bool:
+def added_in_place(node: Node, cotangents: Cotangents, way: Pass, given: Sequence[Any]) -> bool:
     """Add what reaches the first argument to its cotangent, where that is in memory of its own.
 
     Else it will be, when this has come: an array with few entries that are not 0.
     """
     first = node.arguments[0]
-    if cotangents.own is None:
-        cotangents.own = set()
-    if first in cotangents.own:
+    if way.create_graph:
+        return False
+    if first in way.own:
         node.operation.add_to(cotangents[first], *given, **node.keywords)  # type: ignore[misc] # the caller asked whether there is one
         return True
-    if type(first._array) is ndarray and first not in cotangents.left_out:
-        cotangents.own.add(first)
+    if type(first._array) is ndarray and first not in way.left_out:
+        way.own.add(first)
     return False
 
 
@@ -321,39 +322,25 @@ def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents, steps = Cotangents({root: seed}), backward_steps(computed_and_leaves([root])[0])
-    carry_back(cotangents, steps, create_graph, leaves_only)
+    cotangents, steps = {root: seed}, backward_steps(computed_and_leaves([root])[0])
+    carry_back(cotangents, steps, Pass(create_graph, leaves_only))
     return cotangents
 
 
-def carry_back(
-    cotangents: Cotangents,
-    steps: Steps,
-    create_graph: bool,
-    leaves_only: bool,
-    rule: Rule = apply_rule,
-) -> None:
-    """Complete the cotangents of what the nodes of all steps are computed from, by a rule.
-
-    With `leaves_only` those of the nodes themselves are dropped as soon as they have been used.
-    """
+def carry_back(cotangents: Cotangents, steps: Steps, way: Pass, rule: Rule = apply_rule) -> None:
+    """Complete the cotangents of what the nodes of all steps are computed from, by a rule."""
     step = watch.around(rule) if (watch := watching.get()) else rule
     # What is set in a copy of the context ends with it, wherever an interruption comes.
-    on = create_graph and (watch or True)
-    copy_context().run(_carry, cotangents, steps, step, create_graph, on, leaves_only)
+    copy_context().run(_carry, cotangents, steps, way, step, way.create_graph and (watch or True))
 
 
 def _carry(
-    cotangents: Cotangents,
-    steps: Steps,
-    step: Rule,
-    create_graph: bool,
-    on: bool | Recorder,
-    leaves_only: bool,
+    cotangents: Cotangents, steps: Steps, way: Pass, step: Rule, on: bool | Recorder
 ) -> None:
     recording.set(on)
+    leaves_only = way.leaves_only
     for node, careful in steps:
-        step(node, cotangents, create_graph, careful)
+        step(node, cotangents, way, careful)
         if leaves_only:
             del cotangents[node]
 

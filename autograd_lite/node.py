@@ -88,16 +88,29 @@ class Shared:
         self.array = array
 
 
-class Cotangents(dict[Node, Array]):
-    """The cotangents of nodes.
+Cotangents = dict[Node, Array]
+
+
+class Pass:
+    """What holds for one backward pass.
 
     Attributes:
-        own: the nodes to whose cotangents more may be added in their own memory.
+        create_graph: whether rules are handed tensors, and so record themselves.
+        leaves_only: whether cotangents of computed nodes are dropped as soon as they were used.
         left_out: the nodes whose cotangents nobody wants.
+        own: the nodes to whose cotangents more may be added in their own memory.
     """
 
-    own: set[Node] | None = None
-    left_out: Set[Node] = frozenset()
+    def __init__(
+        self,
+        create_graph: bool = False,
+        leaves_only: bool = False,
+        left_out: Set[Node] = frozenset(),
+    ) -> None:
+        self.create_graph = create_graph
+        self.leaves_only = leaves_only
+        self.left_out = left_out
+        self.own: set[Node] = set()
 
 
 def wanted_of(arguments: Sequence[Any]) -> list[int]:

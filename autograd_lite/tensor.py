@@ -21,7 +21,7 @@ from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import disown, handed_out, mark_mutated, require_from_now
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
+from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.refusals import (
     FAILURES,
@@ -240,10 +240,11 @@ class Tensor(Methods):
             create_graph = require_flag("backward", "create_graph", create_graph)
         if leaves_only is not False:
             leaves_only = require_flag("backward", "leaves_only", leaves_only)
-        cotangents = Cotangents({self: seed_of(self, gradient, create_graph)})
+        cotangents: Cotangents = {self: seed_of(self, gradient, create_graph)}
         nodes, leaves = computed_and_leaves([self])
         require_fitting_gradients(leaves)
-        carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
+        way = Pass(create_graph, leaves_only or create_graph)
+        carry_back(cotangents, backward_steps(nodes), way)
         if create_graph:
             separate(cotangents, lent=plain(gradient))
             enable_grad()(_add_gradients)(cotangents)
