@@ -13,9 +13,9 @@ import numpy as np
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, plain
+from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, plain
 
-Rule = Callable[[Node, Cotangents, bool, bool], None]
+Rule = Callable[[Node, Cotangents, Pass, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
 
 

@@ -138,7 +138,8 @@ def sample(array: Array) -> bytes:
     """
     if array.nbytes <= _SMALL:
         return array.tobytes()  # type: ignore[no-any-return] # arrays are Any
-    return array.flat[:: array.size // _SAMPLED + 1].tobytes()  # type: ignore[no-any-return] # arrays are Any
+    flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
+    return flat[:: array.size // _SAMPLED + 1].tobytes()  # type: ignore[no-any-return] # arrays are Any
 
 
 def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
@@ -146,19 +147,19 @@ def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
     return [(array, sample(array)) for array in arrays]
 
 
-def remember(node: Node, constants: Iterable[Array], lent: bool) -> None:
+def remember(node: Node, constants: Sequence[Array], lent: bool) -> None:
     """Note what its rules read, and others may write to before backward, as to a buffer.
 
     That is constants, and what is lent, if some argument may be: leaves that require grad, and
     views of them. Of a single one that is multiplied, or moved, no rule reads an entry.
     """
     operation, arguments = node.operation, node.arguments
-    node.seen = samples(constants)
+    node.seen = samples(constants) if constants else []
     if lent and not (operation.moves or (operation.multilinear and len(node.wanted) == 1)):
         for index in node.wanted:
             argument = arguments[index]
             if argument.lent and type(argument._array) is ndarray:
-                owner = _owner(argument)
+                owner = argument if argument.operation is None else _owner(argument)
                 if owner.operation is None and owner.lent:
                     node.seen.append((argument._array, sample(argument._array)))
 

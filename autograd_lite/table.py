@@ -21,7 +21,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from autograd_lite.engine import apply
+from autograd_lite.engine import apply, apply_to_one
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
@@ -176,6 +176,9 @@ def differentiable(
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
             given: Any = arguments
             named: Any = keywords
+            if not named and len(given) == 1 and isinstance(given[0], Node):
+                one: Result = apply_to_one(operation, given[0], given, (given[0]._array,))
+                return one
             if named and (residual or not told()[1].isdisjoint(named)):
                 # The rules get the operands first, and the residual after all arguments.
                 try:
