@@ -18,7 +18,13 @@ from autograd_lite.foreign import OWN, PLAIN, admit
 from autograd_lite.held import held_array, read_only, seed_of
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import disown, handed_out, mark_mutated, require_from_now
+from autograd_lite.mutation import (
+    disown,
+    handed_out,
+    mark_mutated,
+    note_change,
+    require_from_now,
+)
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
@@ -147,6 +153,7 @@ class Tensor(Methods):
         required = require_flag(self, "requires_grad", required)
         held_array(self._array, required, self.name, None)
         self._requires_grad = required
+        note_change()
         if required:
             require_from_now()
 
