@@ -103,8 +103,12 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
 
 def mark_rewritten(nodes: Sequence[Node], array: Array) -> None:
     """The same where the arrays of all nodes are views of this one, which is how they are found."""
-    all_are_found = not _handed_out and isinstance(array, ndarray)
-    mark_mutated(() if all_are_found else nodes, [array])
+    global latest
+    known = _changed.get(id(array))
+    if known is None or _handed_out:
+        mark_mutated(nodes, [array])
+    else:
+        latest = known[0] = next(clock)
 
 
 def note_change() -> None:

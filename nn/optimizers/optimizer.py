@@ -17,6 +17,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
+from autograd_lite.mutation import note_change
 from autograd_lite.names import unknown_keyword
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
@@ -194,6 +195,7 @@ class Optimizer(Declared):
         runs = runs_of(self._accepted, self.state_names, states)
         copy_in(runs)
         self._runs = runs
+        note_change()
 
     def _states(self) -> dict[Tensor, dict[str, Any]]:
         """The number of steps and the arrays of each parameter."""

@@ -120,13 +120,13 @@ class Update:
 
     def counting(self) -> list[Call]:
         """What counts the next step, after its calls, whose numbers are put in their places."""
-        optimizer, counting = self._optimizer, list[Call]()
+        optimizer = self._optimizer
+        counting: list[Call] = [(setattr, optimizer, "steps", optimizer.steps + 1)]
         for run, known, set_numbers in self._runs:
             step = run.steps + 1
             set_numbers(known[CHANGING], step)
             run.mark_changed()
             counting.append((setattr, run, "steps", step))
-        counting.append((setattr, optimizer, "steps", optimizer.steps + 1))
         return counting
 
     def make(self) -> None:

@@ -91,7 +91,8 @@ class CompiledSteps:
         self._expected: Expected | Exception | None = None
         self._last: Ready | None = None
         self._updated = False  # along the gradients of the last batch
-        # Whose tensors were seen to be as they have to be, and when.
+        # For what, and when, tensors and the optimizer's state were seen to be where they have to.
+        self._key: Any = None
         self._settled: Ready | None = None
         self._settled_at = -1
         self._outside = surroundings_of(self._model, self._loss)
@@ -118,7 +119,7 @@ class CompiledSteps:
         except AttributeError:  # one is a structure of arrays
             batch = leaves_of(batch)
             key = share, str(map_tree(type, [inputs, *targets])), *map(_kind, batch)
-        found = self._found.get(key)
+        found = self._settled if key == self._key else self._found.get(key)
         if type(found) is not Ready:
             self.reason = "it is being recorded"
             self._prepare(key, found, inputs, targets)
@@ -135,6 +136,7 @@ class CompiledSteps:
             for each, state in zip(self._generators, states):
                 set_state(each, state)
             del self._found[key]
+            self._key = None
         elif update and not self._updated:
             self.update(require_finite=False)
         return loss
@@ -152,27 +154,23 @@ class CompiledSteps:
 
     def _run(self, key: Any, found: Ready, batch: list[Array], update: bool) -> float | None:
         """Compute loss and gradients, and keep the buffers; with the update, if that can be one."""
-        if found.runs is not self._optimizer._runs:
-            return None
         if mutation.latest != self._settled_at or found is not self._settled:
             settled = self._settle(key, found)
             if settled is None:
                 return None
             found = settled
-        given = batch if all(found.used) else [*compress(batch, found.used)]
-        if found.draws:
-            given = given + [draw() for draw in found.draws]
-        if found.given:
-            given = [*given, *map(_array, found.given)]
+        given = found.inputs(batch)
         whole = self._with_update(found) if update else None
         undisturbed = mutation.latest == self._settled_at
-        loss, *moved = whole(given, found.update.counting()) if whole else found.run(given)
+        values = whole(given, found.update.counting()) if whole else found.run(given)
+        loss = values[0]
         # `item` of NumPy's own numbers takes four times as long.
         loss = float(loss) if isinstance(loss, float) else loss.item()
         if not math.isfinite(loss):
             return None
-        for buffer, array in zip(found.moved, moved):
-            buffer.data = array
+        if found.moved:
+            for buffer, array in zip(found.moved, values[1:]):
+                buffer.data = array
         if undisturbed:
             self._settled_at = mutation.latest
         self._last, self._updated, self._shown = found, bool(whole), False
@@ -182,7 +180,8 @@ class CompiledSteps:
     def _settle(self, key: Any, found: Ready) -> Ready | None:
         """What is to be run with the arrays that tensors have now, if it can be."""
         now = mutation.latest
-        if [*map(_requires_grad, found.tensors)] != found.learned:
+        learned = [*map(_requires_grad, found.tensors)]
+        if found.runs is not self._optimizer._runs or learned != found.learned:
             return None
         if not all(map(is_, map(_array, found.tensors), found.arrays)):
             copy_in([run for run, _ in found.gradients])
@@ -192,7 +191,7 @@ class CompiledSteps:
             others = {t for t, (array, known) in zip(found.tensors, pairs) if array is not known}
             if not others <= {*found.given}:
                 found = self._found[key] = found.giving(others)
-        self._settled, self._settled_at = found, now
+        self._key, self._settled, self._settled_at = key, found, now
         return found
 
     def _with_update(self, found: Ready) -> Callable[..., list[Array]] | None:
@@ -315,7 +314,7 @@ class CompiledSteps:
     def _first_run(self, key: Any, made: Recording, compiled: Ready, task: Task) -> Expected:
         arrays = [*compress(made.arrays, compiled.used), *[array for _, array, _ in made.drawn]]
         loss, *moved = compiled.run([*arrays, *map(_array, compiled.given)])
-        compiled = compiled._replace(update=self._update_of(compiled))
+        compiled.update = self._update_of(compiled)
         return Expected(key, compiled, made.tracer.program, task, loss, moved)
 
     def _update_of(self, compiled: Ready) -> Update | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,8 @@ from nn.optimizers.traced import Update
 from nn.training.recorded import Recording
 
 
-class Ready(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Ready:
     """A step that is ready to be run."""
 
     runner: Runner
@@ -36,6 +39,14 @@ class Ready(NamedTuple):
     given: list[Tensor]
     arrays: list[Array]  # of all tensors, when that was made
     update: Update | None
+    is_plain: bool  # whether a run is given nothing but the arrays of a batch
+
+    def inputs(self, batch: list[Array]) -> list[Array]:
+        """What a run is given with a batch."""
+        if self.is_plain:
+            return batch
+        given = [*compress(batch, self.used), *[draw() for draw in self.draws]]
+        return [*given, *[tensor._array for tensor in self.given]]
 
     def giving(self, others: Iterable[Tensor]) -> Ready:
         """The same, with the arrays of other tensors given in each run, too."""
@@ -44,8 +55,9 @@ class Ready(NamedTuple):
         places = [place for place, tensor in enumerate(self.tensors) if tensor in wanted]
         given = [*range(first), *[first + place for place in places]]
         run = self.runner.bound([*[None] * first, *arrays, *self.rest], given)
-        given_tensors = [self.tensors[place] for place in places]
-        return self._replace(run=run, given=given_tensors, arrays=arrays)
+        tensors = [self.tensors[place] for place in places]
+        is_plain = all(self.used) and not self.draws and not tensors
+        return replace(self, run=run, given=tensors, arrays=arrays, is_plain=is_plain)
 
 
 def laid_out(
@@ -107,6 +119,7 @@ def laid_out(
         given=[],
         arrays=[],
         update=None,
+        is_plain=False,
     )
     return ready.giving(moved), task
 
