@@ -117,8 +117,7 @@ class Surroundings:
             self._visit(self._waiting.pop())
         if "data" in self._names:
             self._miss("data")
-        self._watched.begin()
-        self.are_unchanged = self._watched.is_unchanged
+        self.are_unchanged = self._watched.begin()
         """Whether all that is read is what it was."""
 
     def _visit(self, value: Any) -> None:

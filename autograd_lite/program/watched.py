@@ -99,30 +99,30 @@ class Watched:
         self._arrays.append((array, form(array), same))
         return True
 
-    def begin(self) -> None:
-        """Compare with what everything is now."""
+    def begin(self) -> Callable[[], bool]:
+        """What tells whether all are the objects of now, and arrays have the same entries."""
         single, many = self._single, self._many
         are_same = [f"{text} is known{i}" for i, text in enumerate(single)]
         are_same += [f"all(map(is_, chain({', '.join(many)}), known))"] if many else []
         now = ", ".join([*single, *[f"*{name}" for name in many]])
+        entries = " and not entries_differ()" if self._arrays else ""
         lines = [
             f"def have_sizes(): return {' and '.join(self._sizes) or True}",
-            f"def are_same(): return {' and '.join([*self._sizes, *are_same]) or True}",
             f"def now(): return [{now}]",
+            "def are_unchanged():",
+            "    try:",
+            f"        return ({' and '.join([*self._sizes, *are_same]) or True}"
+            f" or are_equal()){entries}",
+            "    except changed: return False",
         ]
-        exec("\n".join(lines), self._names)
-        self._have_sizes, self._are_same = self._names["have_sizes"], self._names["are_same"]
-        self._now: Callable[[], list[Any]] = self._names["now"]
+        names = self._names
+        names |= {"are_equal": self._are_equal, "entries_differ": self._entries_differ}
+        names["changed"] = LookupError, ValueError, AttributeError, RuntimeError  # meanwhile
+        exec("\n".join(lines), names)
+        self._have_sizes, self._now = names["have_sizes"], names["now"]
         self._take(self._now())
-
-    def is_unchanged(self) -> bool:
-        """Whether all are the same objects, and the arrays have the same entries."""
-        try:
-            return (self._are_same() or self._are_equal()) and not (
-                self._arrays and self._entries_differ()
-            )
-        except (LookupError, ValueError, AttributeError, RuntimeError):  # changed meanwhile
-            return False
+        found: Callable[[], bool] = names["are_unchanged"]
+        return found
 
     def _named(self, value: Any) -> str:
         name = f"held{len(self._names)}"

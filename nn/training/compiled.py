@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from functools import partial
 from itertools import compress
 from operator import attrgetter, is_
@@ -20,7 +19,7 @@ import numpy as np
 
 from autograd_lite import mutation
 from autograd_lite.errors import AutogradError, MissingPackageError
-from autograd_lite.modes import modes, raises_errors, recording, taken, watching
+from autograd_lite.modes import unusual
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
 from autograd_lite.program.backends import Runner, Task, backend_of
@@ -143,14 +142,10 @@ class CompiledSteps:
 
     def _unusual(self) -> str:
         """Why it is not known what is computed, in words."""
-        usual = recording.get() is True and watching.get() is None and taken.get() is None
-        if not usual or modes.get() is not None:
-            return "what is computed is watched"
-        if raises_errors():
-            return "np.errstate asks for more than warnings"
-        if not self._outside.are_unchanged():
+        reason = unusual(recorded=True)
+        if not reason and not self._outside.are_unchanged():
             self._forget()
-        return "a module has forward hooks" if self._hooked else self.given_up
+        return reason or ("a module has forward hooks" if self._hooked else self.given_up)
 
     def _run(self, key: Any, found: Ready, batch: list[Array], update: bool) -> float | None:
         """Compute loss and gradients, and keep the buffers; with the update, if that can be one."""
@@ -160,9 +155,11 @@ class CompiledSteps:
                 return None
             found = settled
         given = found.inputs(batch)
-        whole = self._with_update(found) if update else None
+        compiled = self._fitting_update(found) if update else None
+        # Buffers that the forward pass changes are so before the update.
+        whole = compiled and not found.moved and found.run.followed_by(compiled.calls)
         undisturbed = mutation.latest == self._settled_at
-        values = whole(given, found.update.counting()) if whole else found.run(given)
+        values = whole(given, compiled.counting()) if whole else found.run(given)
         loss = values[0]
         # `item` of NumPy's own numbers takes four times as long.
         loss = float(loss) if isinstance(loss, float) else loss.item()
@@ -171,9 +168,11 @@ class CompiledSteps:
         if found.moved:
             for buffer, array in zip(found.moved, values[1:]):
                 buffer.data = array
+        if compiled and not whole:
+            compiled()
         if undisturbed:
             self._settled_at = mutation.latest
-        self._last, self._updated, self._shown = found, bool(whole), False
+        self._last, self._updated, self._shown = found, compiled is not None, False
         self.steps += 1
         return loss
 
@@ -193,14 +192,6 @@ class CompiledSteps:
                 found = self._found[key] = found.giving(others)
         self._key, self._settled, self._settled_at = key, found, now
         return found
-
-    def _with_update(self, found: Ready) -> Callable[..., list[Array]] | None:
-        """What computes loss and gradients, and takes the optimizer's step along these, at once.
-
-        Buffers that are changed in the forward pass have to be so before it.
-        """
-        update = None if found.moved else self._update_for(found)
-        return found.run.followed_by(update.calls) if update and update.fits() else None
 
     @property
     def source(self) -> str:
@@ -227,21 +218,22 @@ class CompiledSteps:
         """Take the optimizer's step with the gradients of the last batch."""
         if self._last is None:
             return
-        update, gradients = self._update_for(self._last), self._last.gradients
+        gradients, update = self._last.gradients, self._fitting_update(self._last)
         undisturbed = mutation.latest == self._settled_at
         self._optimizer.step_along(gradients, require_finite, update)
         if undisturbed:
             self._settled_at = mutation.latest
 
-    def _update_for(self, found: Ready) -> Update | None:
-        """The compiled update, made anew where that is needed."""
-        if found.update and found.update.outdated:
+    def _fitting_update(self, found: Ready) -> Update | None:
+        """The compiled update, if it is of the hyper-parameters of now; it is made anew for them."""
+        update = found.update
+        if update and update.outdated:
             try:
-                found.update.make()
+                update.make()
             except Exception as error:  # the optimizer's own is there
                 self._give_up(error)
                 return None
-        return found.update
+        return update if update and update.fits() else None
 
     # Recording
 
