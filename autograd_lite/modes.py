@@ -275,6 +275,21 @@ class enable_grad(SetRecording):  # noqa: N801 - its name in PyTorch
     on = True
 
 
+def unusual(recorded: bool = False) -> str:
+    """Why a program is not run now in place of what is computed, in words; empty if it may be.
+
+    Where it is to be `recorded` as well, that has to be on.
+    """
+    how = recording.get()
+    if watching.get() is not None or not (how is True or (how is False and not recorded)):
+        return "what is computed is watched"
+    if modes.get() is not None:
+        return "modules are evaluated meanwhile"
+    if raises_errors():
+        return "np.errstate asks for more than warnings"
+    return "it is being recorded" if taken.get() is not None else ""
+
+
 with np.errstate():
     _SETTINGS = [x for x in copy_context() if x.name == "numpy.ufunc.extobj"]
 

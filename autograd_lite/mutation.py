@@ -101,6 +101,22 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
             _changed[key] = [now, weakref.ref(array, forget)]
 
 
+def mark_rewritten(nodes: Sequence[Node], array: Array) -> None:
+    """The same where the arrays of all nodes are views of this one, which is how they are found."""
+    global latest
+    known = _changed.get(id(array))
+    if known is None or _handed_out:
+        mark_mutated(nodes, [array])
+    else:
+        latest = known[0] = next(clock)
+
+
+def note_change() -> None:
+    """Remember that something that is no entry of an array was changed just now."""
+    global latest
+    latest = next(clock)
+
+
 def changed_since(time: int) -> list[Array]:
     """The arrays that were changed after that time, or handed out and changed, and live."""
     arrays = [reference() for changed, reference in list(_changed.values()) if changed > time]

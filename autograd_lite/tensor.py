@@ -23,6 +23,7 @@ from autograd_lite.mutation import (
     disown,
     handed_out,
     mark_mutated,
+    note_change,
     read_only,
     require_from_now,
 )
@@ -155,6 +156,7 @@ class Tensor(Methods):
         required = require_flag(self, "requires_grad", required)
         held_array(self._array, required, self.name, None)
         self._requires_grad = required
+        note_change()
         if required:
             require_from_now()
 
