@@ -14,7 +14,7 @@ from typing import Any
 
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, Variation, relative_error
-from autograd_lite.forensics.factors import closest_factor, is_round
+from autograd_lite.forensics.factors import AXIS, closest_factor, is_round
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
 from autograd_lite.forensics.slips import (
@@ -302,6 +302,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         # Of several steps those to parameters, whose gradients are overwritten in a loop.
         factor == 0 and len(mistake.wrong) > 1 and place.argument.operation is not None,
         rarely,
+        AXIS in words,
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,

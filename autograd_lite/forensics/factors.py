@@ -15,6 +15,7 @@ SMALL = 10
 RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 5))
 """Learning rates that an update may have been made with."""
 SAMPLES = "the number of samples"
+AXIS = "the length of an axis"
 USES = "the number of times that it is used"
 
 
@@ -64,6 +65,7 @@ def usual_factors(
     if has_square:
         yield 0.5, "a factor of 2 is missing, the 2 of the square"
         yield -0.5, "the 2 of the square is missing, and the sign is wrong"
+    yield 0.5, "a factor of 2 is missing, such as that of a square"
     yield 2.0, "a factor of 2 too many"
     yield -2.0, "a factor of 2 too many, and the sign is wrong"
     yield from _of_lengths({length: lengths[length] for length in lengths.keys() - samples})

@@ -14,7 +14,8 @@ from autograd_lite.forensics.factors import (
     rarer_factors,
     usual_factors,
 )
-from autograd_lite.forensics.replay import Graph, Place, mask_of
+from autograd_lite.forensics.place import Place, mask_of
+from autograd_lite.forensics.replay import Graph
 
 MOST_CONSTANTS = 5
 """Numbers in a record that explain a factor together with another one."""
@@ -62,6 +63,9 @@ def _computed_numbers(graph: Graph) -> Iterator[tuple[float, str]]:
                 yield 1 / number, f"it is divided by {what}, or the factor is forgotten"
 
 
+COPIES = np.repeat, np.tile
+
+
 def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
     """The factors that the numbers in one step explain."""
     function, traits = place.operation.function, place.traits
@@ -71,7 +75,7 @@ def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
         yield from factors_of_mean(entries)
     elif function is np.sum and entries > 1:
         yield from factors_of_sum(entries)
-    elif traits.additive and broadcast > 1:
+    elif broadcast > 1 and (traits.additive or function in COPIES):
         yield from factors_of_sum(broadcast)
     elif function is np.sqrt:
         yield from factors_of_power(0.5)
