@@ -103,6 +103,14 @@ def factors_of_mean(entries: int) -> Iterator[tuple[float, str]]:
         yield entries / (entries - 1), words
 
 
+def factors_of_axes(lengths: Iterable[int]) -> Iterator[tuple[float, str]]:
+    """Factors that a step back through a mean over several axes may be off by."""
+    entries = math.prod(lengths)
+    for length in lengths:
+        words = f"it is divided by {length}, the length of one axis of the mean, and not by"
+        yield entries / length, f"{words} {entries}, that of all"
+
+
 def factors_of_sum(entries: int) -> Iterator[tuple[float, str]]:
     """Factors that a step back through a sum over so many entries may be off by."""
     yield 1 / entries, f"it is divided by {entries}: a mean over these entries where the sum is"
@@ -120,6 +128,9 @@ def factors_of_constant(
         yield constant, f"1/{number} is missing: the division by {number} is left out"
         yield 1 / constant, f"it is divided by {number} once too often"
         yield constant**2, f"it is multiplied by {number}, and not divided by it"
+        if constant > 0 and is_round(math.sqrt(constant)):
+            root = math.sqrt(constant)
+            yield root, f"it is divided by {root:g}, where {number}, its square, is right"
         if 0 < constant < 1:
             rest = 1 - constant
             yield constant / rest, f"it is divided by {rest:.6g}, where {number} is right"

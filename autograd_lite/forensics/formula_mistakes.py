@@ -109,7 +109,7 @@ def of_quotients(graph: Graph, place: Place) -> StepMistakes:
 
 def of_products(graph: Graph, place: Place) -> StepMistakes:
     """The product itself stands where the other factor belongs."""
-    if place.multiplies_entries and place.operation.function is not np.divide:
+    if place.multiplies_entries and place.operation.function is not np.divide and place.node.ndim:
         words = "the product itself is multiplied in, where the other factor belongs"
         yield "wrong formula", words, lambda g, y, *pair, **k: g * y
 

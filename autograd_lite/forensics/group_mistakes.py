@@ -241,7 +241,8 @@ def other_losses(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     own = {id(array) for array in graph.plain_arrays}
     others = [a for a in case.arrays.values() if id(a) not in own and a.dtype.kind in "fiu"]
-    arrays = [*graph.plain_arrays, *others]
+    # Others than labels may be parts of the derivation itself, which explain anything.
+    arrays = [*graph.plain_arrays, *(a for a in others if np.array_equal(a, np.round(a)))]
     for prediction in _predictions(graph):
         p = prediction._array
         sums = [use for use in graph.consumers[prediction] if use.traits.additive]

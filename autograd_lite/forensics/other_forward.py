@@ -110,6 +110,9 @@ def _targets(case: Case, targets: Array) -> Candidates:
         if array.shape == targets.shape and not np.array_equal(array, targets):
             words = f"it is computed with {name} in both passes, the loss with other targets"
             yield joint("other arrays", words, instead(array))
+    if targets.dtype.kind == "f" and 1 < targets.size == len(targets):
+        words = "the mean of the targets stands for each, as where (m, 1) - (m,) gives (m, m)"
+        yield joint("labels", words, instead(np.full_like(targets, targets.mean())))
     for axis in range(min(targets.ndim, 2)):
         what = f"the {'columns' if axis else 'rows'} of the labels or targets are"
         for words, others in (

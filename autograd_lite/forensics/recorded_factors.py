@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
 from autograd_lite.forensics.factors import (
+    factors_of_axes,
     factors_of_constant,
     factors_of_mean,
     factors_of_power,
@@ -73,6 +75,9 @@ def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
     broadcast = place.node.size // max(place.argument.size, 1)
     if traits.averages and entries > 1:
         yield from factors_of_mean(entries)
+        if not place.node.ndim or place.argument.ndim - place.node.ndim > 1:
+            left = Counter(place.argument.shape) - Counter(place.node.shape)
+            yield from factors_of_axes([*left.elements()])
     elif function is np.sum and entries > 1:
         yield from factors_of_sum(entries)
     elif broadcast > 1 and (traits.additive or function in COPIES):

@@ -289,7 +289,7 @@ class Graph:
         if any(map(_part, reach)):
             ways += [partial(role, depth=n, apart=True) for n in range(DEPTH // 2, DEPTH + 1)]
         uses = [len(self.consumers.get(leaf, ())) for leaf in self.leaves]
-        shared = {leaf for leaf, n in zip(self.leaves, uses) if n > max(uses) / 2}
+        shared = {leaf for leaf, n in zip(self.leaves, uses) if n == max(uses)}
         if max(uses, default=0) > 2 and len(shared) < len(uses):
             ways += [partial(of_starts, depth=depth) for depth in (DEPTH // 2, DEPTH)]
         return [{p: known.setdefault(way(p), len(known)) for p in self.places} for way in ways]

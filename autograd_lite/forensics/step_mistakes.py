@@ -259,6 +259,10 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
     if place.operation.function in (np.transpose, np.swapaxes):
         words = "the transpose is undone by a reshape, which mixes up the entries"
         yield "reshaped", words, lambda g, *given, **keywords: g.reshape(shape)
+    if place.traits.moves and not place.traits.indexes and place.node.shape == shape:
+        again = place.operation.compute
+        words = "{operation} is done again on the way back, where it is to be undone"
+        yield "misplaced", words, lambda g, y, x, *rest, **k: again(g, *rest, **k)
 
 
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (

@@ -44,8 +44,8 @@ def same_for_all(graph: Graph, place: Place) -> StepMistakes:
 ONE_FOR_ALL: tuple[tuple[str, Callable[..., Array]], ...] = (
     ("that of the first {}", lambda a, axis: np.take(a, [0], axis)),
     ("that of the last {}", lambda a, axis: np.take(a, [-1], axis)),
-    ("the mean of the {}s", lambda a, axis: np.mean(a, axis=axis, keepdims=True)),
-    ("the sum of the {}s", lambda a, axis: np.sum(a, axis=axis, keepdims=True)),
+    ("the mean over the {}", lambda a, axis: np.mean(a, axis=axis, keepdims=True)),
+    ("the sum over the {}", lambda a, axis: np.sum(a, axis=axis, keepdims=True)),
 )
 """What is put in place of all entries along an axis."""
 

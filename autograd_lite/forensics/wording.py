@@ -372,6 +372,8 @@ def _without_constants(formula: str) -> str:
 
 def _slip(case: Case, slip: Slip, names: Names) -> Mistake:
     what = slip.what if slip.other is None else slip.what.format(names.of[slip.other])
+    if slip.kind == "swapped" and len(slip.tensors) > 2:
+        what = "the gradients are in another order, as in a list that is to be reversed"
     words = f"{', '.join(map(names.cotangent, slip.tensors))}: {what}"
     if slip.kind == "factor" and slip.factor:
         words += f": {_factor(case, slip.factor)}"
