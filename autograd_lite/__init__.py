@@ -168,7 +168,8 @@ def __dir__() -> list[str]:
 def _missing(name: str) -> MissingNameError:
     import numpy as np
 
-    from autograd_lite.names import NAMES, missing_name
+    from autograd_lite.elsewhere import NAMES
+    from autograd_lite.names import missing_name
 
     of_numpy = {own: f"np.{own}: NumPy's functions take tensors" for own in dir(np)}
     return missing_name(__name__, name, __all__, of_numpy | NAMES)

@@ -32,7 +32,6 @@ from typing import Any as _Any
 from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
 from nn.architecture import register
-from nn.elsewhere import missing as _missing
 from nn.files import load, save
 from nn.functional_call import functional_call
 from nn.layers.activations import (
@@ -294,7 +293,9 @@ if not _TYPE_CHECKING:  # or type checkers would take any name for one of these
 
     def __getattr__(name: str) -> _Any:
         if name not in _LATER:
-            raise _missing(name, __all__)
+            from nn.elsewhere import missing
+
+            raise missing(name, __all__)
         found = getattr(_importlib.import_module(_LATER[name]), name)
         globals()[name] = found  # and is found at once from now on
         return found
