@@ -356,6 +356,6 @@ CONVERTERS: dict[Any, Converter] = {
     np.einsum: lambda graph, equation, *operands: graph.node(
         "Einsum", *alike(graph, *operands), equation=equation
     ),
-    astype: lambda graph, x, dtype: graph.cast(x, dtype),
+    astype: lambda graph, x, dtype: graph.cast(x, DTYPES[kind_of(np.empty(0, dtype))]),
 }
 """How functions are written; what is none of these is written out, where it consists of them."""
