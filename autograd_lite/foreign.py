@@ -117,8 +117,8 @@ def require_here(attempted: str, *arrays: Any) -> None:
             raise UnsupportedError(
                 f"{attempted} {describe_one(array)}",
                 "it lies on a graphics card, and this computes with NumPy's arrays alone",
-                "Give x.get(); for a model tensor.data = tensor.data.get() of its parameters "
-                "and buffers",
+                "Give x.get(); of a model, write tensor.data = tensor.data.get() for its "
+                "parameters and buffers",
             )
 
 

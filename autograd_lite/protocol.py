@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite.derivatives import is_of_scipy, row_of
 from autograd_lite.derivatives.shaping import array_of
-from autograd_lite.engine import apply
+from autograd_lite.engine import apply, apply_to_one
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
 from autograd_lite.foreign import admit_parts, is_labelled
 from autograd_lite.keywords import understood
@@ -26,6 +26,8 @@ class NumPyProtocol(Node):
     __slots__ = ()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if not keywords and len(inputs) == 1 and method == "__call__" and ufunc in TABLE:
+            return apply_to_one(TABLE[ufunc], self, inputs, (self._array,))
         if "out" in keywords:
             raise MutationError(
                 f"np.{ufunc.__name__}{describe(inputs)} into an existing array",

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import backward_order, backward_steps, match, without_nan
+from autograd_lite.engine import backward_order, backward_steps
 from autograd_lite.errors import AutogradError, UnsupportedError, describe, describe_one
+from autograd_lite.fitting import match, without_nan
 from autograd_lite.modes import SetForAWhile, Taken, taken
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation

@@ -8,7 +8,7 @@ both. Names, shapes and order of parameters, and the order of gates, are PyTorch
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -29,6 +29,9 @@ from nn.layers.inputs import in_dtype_of, require_sequences
 from nn.module import Module
 from nn.random_state import generator
 
+Last = TypeVar("Last")
+"""What comes of the last step: states, or states and cells."""
+
 
 def _own_steps(steps: Any, counts: Any) -> Any:
     """Which steps of each sample are its own, (length, n, 1)."""
@@ -48,7 +51,7 @@ def _joined(outputs: list[Any]) -> Any:
     return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
 
 
-class _Recurrent(Module):
+class _Recurrent(Module, Generic[Last]):
     """What layers have in common that go through sequences."""
 
     gates: ClassVar[int]
@@ -102,7 +105,7 @@ class _Recurrent(Module):
             for direction in ("", "_reverse")[: 1 + self.bidirectional]:
                 yield layer, f"_l{layer}{direction}"
 
-    def forward(self, x: Any, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Any, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Last]:
         """The states of the last layer after each step, and those of all layers after the last.
 
         Args:
@@ -146,8 +149,9 @@ class _Recurrent(Module):
         y = _joined(outputs)
         if counts is not None:
             y = np.where(_own_steps(y, counts), y, 0)
-        last = tuple(np.stack(each) for each in ends)
-        return np.swapaxes(y, 0, 1) if self.batch_first else y, last[0] if len(last) == 1 else last
+        states = [np.stack(each) for each in ends]
+        last: Any = states[0] if len(states) == 1 else tuple(states)
+        return np.swapaxes(y, 0, 1) if self.batch_first else y, last
 
     def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         """What one layer computes in one direction: for each kind of states all, by time."""
@@ -222,7 +226,7 @@ class _Recurrent(Module):
 
 
 @register
-class RNN(_Recurrent):
+class RNN(_Recurrent[Tensor]):
     """Elman's recurrent network: h[t] = tanh(W x[t] + b + U h[t-1] + c), in each layer.
 
     Elman, "Finding structure in time", 1990. See `LSTM` for arguments and results.
@@ -262,7 +266,7 @@ class RNN(_Recurrent):
 
 
 @register
-class GRU(_Recurrent, init=False):
+class GRU(_Recurrent[Tensor], init=False):
     """Gated recurrent units, which keep of their state what a gate says.
 
     r = sigmoid(W_r x + b_r + U_r h + c_r), z = sigmoid(W_z x + b_z + U_z h + c_z),
@@ -286,7 +290,7 @@ class GRU(_Recurrent, init=False):
 
 
 @register
-class LSTM(_Recurrent):
+class LSTM(_Recurrent[tuple[Tensor, Tensor]]):
     """Long short-term memory: a cell that gates let in, forget and let out.
 
     i = sigmoid(W_i x + b_i + U_i h + c_i), f and o with weights of their own alike,

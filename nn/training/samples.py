@@ -35,7 +35,7 @@ class Part(NamedTuple):
     n: int
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Samples:
     """What goes through the model together, and what measures its predictions.
 
