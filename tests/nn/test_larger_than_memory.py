@@ -223,11 +223,11 @@ def numbers_or_none(batch):
 
 def test_memory_holds_no_more_than_three_batches_where_steps_are_compiled(mapped, monkeypatch):
     monkeypatch.setattr(evaluation, "EVALUATED_AT_ONCE", 250)
-    samples = np.random.default_rng(0).normal(size=(5000, 600))
+    samples = np.random.default_rng(0).normal(size=(5000, 1000))
     given = mapped(samples, 5000)
     targets = samples[:, :1].copy()
     for _ in range(2):  # what is imported the first time is not counted
-        model = nn.Dense(600, 1, rng=0)
+        model = nn.Dense(1000, 1, rng=0)
         optimizer = nn.SGD(model.parameters(), 0.01)
         tracemalloc.start()
         history = nn.fit(model, given, targets, loss="mse", optimizer=optimizer, epochs=1,
