@@ -200,7 +200,6 @@ ATTRIBUTES = {
 }
 """Attributes of other libraries' tensors, and of arrays, and what to write of a tensor x."""
 
-
 NAMES = {
     "FloatTensor": "Tensor(array)",
     "Value": "Tensor(2.0, requires_grad=True)",
@@ -226,7 +225,6 @@ NAMES = {
     "value_and_gradient": "value_and_grad(f)",
 }
 """Functions and classes of other libraries of derivatives, and what to write for each."""
-
 
 CHOICES = {
     "binary_crossentropy": "'bce', of logits 'bce_with_logits'",
@@ -390,6 +388,13 @@ Write np.expand_dims(x, axis)
 
 
 def tell_of(owner: type, elsewhere: Mapping[str, str], kind: str = "a tensor") -> None:
-    """Give a class these attributes of other libraries, which say what to write."""
+    """Give a class attributes of other libraries that say what to write, which `dir` leaves out."""
     for name, here in elsewhere.items():
         setattr(owner, name, Elsewhere(name, here, kind))
+    listed: Any = owner.__dir__
+
+    def known(self: Any) -> list[str]:
+        names, found = listed(self), inspect.getattr_static
+        return [name for name in names if not isinstance(found(self, name, None), Elsewhere)]
+
+    setattr(owner, "__dir__", known)  # noqa: B010 - checkers know of no such attribute of a type
