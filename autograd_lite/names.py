@@ -23,6 +23,7 @@ KEYWORDS = {
     "requires_gradient": "requires_grad",
     "unbiased": "ddof",
     "correction": "ddof",
+    "label": "name",
     "slope": "negative_slope",
     "argnum": "argnums",
     "lr": "learning_rate",
@@ -203,6 +204,7 @@ ATTRIBUTES = {
 NAMES = {
     "FloatTensor": "Tensor(array)",
     "Value": "Tensor(2.0, requires_grad=True)",
+    "GradientTape": "loss.backward(): what is computed with tensors is recorded",
     "Variable": "Tensor(array, requires_grad=True)",
     "as_tensor": "Tensor(array)",
     "backward": "loss.backward()",
@@ -256,11 +258,9 @@ def missing_name(
     import difflib
 
     # Names that begin so are asked for by programs, often, and none is similar to a public one.
-    private = name.startswith("_")
-    similar = [] if private else difflib.get_close_matches(name, known, 1)
+    similar = [] if name.startswith("_") else difflib.get_close_matches(name, known, 1)
     remedy = f"Write {module}.{similar[0]}" if similar else f"{module}.__all__ has what there is"
-    if name in elsewhere:
-        remedy = f"Write {elsewhere[name]}"
+    remedy = f"Write {elsewhere[name]}" if name in elsewhere else remedy
     return MissingNameError(f"{module}.{name}", "there is no such name", remedy)
 
 

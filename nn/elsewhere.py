@@ -63,6 +63,7 @@ NAMES = {
     "MaxPooling2D": "nn.MaxPool(kernel_size)",
     "Model": "nn.Module, and nn.fit(model, X, y, ...)",
     "ModuleDict": "a dict: modules in attributes that are dicts are found",
+    "MLP": "nn.Sequential(nn.Dense(2, 16, 'tanh'), nn.Dense(16, 1))",
     "ModuleList": "a list: modules in attributes that are lists are found",
     "MultiheadAttention": "nn.MultiHeadAttention(embed_dim, num_heads)",
     "ParameterDict": "a dict: parameters in attributes that are dicts are found",
