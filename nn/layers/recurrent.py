@@ -18,7 +18,7 @@ from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, WHOLE, one_
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside, on_host
-from autograd_lite.modes import take_entries
+from autograd_lite.modes import entries_of
 from autograd_lite.node import plain
 from nn.architecture import register
 from nn.configuration import heading
@@ -183,7 +183,7 @@ class _Recurrent(Module, Generic[Last]):
         if lengths is None:
             return None
         length, n = x.shape[:2][::-1] if self.batch_first else x.shape[:2]
-        take_entries(lengths)  # which decide on what is computed
+        lengths = entries_of(lengths)  # which decide on what is computed
         counts = on_host(plain(lengths))
         attempted = f"{heading(self)} of {describe_one(x)} with lengths {describe_one(lengths)}"
         if counts.shape != (n,):
@@ -204,7 +204,7 @@ class _Recurrent(Module, Generic[Last]):
                 f"{1 if self.batch_first else 0} of the input has {length} steps",
                 f"Give lengths from 1 to {length}",
             )
-        return counts
+        return lengths if isinstance(lengths, Tensor) else counts
 
     def _first_states(self, hx: Any, n: int, x: Any) -> list[Any]:
         """For each kind of states those to begin with."""

@@ -191,7 +191,7 @@ def test_a_constant_that_is_one_over_the_batch_size_by_chance_stays_a_constant(b
     assert_same([function_of(source)(x, y, W.data)], [W], relative=1e-14)
 
 
-@pytest.mark.parametrize(
+@looped(
     "loss",
     [
         lambda z, y, W: ((z - y) ** 2).sum() / len(y),
@@ -293,7 +293,7 @@ def test_weights_of_samples_are_not_taken_for_one_minus_the_labels_that_they_hap
     assert "np.array([1.0, 0.0, 1.0, 0.0])" in source
 
 
-@pytest.mark.parametrize("count", [4, 20])
+@looped("count", [4, 20])
 def test_a_mask_is_not_taken_for_the_labels_that_it_happens_to_equal(count):
     w = parameter(3, 1, name="w")
     x, y = X[:count], (np.arange(count)[:, None] % 2).astype(float)
