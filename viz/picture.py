@@ -10,21 +10,20 @@ from typing import Any, Literal
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, FLAG, one_of, require, require_path
+from autograd_lite.arguments import COUNT, FLAG, one_of, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.modes import enable_grad, setting
 from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of
-from autograd_lite.whole_files import FileName, require_place, write_file
+from autograd_lite.whole_files import FileName
 from viz.changes import with_changes
 from viz.collapse import drawn
 from viz.dot import dot_text, printable
 from viz.drawing import svg_text
 from viz.rendering import draw, fitted, render
+from viz.saving import saved
 from viz.vertices import Edge, Group, Look, Vertex, labels_of, read
-
-FORMATS = ("svg", "png", "pdf")
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,23 +86,13 @@ class Graph:
             RenderingError: as in `svg`; or there is nothing to make a .png or .pdf with. No file is
                 written then.
         """
-        require_path(path, "graph.save to")
-        path = Path(path)
-        file_format = path.suffix.lower().removeprefix(".")
-        if file_format not in ("dot", *FORMATS):
-            reason = f"{path.suffix!r} is not the suffix of a format that a graph can be written in"
-            remedy = f"End the name in .dot, .{', .'.join(FORMATS[:-1])} or .{FORMATS[-1]}"
-            raise ArgumentError(f"graph.save({str(path)!r})", reason, remedy)
-        attempted = f"graph.save to {path}"
-        require_place(path, attempted)
-        if file_format == "dot":
-            content = self.dot.encode()
-        elif file_format == "svg":
-            content = self.svg().encode()
-        else:
-            content = render(self.dot, file_format)
-        write_file(path, content, attempted)
-        return path
+        formats = {
+            ".dot": self.dot.encode,
+            ".svg": lambda: self.svg().encode(),
+            ".png": lambda: render(self.dot, "png"),
+            ".pdf": lambda: render(self.dot, "pdf"),
+        }
+        return saved(path, "graph.save", "a format that a graph can be written in", formats)
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         # As HTML it is as wide as the page at most; as SVG alone a notebook makes an image of it.
