@@ -127,7 +127,7 @@ def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> St
 
     At each step the array that is computed, or that a cotangent arrives at, is lit in the graph;
     beside it stand the rule with names, and the numbers. Arrow keys, a slider and a play button go
-    through the steps; the graph is zoomed with the wheel, and searched by name.
+    through the steps; the graph is zoomed with the wheel or with + and -, and searched by name.
 
     Args:
         loss: a scalar that was recorded, of at most 1,000 operations. From 200 on modules and
