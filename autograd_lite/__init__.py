@@ -162,7 +162,7 @@ _LATER = {
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 def _missing(name: str) -> MissingNameError:

@@ -12,6 +12,7 @@ KEYWORDS = {
     "requires_gradient": "requires_grad",
     "unbiased": "ddof",
     "correction": "ddof",
+    "label": "name",
     "slope": "negative_slope",
     "argnum": "argnums",
     "lr": "learning_rate",
@@ -131,6 +132,7 @@ NO_KEYWORD = {
 NAMES = {
     "FloatTensor": "Tensor(array)",
     "Value": "Tensor(2.0, requires_grad=True)",
+    "GradientTape": "loss.backward(): what is computed with tensors is recorded",
     "Variable": "Tensor(array, requires_grad=True)",
     "as_tensor": "Tensor(array)",
     "backward": "loss.backward()",

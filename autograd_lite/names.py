@@ -86,11 +86,9 @@ def missing_name(
     import difflib
 
     # Names that begin so are asked for by programs, often, and none is similar to a public one.
-    private = name.startswith("_")
-    similar = [] if private else difflib.get_close_matches(name, known, 1)
+    similar = [] if name.startswith("_") else difflib.get_close_matches(name, known, 1)
     remedy = f"Write {module}.{similar[0]}" if similar else f"{module}.__all__ has what there is"
-    if name in elsewhere:
-        remedy = f"Write {elsewhere[name]}"
+    remedy = f"Write {elsewhere[name]}" if name in elsewhere else remedy
     return MissingNameError(f"{module}.{name}", "there is no such name", remedy)
 
 
@@ -220,6 +218,13 @@ Write np.expand_dims(x, axis)
 
 
 def tell_of(owner: type, elsewhere: Mapping[str, str], kind: str = "a tensor") -> None:
-    """Give a class these attributes of other libraries, which say what to write."""
+    """Give a class attributes of other libraries that say what to write, which `dir` leaves out."""
     for name, here in elsewhere.items():
         setattr(owner, name, Elsewhere(name, here, kind))
+    listed: Any = owner.__dir__
+
+    def known(self: Any) -> list[str]:
+        names, found = listed(self), inspect.getattr_static
+        return [name for name in names if not isinstance(found(self, name, None), Elsewhere)]
+
+    setattr(owner, "__dir__", known)  # noqa: B010 - checkers know of no such attribute of a type

@@ -286,7 +286,7 @@ _LATER = {
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 if not _TYPE_CHECKING:  # or type checkers would take any name for one of these

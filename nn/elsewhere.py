@@ -61,6 +61,7 @@ NAMES = {
     "MaxPool2d": "nn.MaxPool(kernel_size)",
     "MaxPool3d": "nn.MaxPool(kernel_size)",
     "MaxPooling2D": "nn.MaxPool(kernel_size)",
+    "MLP": "nn.Sequential(nn.Dense(2, 16, 'tanh'), nn.Dense(16, 1))",
     "Model": "nn.Module, and nn.fit(model, X, y, ...)",
     "ModuleDict": "a dict: modules in attributes that are dicts are found",
     "ModuleList": "a list: modules in attributes that are lists are found",
