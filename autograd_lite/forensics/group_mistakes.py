@@ -18,6 +18,7 @@ from autograd_lite.forensics.candidate import Always, Candidate, joint, scaled, 
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
 from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.other_data import are_shares
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
@@ -242,7 +243,8 @@ def other_losses(case: Case) -> Iterator[Candidate]:
     own = {id(array) for array in graph.plain_arrays}
     others = [a for a in case.arrays.values() if id(a) not in own and a.dtype.kind in "fiu"]
     # Others than labels may be parts of the derivation itself, which explain anything.
-    arrays = [*graph.plain_arrays, *(a for a in others if np.array_equal(a, np.round(a)))]
+    arrays = [*graph.plain_arrays, *filter(are_shares, others)]
+    arrays += [a for a in others if np.array_equal(a, np.round(a))]
     for prediction in _predictions(graph):
         p = prediction._array
         sums = [use for use in graph.consumers[prediction] if use.traits.additive]

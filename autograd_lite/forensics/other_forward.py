@@ -125,7 +125,7 @@ def _targets(case: Case, targets: Array) -> Candidates:
 
 
 def masks(case: Case) -> Candidates:
-    """A mask is left out in both passes."""
+    """A mask, or what is added before a function such as noise, is left out in both passes."""
     for node in case.graph.places_of:
         mask = mask_of(node) if node.operation.traits.product else None
         for slot, argument in enumerate(node.arguments if mask is not None else ()):
@@ -133,9 +133,21 @@ def masks(case: Case) -> Candidates:
                 wrong = _with_argument(case.graph, node, slot, np.full_like(mask, mask.max()))
                 yield joint("dropout", "the mask is left out in both passes", wrong)
         for place in case.graph.places_of[node]:
-            if _masks_scores(place):
+            for kind, words in _is_added(case.graph, place):
                 wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
-                yield joint("dropout", "the mask is left out in both passes", wrong)
+                yield joint(kind, words, wrong)
+
+
+def _is_added(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:
+    """What an array that is added is, if it is a mask of scores, or goes into a function."""
+    if _masks_scores(place):
+        yield "dropout", "the mask is left out in both passes"
+    adds = place.operation.function is np.add and place.node.shape == place.argument.shape
+    arrays = [plain(a) for a in place.other_arguments if adds and not is_recorded(a)]
+    uses = graph.consumers.get(place.node, ()) if adds else ()
+    uses = [*uses, *(use for each in uses for use in graph.consumers.get(each.node, ()))]
+    if any(map(np.ndim, arrays)) and any(use.traits.activation or use.traits.link for use in uses):
+        yield "wrong place", "what is added there, such as noise, is left out in both passes"
 
 
 def _masks_scores(place: Place) -> bool:
