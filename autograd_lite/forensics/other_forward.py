@@ -133,6 +133,10 @@ def masks(case: Case) -> Candidates:
                 wrong = _with_argument(case.graph, node, slot, np.full_like(mask, mask.max()))
                 yield joint("dropout", "the mask is left out in both passes", wrong)
         for place in case.graph.places_of[node]:
+            if place.bends and place.traits.activation:
+                wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
+                words = "{operation} is left out in both passes, as if its argument were its result"
+                yield joint("another loss", words, wrong)
             for kind, words in _is_added(case.graph, place):
                 wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
                 yield joint(kind, words, wrong)
@@ -216,11 +220,24 @@ def targets_of_loops(case: Case) -> Candidates:
             own = [plain(node.arguments[slot]) for node in nodes]
             if is_recorded(argument) or not _are_targets(nodes[0], own):
                 continue
-            for which, others in at_other_times(own):
+            classes = np.size(plain(nodes[0].arguments[0])) if nodes[0].ndim == 0 else 0
+            more = _from_outside(own, classes) if isinstance(own[0], int | np.integer) else ()
+            for which, others in (*at_other_times(own), *more):
                 wrong: Wrong = {}
                 for node, other in zip(nodes, others):
                     wrong |= _with_argument(graph, node, slot, other)
                 yield joint("labels", f"the target, or label, is that of {which}", wrong)
+
+
+def _from_outside(own: list[Any], classes: int) -> Iterator[tuple[str, list[Any]]]:
+    """The labels of the step beside, where one is of a step that is no part of the loss."""
+    for label in range(min(classes, MOST_CLASSES)):
+        yield "the step before", [*own[1:], label]
+        yield "the step after", [label, *own[:-1]]
+
+
+MOST_CLASSES = 30
+"""Classes of which a label that is in no step may be one."""
 
 
 def _are_targets(node: Tensor, values: list[Any]) -> bool:
