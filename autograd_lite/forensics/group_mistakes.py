@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Always, Candidate, joint, scaled, with_strength
+from autograd_lite.forensics.candidate import (
+    FACTOR,
+    Always,
+    Candidate,
+    joint,
+    scaled,
+    with_strength,
+)
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
 from autograd_lite.forensics.factors import closest_factor
@@ -33,7 +40,7 @@ def factors(case: Case) -> Iterator[Candidate]:
     alike = grouped(to_leaves, lambda place: (place.operation, place.slot))
     several = [group for group in (to_leaves, *alike.values()) if len(group) > 1]
     for group in [*([place] for place in places), *several]:
-        yield with_strength("factor", "a constant factor is wrong", scaled, group, neutral=1.0)
+        yield with_strength("factor", FACTOR, scaled, group, neutral=1.0)
 
 
 def statistics(case: Case) -> Iterator[Candidate]:
