@@ -98,7 +98,7 @@ class Run:
         dtype = self.arrays[1].dtype
         try:
             for tensor, values, gradients, shape in self.together:
-                gradient = tensor.grad
+                gradient = tensor._grad  # in less time than `.grad`
                 if type(gradient) is not ndarray and isinstance(gradient, Tensor):
                     return False
                 if tensor._array is not values or gradient.shape != shape:
