@@ -156,7 +156,7 @@ class Run:
         """Raise a GradientError if flat gradients have entries that are NaN or infinite."""
         # A sum of squares takes a fraction of the time of a look at each entry. It is infinite
         # for large entries, too.
-        if math.isfinite(flat.dot(flat)) or np.isfinite(flat).all():
+        if math.isfinite(np.vdot(flat, flat)) or np.isfinite(flat).all():
             return
         for tensor, view in zip(self.tensors, self.views(flat)):
             bad = np.argwhere(~np.isfinite(view)).tolist()
