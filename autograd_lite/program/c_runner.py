@@ -244,7 +244,8 @@ class BoundInC(backends.Bound):
             place[...] = array
         if any(starmap(call, (first, *counting))):  # which ends where something is refused
             self._program.refuse(call(*self.call))
-        return [*map(call, self._program.results)]
+        results = self._program.results
+        return [results[0]()] if len(results) == 1 else [*map(call, results)]
 
 
 def _address_of(function: Any) -> int | None:
