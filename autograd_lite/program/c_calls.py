@@ -13,7 +13,6 @@ from autograd_lite.errors import AutogradError
 from autograd_lite.program.c_arrays import Array, Kept
 from autograd_lite.program.c_written_out import NOT_DEFINED
 from autograd_lite.program.computed import row_of
-from autograd_lite.program.exact import Adding
 from autograd_lite.program.expressions import Tape, Template
 from autograd_lite.program.program import mapped
 
@@ -37,11 +36,6 @@ class Call(NamedTuple):
     def alone(self) -> bool:
         """Whether its first argument is the only array."""
         return len(self.values(Array, Kept)) == 1 and isinstance(self.arguments[0], Array)
-
-
-def adds_at(function: Any) -> bool:
-    """Whether it adds to a cotangent what reaches it over an index."""
-    return isinstance(function, Adding) and function.operation.function is operator.getitem
 
 
 def may_refuse(function: Any) -> bool:

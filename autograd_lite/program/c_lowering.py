@@ -31,7 +31,6 @@ from autograd_lite.program.c_arrays import (
 )
 from autograd_lite.program.c_calls import (
     Call,
-    adds_at,
     kind_of,
     masks,
     named_call,
@@ -41,6 +40,7 @@ from autograd_lite.program.c_calls import (
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
 from autograd_lite.program.c_kernels import is_too_large
 from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
+from autograd_lite.program.exact import adds_at
 from autograd_lite.program.expressions import OwnedShape, Template
 from autograd_lite.program.program import Guard, Step, mapped, same
 from autograd_lite.table import TABLE, traits_of

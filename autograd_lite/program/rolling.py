@@ -5,16 +5,14 @@ What does not is left as single steps.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
-from autograd_lite.program.loops import Loop, Sliced, distance_between, with_moved
+from autograd_lite.program.loops import Loop, Sliced, distance_between, index_place, with_moved
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.repeats import LEAST, OCCURRENCES, Run, repeated
 from autograd_lite.program.trace import value_key
@@ -37,7 +35,7 @@ def rolled(steps: Iterable[Step], results: Iterable[Any] = ()) -> list[Step | Lo
 
 def _movable(step: Step) -> list[Any]:
     """The steps, and the numbers in an index, among the arguments of a step."""
-    if step.function not in (operator.getitem, scatter):
+    if not index_place(step):
         return steps_in(step)
     found: list[Any] = []
     with_moved(step, found.append)
@@ -47,10 +45,10 @@ def _movable(step: Step) -> list[Any]:
 def _kind(step: Step) -> Any:
     """What is the same for steps that differ in nothing but what may move."""
     key: list[Any] = [step.function, step.shape, step.dtype]
-    for value in step.arguments if step.function not in (operator.getitem, scatter) else ():
-        key.append(value.shape if type(value) is Step else _frozen(value))
-    if len(key) == 3:
+    if index_place(step):
         key += map(_frozen, with_moved(step, lambda part: None)[0])
+    else:
+        key += [x.shape if type(x) is Step else _frozen(x) for x in step.arguments]
     return (*key, *map(_frozen, step.keywords.items()))
 
 
