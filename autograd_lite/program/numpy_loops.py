@@ -106,7 +106,8 @@ class LoopLines:
         adding = {*chain.from_iterable(self.added.values())}
         body.places = self.slotted | adding
         body.in_place = adding
-        body.lay_out(self.names, body.places, [x for x, _ in results])
+        at_end = [x for x, _ in results] + [guard.step for guard in self.guards]
+        body.lay_out(self.names, body.places, at_end)
 
     def _adding(self, place: Step, then: Step) -> list[Step]:
         """The steps by which alone what is carried becomes what is carried on, in its memory.
