@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.errors import AutogradError
+from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import Array, Kept
 from autograd_lite.program.c_written_out import NOT_DEFINED
 from autograd_lite.program.computed import row_of
 from autograd_lite.program.expressions import Tape, Template
-from autograd_lite.program.program import mapped
+from autograd_lite.program.folding import Repeated
+from autograd_lite.program.program import Step, mapped
 
 
 class Call(NamedTuple):
@@ -38,10 +40,18 @@ class Call(NamedTuple):
         return len(self.values(Array, Kept)) == 1 and isinstance(self.arguments[0], Array)
 
 
-def may_refuse(function: Any) -> bool:
-    """Whether it refuses some entries, so that it is called also where its result is not used."""
+def refuses(step: Step) -> bool:
+    """Whether it may refuse entries, so that it is called also where its result is not used."""
+    function = step.function
+    if isinstance(function, Repeated):
+        return bool(function.guards) or any(map(refuses, function.body))
     row = row_of(function)
     return (row.function if row else function) in NOT_DEFINED
+
+
+def missed() -> None:
+    """Say that entries are others than those that decided on what is computed."""
+    raise Missed
 
 
 _COMPARISONS = {

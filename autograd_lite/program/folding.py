@@ -157,8 +157,8 @@ class _Folder:
 
     def _guards_of(self, loop: Loop) -> list[tuple[int, Any]] | None:
         """By place in the body, what is expected in each iteration; None if that differs."""
-        found = []
-        for place, column in enumerate(zip(*loop.originals)):
+        found: list[tuple[int, Any]] = []
+        for place, column in enumerate(zip(*loop.originals) if self._outcomes else ()):
             outcomes = [self._outcomes.get(step, []) for step in column]
             if not all(np.array_equal(outcomes[0], others) for others in outcomes[1:]):
                 return None

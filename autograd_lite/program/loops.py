@@ -76,7 +76,7 @@ def with_moved(step: Step, own: Callable[[Any], Any]) -> tuple[tuple[Any, ...], 
     def numbers_too(value: Any) -> Any:
         if isinstance(value, slice):
             return slice(*map(numbers_too, (value.start, value.stop, value.step)))
-        return own(value) if type(value) is Step or _is_number(value) else value
+        return own(value) if type(value) is Step or is_number(value) else value
 
     index = index_place(step)
     arguments = tuple(
@@ -95,7 +95,8 @@ def index_place(step: Step) -> int:
     return len(step.arguments) - 1 if adds_at(step.function) else 0
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a whole number, which may move in an index."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 

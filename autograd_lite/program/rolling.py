@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.loops import Loop, Sliced, distance_between, index_place, with_moved
+from autograd_lite.program.loops import (
+    Loop,
+    Sliced,
+    distance_between,
+    index_place,
+    is_number,
+    with_moved,
+)
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.repeats import LEAST, OCCURRENCES, Run, repeated
 from autograd_lite.program.trace import value_key
@@ -33,32 +40,40 @@ def rolled(steps: Iterable[Step], results: Iterable[Any] = ()) -> list[Step | Lo
 # What may move from one iteration to the next
 
 
-def _movable(step: Step) -> list[Any]:
-    """The steps, and the numbers in an index, among the arguments of a step."""
-    if not index_place(step):
-        return steps_in(step)
-    found: list[Any] = []
-    with_moved(step, found.append)
-    return found
+def _read(step: Step) -> tuple[Any, list[Any]]:
+    """What is the same for steps that differ in nothing but what may move, and that.
 
-
-def _kind(step: Step) -> Any:
-    """What is the same for steps that differ in nothing but what may move."""
+    Those are the steps, and the numbers in an index, among the arguments.
+    """
+    index, moving = index_place(step), list[Any]()
     key: list[Any] = [step.function, step.shape, step.dtype]
-    if index_place(step):
-        key += map(_frozen, with_moved(step, lambda part: None)[0])
-    else:
-        key += [x.shape if type(x) is Step else _frozen(x) for x in step.arguments]
-    return (*key, *map(_frozen, step.keywords.items()))
+    for place, x in enumerate(step.arguments):
+        if type(x) is Step:
+            moving.append(x)
+            key.append(x.shape)
+        else:
+            key.append(_frozen(x, moving, bool(index) and place == index))
+    if step.keywords:
+        key += [_frozen([*step.keywords.items()], moving, False)]
+    return tuple(key), moving
 
 
-def _frozen(value: Any) -> Any:
-    if type(value) in (int, float, str, type(None)):
-        return type(value), value or repr(value)
-    if type(value) in (list, tuple):
-        return type(value), *map(_frozen, value)
-    if type(value) is Step:
+def _frozen(value: Any, moving: list[Any], in_index: bool) -> Any:
+    """A part of an argument without what may move, which is put into a list."""
+    kind = type(value)
+    if kind is Step:
+        moving.append(value)
         return value.shape
+    if kind in (list, tuple):
+        return kind, *[_frozen(part, moving, in_index) for part in value]
+    if in_index and is_number(value):
+        moving.append(value)
+        return int
+    if kind is slice:
+        parts = value.start, value.stop, value.step
+        return slice, *[_frozen(part, moving, in_index) for part in parts]
+    if kind in (int, float, str, type(None)):
+        return kind, value or repr(value)
     return id(value) if isinstance(value, np.ndarray) else value_key(value)
 
 
@@ -83,9 +98,9 @@ class _Roller:
     def __init__(self, calls: list[Step]) -> None:
         self.calls = calls
         self.position = {step: place for place, step in enumerate(calls)}
-        self.parts_of = [_movable(step) for step in calls]
+        kinds, self.parts_of = zip(*map(_read, calls)) if calls else ((), ())
         numbers: dict[Any, int] = {}
-        self.kinds = np.array([numbers.setdefault(_kind(step), len(numbers)) for step in calls])
+        self.kinds = np.array([numbers.setdefault(kind, len(numbers)) for kind in kinds])
         parts = [*chain.from_iterable(self.parts_of)]
         # Of each part: the place of the call, a negative number for an array, or itself.
         arrays = dict.fromkeys(x for x in parts if type(x) is Step and x not in self.position)
