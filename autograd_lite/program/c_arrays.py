@@ -24,6 +24,7 @@ class Buffer:
     constant: Any = None  # what is in it from the beginning
     offset: int = 0  # in the memory of the program
     home: Array | None = None  # where else it is: in another one, as that array is
+    turns: int = 0  # how many arrays that are given further it is in the next iteration of a loop
 
 
 @dataclass(eq=False, slots=True)

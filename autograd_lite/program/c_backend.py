@@ -183,7 +183,8 @@ def _pointer(array: Array) -> str:
     buffer, start, move = array.place
     where = f"memory + {buffer.offset + start}"
     if buffer.given is not None:
-        where = f"(char *)given[{buffer.given}] + {start}"
+        number = f"{buffer.given} + {buffer.turns} * t" if buffer.turns else f"{buffer.given}"
+        where = f"(char *)given[{number}] + {start}"
     return f"(void *)({where} + {move} * t)" if move else f"(void *)({where})"
 
 

@@ -46,6 +46,7 @@ class LoopInC:
         self._outside: set[Buffer] = set()  # buffers that are there before and after it
         self._writes: list[Array] = []
         self._homed: list[Array] = []
+        self._around: list[Array] = []  # what is read by turns
         inputs = dict(zip(made.given, given))
         inputs |= {
             place: self._entries(sequence, indices)
@@ -100,11 +101,27 @@ class LoopInC:
             if any(isinstance(x, Array | Kept) for x in sequence):
                 raise Uneven
             return Moving(sequence)
+        sequence = [sequence[index] for index in indices]
+        taken = self._in_turns(sequence)
+        if taken:
+            self._around += sequence
+            return taken
         first = np.asarray(sequence[0]) if not isinstance(sequence[0], Array) else sequence[0]
         whole = self._new((len(sequence), *first.shape), first.dtype)
         for number, x in enumerate(sequence):
             self._outer.copy(x, replace(self._part(whole, number), move=0))
-        return self._part(whole, 0, indices)
+        return self._part(whole, 0)
+
+    def _in_turns(self, arrays: Sequence[Any]) -> Array | None:
+        """What is another one of the arrays that are given in each iteration, if they lie so."""
+        if not all(isinstance(x, Array) and x.buffer.given is not None for x in arrays):
+            return None
+        numbers = [x.buffer.given for x in arrays]
+        first, turns = arrays[0], numbers[1] - numbers[0]
+        evenly = numbers == [numbers[0] + turns * j for j in range(len(numbers))]
+        if not evenly or any(x.key[1:] != first.key[1:] for x in arrays):
+            return None
+        return replace(first, buffer=Buffer(first.buffer.size, numbers[0], turns=turns))
 
     def _lowered(self, inputs: dict[Step, Any]) -> Any:
         """The body, on the arrays that stand for its inputs."""
@@ -169,7 +186,7 @@ class LoopInC:
         inner = {x.buffer for statement in statements for x in statement.outs} - apart
         for buffer in inner:
             buffer.home = Array(room.buffer, (), room.dtype, (), buffer.offset)
-        around = [x for buffer, x in reads.items() if buffer.home is None]
+        around = self._around + [x for buffer, x in reads.items() if buffer.home is None]
         count = self._made.count
         self._outer.add(Looped(room, around, self._writes, count, groups, stored))
 
