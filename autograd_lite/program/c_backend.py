@@ -151,9 +151,7 @@ class Plan:
                 lines.append(self._call(group, self.stored, kernels))
         return "\n".join(functions)
 
-    def _call(
-        self, group: Sequence[Statement], stored: set[Array], kernels: dict[str, str]
-    ) -> str:
+    def _call(self, group: Sequence[Statement], stored: set[Array], kernels: dict[str, str]) -> str:
         """The line that calls the kernel of a group."""
         first = group[0]
         if isinstance(first, Product):

@@ -39,9 +39,7 @@ class LoopInC:
         Uneven: it is none in C, as NumPy computes a part of it.
     """
 
-    def __init__(
-        self, outer: Any, made: Repeated, given: Any, sequences: Any, firsts: Any
-    ) -> None:
+    def __init__(self, outer: Any, made: Repeated, given: Any, sequences: Any, firsts: Any) -> None:
         self._outer, self._made = outer, made
         self._outside: set[Buffer] = set()  # buffers that are there before and after it
         self._writes: list[Array] = []
@@ -134,7 +132,9 @@ class LoopInC:
         uses.update([*ends, *guarded])
         lowering = type(self._outer)(inputs, uses)
         # What is carried in one place may be added to there.
-        lowering.owns([inputs[x] for x, then in made.carried if uses[x] == 1 and inputs[x].move == 0])
+        lowering.owns(
+            [inputs[x] for x, then in made.carried if uses[x] == 1 and inputs[x].move == 0]
+        )
         for step in steps:
             lowering.value(step)
         for guard in made.guards:

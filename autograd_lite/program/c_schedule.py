@@ -108,11 +108,7 @@ class Schedule:
     def last_that_may_fail(self) -> int:
         """The last group that may refuse what it is given; -1 if there is none."""
         return max(
-            (
-                number
-                for number, (first, *_) in enumerate(self.groups)
-                if first.may_fail
-            ),
+            (number for number, (first, *_) in enumerate(self.groups) if first.may_fail),
             default=-1,
         )
 

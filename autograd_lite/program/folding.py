@@ -149,11 +149,11 @@ class _Folder:
         inside = {step for iteration in loop.originals for step in iteration}
         self.guards = [guard for guard in self.guards if guard.step not in inside]
         for place, outcome in guards:
-            step = loop.body[place]
-            if step in self._same:
-                self.guards.append(Guard(self._same[step], outcome))
+            guarded = loop.body[place]
+            if guarded in self._same:
+                self.guards.append(Guard(self._same[guarded], outcome))
             else:
-                body.made.guards.append(Guard(body.new[step], outcome))
+                body.made.guards.append(Guard(body.new[guarded], outcome))
 
     def _guards_of(self, loop: Loop) -> list[tuple[int, Any]] | None:
         """By place in the body, what is expected in each iteration; None if that differs."""
@@ -239,9 +239,9 @@ class _Body:
             indices = [original.arguments[place] for original in column]
             arguments[place] = index = self._slice(indices, range(len(indices)), column[0])
             self.new[index] = index
-        arguments, keywords = mapped(self._own, arguments), mapped(self._own, step.keywords)
-        new = self.new[step] = self._numbered(step.function, tuple(arguments), keywords, step)
-        self.made.body.append(new)
+        own = tuple(mapped(self._own, arguments)), mapped(self._own, step.keywords)
+        self.new[step] = self._numbered(step.function, *own, step)
+        self.made.body.append(self.new[step])
 
     def _slice(self, sequence: Any, indices: range, of: Step) -> Step:
         self._sequences.append(sequence)

@@ -36,7 +36,9 @@ class LoopLines:
         made, (given, sequences, firsts) = self.made, step.arguments
         places = [*made.given, *[x for x, _ in made.sliced], *[x for x, _ in made.carried]]
         entries = [
-            sequence[indices[0]] if type(sequence) is not Step else self._value(sequence)[indices[0]]
+            sequence[indices[0]]
+            if type(sequence) is not Step
+            else self._value(sequence)[indices[0]]
             for sequence, (_, indices) in zip(sequences, made.sliced)
         ]
         for place, example in zip(places, (*given, *entries, *firsts)):
@@ -49,7 +51,9 @@ class LoopLines:
             for number, (x, every) in enumerate(made.outputs)
             if number in used
         ]
-        self.guards = [g._replace(step=new[g.step]) for g in made.guards if type(new[g.step]) is Step]
+        self.guards = [
+            g._replace(step=new[g.step]) for g in made.guards if type(new[g.step]) is Step
+        ]
         self.carried = self._needed({new[place]: new[then] for place, then in made.carried})
         first = dict(zip([new[place] for place, _ in made.carried], firsts))
         self.first = {place: first[place] for place in self.carried}
@@ -84,12 +88,12 @@ class LoopLines:
         owners, _ = owners_of(body.steps, body.values, body.used, body.fitting)
         self.lasting: set[Step] = set()  # for each iteration an array of its own
         for x, every in results:
-            shown = owners[x]
-            if shown in carried:
-                then = carried[shown]
-                shown = owners[then] if type(then) is Step else then
-            if type(shown) is Step and shown in body.fitting and (every or shown is not x):
-                self.lasting.add(shown)
+            owner: Any = owners[x]
+            if owner in carried:
+                then = carried[owner]
+                owner = owners[then] if type(then) is Step else None
+            if owner in body.fitting and (every or owner is not x):
+                self.lasting.add(owner)
         self.slotted = {owners[x] for x, _ in results} & body.fitting
         self.readers: dict[Step, list[Step]] = {}
         for step in body.steps:
@@ -172,7 +176,9 @@ class LoopLines:
             lines.append(f"{', '.join(name for name, _ in moved)} = {values}")
         opening = f"for _ in range({self.made.count}):"
         if over:
-            opening = f"for {', '.join(x for x, _ in over)}, in zip({', '.join(x for _, x in over)}):"
+            opening = (
+                f"for {', '.join(x for x, _ in over)}, in zip({', '.join(x for _, x in over)}):"
+            )
         return [*before, opening, *[f"    {line}" for line in lines]]
 
     def _result(self, x: Any, every: bool, moved: Collection[str]) -> tuple[str, list[str]]:

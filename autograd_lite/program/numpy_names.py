@@ -133,9 +133,7 @@ class Names:
         self.bound[name] = room.like(value, offset)
         self._lines.append((name, room.text(value, str(offset))))
 
-    def slots(
-        self, wish: str, value: Array, offsets: Sequence[int], count: int, room: Room
-    ) -> str:
+    def slots(self, wish: str, value: Array, offsets: Sequence[int], count: int, room: Room) -> str:
         """The name of a list of so many arrays like a value, that take turns."""
         arrays = [room.like(value, offset) for offset in offsets]
         found = [arrays[j % len(arrays)] for j in range(count)]

@@ -98,9 +98,10 @@ class _Roller:
     def __init__(self, calls: list[Step]) -> None:
         self.calls = calls
         self.position = {step: place for place, step in enumerate(calls)}
-        kinds, self.parts_of = zip(*map(_read, calls)) if calls else ((), ())
+        read = [*map(_read, calls)]
+        self.parts_of = [moving for _, moving in read]
         numbers: dict[Any, int] = {}
-        self.kinds = np.array([numbers.setdefault(kind, len(numbers)) for kind in kinds])
+        self.kinds = np.array([numbers.setdefault(kind, len(numbers)) for kind, _ in read])
         parts = [*chain.from_iterable(self.parts_of)]
         # Of each part: the place of the call, a negative number for an array, or itself.
         arrays = dict.fromkeys(x for x in parts if type(x) is Step and x not in self.position)
