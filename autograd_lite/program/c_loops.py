@@ -114,8 +114,9 @@ class LoopInC:
         """What is another one of the arrays that are given in each iteration, if they lie so."""
         if not all(isinstance(x, Array) and x.buffer.given is not None for x in arrays):
             return None
+        first: Array = arrays[0]
         numbers = [x.buffer.given for x in arrays]
-        first, turns = arrays[0], numbers[1] - numbers[0]
+        turns = numbers[1] - numbers[0]
         evenly = numbers == [numbers[0] + turns * j for j in range(len(numbers))]
         if not evenly or any(x.key[1:] != first.key[1:] for x in arrays):
             return None
@@ -130,11 +131,9 @@ class LoopInC:
         steps = needed(made.body, wanted)
         uses = Counter(used for step in steps for used in steps_in(step))
         uses.update([*ends, *guarded])
-        lowering = type(self._outer)(inputs, uses)
-        # What is carried in one place may be added to there.
-        lowering.owns(
-            [inputs[x] for x, then in made.carried if uses[x] == 1 and inputs[x].move == 0]
-        )
+        # In one place, that is, and not after the values of all iterations before.
+        alone = [x for x, _ in made.carried if uses[x] == 1 and not inputs[x].move]
+        lowering = type(self._outer)(inputs, uses, [inputs[x] for x in alone])
         for step in steps:
             lowering.value(step)
         for guard in made.guards:

@@ -6,6 +6,7 @@ simpler functions is written out. What is left is computed by NumPy, between the
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.indexing import _repeats, scatter
+from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import plain
 from autograd_lite.program.c_arrays import (
@@ -22,7 +23,6 @@ from autograd_lite.program.c_arrays import (
     Entries,
     Host,
     Kept,
-    Moving,
     Product,
     Reduced,
     Statement,
@@ -32,8 +32,8 @@ from autograd_lite.program.c_arrays import (
 )
 from autograd_lite.program.c_calls import (
     Call,
+    chooses,
     kind_of,
-    masks,
     missed,
     named_call,
     reduced_axes,
@@ -58,20 +58,19 @@ class Lowering:
     Args:
         inputs: the arrays, in C, of steps that are not computed.
         uses: how often each step is used.
+        added_to: those of the arrays to which may be added in place.
     """
 
-    def __init__(self, inputs: dict[Step, Any], uses: Mapping[Step, int]) -> None:
+    def __init__(
+        self, inputs: dict[Step, Any], uses: Mapping[Step, int], added_to: Iterable[Array] = ()
+    ) -> None:
         self.statements: list[Statement] = []
         self.values: dict[Any, Any] = dict(inputs)
         self._uses = uses
-        self._own_memory: set[Array] = set()  # sums that nobody reads but what adds to them
+        self._own_memory = {*added_to}  # sums that nobody reads but what adds to them
         self._templates: dict[Any, Template | None] = {}
         self._constants: dict[int, Array] = {}
         self._computed: dict[Any, Array] = {}
-
-    def owns(self, arrays: Iterable[Array]) -> None:
-        """Let what is added to arrays be added in place."""
-        self._own_memory.update(arrays)
 
     def value(self, step: Step) -> Any:
         """The array of a step, or a number."""
@@ -255,7 +254,7 @@ class Lowering:
         if call.function is not scatter or len(call.arguments) != 3 or call.keywords:
             return None
         x, index, shape = call.arguments
-        if not call.alone or _chooses(index):
+        if not call.alone or chooses(index):
             return None
         out = new_array(tuple(shape), call.dtype)
         part = part_at(out, index)
@@ -269,7 +268,7 @@ class Lowering:
     def _added_at(self, call: Call) -> Any:
         """What is added to a part of a sum, in place if nobody else reads that."""
         total, g, index = call.arguments[0], call.arguments[1], call.arguments[-1]
-        if not isinstance(total, Array) or _chooses(index) or call.keywords:
+        if not isinstance(total, Array) or chooses(index) or call.keywords:
             return None
         out = total
         if total not in self._own_memory or total.shape != call.shape:
@@ -350,7 +349,8 @@ class Lowering:
         value, outcome = self.value(guard.step), guard.outcome
         if not isinstance(value, Array):
             if not (isinstance(value, np.generic) and np.array_equal(value, outcome)):
-                self.add(Host(new_array((0,), bool), [], _compare(outcome), (value,), {}, Kept()))
+                compare = functools.partial(_compare, outcome)
+                self.add(Host(new_array((0,), bool), [], compare, (value,), {}, Kept()))
             return
         was = self._known(np.array(outcome, value.dtype))
         if np.shape(outcome) != value.shape or value.size == 0:
@@ -390,18 +390,9 @@ _MOVING = {
 _FILLED = {np.zeros_like: 0, np.ones_like: 1}
 
 
-def _chooses(index: Any) -> bool:
-    """Whether entries of arrays say where an index is."""
-    one = index[0] if isinstance(index, Moving) else index
-    return _repeats(one) or masks(one)
-
-
-def _compare(outcome: Any) -> Callable[[Any], None]:
-    def compare(value: Any) -> None:
-        if not np.array_equal(value, outcome):
-            missed()
-
-    return compare
+def _compare(outcome: Any, value: Any) -> None:
+    if not np.array_equal(value, outcome):
+        missed()
 
 
 def _identity(value: Any) -> Any:

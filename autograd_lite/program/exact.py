@@ -67,7 +67,7 @@ class ExactTracer(Tracer):
         super().__init__(loss)
         self.templates = templates
         self.kept: dict[Node, Any] = {}
-        self.signatures: dict[Node, Any] = {}
+        self.signatures: dict[Node, int] = {}
         self.in_own_memory: set[Node] = set()
 
     def forward(self, node: Node) -> Step:
@@ -137,9 +137,12 @@ class ExactTracer(Tracer):
         return results
 
     def _template(self, kind: Any, node: Node, make: Callable[[], Any]) -> Any:
-        if node not in self.signatures:
-            self.signatures[node] = signature(node)
-        key = kind, self.signatures[node]
+        number = self.signatures.get(node)
+        if number is None:
+            # A number, as what a signature holds takes long to compare.
+            number = self.templates.setdefault(signature(node), len(self.templates))
+            self.signatures[node] = number
+        key = kind, number
         if key in self.templates:
             return self.templates[key]
         made = make()

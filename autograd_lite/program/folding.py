@@ -69,6 +69,11 @@ class Repeated:
         return tuple(v if every else v[-1] for v, (_, every) in zip(kept, self.outputs))
 
 
+def has_guards(step: Step) -> bool:
+    """Whether it is a loop that ends a run where entries are others than they were."""
+    return isinstance(step.function, Repeated) and bool(step.function.guards)
+
+
 def folded(task: Task) -> Task:
     """The task, with a step in place of steps that repeat."""
     if len(task.steps) < FEWEST:
@@ -218,9 +223,9 @@ class _Body:
                 folder.compute_once(step, column)
         made = self.made
         made.carried = [(self.new[x], self._own(then)) for x, (_, then) in loop.carried.items()]
-        for place, step in enumerate(loop.body):
+        for number, step in enumerate(loop.body):
             if step in self.new and step in loop.collected:
-                self.outputs.append(place)
+                self.outputs.append(number)
                 every = loop.collected[step] != {loop.count - 1}
                 made.outputs.append((self.new[step], every))
         made.given = [*self._given.values()]

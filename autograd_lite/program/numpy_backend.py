@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Runner, Task
-from autograd_lite.program.folding import Uneven, folded
+from autograd_lite.program.folding import Uneven, folded, has_guards
 from autograd_lite.program.numpy_forms import takes_out
 from autograd_lite.program.numpy_lines import Lines
 from autograd_lite.program.numpy_names import Names
@@ -60,8 +60,9 @@ class _Writer:
         self.guards = [
             g._replace(step=new[g.step]) for g in task.guards if type(new[g.step]) is Step
         ]
-        wanted = [step for step, _ in self.outputs if type(step) is Step]
-        wanted += [guard.step for guard in self.guards]
+        ends = [step for step, _ in self.outputs] + [guard.step for guard in self.guards]
+        ends += [new[step] for step in task.steps if has_guards(step)]
+        wanted = [step for step in ends if type(step) is Step]
         steps = lines.need(wanted)
         named = [(new[step], name) for step, name in task.names.items() if step in new]
         self.names = Names({step: name for step, name in named if type(step) is Step})
@@ -72,8 +73,7 @@ class _Writer:
             if target is not None and target not in read and self._may_be_written(step, target):
                 self.written[step] = target
                 self.names.share(step, target)
-        at_end = [*wanted, *[s for s, _ in self.outputs if type(s) is Step]]
-        lines.lay_out(self.names, {*self.returned, *self.written}, at_end)
+        lines.lay_out(self.names, {*self.returned, *self.written}, wanted)
         lines.places |= self.written.keys()
 
     def _may_be_written(self, step: Any, target: Step) -> bool:

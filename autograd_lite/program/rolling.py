@@ -58,6 +58,27 @@ def _read(step: Step) -> tuple[Any, list[Any]]:
     return tuple(key), moving
 
 
+def _read_all(calls: Sequence[Step]) -> tuple[Array, list[list[Any]]]:
+    """A number for what is the same in each call, and what may move in it."""
+    numbers: dict[Any, int] = {}
+    known: dict[Step, tuple[int, list[Any]]] = {}  # by what calls are like; without steps
+    kinds, parts = [], []
+    for step in calls:
+        like = step.like
+        if like is None or like not in known:
+            key, moving = _read(step)
+            kind = numbers.setdefault(key, len(numbers))
+            if like is not None:
+                known[like] = kind, [x for x in moving if type(x) is not Step]
+        else:
+            kind, rest = known[like]
+            # In an index, which comes behind the steps.
+            moving = [x for x in step.arguments if type(x) is Step] + rest
+        kinds.append(kind)
+        parts.append(moving)
+    return np.array(kinds, int), parts
+
+
 def _frozen(value: Any, moving: list[Any], in_index: bool) -> Any:
     """A part of an argument without what may move, which is put into a list."""
     kind = type(value)
@@ -98,10 +119,7 @@ class _Roller:
     def __init__(self, calls: list[Step]) -> None:
         self.calls = calls
         self.position = {step: place for place, step in enumerate(calls)}
-        read = [*map(_read, calls)]
-        self.parts_of = [moving for _, moving in read]
-        numbers: dict[Any, int] = {}
-        self.kinds = np.array([numbers.setdefault(kind, len(numbers)) for kind, _ in read])
+        self.kinds, self.parts_of = _read_all(calls)
         parts = [*chain.from_iterable(self.parts_of)]
         # Of each part: the place of the call, a negative number for an array, or itself.
         arrays = dict.fromkeys(x for x in parts if type(x) is Step and x not in self.position)
