@@ -7,6 +7,8 @@ import pytest
 
 # There are as many processes as processors: the libraries need no threads of their own.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# Those that tests start need not compile the packages again.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 # The doctests of modules are collected by the modules' names, which these have in common; and
 # scripts are no modules.
@@ -35,16 +37,12 @@ def pytest_collection():
     try:
         return (yield)
     finally:
-        _keep()
+        gc.freeze()
         gc.enable()
 
 
 def pytest_runtest_teardown(item, nextitem):
     """So does what the tests of a module have imported."""
-    if nextitem is None or nextitem.path != item.path:
-        _keep()
-
-
-def _keep():
-    gc.collect()
-    gc.freeze()
+    if nextitem is not None and nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Range(NamedTuple):
+class Range:
     """What a hyper-parameter may be: a test, and its wording for errors."""
 
-    holds: Callable[[Any], bool]
-    wanted: str
+    def __init__(self, holds: Callable[[Any], bool], wanted: str) -> None:
+        self.holds = holds
+        self.wanted = wanted
 
 
 def is_number(value: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite.arguments import require_flag
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.engine import apply
+from autograd_lite.engine import apply, apply_to_one
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
 from autograd_lite.names import ATTRIBUTES, tell_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Array
 
 _apply: Callable[..., Tensor] = apply
+_to_one: Callable[..., Tensor] = apply_to_one
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 HIDDEN = {*Node.__slots__, "tensor_class", *ATTRIBUTES} - {"grad", "name"}
@@ -72,7 +73,8 @@ def _reduction(function: Callable[..., Any]) -> Callable[..., Tensor]:
     def method(self: Any, axis: Axis = None, keepdims: bool = False, **others: Any) -> Tensor:
         if others:
             return called(self, axis=axis, keepdims=keepdims, **others)  # type: ignore[no-any-return] # likewise
-        return _apply(operation, (self,), {"axis": axis, "keepdims": keepdims})
+        keywords = {"axis": axis, "keepdims": keepdims}
+        return _to_one(operation, self, (self,), (self._array,), keywords)
 
     return _named(method, function)
 

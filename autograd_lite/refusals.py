@@ -180,6 +180,8 @@ def explained(
         kind, remedy = IndexingError, "Use an index, or an axis, within the shape"
     elif isinstance(error, TypeError | AttributeError):
         kind, remedy = UnsupportedError, "Give it arrays, numbers or tensors of numbers"
+    elif "read-only" in str(error):
+        kind, remedy = MutationError, "Change a copy: x = x.copy()"
     else:
         kind, remedy = ArgumentError, "Give arguments that the reason allows"
         if re.search("shape|broadcast|dimension|axis|axes|size|array", str(error)):

@@ -21,7 +21,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from autograd_lite.engine import apply
+from autograd_lite.engine import apply, apply_to_one
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
@@ -176,10 +176,13 @@ def differentiable(
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
             given: Any = arguments
             named: Any = keywords
-            if named and (residual or not operands.isdisjoint(named)):
+            if not named and len(given) == 1 and isinstance(given[0], Node):
+                one: Result = apply_to_one(operation, given[0], given, (given[0]._array,))
+                return one
+            if named and (residual or not told()[1].isdisjoint(named)):
                 # The rules get the operands first, and the residual after all arguments.
                 try:
-                    bound = signature.bind(*given, **named)
+                    bound = told()[0].bind(*given, **named)
                 except TypeError as error:
                     raise explained(error, function.__name__, given, named) from error
                 given, named = bound.args, bound.kwargs
@@ -188,12 +191,16 @@ def differentiable(
             result: Result = apply(operation, given, named)
             return result
 
+        @functools.cache
+        def told() -> tuple[inspect.Signature, set[str]]:
+            """The signature, and the names of the operands."""
+            try:
+                signature = inspect.signature(function)
+            except ValueError:  # of a ufunc, before NumPy 2.4; it takes them by their places alone
+                signature = inspect.Signature()
+            return signature, {*list(signature.parameters)[: None if variadic else len(vjps)]}
+
         operation = Operation(call, vjps, function, False, variadic, residual, traits)
-        try:
-            signature = inspect.signature(function)
-        except ValueError:  # of a ufunc, before NumPy 2.4; it takes operands by their places alone
-            signature = inspect.Signature()
-        operands = set(list(signature.parameters)[: None if variadic else len(vjps)])
         TABLE[call] = operation
         return call
 

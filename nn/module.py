@@ -137,11 +137,11 @@ class Module(Members):
         result = self.forward(*inputs, **named)
         if self._forward_hooks is not None:
             result = self._forward_hooks.applied(self, inputs, result)
+        given = (*inputs, *named.values()) if named else inputs
         for tensor in (result,) if type(result) is Tensor else _tensors_in(result):
             if tensor.operation is not None:
                 before = tensor.scope
                 if before is None or before[1] is None or before[2] > number:  # not from earlier
-                    given = (*inputs, *named.values()) if named else inputs
                     tensor.scope = self, given, number, before
         if (watch := watching_calls.get()) is not None:
             watch(self, result)
@@ -212,7 +212,7 @@ class Module(Members):
         """Forget the gradients of all parameters."""
         is_own = type(self).parameters is not Members.parameters
         for parameter in self.parameters() if is_own else self._unnamed_parameters():
-            parameter.grad = None
+            parameter._grad = None  # in less time than `.grad`
 
     @explains_keywords
     def train(self, mode: bool = True) -> Self:

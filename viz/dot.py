@@ -25,6 +25,7 @@ HIGHLIGHT = {"color": "#B34700", "penwidth": "4"}
 TEXT_COLOR = "#111111"
 KEY_COLOR = "#404040"
 LINE_COLOR = "#666666"
+FRAME_COLOR = "#8A8A8A"
 FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": TEXT_COLOR, "fontsize": "11"}
 DIGITS = "Courier New,Courier,monospace"
 """The font of values, in which columns are aligned."""
@@ -47,7 +48,7 @@ def dot_text(graph: Graph) -> str:
         digraph.graph_attr |= {"label": f"<{_escaped(graph.note)}>", "labelloc": "b"}
     # The order of arguments matters: they come from left to right.
     ordered = {edge.head for edge in graph.edges if edge.label}
-    grouped = {position for group in graph.groups for position in _inside(group)}
+    grouped = {position for group in graph.groups for position in group.members}
     nodes = []
     for position, vertex in enumerate(graph.vertices):
         style = STYLES[vertex.kind] | (HIGHLIGHT if vertex.highlighted else {})
@@ -69,14 +70,10 @@ def dot_text(graph: Graph) -> str:
     return str(digraph.source)
 
 
-def _inside(group: Group) -> list[int]:
-    return [*group.vertices, *(position for each in group.groups for position in _inside(each))]
-
-
 def _write_group(digraph: Any, group: Group, name: str, nodes: Sequence[Any]) -> None:
     with digraph.subgraph(name=name) as cluster:
         cluster.attr(
-            label=f"<{_escaped(group.label)}>", color="#8A8A8A", style="rounded", labelloc="t"
+            label=f"<{_escaped(group.label)}>", color=FRAME_COLOR, style="rounded", labelloc="t"
         )
         cluster.attr(labeljust="l", margin="10")
         for position in group.vertices:

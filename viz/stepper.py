@@ -23,7 +23,7 @@ from autograd_lite.engine import apply_rule, backward_order, backward_steps, car
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords, tell_of
-from autograd_lite.node import Cotangents, Node, plain
+from autograd_lite.node import Cotangents, Node, Pass, plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.mathematics import Mathematics
@@ -187,7 +187,11 @@ class _Reading:
         }
         depth = len(arrays) if len(computed(loss)) <= EACH else None
         written = Mathematics({}, {}).name  # as in the formulas
-        labels = {id(array): written(self.names[key_of(array)]) for array in arrays}
+        labels = {
+            id(array): written(self.names[key_of(array)])
+            for array in arrays
+            if depth or known.get(key_of(array))  # else a constant may go into what uses it
+        }
         vertices, edges, groups, note, places = read([loss], Look(labels), depth)
         self.graph = Graph(vertices, edges, groups, note)
         self.numbers = {key_of(array): places[id(array)] for array in arrays}
@@ -215,21 +219,19 @@ class _Reading:
         """What arrives at each node, from each operation that it was used in."""
         found = [self._passage("backward", loss, None, "1", seed)]
 
-        def rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
-            own = Cotangents({node: cotangents[node]})
-            apply_rule(node, own, create_graph, careful)
+        def rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> None:
+            own = {node: cotangents[node]}
+            apply_rule(node, own, Pass(), careful)
             formulas = self._contributions(node, careful)
             before = {*cotangents}
-            apply_rule(node, cotangents, create_graph, careful)
+            apply_rule(node, cotangents, way, careful)
             for argument, formula in formulas.items():
                 total = cotangents[argument] if argument in before else None
                 found.append(
                     self._passage("backward", argument, node, formula, own[argument], total)
                 )
 
-        carry_back(
-            Cotangents({loss: seed}), [*backward_steps(backward_order(loss))], False, False, rule
-        )
+        carry_back({loss: seed}, [*backward_steps(backward_order(loss))], Pass(), rule)
         return found
 
     def _contributions(self, node: Node, careful: bool) -> dict[Node, str]:

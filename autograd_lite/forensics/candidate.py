@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from autograd_lite.forensics.replay import Place, Vjp, Wrong
+from autograd_lite.forensics.place import Place, Vjp, Wrong
 from autograd_lite.node import Array
 
 StepMistakes = Iterator[tuple[str, str, Vjp]]
@@ -113,6 +113,19 @@ class Instead:
         """The right vjp with the other value."""
         changed = (*given[: self.slot], self.value, *given[self.slot + 1 :])
         return self.place.vjp(g, y, *changed, **keywords)
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """The vjp of a step with what arrives at another node."""
+
+    place: Place
+    written: Any  # that node
+    cotangent: Array
+
+    def __call__(self, g: Array, *given: Any, **keywords: Any) -> Array:
+        """The right vjp of the other cotangent."""
+        return self.place.vjp(self.cotangent, *given, **keywords)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, Variation, relative_error
-from autograd_lite.forensics.factors import closest_factor, is_round
+from autograd_lite.forensics.factors import AXIS, closest_factor, is_round
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
 from autograd_lite.forensics.slips import (
@@ -196,6 +196,7 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         found += [] if search.is_over else _with_another(case, search, base, first)
     if not found:
         wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
+        wholly += [Finding(mistake, frozenset()) for mistake in _left_out(singles)]
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
             if not search.is_over:
                 found += _with_another(case, search, base, first, factors_only=True)
@@ -207,8 +208,7 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
 def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hypothesis]:
     """Two of the mistakes that are made most often, which make no gradient right alone."""
     likely = [f.mistake for f in singles if not f.mistake.solve]
-    factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
-    likely += [m.at(strength)._replace(solve=None) for m in factors for strength in (0.0, -1.0)]
+    likely += [*_left_out(singles), *_left_out(singles, -1.0)]
     # What changes nothing alone, as what softmax takes away again, may do so after another one.
     likely += [m.at(0.0)._replace(solve=None) for m in search.in_vain]
     likely.sort(key=lambda mistake: rank(case, mistake))
@@ -217,6 +217,12 @@ def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hyp
         for first, f in search.pairs(likely[:LIKELY])
         if f.fitted == case.everything
     ]
+
+
+def _left_out(singles: list[Finding], strength: float = 0.0) -> list[Candidate]:
+    """The steps whose factor is wrong as if they were left out, or as if their sign is wrong."""
+    factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
+    return [mistake.at(strength)._replace(solve=None) for mistake in factors]
 
 
 def _with_another(
@@ -302,6 +308,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         # Of several steps those to parameters, whose gradients are overwritten in a loop.
         factor == 0 and len(mistake.wrong) > 1 and place.argument.operation is not None,
         rarely,
+        AXIS in words,
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,

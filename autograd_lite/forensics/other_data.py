@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Candidate, Instead
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Place, Wrong, is_recorded
+from autograd_lite.forensics.place import Place, Wrong, is_recorded
 from autograd_lite.node import Array, plain
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded, mask_of
-from autograd_lite.forensics.uses import at_other_times
+from autograd_lite.forensics.loops import at_other_times
+from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_recorded, mask_of
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -68,10 +69,9 @@ def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
     if node.operation.function is cross_entropies.softmax_cross_entropy:
         yield 1, plain(node.arguments[1])
     if node.operation.function is operator.getitem and np.ndim(plain(node.arguments[0])) == 2:
-        index = node.arguments[1]
-        pair = isinstance(index, tuple) and len(index) == 2
-        if pair and all(is_array(plain(part)) and np.ndim(plain(part)) == 1 for part in index):
-            rows, values = map(plain, index)
+        index = index_parts(node.arguments[1])
+        if len(index) == 2 and all(is_array(part) and part.ndim == 1 for part in index):
+            rows, values = index
             if values.dtype.kind in "iu" and np.array_equal(rows, np.arange(len(rows))):
                 yield 1, (rows, values)
 
@@ -110,6 +110,9 @@ def _targets(case: Case, targets: Array) -> Candidates:
         if array.shape == targets.shape and not np.array_equal(array, targets):
             words = f"it is computed with {name} in both passes, the loss with other targets"
             yield joint("other arrays", words, instead(array))
+    if targets.dtype.kind == "f" and 1 < targets.size == len(targets):
+        words = "the mean of the targets stands for each, as where (m, 1) - (m,) gives (m, m)"
+        yield joint("labels", words, instead(np.full_like(targets, targets.mean())))
     for axis in range(min(targets.ndim, 2)):
         what = f"the {'columns' if axis else 'rows'} of the labels or targets are"
         for words, others in (
@@ -194,9 +197,9 @@ def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -
 
 def targets_of_loops(case: Case) -> Candidates:
     """In a loop each step has the target, or the label, of another one."""
-    graph, distance = case.graph, case.graph.distance
-    for unordered in graph.alike:
-        nodes = [*{place.node: None for place in sorted(unordered, key=lambda p: distance[p.node])}]
+    graph = case.graph
+    for steps in graph.alike:
+        nodes = [*{place.node: None for place in graph.in_time(steps)}]
         for slot, argument in enumerate(nodes[0].arguments if len(nodes) > 1 else ()):
             own = [plain(node.arguments[slot]) for node in nodes]
             if is_recorded(argument) or not _are_targets(nodes[0], own):

@@ -154,7 +154,8 @@ def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slip
                     continue
                 words = f"{share:.6g} times {of_what} is added in {what}, that of the bias"
                 words += ": a penalty that is not in the loss"
-                yield Slip("penalty", words, other=tensor), given, right + share * within * term
+                kind = "penalty" if penalties else "another quantity"
+                yield Slip(kind, words, other=tensor), given, right + share * within * term
 
 
 def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -163,12 +164,24 @@ def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
     if own is None or given.shape != right.shape or right.size < 3:
         return
     penalty = own * tensor._array
+    yield from _counted(given, right, penalty)
     both = np.stack([np.ravel(penalty), np.ravel(right - penalty)], axis=1)
     factors = [*map(rounded, np.linalg.lstsq(both, np.ravel(given))[0].tolist())]
     words = [case.in_words(factor) for factor in factors]
     if all(words) and 1 not in factors and factors[0] != factors[1]:
         what = f"in the part of the penalty {words[0]}; in the rest {words[1]}"
         yield Slip("penalty", what), given, (both @ factors).reshape(right.shape)
+
+
+def _counted(given: Array, right: Array, penalty: Array) -> Slipped:
+    """The penalty on each row counts as often as the row is used, as in a loop over ratings."""
+    along = tuple(range(1, right.ndim))
+    if right.ndim > 1 and penalty.any(axis=along).all():
+        more = ((given - right) * penalty).sum(axis=along) / (penalty**2).sum(axis=along)
+        counts = np.round(more).reshape(-1, *[1] * (right.ndim - 1))
+        if len({*counts.ravel()}) > 1:
+            words = "the penalty on each row counts several times, as often as the row is used"
+            yield Slip("penalty", words), given, right + counts * penalty
 
 
 def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -55,24 +54,10 @@ def missed() -> None:
     raise Missed
 
 
-_COMPARISONS = {
-    operator.lt: np.less,
-    operator.le: np.less_equal,
-    operator.gt: np.greater,
-    operator.ge: np.greater_equal,
-    operator.eq: np.equal,
-    operator.ne: np.not_equal,
-}
-
-
 def named_call(call: Call) -> Call:
     """The call of the function that has a form, where it is called by another name."""
     if isinstance(call.function, functools.partial) and not call.function.args:
         return call._replace(function=call.function.func)
-    if call.function in _COMPARISONS:
-        shapes = [getattr(x, "shape", ()) for x in call.arguments]
-        result = np.broadcast_shapes(*shapes), np.dtype(bool)
-        return call._replace(function=_COMPARISONS[call.function], shape=result[0], dtype=result[1])
     row = row_of(call.function)
     if row is None or row.function is call.function:
         return call

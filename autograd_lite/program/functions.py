@@ -13,17 +13,7 @@ import numpy as np
 from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
-from autograd_lite.modes import (
-    draws,
-    enable_grad,
-    modes,
-    moves,
-    raises_errors,
-    recording,
-    setting,
-    taken,
-    watching,
-)
+from autograd_lite.modes import draws, enable_grad, moves, recording, setting, unusual
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
@@ -155,7 +145,7 @@ class Compiled:
                 x if type(x) is np.ndarray or i not in self._positions else map_tree(_as_array, x)
                 for i, x in enumerate(arguments)
             )
-        why_not = self._reason or _unusual()
+        why_not = self._reason or unusual()
         arrays: list[Array] = []
         key = None if why_not else key_of([*arguments, keywords] if keywords else arguments, arrays)
         if key is None:
@@ -370,17 +360,6 @@ def _is_returned_alike(output: Any, other: Any) -> bool:
     if isinstance(output, np.ndarray | np.generic) and isinstance(other, np.ndarray | np.generic):
         return np.array_equal(output, other, equal_nan=True)
     return type(output) is type(other) and repr(output) == repr(other)
-
-
-def _unusual() -> str:
-    """Why nothing is compiled now, in words."""
-    if watching.get() is not None or recording.get() not in (True, False):
-        return "what is computed is watched"
-    if modes.get() is not None:
-        return "modules are evaluated meanwhile"
-    if raises_errors():
-        return "np.errstate asks for more than warnings"
-    return "it is being recorded" if taken.get() is not None else ""
 
 
 def _as_array(leaf: Any) -> Any:

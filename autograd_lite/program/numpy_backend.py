@@ -29,7 +29,7 @@ def numpy_backend(task: Task) -> Runner:
             return _Writer(task).runner()
 
 
-class _Runner:
+class _Runner(Runner):
     def __init__(self, function: Any, names: Names, lines: Sequence[str], is_own: bool) -> None:
         self._function = function
         self._names, self._lines = names, lines
@@ -45,7 +45,7 @@ class _Runner:
         return found
 
     @functools.cached_property
-    def source(self) -> str:
+    def source(self) -> str:  # type: ignore[override] # which is written where it is asked for
         return "\n".join([*self._names.preamble(), "", "", *self._lines, ""])
 
 

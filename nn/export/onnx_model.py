@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import UnsupportedError, needed
+from autograd_lite.errors import UnsupportedError, describe_one, needed
 from autograd_lite.names import explains_keywords
 from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.spellings import Count, function_written_out
 from nn.export import onnx_images, onnx_operators, onnx_sequences
 from nn.export.forward import Forward, traced
+from nn.export.onnx_operators import DTYPES, kind_of
 from nn.export.onnx_sequences import PARTLY
 
 CONVERTERS = {
@@ -31,9 +32,10 @@ def to_onnx(model: Callable[..., Any], example: Any) -> Any:
 
     It computes what the model computes in evaluation mode. Inputs and outputs are called "x" and
     "output", several of them by their keys, or "x_0" and so on; parameters have their names. What
-    can be written are all layers of `nn`, and functions of arithmetic, exponentials and
-    logarithms, trigonometry, comparisons, reductions, products of matrices, shapes, joins and
-    slices; of an LSTM's cells those after the last step. Write it to a file by
+    can be written are all layers of `nn`, with masks and lengths that are inputs or come from
+    them; and functions of arithmetic, exponentials and logarithms, trigonometry, comparisons and
+    logic, reductions, products of matrices, shapes, joins, slices, and indices of whole numbers;
+    of an LSTM's cells those after the last step. Write it to a file by
     `onnx.save(nn.to_onnx(model, X), "model.onnx")`.
 
     Args:
@@ -71,7 +73,14 @@ def to_onnx(model: Callable[..., Any], example: Any) -> Any:
     )
     opset = onnx.helper.make_opsetid("", OPSET)
     proto = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=VERSION)
-    onnx.checker.check_model(proto, full_check=True)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise UnsupportedError(
+            f"nn.to_onnx of {describe_one(model)}",
+            f"ONNX takes no such arguments: {error}",
+            "Compute with floats: x.astype(float) of truth values and whole numbers",
+        ) from error
     return proto
 
 
@@ -167,12 +176,7 @@ class _Writer:
         return self.helper.make_tensor_value_info(name, self._type(step.dtype), shape)
 
     def _type(self, dtype: Any) -> Any:
-        return self.helper.np_dtype_to_tensor_dtype(self._dtype(dtype))
-
-    @staticmethod
-    def _dtype(dtype: Any) -> Any:
-        kinds = {"f": np.float32, "i": np.int64, "u": np.int64, "b": np.bool_}
-        return np.dtype(kinds[dtype.kind])
+        return self.helper.np_dtype_to_tensor_dtype(np.dtype(DTYPES[kind_of(np.empty(0, dtype))]))
 
     def _value(self, value: Any) -> str:
         if isinstance(value, str):
@@ -182,15 +186,10 @@ class _Writer:
             if not isinstance(name, str):
                 raise _refused(value, PARTLY)
             return name
-        array = np.asarray(value)
-        if isinstance(value, int) and not isinstance(value, bool):
-            array = array.astype(np.float32)  # beside floats, as in NumPy
-        return self._constant(array, self._new("constant"))
+        return self._constant(np.asarray(value), self._new("constant"))
 
     def _constant(self, array: Any, name: str) -> str:
-        self.arrays[name] = np.ascontiguousarray(array, self._dtype(array.dtype)).reshape(
-            array.shape
-        )
+        self.arrays[name] = np.asarray(array, DTYPES[kind_of(array)], order="C")
         return name
 
     def _new(self, kind: str) -> str:

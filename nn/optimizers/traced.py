@@ -86,6 +86,7 @@ class Update:
     """The update of some runs, from flat gradients, which stay as they are.
 
     Attributes:
+        calls: what it does, in order: functions of C with their arguments.
         outdated: whether it was asked for after hyper-parameters were changed, and is to be made
             anew; not where they change again and again.
     """
@@ -103,29 +104,34 @@ class Update:
 
     def fits(self) -> bool:
         """Whether hyper-parameters are what they were, but for the learning rate."""
-        for run, known, _ in self._runs:
-            if run.options != known:
+        if self._seen != self._optimizer._changes:
+            for run, known, _ in self._runs:
                 rate = run.options[CHANGING]
                 if run.options != {**known, CHANGING: rate}:
                     self.outdated = self._made < RECORDINGS
                     return False
                 known[CHANGING] = rate
+            self._seen = self._optimizer._changes
         return True
 
     def __call__(self) -> None:
         """Take the next step."""
-        calls, optimizer = [*self._calls], self._optimizer
+        self._quiet.run(at_once, [*self.calls, *self.counting()])
+
+    def counting(self) -> list[Call]:
+        """What counts the next step, after its calls, whose numbers are put in their places."""
+        optimizer = self._optimizer
+        counting: list[Call] = [(setattr, optimizer, "steps", optimizer.steps + 1)]
         for run, known, set_numbers in self._runs:
             step = run.steps + 1
             set_numbers(known[CHANGING], step)
             run.mark_changed()
-            calls.append((setattr, run, "steps", step))
-        calls.append((setattr, optimizer, "steps", optimizer.steps + 1))
-        self._quiet.run(at_once, calls)
+            counting.append((setattr, run, "steps", step))
+        return counting
 
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
-        self.outdated, self._runs = False, []
+        self.outdated, self._runs, self._seen = False, [], -1
         self._made += 1
         in_c = self._backend.name == "c"
         calls, first, places = list[Call](), list[Call](), list[Any]()
@@ -140,10 +146,10 @@ class Update:
             places += [place for _, place in tape.places.values()]
             self._runs.append((run, dict(run.options), tape.set_numbers()))
         if in_c:
-            self._calls = [self._in_c(calls, places)]
-            self._require_agreement(self._calls)
+            self.calls = [self._in_c(calls, places)]
+            self._require_agreement(self.calls)
         else:
-            self._calls = [*map(_of_arrays, calls)]
+            self.calls = [*map(_of_arrays, calls)]
             # The others are the same, and would be compared with copies of all that there is.
             self._require_agreement([*map(_of_arrays, first)], slice(BLOCK))
 

@@ -16,7 +16,7 @@ def leaf(data):
     return Tensor(np.array(data, float), requires_grad=True, name="x")
 
 
-@pytest.mark.parametrize("function", [operator.mod, operator.floordiv, divmod])
+@looped("function", [operator.mod, operator.floordiv, divmod])
 def test_remainders_and_quotients_are_numpy_s_on_either_side(function):
     for left, right in (
         (leaf(A), leaf(B)),
@@ -118,9 +118,7 @@ def test_functions_that_change_arrays_in_place_say_what_to_write(change):
     np.testing.assert_array_equal(x.data, A)
 
 
-@pytest.mark.parametrize(
-    "function", [math.sin, float, len, np.asarray, np.random.default_rng, print]
-)
+@looped("function", [math.sin, float, len, np.asarray, np.random.default_rng, print])
 def test_a_row_that_nothing_would_use_is_refused(function):
     with pytest.raises(UnsupportedError, match="no effect"):
         define(function, lambda g, y, x: g)

@@ -9,7 +9,7 @@ from trained import StopsAfter
 import autograd_lite
 import nn
 from autograd_lite.errors import CompilerError
-from autograd_lite.program import c_backend, compiler
+from autograd_lite.program import c_runner, compiler
 
 with_compiler = pytest.mark.usefixtures("c_compiler")
 
@@ -66,17 +66,17 @@ def test_training_in_c_arrives_where_eager_training_does():
 @with_compiler
 def test_ctrl_c_within_a_step_in_c_ends_after_it_and_a_second_one_undoes_it(monkeypatch):
     monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
-    run, signals, losses = c_backend.Runner.__call__, 0, 0
+    run, signals, losses = c_runner.BoundInC.__call__, 0, 0
 
-    def interrupted(runner, arrays):
+    def interrupted(bound, arrays):
         nonlocal losses
-        found = run(runner, arrays)
-        losses += len(found) > 0  # and not of an update; the first is of the second batch
-        for _ in range(signals if found and losses == 8 else 0):
+        found = run(bound, arrays)
+        losses += 1  # the first is of the second batch
+        for _ in range(signals if losses == 8 else 0):
             signal.raise_signal(signal.SIGINT)
         return found
 
-    monkeypatch.setattr(c_backend.Runner, "__call__", interrupted)
+    monkeypatch.setattr(c_runner.BoundInC, "__call__", interrupted)
     expected = [trained("c", [StopsAfter(steps)])[1] for steps in (9, 8)]
     for signals, right in enumerate(expected, 1):
         losses, model = 0, []

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from exported_models import MODELS, RNG, Gathered, TwoInputs
+from exported_models import MASKED, MODELS, RNG, Gathered, TwoInputs, all_layers, more_of
 
 import nn
-from autograd_lite import ShapeError, UnsupportedError
+from autograd_lite import ShapeError, UnsupportedError, differentiable
+from autograd_lite.trees import leaves_of
 from nn.export.numpy_source import to_numpy_source
 
 
@@ -19,6 +20,21 @@ def test_a_file_computes_what_a_model_predicts_for_any_number_of_samples():
         assert "autograd" not in text, name
         X = RNG.normal(size=(8, *shape))
         np.testing.assert_allclose(run(text, X), nn.predict(model, X), rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.exhaustive  # what is traced is tried by ONNX in the first tier
+def test_every_layer_is_written_with_its_masks_and_lengths():
+    layers = [(layer, inputs, tuple(map(more_of, inputs))) for layer, inputs in all_layers()]
+    for layer, example, more in [*layers, *((m, made(3), made(7)) for m, made in MASKED.values())]:
+        given = example[0] if len(example) == 1 else example
+        more = more if isinstance(more, tuple) else (more,)
+        results = run(to_numpy_source(layer, given), *more)
+        results = [*results.values()] if isinstance(results, dict) else [results]
+        right = leaves_of(nn.predict(layer, more[0] if len(more) == 1 else more))
+        for result, expected in zip(results, right, strict=True):
+            np.testing.assert_allclose(
+                result, expected, rtol=1e-12, atol=1e-15, err_msg=repr(layer)
+            )
 
 
 def test_several_inputs_are_arguments_and_several_outputs_a_dict():
@@ -53,12 +69,31 @@ class BesideTheRecord(nn.Module):
         return x - np.mean(x.data, axis=0)
 
 
+@differentiable(lambda g, y, x, kept: g * kept, residual=True)
+def looking(x):
+    """Written out, as it returns more than its result, by calls that depend on entries."""
+    factor = 2.0 if x.max() > 0 else 3.0
+    return x * factor, factor
+
+
+class Halved(nn.Module):
+    def forward(self, x):
+        return x[: len(x) // 2]
+
+
 def test_what_is_not_the_same_function_of_all_samples_is_refused():
     X = RNG.normal(size=(4, 2))
     with pytest.raises(UnsupportedError, match="entries of tensors decide"):
         to_numpy_source(Deciding(), X)
-    with pytest.raises(UnsupportedError, match="for another number of samples"):
+    with pytest.raises(UnsupportedError, match="for other samples, or more of them"):
         to_numpy_source(BesideTheRecord(), X)
+    for count in (1, 2):  # of so many it may be seen in other numbers only
+        with pytest.raises(UnsupportedError, match="for other samples, or more of them"):
+            to_numpy_source(BesideTheRecord(), np.ones((count, 2)))
+        with pytest.raises(UnsupportedError, match="for other samples, or more of them"):
+            to_numpy_source(Halved(), np.ones((count, 2)))
+    with pytest.raises(UnsupportedError, match="entries of tensors decide"):
+        to_numpy_source(nn.Function(looking), X)
     with pytest.raises(UnsupportedError, match="which was not recorded"):
         to_numpy_source(nn.Function(lambda x: x.data), X)
     with pytest.raises(UnsupportedError, match="no module"):
