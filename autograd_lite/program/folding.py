@@ -177,7 +177,7 @@ class _Folder:
         self._new |= dict.fromkeys(column, found)
 
     def once(self, of: Any) -> Step | None:
-        """What is computed once for a step of a body, or what no body has."""
+        """What is computed once for a step of a body, if that is so."""
         return self._same.get(of)
 
     def sequence(self, of: Any) -> Any:

@@ -87,7 +87,7 @@ class Lines:
         names, layout = self.names, self.layout
         if isinstance(step.function, Repeated):
             used = {s.arguments[1] for s in self.steps if s.arguments and s.arguments[0] is step}
-            self._loops[step] = LoopLines(step, used, self.values, names, Lines)
+            self._loops[step] = LoopLines(step, used, self)
             return self._loops[step].written()
         loop = step.arguments[0] if step.function is operator.getitem else None
         if type(loop) is Step and loop in self._loops:

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd_lite.program.folding import Repeated
 from autograd_lite.program.layout import added_to, owners_of, replaceable
 from autograd_lite.program.memory import Memory
-from autograd_lite.program.numpy_names import Names
 from autograd_lite.program.program import Step, steps_in
+
+if TYPE_CHECKING:
+    from autograd_lite.program.numpy_lines import Lines
+
+WIDTH = 96
+"""Characters of a line in which a loop begins."""
 
 
 class LoopLines:
@@ -28,37 +33,29 @@ class LoopLines:
         results: by number of an output, the text that gives it after the loop.
     """
 
-    def __init__(
-        self, step: Step, used: Collection[int], values: Sequence[Any], names: Names, make: Any
-    ) -> None:
+    def __init__(self, step: Step, used: Collection[int], outer: Lines) -> None:
         self.made: Repeated = step.function
-        self.names, self.values = names, values
+        self.names, self._values = outer.names, outer.values
         made, (given, sequences, firsts) = self.made, step.arguments
         places = [*made.given, *[x for x, _ in made.sliced], *[x for x, _ in made.carried]]
+        # As they are in the first iteration.
         entries = [
-            sequence[indices[0]]
-            if type(sequence) is not Step
-            else self._value(sequence)[indices[0]]
+            self._value(sequence)[indices[0]]
             for sequence, (_, indices) in zip(sequences, made.sliced)
         ]
-        for place, example in zip(places, (*given, *entries, *firsts)):
-            place.arguments = (self._value(example),)
-        self.body = make(made.body, places)
+        for place, x in zip(places, (*given, *entries, *firsts)):
+            place.arguments = (self._value(x),)
+        self.body = type(outer)(made.body, places)
         new = self.body.new
         self.results: dict[int, str] = {}
-        self.outputs = [
-            (number, new[x], every)
-            for number, (x, every) in enumerate(made.outputs)
-            if number in used
-        ]
-        self.guards = [
-            g._replace(step=new[g.step]) for g in made.guards if type(new[g.step]) is Step
-        ]
+        outputs = [(number, *output) for number, output in enumerate(made.outputs)]
+        self.outputs = [(number, new[x], every) for number, x, every in outputs if number in used]
+        guards = [guard._replace(step=new[guard.step]) for guard in made.guards]
+        self.guards = [guard for guard in guards if type(guard.step) is Step]
         self.carried = self._needed({new[place]: new[then] for place, then in made.carried})
-        first = dict(zip([new[place] for place, _ in made.carried], firsts))
-        self.first = {place: first[place] for place in self.carried}
+        self.first = dict(zip([new[place] for place, _ in made.carried], firsts))
         for place, x in zip(made.given, given):
-            names.call(new[place], names.text(x))
+            self.names.call(new[place], self.names.text(x))
         self.sequences = [
             (new[place], self._sequence(x, indices))
             for x, (place, indices) in zip(sequences, made.sliced)
@@ -67,7 +64,7 @@ class LoopLines:
         self._lay_out()
 
     def _value(self, x: Any) -> Any:
-        return self.values[x.number] if type(x) is Step else x
+        return self._values[x.number] if type(x) is Step else x
 
     def _needed(self, carried: dict[Step, Any]) -> dict[Step, Any]:
         """What is carried, of which something is computed that is used."""
@@ -82,11 +79,14 @@ class LoopLines:
             wanted += [then for then in more.values() if type(then) is Step]
 
     def _lay_out(self) -> None:
+        """Say where values lie that outlive an iteration, and lay out the others."""
         body, carried = self.body, self.carried
         results = [(x, every) for _, x, every in self.outputs if type(x) is Step]
         results += [(then, False) for then in carried.values() if type(then) is Step]
         owners, _ = owners_of(body.steps, body.values, body.used, body.fitting)
-        self.lasting: set[Step] = set()  # for each iteration an array of its own
+        shown = {owners[x] for x, _ in results}
+        self.slotted = shown & body.fitting
+        self.lasting: set[Step] = set()  # of those: for each iteration an array of its own
         for x, every in results:
             owner: Any = owners[x]
             if owner in carried:
@@ -94,24 +94,25 @@ class LoopLines:
                 owner = owners[then] if type(then) is Step else None
             if owner in body.fitting and (every or owner is not x):
                 self.lasting.add(owner)
-        self.slotted = {owners[x] for x, _ in results} & body.fitting
-        self.readers: dict[Step, list[Step]] = {}
-        for step in body.steps:
-            for x in body.used[step.number]:
-                self.readers.setdefault(x, []).append(step)
-        shown = {owners[x] for x, _ in results}
-        self.added: dict[Step, list[Step]] = {}  # by what is carried: the steps that add to it
-        for place, then in carried.items():
-            alone = [*carried.values()].count(then) == 1 and place not in shown
-            if alone and then in self.slotted - self.lasting:
-                steps = self._adding(place, then)
-                if steps and shown.isdisjoint(steps[1:]):
-                    self.added[place] = steps
-        adding = {*chain.from_iterable(self.added.values())}
-        body.places = self.slotted | adding
-        body.in_place = adding
+        self.added = self._added(shown)
+        body.in_place = {*chain.from_iterable(self.added.values())}
+        body.places = self.slotted | body.in_place
         at_end = [x for x, _ in results] + [guard.step for guard in self.guards]
         body.lay_out(self.names, body.places, at_end)
+
+    def _added(self, shown: Collection[Step]) -> dict[Step, list[Step]]:
+        """By what is carried and only added to in each iteration: the steps that do so."""
+        self._readers: dict[Step, list[Step]] = {}
+        for step in self.body.steps:
+            for x in self.body.used[step.number]:
+                self._readers.setdefault(x, []).append(step)
+        thens, found = [*self.carried.values()], dict[Step, list[Step]]()
+        for place, then in self.carried.items():
+            alone = thens.count(then) == 1 and place not in shown
+            steps = self._adding(place, then) if alone and then in self.slotted else []
+            if steps and then not in self.lasting and not any(x in shown for x in steps[1:]):
+                found[place] = steps
+        return found
 
     def _adding(self, place: Step, then: Step) -> list[Step]:
         """The steps by which alone what is carried becomes what is carried on, in its memory.
@@ -119,12 +120,12 @@ class LoopLines:
         The last one comes first; there are none if something else reads it.
         """
         steps = [then]
-        while self.readers.get(place) != steps[-1:]:
+        while self._readers.get(place) != steps[-1:]:
             before = added_to(steps[-1])
             if not before or before[0] not in self.body.fitting:
                 return []
             steps += before
-            if self.readers[before[0]] != [steps[-2]]:
+            if self._readers[before[0]] != [steps[-2]]:
                 return []
         return steps if place in replaceable(steps[-1], self.body.used) else []
 
@@ -174,12 +175,14 @@ class LoopLines:
         if moved:
             values = ", ".join(names.text(then) for _, then in moved)
             lines.append(f"{', '.join(name for name, _ in moved)} = {values}")
-        opening = f"for _ in range({self.made.count}):"
+        opening = [f"for _ in range({self.made.count}):"]
         if over:
-            opening = (
-                f"for {', '.join(x for x, _ in over)}, in zip({', '.join(x for _, x in over)}):"
-            )
-        return [*before, opening, *[f"    {line}" for line in lines]]
+            variables, lists = (", ".join(each) for each in zip(*over))
+            # Broken within the parentheses alone.
+            whole = f"for ({variables},)\0in\0zip({lists}):"
+            parts = fill(whole, WIDTH, subsequent_indent=" " * 8, break_on_hyphens=False)
+            opening = parts.replace("\0", " ").split("\n")
+        return [*before, *opening, *[f"    {line}" for line in lines]]
 
     def _result(self, x: Any, every: bool, moved: Collection[str]) -> tuple[str, list[str]]:
         """The text that gives an output, and what an iteration does for it."""
