@@ -156,11 +156,8 @@ class Lowering:
         if not moves or call.function in (np.copy, astype):
             return None
         first = call.arguments[0]
-        if (
-            isinstance(first, np.generic)
-            and first.dtype in C_TYPES
-            and not call.values(Array, Kept)
-        ):
+        is_number = isinstance(first, np.generic) and first.dtype in C_TYPES
+        if is_number and not call.values(Array, Kept):
             first = new_array((), first.dtype, constant=np.asarray(first))
         elif not call.alone:
             return None

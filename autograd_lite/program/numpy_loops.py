@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import chain
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
