@@ -155,11 +155,11 @@ class CompiledSteps:
                 return None
             found = settled
         given = found.inputs(batch)
-        compiled = self._fitting_update(found) if update else None
-        # Buffers that the forward pass changes are so before the update.
-        whole = compiled and not found.moved and found.run.followed_by(compiled.calls)
+        compiled, whole = self._fitting_update(found) if update else None, None
+        if compiled and not found.moved:  # buffers are changed before the update is made
+            whole = found.run.followed_by(compiled.calls)
         undisturbed = mutation.latest == self._settled_at
-        values = whole(given, compiled.counting()) if whole else found.run(given)
+        values = whole(given, compiled.counting()) if compiled and whole else found.run(given)
         loss = values[0]
         # `item` of NumPy's own numbers takes four times as long.
         loss = float(loss) if isinstance(loss, float) else loss.item()
@@ -225,7 +225,7 @@ class CompiledSteps:
             self._settled_at = mutation.latest
 
     def _fitting_update(self, found: Ready) -> Update | None:
-        """The compiled update, if it is of the hyper-parameters of now; it is made anew for them."""
+        """The compiled update, made anew where that is needed, if it is the one of now."""
         update = found.update
         if update and update.outdated:
             try:
