@@ -13,6 +13,7 @@ from autograd_lite.node import Array
 StepMistakes = Iterator[tuple[str, str, Vjp]]
 """Mistakes in one step: kind and words, as of a `Candidate`, and what takes the vjp's place."""
 
+FACTOR = "a constant factor is wrong"
 FACTORS = {"factor", "sign", "dropped path", "penalty"}
 """Kinds whose strength is a number that the right result is multiplied by."""
 DROPPED = "dropped path", "a path is dropped: what arrives over this step is left out"

@@ -47,6 +47,8 @@ PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
 LIKELY = 80
 """Mistakes of which two on one path are looked for."""
+LARGEST_OF_ONE = 10
+"""Factors that one entry is enough for, if they are round."""
 WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
 
@@ -161,6 +163,11 @@ def _is_evidence(
     wrong = wrong if explained is None else wrong & explained
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
     entries = [sum(t.size for t in wrong & search.changed(mistake)) for mistake in solved]
+    # One entry is some number times the right one, and the number may be round.
+    large = [m for m in mistakes if m.kind == "factor" and abs(m.factor or 0) > LARGEST_OF_ONE]
+    unknown = [m for m in large if not _is_known(case, m)]
+    if any(sum(t.size for t in wrong & search.changed(m)) < 2 for m in unknown):
+        return False
     return all(count > 2 for count in entries) and (
         not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
     )
@@ -174,13 +181,19 @@ def _is_negative_penalty(mistake: Candidate) -> bool:
 
 def _is_solved(case: Case, mistake: Candidate | Slip) -> bool:
     """Whether a mistake has a number that means nothing: one that was solved for."""
-    if isinstance(mistake, Slip):
-        return mistake.factor is not None and not case.in_words(mistake.factor)
-    if mistake.solve is None:
+    if _is_known(case, mistake):
         return False
+    return isinstance(mistake, Slip) or not is_round(mistake.strength * mistake.unit)
+
+
+def _is_known(case: Case, mistake: Candidate | Slip) -> bool:
+    """Whether a mistake has no number, or one that there are words for."""
+    if isinstance(mistake, Slip):
+        return mistake.factor is None or bool(case.in_words(mistake.factor))
+    if mistake.solve is None:
+        return True
     factor, place = mistake.factor, case.graph.first_of(mistake.wrong)
-    words = case.in_words(factor, place) if factor is not None else ""
-    return not words and not is_round(mistake.strength * mistake.unit)
+    return factor is not None and bool(case.in_words(factor, place))
 
 
 def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:

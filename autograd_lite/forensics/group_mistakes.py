@@ -14,10 +14,18 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Always, Candidate, joint, scaled, with_strength
+from autograd_lite.forensics.candidate import (
+    FACTOR,
+    Always,
+    Candidate,
+    joint,
+    scaled,
+    with_strength,
+)
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
 from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.other_data import are_shares
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
@@ -32,7 +40,7 @@ def factors(case: Case) -> Iterator[Candidate]:
     alike = grouped(to_leaves, lambda place: (place.operation, place.slot))
     several = [group for group in (to_leaves, *alike.values()) if len(group) > 1]
     for group in [*([place] for place in places), *several]:
-        yield with_strength("factor", "a constant factor is wrong", scaled, group, neutral=1.0)
+        yield with_strength("factor", FACTOR, scaled, group, neutral=1.0)
 
 
 def statistics(case: Case) -> Iterator[Candidate]:
@@ -242,7 +250,8 @@ def other_losses(case: Case) -> Iterator[Candidate]:
     own = {id(array) for array in graph.plain_arrays}
     others = [a for a in case.arrays.values() if id(a) not in own and a.dtype.kind in "fiu"]
     # Others than labels may be parts of the derivation itself, which explain anything.
-    arrays = [*graph.plain_arrays, *(a for a in others if np.array_equal(a, np.round(a)))]
+    arrays = [*graph.plain_arrays, *filter(are_shares, others)]
+    arrays += [a for a in others if np.array_equal(a, np.round(a))]
     for prediction in _predictions(graph):
         p = prediction._array
         sums = [use for use in graph.consumers[prediction] if use.traits.additive]

@@ -22,19 +22,9 @@ def not_carried(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     words = "the state is not carried back: what arrives from later steps of the loop is left out"
     for group in graph.alike:
-        states = {place.node for place in group}
-        leads: set[Tensor] = set()
-        before = []
-        for node in graph.order:
-            on = [
-                use
-                for use in graph.consumers.get(node, ())
-                if use.node in leads or use.node in states
-            ]
-            if on:
-                leads.add(node)
-            if node in states:
-                before += on
+        states = [place.node for place in group]
+        leading = _leading_to(graph, states)
+        before = [use for state in states for use in leading.get(state, ())]
         if len({place.operation for place in before}) > 1:
             yield left_out(before, words)._replace(joint=True)
 
@@ -49,15 +39,23 @@ def states_as_constants(case: Case) -> Iterator[Candidate]:
     for place in graph.places:
         if place.argument not in sums and _is_carried(graph, place):
             sums[place.argument] = place
-    leads = {place.node for place in sums.values()}
-    left: list[Place] = []
-    for node in graph.order:
-        on = [use for use in graph.consumers.get(node, ()) if use.node in leads]
-        leads |= {node} if on else set()
-        left += [use for use in on if node in sums and use is not sums[node]]
     if len(sums) > 1:
+        leading = _leading_to(graph, [place.node for place in sums.values()])
+        uses = [(node, use) for node in sums for use in leading.get(node, ())]
+        left = [use for node, use in uses if use is not sums[node]]
         words = "the states of the loop are taken as constants: only the sum carries them on"
         yield left_out(left, words)._replace(joint=True)
+
+
+def _leading_to(graph: Graph, ends: list[Tensor]) -> dict[Tensor, list[Place]]:
+    """Of each node the uses over which it leads to one of some nodes."""
+    leads, found = {*ends}, {}
+    for node in graph.order:
+        on = [use for use in graph.consumers.get(node, ()) if use.node in leads]
+        if on:
+            leads.add(node)
+            found[node] = on
+    return found
 
 
 def _is_carried(graph: Graph, place: Place) -> bool:

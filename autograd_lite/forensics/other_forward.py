@@ -125,7 +125,7 @@ def _targets(case: Case, targets: Array) -> Candidates:
 
 
 def masks(case: Case) -> Candidates:
-    """A mask is left out in both passes."""
+    """A mask, or what is added before a function such as noise, is left out in both passes."""
     for node in case.graph.places_of:
         mask = mask_of(node) if node.operation.traits.product else None
         for slot, argument in enumerate(node.arguments if mask is not None else ()):
@@ -133,9 +133,25 @@ def masks(case: Case) -> Candidates:
                 wrong = _with_argument(case.graph, node, slot, np.full_like(mask, mask.max()))
                 yield joint("dropout", "the mask is left out in both passes", wrong)
         for place in case.graph.places_of[node]:
-            if _masks_scores(place):
+            if place.bends and place.traits.activation:
                 wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
-                yield joint("dropout", "the mask is left out in both passes", wrong)
+                words = "{operation} is left out in both passes, as if its argument were its result"
+                yield joint("another loss", words, wrong)
+            for kind, words in _is_added(case.graph, place):
+                wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
+                yield joint(kind, words, wrong)
+
+
+def _is_added(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:
+    """What an array that is added is, if it is a mask of scores, or goes into a function."""
+    if _masks_scores(place):
+        yield "dropout", "the mask is left out in both passes"
+    adds = place.operation.function is np.add and place.node.shape == place.argument.shape
+    arrays = [plain(a) for a in place.other_arguments if adds and not is_recorded(a)]
+    uses = graph.consumers.get(place.node, ()) if adds else ()
+    uses = [*uses, *(use for each in uses for use in graph.consumers.get(each.node, ()))]
+    if any(map(np.ndim, arrays)) and any(use.traits.activation or use.traits.link for use in uses):
+        yield "wrong place", "what is added there, such as noise, is left out in both passes"
 
 
 def _masks_scores(place: Place) -> bool:
@@ -204,11 +220,24 @@ def targets_of_loops(case: Case) -> Candidates:
             own = [plain(node.arguments[slot]) for node in nodes]
             if is_recorded(argument) or not _are_targets(nodes[0], own):
                 continue
-            for which, others in at_other_times(own):
+            classes = np.size(plain(nodes[0].arguments[0])) if nodes[0].ndim == 0 else 0
+            more = _from_outside(own, classes) if isinstance(own[0], int | np.integer) else ()
+            for which, others in (*at_other_times(own), *more):
                 wrong: Wrong = {}
                 for node, other in zip(nodes, others):
                     wrong |= _with_argument(graph, node, slot, other)
                 yield joint("labels", f"the target, or label, is that of {which}", wrong)
+
+
+def _from_outside(own: list[Any], classes: int) -> Iterator[tuple[str, list[Any]]]:
+    """The labels of the step beside, where one is of a step that is no part of the loss."""
+    for label in range(min(classes, MOST_CLASSES)):
+        yield "the step before", [*own[1:], label]
+        yield "the step after", [label, *own[:-1]]
+
+
+MOST_CLASSES = 30
+"""Classes of which a label that is in no step may be one."""
 
 
 def _are_targets(node: Tensor, values: list[Any]) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
+    FACTOR,
     Candidate,
     Scaled,
     StepMistakes,
@@ -42,7 +43,6 @@ from autograd_lite.forensics.replay import Graph, Replay
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.forensics.uses import (
-    FACTOR,
     dropped_alike,
     dropped_uses,
     factors_alike,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import RATES, closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import strengths_of_penalties
@@ -200,7 +201,7 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
     if rounded(factor) == -1:
         yield Slip("sign", "the sign is wrong", -1.0), given, -right
     if np.isfinite(factor):
-        yield Slip("factor", "a constant factor is wrong", factor), given, factor * right
+        yield Slip("factor", FACTOR, factor), given, factor * right
 
 
 def _in_another_order(given: Array, right: Array) -> Slipped:

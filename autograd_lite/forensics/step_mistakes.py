@@ -20,7 +20,11 @@ from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.shares import shares
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
-from autograd_lite.forensics.value_mistakes import multiplied_twice, other_values
+from autograd_lite.forensics.value_mistakes import (
+    multiplied_twice,
+    other_factor,
+    other_values,
+)
 from autograd_lite.forensics.windows import convolutions
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
@@ -268,7 +272,7 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks),
     *(another_derivative, multiplied_twice, reshaped),
-    other_values,
+    *(other_values, other_factor),
     *SOFTMAX_MISTAKES,
     *FORMULA_MISTAKES,
     shares,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
+    FACTOR,
     Arriving,
     Candidate,
     Instead,
@@ -24,7 +25,6 @@ from autograd_lite.forensics.replay import LARGE, Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
-FACTOR = "a constant factor is wrong"
 FEW_USES = 4
 """Uses of a tensor of which all subsets are tried."""
 

@@ -68,6 +68,19 @@ def _other_powers(argument: Any, depth: int = 3) -> Iterator[tuple[str, Array]]:
             yield words, argument._array / base._array * value
 
 
+def other_factor(graph: Graph, place: Place) -> StepMistakes:
+    """What a product with a matrix is taken with is squared, or is left out."""
+    for slot, argument in place.others.items() if place.multiplies_matrices else ():
+        value = plain(argument)
+        if is_array(value) and value.dtype.kind == "f" and not np.isin(value, (0, 1, -1)).all():
+            words = "the other factor of {operation} is squared"
+            yield "derivative twice", words, Instead(place, slot, value**2, "{0} ** 2")
+            words = "the other factor of {operation} is left out, as if it were 1"
+            if value.ndim == 1:
+                ones = np.ones_like(value)
+                yield "derivative forgotten", words, Instead(place, slot, ones, "np.ones_like({0})")
+
+
 def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
     """What a product is taken with is multiplied in again."""
     product = place.traits.product and place.operation.function is not np.divide
