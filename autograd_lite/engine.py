@@ -175,7 +175,7 @@ def record(
         node.arguments = node.wanted = ()
         node.lent = True
         if wanted and operation.moves:
-            show(data, [arguments[index] for index in wanted])
+            node._array = show(data, [arguments[index] for index in wanted])
         if taken.get() is not None:
             function = operation.function if operation.residual else operation.compute
             take(function, arguments, keywords, node)

@@ -29,8 +29,8 @@ _apply: Callable[..., Tensor] = apply
 _computed: Callable[..., Tensor] = computed
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-HIDDEN = {*Node.__slots__, "tensor_class", *ATTRIBUTES} - {"grad", "name"}
-"""What completion leaves out: the record, and names that only say what to write here."""
+HIDDEN = {*Node.__slots__, "tensor_class"} - {"grad", "name"}
+"""What completion leaves out: the record."""
 
 
 def _named(method: Method, function: Callable[..., Any]) -> Method:

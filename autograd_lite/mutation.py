@@ -101,6 +101,22 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
             _changed[key] = [now, weakref.ref(array, forget)]
 
 
+def mark_rewritten(nodes: Sequence[Node], array: Array) -> None:
+    """The same where the arrays of all nodes are views of this one, which is how they are found."""
+    global latest
+    known = _changed.get(id(array))
+    if known is None or _handed_out:
+        mark_mutated(nodes, [array])
+    else:
+        latest = known[0] = next(clock)
+
+
+def note_change() -> None:
+    """Remember that something that is no entry of an array was changed just now."""
+    global latest
+    latest = next(clock)
+
+
 def changed_since(time: int) -> list[Array]:
     """The arrays that were changed after that time, or handed out and changed, and live."""
     arrays = [reference() for changed, reference in list(_changed.values()) if changed > time]
@@ -179,12 +195,28 @@ def _shows(array: Array, source: Array) -> bool:
     return array is source or getattr(array, "base", None) is not None
 
 
-def show(array: Array, sources: Iterable[Node]) -> None:
-    """Watch the leaves among its sources whose memory a tensor without a record shows."""
+def read_only(array: Any) -> Array:
+    """A view that cannot be written to, of an array of NumPy's; anything else as it is."""
+    if type(array) is not np.ndarray:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def show(array: Array, sources: Iterable[Node]) -> Array:
+    """What a tensor without a record holds, whose array may show the memory of its sources.
+
+    Leaves are watched; what backward reads of a computed tensor cannot be written to.
+    """
     for source in sources:
-        owner = _owner(source)
-        if owner.operation is None and _shows(array, source._array):
-            handed_out(owner)
+        if _shows(array, source._array):
+            owner = _owner(source)
+            if owner.operation is None:
+                handed_out(owner)
+            elif np.may_share_memory(array, owner._array):
+                array = read_only(array)
+    return array
 
 
 def rewritten(node: Node) -> list[Array]:

@@ -13,7 +13,7 @@ from autograd_lite.derivatives.indexing import is_basic
 from autograd_lite.engine import apply, computed, record
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_labelled
-from autograd_lite.modes import take
+from autograd_lite.modes import give, take
 from autograd_lite.mutation import remember, remember_part, samples
 from autograd_lite.node import BOTH, FIRST, NO_KEYWORDS, NONE, SECOND, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
@@ -99,21 +99,20 @@ def _with_array(operation: Operation, tensor: Node, other: Any) -> Tensor:
         raise
 
 
-def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Array]:
-    """The method of a comparison, which gives a plain array."""
+def _comparison(compare: Callable[[Any, Any], Any], ufunc: Any) -> Callable[[Any, Any], Array]:
+    """The method of a comparison, or of bits, which gives a plain array."""
 
     def method(self: Node, other: Any) -> Any:
         try:
-            other = admit(other, f"{name} of")
+            other = admit(other, f"{ufunc.__name__} of")
             outcome = compare(self._array, plain(other))
         except UnsupportedError:
             if is_labelled(other):
                 return NotImplemented
             raise
         except FAILURES as error:
-            raise explained(error, name, (self, other), NO_KEYWORDS) from error
-        take(compare, (self, other), NO_KEYWORDS, outcome)
-        return outcome
+            raise explained(error, ufunc.__name__, (self, other), NO_KEYWORDS) from error
+        return give(ufunc, (self, other), NO_KEYWORDS, outcome)
 
     return method
 
@@ -147,18 +146,25 @@ class Operators(NumPyProtocol):
     __pos__ = _of_one(np.positive)
     __abs__ = _of_one(np.absolute)
 
-    __lt__ = _comparison(operator.lt, "less")
-    __le__ = _comparison(operator.le, "less_equal")
-    __gt__ = _comparison(operator.gt, "greater")
-    __ge__ = _comparison(operator.ge, "greater_equal")
+    __lt__ = _comparison(operator.lt, np.less)
+    __le__ = _comparison(operator.le, np.less_equal)
+    __gt__ = _comparison(operator.gt, np.greater)
+    __ge__ = _comparison(operator.ge, np.greater_equal)
+    __and__ = __rand__ = _comparison(operator.and_, np.bitwise_and)
+    __or__ = __ror__ = _comparison(operator.or_, np.bitwise_or)
+    __xor__ = __rxor__ = _comparison(operator.xor, np.bitwise_xor)
+
+    def __invert__(self) -> Array:
+        return np.invert(self)  # type: ignore[no-any-return] # NumPy says Any
+
     if TYPE_CHECKING:  # of an object they are truth values
 
         def __eq__(self, other: Any) -> Array: ...  # type: ignore[override] # as ndarray's
         def __ne__(self, other: Any) -> Array: ...  # type: ignore[override] # likewise
 
     else:
-        __eq__ = _comparison(operator.eq, "equal")
-        __ne__ = _comparison(operator.ne, "not_equal")
+        __eq__ = _comparison(operator.eq, np.equal)
+        __ne__ = _comparison(operator.ne, np.not_equal)
 
     def __getitem__(self, index: Any) -> Tensor:
         basic = is_basic(index)

@@ -12,7 +12,7 @@ from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
 from autograd_lite.foreign import admit_parts, is_labelled
 from autograd_lite.keywords import understood
-from autograd_lite.modes import take, taken, watching
+from autograd_lite.modes import give, taken, watching
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import FAILURES, explained, raise_explained
@@ -64,8 +64,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             outcome = function(*map_tree(plain, arguments), **plain_keywords)
         except FAILURES as error:
             raise explained(error, function.__name__, arguments, keywords) from error
-        take(function, arguments, keywords, outcome)
-        return outcome
+        return give(function, arguments, keywords, outcome)
     if keywords or len(arguments) > 2:
         arguments, keywords = understood(function, arguments, keywords)
     implementation = COMPOSED.get(function)

@@ -16,10 +16,17 @@ from autograd_lite.engine import backward_steps, carry_back, computed_and_leaves
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
 from autograd_lite.foreign import OWN, PLAIN, admit
 from autograd_lite.gradients import hand_out, separate
-from autograd_lite.held import held_array, read_only, seed_of
+from autograd_lite.held import held_array, seed_of
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import disown, handed_out, mark_mutated, require_from_now
+from autograd_lite.mutation import (
+    disown,
+    handed_out,
+    mark_mutated,
+    note_change,
+    read_only,
+    require_from_now,
+)
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, arrays_in, plain
 from autograd_lite.operators import plain_index
@@ -113,7 +120,8 @@ class Tensor(Methods):
         `ValueError: assignment destination is read-only` where it is changed in place. Write
         `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        return handed_out(self) if self.operation is None else read_only(self._array)
+        array: Array = handed_out(self) if self.operation is None else read_only(self._array)
+        return array
 
     @data.setter
     def data(self, array: Plain) -> None:
@@ -148,6 +156,7 @@ class Tensor(Methods):
         required = require_flag(self, "requires_grad", required)
         held_array(self._array, required, self.name, None)
         self._requires_grad = required
+        note_change()
         if required:
             require_from_now()
 
