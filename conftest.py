@@ -20,6 +20,14 @@ def pytest_addoption(parser):
     parser.addoption("--exhaustive", action="store_true", help="run the tests of minutes as well")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path):
+    """Files of tests have no doctests, and are looked through once."""
+    found = yield
+    is_of_tests = file_path.name.startswith("test_")
+    return [each for each in found if not is_of_tests or type(each) is pytest.Module]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """Without the option, leave out what is marked as exhaustive."""

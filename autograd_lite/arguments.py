@@ -13,7 +13,6 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_on_card
-from autograd_lite.names import CHOICES
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Array
@@ -181,6 +180,8 @@ def function_named(
         return given
     if isinstance(given, str) and given in known:
         return known[given]
+    from autograd_lite.elsewhere import CHOICES
+
     reason = f"there is no {argument} of that name"
     remedy = f"Give one of {', '.join(known)}, or {others}"
     if isinstance(given, str) and given.lower() in CHOICES:

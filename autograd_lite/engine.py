@@ -28,7 +28,6 @@ from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import remember, show
 from autograd_lite.node import (
-    NO_KEYWORDS,
     Array,
     Cotangents,
     Node,
@@ -60,7 +59,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     """
     values: list[Any] = []
     wanted = []
-    constants = []
+    constants: tuple[Array, ...] = ()
     found = other = lent = False
     for index, argument in enumerate(arguments):
         if isinstance(argument, Node):
@@ -71,61 +70,57 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
                 if argument.lent:
                     lent = True
             elif type(value) is ndarray:
-                constants.append(value)
+                constants += (value,)
         else:
             value = argument
             if type(value) is ndarray:
-                constants.append(value)
+                constants += (value,)
             elif type(value) not in KEPT:
                 value = _admitted(value, operation)
                 other = other or value is not argument
         values.append(value)
     operands = tuple(values)
     arguments = tuple(map(_recorded_as, arguments, operands)) if other else arguments
+    if found:
+        return computed(operation, arguments, operands, keywords, wanted, lent, constants)
+    try:
+        result = operation.compute(*operands, **keywords)
+    except FAILURES as error:
+        raise_explained(error, operation.name, arguments, keywords)
+    return result[0] if operation.residual else result
+
+
+def computed(
+    operation: Operation,
+    arguments: tuple[Any, ...],
+    operands: tuple[Any, ...],
+    keywords: dict[str, Any],
+    wanted: Sequence[int],
+    lent: bool,
+    constants: Sequence[Array] = (),
+) -> Any:
+    """What `apply` returns for a tensor among the arguments, of which all is known.
+
+    Args:
+        operands: the arguments as they are computed with: arrays for tensors.
+        wanted: the indices of the arguments that require grad.
+        lent: whether one of these is lent, see `Node`.
+        constants: the arrays among the others, which may be written to.
+    """
+    compute = (wanted and len(operands) == 1 and operation.of_floats) or operation.compute
     try:
         # Without an empty dictionary it takes less.
-        compute = operation.compute
         data = compute(*operands, **keywords) if keywords else compute(*operands)
     except FAILURES as error:
         raise_explained(error, operation.name, arguments, keywords)
     residual = None
     if operation.residual:
         data, residual = data
-    if not found:
-        return data
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, operands, keywords, wanted, residual)
     if (constants or lent) and not operation.additive and node.operation is not None:
         remember(node, constants, lent)
-    return node
-
-
-def apply_to_one(
-    operation: Operation,
-    tensor: Node,
-    arguments: tuple[Any, ...],
-    operands: tuple[Any, ...],
-    keywords: dict[str, Any] = NO_KEYWORDS,
-    wanted: tuple[int, ...] = (0,),
-) -> Any:
-    """`apply` where one argument is a tensor, and the others are neither arrays nor lists."""
-    required = tensor._requires_grad
-    compute = (required and operation.of_floats) or operation.compute
-    try:
-        data = compute(*operands, **keywords) if keywords else compute(*operands)
-    except FAILURES as error:
-        raise_explained(error, operation.name, arguments, keywords)
-    residual = None
-    if operation.residual:
-        data, residual = data
-    if not required:
-        wanted = ()
-    if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
-        data = real_result(data, operation, arguments, wanted)
-    node = record(data, operation, arguments, operands, keywords, wanted, residual)
-    if tensor.lent and not operation.multilinear and node.operation is not None:
-        remember(node, (), True)
     return node
 
 

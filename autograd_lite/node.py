@@ -17,6 +17,11 @@ Scope = tuple[Any, tuple[Any, ...] | None, int, Any]
 and the scope that the tensor had before. A part of a computation that a user named has the name,
 and None for what it was given."""
 NO_KEYWORDS: dict[str, Any] = {}
+NONE: tuple[int, ...] = ()
+FIRST: tuple[int, ...] = (0,)
+SECOND: tuple[int, ...] = (1,)
+BOTH: tuple[int, ...] = (0, 1)
+"""The indices of the arguments that require grad."""
 begun = itertools.count()
 """Numbers calls in the order in which they begin."""
 clock = itertools.count(1)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy import ndarray
 
 from autograd_lite.derivatives.indexing import is_basic
-from autograd_lite.engine import apply, apply_to_one, record
+from autograd_lite.engine import apply, computed, record
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_labelled
 from autograd_lite.modes import give, take
 from autograd_lite.mutation import remember, remember_part, samples
-from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
+from autograd_lite.node import BOTH, FIRST, NO_KEYWORDS, NONE, SECOND, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
 from autograd_lite.refusals import FAILURES, explained
 from autograd_lite.table import TABLE
@@ -26,14 +26,9 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Array
 
 NUMBERS = (float, int)
-NONE: tuple[int, ...] = ()
-FIRST: tuple[int, ...] = (0,)
-SECOND: tuple[int, ...] = (1,)
-BOTH: tuple[int, ...] = (0, 1)
-"""The indices of the operands that require grad."""
 _GETITEM = TABLE[operator.getitem]
 _apply: Callable[..., Tensor] = apply
-_to_one: Callable[..., Tensor] = apply_to_one
+_computed: Callable[..., Tensor] = computed
 _record: Callable[..., Tensor] = record
 
 
@@ -46,7 +41,9 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
     def left(self: Node, other: Any) -> Tensor:
         if not isinstance(other, Node):
             if type(other) in NUMBERS:
-                return _to_one(operation, self, (self, other), (self._array, other))
+                wanted = FIRST if self._requires_grad else NONE
+                operands = self._array, other
+                return _computed(operation, (self, other), operands, NO_KEYWORDS, wanted, self.lent)
             return _with_array(operation, self, other)
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         a, b = self._array, other._array
@@ -73,8 +70,9 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
 
     def right(self: Node, other: Any) -> Tensor:
         if type(other) in NUMBERS:
-            both = other, self
-            return _to_one(operation, self, both, (other, self._array), NO_KEYWORDS, SECOND)
+            wanted = SECOND if self._requires_grad else NONE
+            operands = other, self._array
+            return _computed(operation, (other, self), operands, NO_KEYWORDS, wanted, self.lent)
         return _apply(operation, (operand(other), self), NO_KEYWORDS)
 
     return left, right
@@ -83,7 +81,12 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
 def _of_one(function: Any) -> Callable[[Any], Tensor]:
     """The method of an operator of one operand."""
     operation = TABLE[function]
-    return lambda self: _to_one(operation, self, (self,), (self._array,))
+
+    def method(self: Node) -> Tensor:
+        wanted = FIRST if self._requires_grad else NONE
+        return _computed(operation, (self,), (self._array,), NO_KEYWORDS, wanted, self.lent)
+
+    return method
 
 
 def _with_array(operation: Operation, tensor: Node, other: Any) -> Tensor:
@@ -166,7 +169,8 @@ class Operators(NumPyProtocol):
     def __getitem__(self, index: Any) -> Tensor:
         basic = is_basic(index)
         if basic:
-            part = _to_one(_GETITEM, self, (self, index), (self._array, index))
+            wanted, operands = FIRST if self._requires_grad else NONE, (self._array, index)
+            part = _computed(_GETITEM, (self, index), operands, NO_KEYWORDS, wanted, self.lent)
         else:
             index = plain_index(index)
             part = _apply(_GETITEM, (self, index), NO_KEYWORDS)

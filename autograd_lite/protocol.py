@@ -8,12 +8,12 @@ import numpy as np
 
 from autograd_lite.derivatives import is_of_scipy, row_of
 from autograd_lite.derivatives.shaping import array_of
-from autograd_lite.engine import apply, apply_to_one
+from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
 from autograd_lite.foreign import admit_parts, is_labelled
 from autograd_lite.keywords import understood
 from autograd_lite.modes import give, taken, watching
-from autograd_lite.node import NO_KEYWORDS, Node, plain
+from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import FAILURES, explained, raise_explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
@@ -27,7 +27,8 @@ class NumPyProtocol(Node):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if not keywords and len(inputs) == 1 and method == "__call__" and ufunc in TABLE:
-            return apply_to_one(TABLE[ufunc], self, inputs, (self._array,))
+            wanted = FIRST if self._requires_grad else NONE
+            return computed(TABLE[ufunc], inputs, (self._array,), NO_KEYWORDS, wanted, self.lent)
         if "out" in keywords:
             raise MutationError(
                 f"np.{ufunc.__name__}{describe(inputs)} into an existing array",

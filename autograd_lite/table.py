@@ -21,10 +21,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from autograd_lite.engine import apply, apply_to_one
+from autograd_lite.engine import apply, computed
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import Node
+from autograd_lite.node import FIRST, NONE, Node
 from autograd_lite.operation import ELEMENTWISE, NO_TRAITS, Operation, Traits
 from autograd_lite.refusals import explained
 
@@ -176,9 +176,10 @@ def differentiable(
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
             given: Any = arguments
             named: Any = keywords
-            if not named and len(given) == 1 and isinstance(given[0], Node):
-                one: Result = apply_to_one(operation, given[0], given, (given[0]._array,))
-                return one
+            if not named and len(given) == 1 and isinstance(x := given[0], Node):
+                wanted = FIRST if x._requires_grad else NONE
+                of_one: Result = computed(operation, given, (x._array,), named, wanted, x.lent)
+                return of_one
             if named and (residual or not told()[1].isdisjoint(named)):
                 # The rules get the operands first, and the residual after all arguments.
                 try:

@@ -46,7 +46,11 @@ def dot_text(graph: Graph) -> str:
         digraph.graph_attr["rankdir"] = "LR"
     if graph.note:
         digraph.graph_attr |= {"label": f"<{_escaped(graph.note)}>", "labelloc": "b"}
-    # The order of arguments matters: they come from left to right.
+    groups, edges = graph.groups, graph.edges
+    if graph.direction == "right" and groups:
+        # Beside clusters Graphviz puts what comes first at the bottom, and at the top elsewhere.
+        groups, edges = _turned(groups), edges[::-1]
+    # The order of arguments matters: they come from left to right, or downwards.
     ordered = {edge.head for edge in graph.edges if edge.label}
     grouped = {position for group in graph.groups for position in group.members}
     nodes = []
@@ -56,9 +60,9 @@ def dot_text(graph: Graph) -> str:
         nodes.append((f"n{position}", _vertex_label(vertex), {"id": f"n{position}", **style}))
         if position not in grouped:
             digraph.node(nodes[-1][0], nodes[-1][1], **nodes[-1][2])
-    for number, group in enumerate(graph.groups):
+    for number, group in enumerate(groups):
         _write_group(digraph, group, f"cluster_{number}", nodes)
-    for edge in graph.edges:
+    for edge in edges:
         # A heavy edge is short and straight: the chain of operations makes the picture's spine.
         weight = "4" if graph.vertices[edge.tail].operation else "1"
         ends = f"n{edge.tail}", f"n{edge.head}"
@@ -68,6 +72,13 @@ def dot_text(graph: Graph) -> str:
     if graph.legend:
         _write_legend(digraph, graph.vertices)
     return str(digraph.source)
+
+
+def _turned(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """All of them from the last to the first, also what is in them."""
+    return tuple(
+        Group(each.label, each.vertices[::-1], _turned(each.groups)) for each in groups[::-1]
+    )
 
 
 def _write_group(digraph: Any, group: Group, name: str, nodes: Sequence[Any]) -> None:

@@ -105,10 +105,10 @@ def add_at_index(total: Array, g: Array, y: Array, x: Array, index: Any) -> None
     if not _repeats(index):
         total[index] += g
     elif parts := _whole_parts(index):
-        places, sums = _named_and_sums(g, parts, x.shape)
+        places, sums = _named_and_sums(g, parts, total.shape)
         total[places] += sums
     else:
-        total += _scatter(g, index, x.shape)
+        total += _scatter(g, index, total.shape)
 
 
 def _whole_parts(index: Any) -> tuple[Any, ...]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 from autograd_lite.program import backends
@@ -22,19 +21,20 @@ from autograd_lite.program.c_arrays import (
     Entries,
     Host,
     Kept,
+    Looped,
     Product,
     Statement,
     new_array,
 )
-from autograd_lite.program.c_calls import may_refuse
+from autograd_lite.program.c_calls import refuses
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import check_of, nest_of, product_of
-from autograd_lite.program.c_loops import CallInC, lines_of
 from autograd_lite.program.c_lowering import Lowering
 from autograd_lite.program.c_runner import CHAIN, Runner
 from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
+from autograd_lite.program.folding import Uneven, folded
 from autograd_lite.program.program import Guard, Step, steps_in
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.scalars import are_numbers
@@ -53,7 +53,10 @@ def c_backend(task: Task) -> backends.Runner:
     """
     if are_numbers(task.steps, task.inputs):
         return c_scalars(task)
-    plan = Plan(task)
+    try:
+        plan = Plan(folded(task))
+    except Uneven:
+        plan = Plan(task)
     source = source_of({"run": plan})
     runner = Runner(plan, library(source), "run")
     runner.source = source
@@ -72,7 +75,7 @@ class Plan:
         places = dict(zip(inputs, self.inputs))
         self.targets = [places[target] for _, target in outputs if target is not None]
         wanted = [*(step for step, _ in outputs), *(guard.step for guard in guards)]
-        wanted += [step for step in steps if may_refuse(step.function)]
+        wanted += [step for step in steps if refuses(step)]
         computed = needed(steps, wanted)
         uses = Counter(used for step in computed for used in steps_in(step))
         uses.update(2 * wanted)
@@ -129,29 +132,36 @@ class Plan:
 
     def functions(self, name: str, kernels: dict[str, str]) -> str:
         """A function for each part between what NumPy computes; kernels are added by their text."""
-        functions, calls = list[str](), list[CallInC]()
-        for number, group in enumerate([*self.groups, None]):
+        functions, lines = list[str](), list[str]()
+        self.checks: list[Check] = []
+        for group in [*self.groups, None]:
             first = group[0] if group else None
             if group is None or isinstance(first, Host):
-                functions.append(_function(f"{name}{len(functions)}", calls))
-                calls = []
-                continue
-            text, arrays = self._kernel(group)
-            kernel = kernels.setdefault(text, f"kernel{len(kernels)}")
-            call = f"{kernel}({', '.join(map(_pointer, arrays))})"
-            numbers = [*chain.from_iterable(map(_place, arrays))]
-            if isinstance(first, Check):
-                call, numbers = f"if ({call}) return {{}}", [*numbers, number + 1]
-            calls.append(CallInC(call + ";", tuple(numbers)))
+                functions.append(_function(f"{name}{len(functions)}", lines))
+                lines = []
+            elif isinstance(first, Looped):
+                inside = [self._call(part, first.stored, kernels) for part in first.groups]
+                opening = f"for (long t = 0; t < {first.count}; t++) {{"
+                lines.append("\n    ".join([opening, *inside]) + "\n  }")
+            else:
+                lines.append(self._call(group, self.stored, kernels))
         return "\n".join(functions)
 
-    def _kernel(self, group: Sequence[Statement]) -> tuple[str, list[Array]]:
+    def _call(self, group: Sequence[Statement], stored: set[Array], kernels: dict[str, str]) -> str:
+        """The line that calls the kernel of a group."""
         first = group[0]
         if isinstance(first, Product):
-            return product_of(first)
-        if isinstance(first, Check):
-            return check_of(first)
-        return nest_of(group, self.stored)
+            text, arrays = product_of(first)
+        elif isinstance(first, Check):
+            text, arrays = check_of(first)
+        else:
+            text, arrays = nest_of(group, stored)
+        kernel = kernels.setdefault(text, f"kernel{len(kernels)}")
+        call = f"{kernel}({', '.join(map(_pointer, arrays))})"
+        if not isinstance(first, Check):
+            return call + ";"
+        self.checks.append(first)
+        return f"if ({call}) return {len(self.checks)};"
 
 
 def source_of(plans: Mapping[str, Plan]) -> str:
@@ -163,19 +173,17 @@ def source_of(plans: Mapping[str, Plan]) -> str:
 
 
 def _pointer(array: Array) -> str:
-    """A pointer to an array, with `{}` for the numbers of its place."""
-    start = "memory" if array.buffer.given is None else "(char *)given[{}]"
-    return f"(void *)({start} + {{}})"
+    """A pointer to an array, in iteration t of a loop if it moves."""
+    buffer, start, move = array.place
+    where = f"memory + {buffer.offset + start}"
+    if buffer.given is not None:
+        number = f"{buffer.given} + {buffer.turns} * t" if buffer.turns else f"{buffer.given}"
+        where = f"(char *)given[{number}] + {start}"
+    return f"(void *)({where} + {move} * t)" if move else f"(void *)({where})"
 
 
-def _place(array: Array) -> tuple[int, ...]:
-    """Where in memory an array begins; or which one is given, and where in that it begins."""
-    buffer, start = array.buffer, array.offset * array.dtype.itemsize
-    return (buffer.offset + start,) if buffer.given is None else (buffer.given, start)
-
-
-def _function(name: str, calls: Sequence[CallInC]) -> str:
-    parameters, lines = "char *memory, void *const *given", lines_of(calls)
+def _function(name: str, lines: Sequence[str]) -> str:
+    parameters = "char *memory, void *const *given"
     parts = [lines[i : i + LONGEST_PART] for i in range(0, len(lines), LONGEST_PART)]
     texts = [
         f"static NOINLINE int {name}_{number}({parameters}) {{\n  "

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.program import backends
 from autograd_lite.program.backends import Call, Missed
-from autograd_lite.program.c_arrays import Array, Check, Host, Kept
+from autograd_lite.program.c_arrays import Array, Host, Kept
 from autograd_lite.program.program import mapped
 from autograd_lite.trees import leaves_of
 
@@ -111,8 +111,7 @@ class Runner(backends.Runner):
             TypeError: there is more to do than one call of C.
         """
         bound = self.bound(arrays, [])
-        checks = any(isinstance(group[0], Check) for group in self._plan.groups)
-        if type(bound) is not BoundInC or self.results or checks:
+        if type(bound) is not BoundInC or self.results or self._plan.checks:
             raise TypeError("it is more than a call of C")
         return bound.call
 
@@ -132,9 +131,8 @@ class Runner(backends.Runner):
             arrays[i][...] = own
 
     def refuse(self, number: int) -> None:
-        """Raise what is raised where that group of the plan does not go on."""
-        check = self._plan.groups[number - 1][0]
-        assert isinstance(check, Check)
+        """Raise what is raised where that check of the plan does not let it go on."""
+        check = self._plan.checks[number - 1]
         check.refuse(*[self._shown(x).copy() for x in check.reads[1:]])
         raise AssertionError("what is refused in C is not refused by NumPy")
 
@@ -244,7 +242,8 @@ class BoundInC(backends.Bound):
             place[...] = array
         if any(starmap(call, (first, *counting))):  # which ends where something is refused
             self._program.refuse(call(*self.call))
-        return [*map(call, self._program.results)]
+        results = self._program.results
+        return [results[0]()] if len(results) == 1 else [*map(call, results)]
 
 
 def _address_of(function: Any) -> int | None:

@@ -365,7 +365,8 @@ class Tracer:
         return results
 
     def written(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Step:
-        return self.program.step(step.function, arguments, keywords, step.shape, step.dtype)
+        shape, dtype = step.shape, step.dtype
+        return self.program.step(step.function, arguments, keywords, shape, dtype, step.like)
 
     def value(self, step: Step) -> Array:
         """The value of a step, for which no others are computed than those that it needs."""

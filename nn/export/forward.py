@@ -84,10 +84,10 @@ def traced(
     for step, twin in zip(forward.steps, other.steps):
         if step not in given:
             _tell_counts(attempted, step, twin, n, m, forward.counts)
-    twins = other.inputs | other.outputs
-    for name, step in (forward.inputs | forward.outputs).items():
-        lengths = zip(step.shape, twins[name].shape)
-        step.shape = tuple(one if one == two else Count(one) for one, two in lengths)
+    for known, twins in ((forward.inputs, other.inputs), (forward.outputs, other.outputs)):
+        for name, step in known.items():
+            lengths = zip(step.shape, twins[name].shape)
+            step.shape = tuple(one if one == two else Count(one) for one, two in lengths)
     forward.samples = n
     return forward
 

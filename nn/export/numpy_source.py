@@ -57,6 +57,7 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     """
     forward = traced("nn.to_numpy_source", model, example, function_written_out)
     names = Identifiers()
+    names.taken |= {"base64", "array", "forward"}
     inputs = {step: names.unique(name) for name, step in forward.inputs.items()}
     weights = {
         step: names.unique(name if name[0].isalpha() else f"layer_{name}")
@@ -64,8 +65,10 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     }
     n = names.unique("n")
     named = inputs | weights
-    needed = needed_for(forward.outputs.values())
-    listing = listing_of(forward.outputs, needed, named, {}, names, (), {}, len(forward.steps))
+    returned = {name: names.unique(name) for name in forward.outputs}
+    outputs = dict(zip(returned.values(), forward.outputs.values()))
+    needed = needed_for(outputs.values())
+    listing = listing_of(outputs, needed, named, {}, names, (), {}, len(forward.steps))
     counts = {count: n if k == 1 else f"({k} * {n})" for count, k in forward.counts.items()}
     source = _Source(listing.names, counts)
     definitions = Definitions(term.function for term in listing.terms)
@@ -75,8 +78,8 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     body = [f"{name} = np.asarray({name}, np.{dtype})" for name, dtype in floats]
     body += [f"{n} = len({name})" for name in [*inputs.values()][:1] if counts]
     body += [text for line in listing.lines for text in texts_of(line, source)]
-    several = ", ".join(f'"{name}": {name}' for name in forward.outputs)
-    body.append("return output" if "output" in forward.outputs else f"return {{{several}}}")
+    several = ", ".join(f'"{name}": {variable}' for name, variable in returned.items())
+    body.append(f"return {returned['output'] if [*returned] == ['output'] else f'{{{several}}}'}")
     function = [f"def forward({', '.join(inputs.values())}):", *(f"    {line}" for line in body)]
     if any("= array(" in line for line in assigned):
         definitions.imports.add("import base64")

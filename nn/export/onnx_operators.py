@@ -139,11 +139,14 @@ def _logical(kind: str, graph: Graph, *operands: Any) -> str:
     return graph.node(kind, *[_as_kind(graph, x, "b") for x in operands])
 
 
+def _axes(graph: Graph, x: Any, axis: Any) -> str:
+    return graph.integers([*range(len(x.shape))] if axis is None else several(axis))
+
+
 def _reduction(kind: str, least: str) -> Converter:
     def convert(graph: Graph, x: Any, axis: Any = None, *, keepdims: bool = False) -> str:
-        axes = range(len(x.shape)) if axis is None else several(axis)
         (operand,) = alike(graph, x, least=least)
-        return graph.node(kind, operand, graph.integers([*axes]), keepdims=int(keepdims))
+        return graph.node(kind, operand, _axes(graph, x, axis), keepdims=int(keepdims))
 
     return convert
 
@@ -152,25 +155,23 @@ def _tested(kind: str) -> Converter:
     """np.all and np.any, as the least and the largest of 0 and 1."""
 
     def convert(graph: Graph, x: Any, axis: Any = None, *, keepdims: bool = False) -> str:
-        axes = range(len(x.shape)) if axis is None else several(axis)
         truths = graph.cast(_as_kind(graph, x, "b"), np.int64)
-        found = graph.node(kind, truths, graph.integers([*axes]), keepdims=int(keepdims))
+        found = graph.node(kind, truths, _axes(graph, x, axis), keepdims=int(keepdims))
         return graph.cast(found, np.bool_)
 
     return convert
 
 
+def _along(graph: Graph, x: Any, axis: Any) -> Any:
+    """What a function goes along the only axis of, where it is given none."""
+    return graph.node("Reshape", x, graph.integers([-1])) if axis is None else x
+
+
 def _argument(kind: str) -> Converter:
     def convert(graph: Graph, x: Any, axis: Any = None, *, keepdims: bool = False) -> str:
-        operand = graph.node("Reshape", x, graph.integers([-1])) if axis is None else x
-        return graph.node(kind, operand, axis=axis or 0, keepdims=int(keepdims))
+        return graph.node(kind, _along(graph, x, axis), axis=axis or 0, keepdims=int(keepdims))
 
     return convert
-
-
-def _sums(graph: Graph, x: Any, axis: Any = None) -> str:
-    operand = graph.node("Reshape", x, graph.integers([-1])) if axis is None else x
-    return graph.node("CumSum", operand, np.array(axis or 0))
 
 
 def _where(graph: Graph, condition: Any, x: Any, y: Any) -> str:
@@ -212,13 +213,10 @@ def _logaddexp(graph: Graph, a: Any, b: Any) -> str:
 
 
 def _variance(graph: Graph, x: Any, axis: Any = None, *, keepdims: bool = False) -> str:
-    shape = x.shape
-    (x,) = alike(graph, x, least="f")
-    axes = range(len(shape)) if axis is None else several(axis)
-    mean = graph.node("ReduceMean", x, graph.integers([*axes]), keepdims=1)
-    difference = graph.node("Sub", x, mean)
+    axes, (x,) = _axes(graph, x, axis), alike(graph, x, least="f")
+    difference = graph.node("Sub", x, graph.node("ReduceMean", x, axes, keepdims=1))
     squares = graph.node("Mul", difference, difference)
-    return graph.node("ReduceMean", squares, graph.integers([*axes]), keepdims=int(keepdims))
+    return graph.node("ReduceMean", squares, axes, keepdims=int(keepdims))
 
 
 def _clip(graph: Graph, x: Any, low: Any, high: Any) -> str:
@@ -352,10 +350,12 @@ CONVERTERS: dict[Any, Converter] = {
     np.stack: _stack,
     np.broadcast_to: _expand,
     np.full: lambda graph, shape, value: _expand(graph, value, shape),
-    np.cumsum: _sums,
+    np.cumsum: lambda graph, x, axis=None: graph.node(
+        "CumSum", _along(graph, x, axis), np.array(axis or 0)
+    ),
     np.einsum: lambda graph, equation, *operands: graph.node(
         "Einsum", *alike(graph, *operands), equation=equation
     ),
-    astype: lambda graph, x, dtype: graph.cast(x, dtype),
+    astype: lambda graph, x, dtype: graph.cast(x, DTYPES[kind_of(np.empty(0, dtype))]),
 }
 """How functions are written; what is none of these is written out, where it consists of them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from operator import attrgetter
+from operator import attrgetter, setitem
 from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 import numpy as np
@@ -124,7 +124,9 @@ class Optimizer(Declared):
         self.groups = [
             {"parameters": entry["parameters"], **defaults, **entry} for entry in entries
         ]
-        self._accepted = [{"parameters": group["parameters"]} for group in self.groups]
+        # What groups were when they were looked at; the same with numbers for schedules, if any.
+        self._seen = [{"parameters": group["parameters"]} for group in self.groups]
+        self._accepted, self._scheduled = [dict(seen) for seen in self._seen], False
         self._changes = 0
         """How often hyper-parameters were changed."""
         self._change(map(hyper_parameters, self.groups))
@@ -164,10 +166,17 @@ class Optimizer(Declared):
                 "Make a new optimizer, of all of them",
             )
         checked = [self._checked(each) for each in options]
-        rates = [{"learning_rate": self._rate(each["learning_rate"])} for each in checked]
-        changes: list[tuple[Any, ...]] = [(setattr, self, "_changes", self._changes + 1)]
-        for group, accepted, each, rate in zip(self.groups, self._accepted, checked, rates):
-            changes += (group.update, each), (accepted.update, group), (accepted.update, rate)
+        self._take(checked, [self._rate(each["learning_rate"]) for each in checked])
+
+    def _take(self, options: Sequence[Mapping[str, Any]], rates: Sequence[float]) -> None:
+        """Take over the hyper-parameters of each group, and what learning rates are now."""
+        scheduled = any(callable(each["learning_rate"]) for each in options)
+        changes: list[tuple[Any, ...]] = [(setattr, self, "_scheduled", scheduled)]
+        changes.append((setattr, self, "_changes", self._changes + 1))
+        both = zip(self._seen, self._accepted)
+        for group, (seen, accepted), each, rate in zip(self.groups, both, options, rates):
+            changes += (group.update, each), (seen.update, group), (accepted.update, group)
+            changes.append((setitem, accepted, "learning_rate", rate))
         at_once(changes)
 
     def _rate(self, rate: Rate) -> float:
@@ -252,8 +261,10 @@ class Optimizer(Declared):
 
     def accept(self) -> None:
         """Take in hyper-parameters that were changed in `groups`, and the rate of a schedule."""
-        if self.groups != self._accepted:  # always where there is a schedule
+        if self.groups != self._seen:
             self._change(map(hyper_parameters, self.groups))
+        elif self._scheduled:
+            self._take(self._seen, [self._rate(each["learning_rate"]) for each in self._seen])
 
     def kept(self) -> Callable[[], None]:
         """What puts parameters and state back to what they are now."""
@@ -267,10 +278,7 @@ class Optimizer(Declared):
         return put_back
 
     def step_along(
-        self,
-        gradients: Sequence[tuple[Run, Any]],
-        require_finite: bool,
-        update: Update | None,
+        self, gradients: Sequence[tuple[Run, Any]], require_finite: bool, update: Update | None
     ) -> None:
         """`step` with flat gradients of runs in place of those that tensors have.
 

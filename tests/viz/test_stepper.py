@@ -195,3 +195,8 @@ def test_a_browser_shows_what_is_lit_where_a_graph_is_too_large_to_be_read(brows
     browser.find_element(By.ID, "whole").click()
     assert outer[1] <= corners("#n0")[1] < corners("#n160")[3] <= outer[3]
     assert corners("#n0")[3] - corners("#n0")[1] < 20
+    before = corners("#n0")
+    for key, factor in (("+", 1.25), ("-", 1.0), ("0", 1.0)):
+        browser.find_element(By.TAG_NAME, "body").send_keys(key)
+        after = corners("#n0")
+        assert abs((after[3] - after[1]) - factor * (before[3] - before[1])) < 0.5, key

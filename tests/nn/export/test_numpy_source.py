@@ -3,7 +3,7 @@ import pytest
 from exported_models import MASKED, MODELS, RNG, Gathered, TwoInputs, all_layers, more_of
 
 import nn
-from autograd_lite import ShapeError, UnsupportedError, differentiable
+from autograd_lite import ShapeError, Tensor, UnsupportedError, differentiable
 from autograd_lite.trees import leaves_of
 from nn.export.numpy_source import to_numpy_source
 
@@ -45,6 +45,23 @@ def test_several_inputs_are_arguments_and_several_outputs_a_dict():
     right = nn.predict(TwoInputs(), tuple(given))
     for name, values in run(text, *given).items():
         np.testing.assert_allclose(values, right[name], rtol=1e-12)
+
+
+def test_names_of_outputs_and_weights_hide_no_others():
+    class Named(nn.Module):
+        def __init__(self):
+            self.array, self.base64 = (nn.Parameter(RNG.normal(size=(9, 9))) for _ in range(2))
+            self.x = nn.Parameter(np.ones(9))
+
+        def forward(self, x):
+            y = x @ self.array @ self.base64 + self.x
+            return {"x": y, "n": x.reshape(len(x) * 9), "np": x * 2, "output": x, "y": y - x}
+
+    model, X = Named(), RNG.normal(size=(4, 9))
+    found, right = run(to_numpy_source(model, X[:3]), X), model(Tensor(X))
+    assert found.keys() == right.keys()
+    for name, values in right.items():
+        np.testing.assert_allclose(found[name], values.data, rtol=1e-12, err_msg=name)
 
 
 def test_whole_numbers_stay_whole():

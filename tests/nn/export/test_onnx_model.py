@@ -104,6 +104,25 @@ def test_parameters_keep_their_names_and_samples_are_free():
     assert dimension.dim_param == "n"
 
 
+def test_outputs_may_have_the_keys_of_inputs_and_of_nodes():
+    def model(x):
+        return {"x": x + 1 + x, "add_1": 2 * x, "constant_2": x[:, 0]}
+
+    X = RNG.normal(size=(5, 2))
+    found = run(to_onnx(model, X[:2]), x=X)
+    assert list(found) == ["output_x", "add_1", "constant_2"]
+    for values, right in zip(found.values(), model(X).values()):
+        np.testing.assert_allclose(values, right, rtol=1e-5, atol=1e-6)
+
+
+def test_whole_numbers_are_given_in_the_dtype_that_they_have():
+    images = RNG.integers(0, 256, (5, 2, 3)).astype(np.uint8)
+    model = nn.Sequential(lambda x: x / 255.0 + (x > 100), nn.Flatten(), nn.Dense(6, 2, rng=0))
+    assert_agrees(model, (images[:2],), (images,), "images")
+    with pytest.raises(UnsupportedError, match=r"multiply.*uint8.*wrap around.*astype\(int\)"):
+        to_onnx(lambda x: 2 * x, images)
+
+
 def test_a_function_without_an_operator_is_refused_by_name():
     with pytest.raises(UnsupportedError, match="sort: ONNX has no operator"):
         to_onnx(lambda x: np.sort(x, axis=1), np.ones((4, 2)))
