@@ -169,6 +169,7 @@ def _is_constant(term: Any) -> bool:
 
 def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cotangent:
     """The sum of what arrived at a node, in the order of arrival."""
+    parts = _equal_ones_once(parts)
     if len(parts) == 1:
         return parts[0]
     sizes = {(abs(factor.numerator), *factor[1:]) for factor, _ in parts}
@@ -181,6 +182,20 @@ def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cota
     if is_call(total, np.negative):
         return common.times(MINUS_ONE), total.arguments[0]
     return common, total
+
+
+def _equal_ones_once(parts: list[Cotangent]) -> list[Cotangent]:
+    """What arrives twice, as at both factors of x ⊙ x, as twice what arrives."""
+    found: list[Cotangent] = []
+    for factor, part in parts:
+        for number, (known, other) in enumerate(found):
+            total = known.numerator + factor.numerator
+            if other is part and isinstance(part, Step) and known[1:] == factor[1:] and total:
+                found[number] = known._replace(numerator=total), part
+                break
+        else:
+            found.append((factor, part))
+    return found
 
 
 def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:

@@ -51,6 +51,14 @@ GREEK = {
 """Names that are written as a letter, also with a number behind; δ stands for a cotangent."""
 ROOTS = {math.sqrt(n): n for n in range(2, 1025) if math.isqrt(n) ** 2 != n}
 """Of what a number is the square root."""
+OF_PI = {
+    math.pi: ("π", r"\pi"),
+    2 * math.pi: ("2π", r"2 \pi"),
+    math.sqrt(math.pi): ("√π", r"\sqrt{\pi}"),
+    math.sqrt(2 * math.pi): ("√(2π)", r"\sqrt{2 \pi}"),
+    math.log(2 * math.pi): ("log(2π)", r"\log(2 \pi)"),
+}
+"""Numbers of densities, as they are written."""
 OF_LATEX = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det"}
 """Functions that LaTeX has a command for."""
 HAT = re.compile("[A-Za-z]_?hat")
@@ -176,9 +184,11 @@ class Mathematics(NumpySource):
         return super().plain(value)
 
     def number(self, value: Any) -> Written:
-        """A number, the root that it is, or what it was computed from."""
+        """A number, what it is of π or the root of, or what it was computed from."""
         if type(value) is float and value in self.constants:
             return self.written(self.constants[value])
+        if type(value) is float and value in OF_PI:
+            return OF_PI[value][self.is_latex], TIGHT if value == 2 * math.pi else ATOM
         root = ROOTS.get(value) if type(value) is float else None
         return self.root(root) if root else super().number(value)
 
