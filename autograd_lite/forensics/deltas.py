@@ -75,7 +75,7 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
     ("wrong formula", "the error is squared: (p - y) ** 2", lambda p, y, c: c * (p - y) ** 2),
     ("wrong formula", "the error's absolute value is taken", lambda p, y, c: c * abs(p - y)),
     (
-        "wrong formula",
+        "wrong place",
         "the value of the cross-entropy itself is taken, entry by entry, not its derivative",
         lambda p, y, c: -c * (y * np.log(p) + (1 - y) * np.log(1 - p)),
     ),

@@ -80,7 +80,10 @@ FORMULAS: dict[Any, Formulas] = {
     np.log1p: (("1 / z, without the 1", lambda a, z: 1 / z),),
     np.sqrt: (
         ("half of the root, not one over twice the root", lambda a, z: a / 2),
-        ("1 / (2 z): one over twice what is under the root, not over the root", lambda a, z: 0.5 / z),
+        (
+            "1 / (2 z): one over twice what is under the root, not over the root",
+            lambda a, z: 0.5 / z,
+        ),
     ),
     np.square: (("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),),
     np.reciprocal: (
@@ -161,6 +164,7 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             IS + "n x ** n: the exponent n is not lowered, so that it is multiplied by {argument}",
             lambda g, y, x, n: g * n * y,
         ),
+        (IS + "n, the exponent, without {argument}", lambda g, y, x, n: g * n),
         (
             IS + "n x ** (n - 2): the exponent n is lowered by 2",
             lambda g, y, x, n: g * n * x ** np.where(n == 2, 1, n - 2),  # Nobody writes x ** 0.

@@ -72,11 +72,12 @@ def decaying_uses(case: Case) -> Iterator[Candidate]:
     tensor, along = wrong[0], rng.normal(size=wrong[0].shape)
     shares = [float(np.vdot(along, graph.right.values[use.number])) for use in every[0]]
     given = case.manual[tensor]
-    if given.shape != tensor.shape or not np.isfinite([*shares, np.vdot(along, given)]).all():
+    total = float(np.vdot(along, given)) if given.shape == tensor.shape else np.nan
+    if not np.isfinite([*shares, total]).all():
         return
     for order in (1, -1):
         first, *others = shares[::order]
-        roots = np.roots([*others[::-1], first - float(np.vdot(along, given))])
+        roots = np.roots(np.array([*others[::-1], first - total]))
         for by in (root.real for root in roots if abs(root.imag) < 1e-9 < root.real):
             neighbor = "after" if order == 1 else "before"
             what = f"each use counts {by:.6g} times as much as the one {neighbor}: momentum, "
@@ -86,7 +87,7 @@ def decaying_uses(case: Case) -> Iterator[Candidate]:
             yield joint("another quantity", what, {**steps})
 
 
-FEWEST = 4
+FEWEST = 3
 """Entries of gradients from which on a number is looked for that all uses count by."""
 MOST_USES = 50
 """Uses of a tensor whose weights are looked for as powers of a number."""

@@ -27,8 +27,7 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
                 words = f"the product is taken with {what}"
                 if power:
                     words = f"the derivative of {{operation}} is taken at {what}"
-                far = what in (ANOTHER, FAR_OUTPUT) or power
-                kind = "other values" if far else "wrong place"
+                kind = "other values" if what == ANOTHER or power else "wrong place"
                 yield kind, words, Instead(place, slot, plain(other), other)
             for words, value in _other_powers(argument) if not power else ():
                 yield (
@@ -150,7 +149,6 @@ def _complements(one: Any, other: Any) -> bool:
 
 
 ANOTHER = "the values of another layer"
-FAR_OUTPUT = "the output of a function, not with its input"
 
 
 MOST_BETWEEN = 7

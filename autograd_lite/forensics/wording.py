@@ -335,9 +335,9 @@ def _factor(case: Case, factor: float, place: Place | None = None) -> str:
     whole, part = rounded(factor), rounded(1 / factor) if factor else 0.0
     number = f"{factor:.6g}"
     if 1 < whole == int(whole):
-        number = f"a factor of {number} too many"
+        number += f": a factor of {number} too many"
     elif 1 < part == int(part):
-        number = f"it is divided by {part:g} once too often"
+        number += f": it is divided by {part:g} once too often"
     return case.in_words(factor, place) or number
 
 
