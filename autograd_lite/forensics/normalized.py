@@ -188,6 +188,16 @@ def _scaled_late(
     words = " the factor of it, such as gamma, is multiplied in after the means are subtracted, "
     words += "and not before"
     yield "wrong place", words, lambda g: gamma * right(g / gamma, y, mean, mean) / scale
+    words = " the factor of it, such as gamma, is "
+    without: Any = lambda a: mean(a / gamma)
+    twice: Any = lambda a: mean(a) * gamma
+    for what, means in (
+        ("multiplied in twice in y times the mean of g * y", (mean, twice)),
+        ("left out of the means", (without, without)),
+        ("left out of the mean of g * y", (mean, without)),
+    ):
+        formula: Any = lambda g, means=means: right(g, y, *means) / scale
+        yield "wrong formula", words + what, formula
 
 
 def only(graph: Graph, chain: list[Place]) -> Wrong:

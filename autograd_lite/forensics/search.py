@@ -33,7 +33,7 @@ from autograd_lite.forensics.loops import (
     states_as_constants,
     steps_elsewhere,
 )
-from autograd_lite.forensics.one_way import on_one_way, past_the_slope
+from autograd_lite.forensics.one_way import on_one_way, past_the_slope, skip_before_block
 from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.other_forward import OTHER_FORWARD
 from autograd_lite.forensics.place import Place, Wrong
@@ -138,7 +138,7 @@ STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *IN_ONE_STEP[USUAL:],
     *(clipped, forwards, other_arrays, factors_alike, decaying_uses),
     *(other_deltas, windows_elsewhere, some_samples, other_masks),
-    *(*JOINT_MISTAKES, *OTHER_FORWARD),
+    *(*JOINT_MISTAKES, skip_before_block, *OTHER_FORWARD),
 )
 LONG = 500
 """Steps of a graph from which on mistakes in single steps are tried last."""

@@ -56,6 +56,7 @@ RULES: dict[Any, tuple[tuple[str, Rule], ...]] = {
     neural.log_softmax: (
         (DIAGONAL, lambda g, y, p, total: g * (1 - p)),
         ("the sum of what arrives is left out", lambda g, y, p, total: g - p),
+        ("the probabilities alone are added: g + p", lambda g, y, p, total: g + p),
         (
             "the logarithm stands where the probabilities belong",
             lambda g, y, p, total: g - y * total(g),

@@ -242,6 +242,28 @@ def in_blocks(rng, mistake):
     }
 
 
+def residual(rng, mistake):
+    """A residual block that first divides by the root mean square; and log-probabilities."""
+    x, t = rng.normal(size=(5, 3)), rng.normal(size=(5, 4))
+    W, V, w = (leaf(rng.normal(size=s), n) for s, n in (((3, 4), "W"), ((4, 4), "V"), (4, "w")))
+    h = x @ W
+    r = 1 / np.sqrt((h**2).mean(axis=1, keepdims=True))
+    normal = h * r * w
+    out = np.tanh(normal) @ V + h
+    logs = log_softmax(out, axis=1)
+    g, p = 2 * (logs.data - t), np.exp(logs.data)
+    d = g + p if mistake == "added" else g - p * g.sum(axis=1, keepdims=True)
+    a, n = np.tanh(normal.data), h.data * r.data
+    slope = (1 - a**2) * (d @ V.data.T if mistake == "again" else 1)
+    dn = (d @ V.data.T) * slope
+    dw = (dn * n).sum(axis=0)
+    dn = (dn + d * (mistake == "before")) * w.data
+    late = w.data if mistake == "twice" else 1
+    dh = (dn - late * n * (dn * n).mean(axis=1, keepdims=True)) * r.data
+    dh = dh + d * (mistake != "before")
+    return ((logs - t) ** 2).sum(), {W: x.T @ dh, V: a.T @ d, w: dw}
+
+
 PLANTED = {
     weighted_pairs: {
         "weights": "all 9 steps of this kind: the other factor of multiply, such as a weight",
@@ -294,6 +316,12 @@ PLANTED = {
     },
     gates: {"again": "all 6 steps of this kind: .*sigmoid\\(a\\)"},
     in_blocks: {"all": "sums are, for the means, taken over all axes"},
+    residual: {
+        "twice": "multiplied in twice in y times the mean",
+        "before": "what arrives over the skip connection is added before",
+        "again": "what arrives is multiplied in twice",
+        "added": "the probabilities alone are added: g \\+ p",
+    },
 }
 
 
