@@ -9,29 +9,22 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.indexing import scatter
-from autograd_lite.node import Node, inputs_of
+from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, shape_of
-
-PARTS = 8
-"""Operations that a sigmoid or a softmax that is written out consists of, at most."""
-
-
-class Slope(NamedTuple):
-    """What a node contributes to one before it, up to a sign."""
-
-    node: Node
-    sign: int
-    term: Any
-    note: str = ""  # what holds in the record that the term relies on
-    about: Any = None  # the term that it holds for
+from autograd_lite.textbook.written_out import (
+    Slope,
+    logits_of_sigmoid,
+    logits_of_softmax,
+    node_of,
+)
 
 
 def slope_in_logits(
@@ -44,7 +37,7 @@ def slope_in_logits(
     p = formulas.known[node]
     if not isinstance(p, Step):
         return None
-    binary, (logits, axis) = _logits_of_sigmoid(p), _logits_of_softmax(p)
+    binary, (logits, axis) = logits_of_sigmoid(p), logits_of_softmax(p)
     if binary is None and logits is None:
         return None
     divided = _divided(g)
@@ -54,7 +47,7 @@ def slope_in_logits(
         logits, found = binary, _binary(p, divided)
     else:
         found = _categorical(formulas, p, axis, node._array.dtype, divided, parameters)
-    before = _node_of(formulas, node, logits, kept) if found else None
+    before = node_of(formulas, node, logits, kept) if found else None
     if found is None or before is None:
         return None
     sign, targets, note = found
@@ -150,69 +143,5 @@ def _is_leaf(term: Any) -> bool:
     return is_call(term, None)
 
 
-def _logits_of_sigmoid(p: Step) -> Any:
-    """z, where p is sigmoid(z), also written out."""
-    if is_call(p, neural.sigmoid):
-        return p.arguments[0]
-    if not is_call(p, np.divide):
-        return None
-    above, below = p.arguments
-    if not is_call(below, np.add):
-        return None
-    inside = [x for x in below.arguments if is_call(x, np.exp)]
-    if len(inside) != 1 or not any(map(is_one, below.arguments)):
-        return None
-    power = inside[0].arguments[0]
-    if is_one(above) and is_call(power, np.negative):
-        return power.arguments[0]
-    return power if above is inside[0] else None
-
-
-def _logits_of_softmax(p: Step) -> tuple[Any, int]:
-    """z and the axis, where p is softmax(z), also written out."""
-    last = len(p.shape) - 1
-    if is_call(p, neural.softmax) or is_call(p, neural.log_softmax):
-        axis = p.keywords.get("axis", [*p.arguments, -1][1])
-        return p.arguments[0], axis % (last + 1)
-    if not is_call(p, np.divide):
-        return None, 0
-    above, divisor = p.arguments
-    sums = divisor.arguments[0] if _adds_axes(divisor) else divisor
-    if not is_call(above, np.exp) or not is_call(sums, np.sum) or sums.arguments[0] is not above:
-        return None, 0
-    axis = sums.keywords.get("axis", 0 if last == 0 else None)
-    if not isinstance(axis, int) or not _is_along(divisor, axis, p):
-        return None, 0
-    (power,) = above.arguments
-    if is_call(power, np.subtract):
-        z, shift = power.arguments
-        if is_call(shift, np.max) and shift.arguments[0] is z and _is_along(shift, axis, p):
-            power = z
-    return power, axis
-
-
-def _adds_axes(term: Any) -> bool:
-    """Whether it is another array with more axes, as x[:, None] is."""
-    if is_call(term, operator.getitem) and isinstance(term.arguments[1], tuple):
-        return all(part is None or part == slice(None) for part in term.arguments[1])
-    return is_call(term, np.expand_dims)
-
-
-def _is_along(term: Step, axis: int, p: Step) -> bool:
-    """Whether it is the same for all entries of p along an axis."""
-    return term.shape == () or (len(term.shape) == len(p.shape) and term.shape[axis] == 1)
-
-
-def _node_of(formulas: Formulas, node: Node, term: Any, kept: Collection[Node]) -> Node | None:
-    """The node behind another that has a term, if none of those between is kept."""
-    stack, seen = [*inputs_of(node)], set[Node]()
-    while stack and len(seen) < PARTS:
-        before = stack.pop()
-        if formulas.known.get(before) is term:
-            return before if before._array.shape == node._array.shape else None
-        if before in kept:
-            return None
-        if before not in seen:
-            seen.add(before)
-            stack += inputs_of(before)
-    return None
+def _is_leaf(term: Any) -> bool:
+    return is_call(term, None)

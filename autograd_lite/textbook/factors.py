@@ -21,6 +21,7 @@ from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
+from autograd_lite.textbook.written_out import slope_of_written_out
 
 
 class Factor(NamedTuple):
@@ -118,6 +119,10 @@ def cotangents(
         if node._array.dtype != np.float64:
             term = _in_dtype(terms, term, node._array.dtype)
         g = terms.broadcast(term, node._array.shape)
+        whole = None if wanted is None else slope_of_written_out(formulas, node, g, wanted)
+        if whole is not None:
+            parts.setdefault(whole.node, []).append((factor, whole.term))
+            continue
         loose = factor != ONE or _is_constant(term)
         for argument, own, part in _contributed(formulas, node, g, careful[node], loose):
             parts.setdefault(argument, []).append((factor.times(own), part))
