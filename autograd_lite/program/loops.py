@@ -23,7 +23,8 @@ class Sliced(NamedTuple):
 
     of: Any
     """A step in the body of an earlier loop, of which it reads the value at that iteration; or a
-    list of arrays as steps, which are slices of one array; or None: it is the index itself."""
+    list of arrays as steps, which are slices of one array; or None: it is the index itself. At
+    index -1 a step that is carried has what it is at first."""
     indices: range
 
 

@@ -28,7 +28,7 @@ def rolled(steps: Iterable[Step], results: Iterable[Any] = ()) -> list[Step | Lo
     """
     roller = _Roller([step for step in steps if step.function is not None])
     parts = roller.parts()
-    roller.collect(parts, results)
+    collect(parts, results)
     return parts
 
 
@@ -64,7 +64,7 @@ def _frozen(value: Any) -> Any:
     return id(value) if isinstance(value, np.ndarray) else value_key(value)
 
 
-def _between_slices(one: Step, two: Step) -> int:
+def between_slices(one: Step, two: Step) -> int:
     """How many bytes lie between slices of one array; 0 if these are none."""
     a, b = one.arguments[0], two.arguments[0]
     if not isinstance(a, np.ndarray) or a.base is None or a.base is not getattr(b, "base", None):
@@ -169,7 +169,7 @@ class _Roller:
         first = np.select(cases, [two - one, one - starts, loops[:-1]], 0)
         second = np.select(cases, [0, two - one, iterations[1:] - iterations[:-1]], 0)
         for place in zip(*np.nonzero(kinds == SLICE)):
-            first[place] = _between_slices(self.arrays[one[place]], self.arrays[two[place]])
+            first[place] = between_slices(self.arrays[one[place]], self.arrays[two[place]])
             kinds[place] = SLICE if first[place] else NONE
         return np.stack([kinds, first, second])
 
@@ -234,22 +234,30 @@ class _Roller:
             loop.sliced[placeholder] = Sliced(earlier.body[q], indices)
         return placeholder
 
-    def collect(self, parts: Iterable[Step | Loop], results: Iterable[Any]) -> None:
-        """Note which values of each loop are used after it."""
-        used = steps_in([*results])
-        loops = [part for part in parts if isinstance(part, Loop)]
-        places = {step: (loop, q) for loop in loops for q, step in enumerate(loop.body)}
-        for part in parts:
-            if isinstance(part, Step):
-                used += steps_in(part)
-                continue
-            used += [step for body in part.body for step in steps_in(body)]
-            used += [first for first, _ in part.carried.values() if type(first) is Step]
-            for of, indices in part.sliced.values():
-                if type(of) is Step:
-                    earlier, q = places[of]
-                    used += [earlier.originals[index][q] for index in indices]
-        for step in used:
-            if step in self.position and self.first[self.position[step]] >= 0:
-                loop, q, j = self._inside(step)
-                loop.collected.setdefault(loop.body[q], set()).add(j)
+
+def collect(parts: Iterable[Step | Loop], results: Iterable[Any]) -> None:
+    """Note which values of each loop are used after it."""
+    used = steps_in([*results])
+    loops = [part for part in parts if isinstance(part, Loop)]
+    places = {step: (loop, q) for loop in loops for q, step in enumerate(loop.body)}
+    inside = {
+        original: (loop, q, j)
+        for loop in loops
+        for j, iteration in enumerate(loop.originals)
+        for q, original in enumerate(iteration)
+    }
+    for part in parts:
+        if isinstance(part, Step):
+            used += steps_in(part)
+            continue
+        part.collected = {}
+        used += [step for body in part.body for step in steps_in(body)]
+        used += [first for first, _ in part.carried.values() if type(first) is Step]
+        for of, indices in part.sliced.values():
+            if type(of) is Step:
+                earlier, q = places[of]
+                used += [earlier.originals[index][q] for index in indices if index >= 0]
+    for step in used:
+        if step in inside:
+            loop, q, j = inside[step]
+            loop.collected.setdefault(loop.body[q], set()).add(j)

@@ -141,7 +141,3 @@ def _picked(p: Step, axis: int, above: Any, below: Any) -> Any:
 
 def _is_leaf(term: Any) -> bool:
     return is_call(term, None)
-
-
-def _is_leaf(term: Any) -> bool:
-    return is_call(term, None)

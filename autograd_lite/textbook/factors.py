@@ -104,6 +104,8 @@ def cotangents(
             arrived.reverse()  # A share of the node itself, from a penalty, comes last in books.
         factor, term = _sum(terms, arrived, lengths)
         found[node] = factor.to(terms, term, lengths)
+        for own in (found[node], term):
+            formulas.values_of.setdefault(own, formulas.term(node))
         if node.operation is None:
             continue
         if wanted is not None:

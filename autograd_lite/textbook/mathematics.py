@@ -24,7 +24,7 @@ from autograd_lite.derivatives.pooling import (
     transposed_resampling,
 )
 from autograd_lite.derivatives.windows import Borders, Lengths
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, steps_in
 from autograd_lite.table import traits_of
 from autograd_lite.textbook.fractions import fraction
 from autograd_lite.textbook.numpy_source import (
@@ -42,6 +42,7 @@ from autograd_lite.textbook.numpy_source import (
     full_name,
 )
 from autograd_lite.textbook.terms import is_one, several, shape_of
+from autograd_lite.textbook.written_out import logits_of_sigmoid
 
 GREEK = {
     **{"alpha": ("α", "alpha"), "beta": ("β", "beta"), "gamma": ("γ", "gamma")},
@@ -157,13 +158,15 @@ class Mathematics(NumpySource):
         """What some numbers were computed from."""
 
     def name(self, name: str) -> str:
-        """dβ1 for ∂beta1, and ŷ for y_hat."""
+        """dβ1 for ∂beta1, ŷ for y_hat; an index stays."""
+        name, bracket, index = name.partition("[")
         whole = name.removeprefix("∂")
         letters = whole.rstrip("0123456789")
         shown = GREEK.get(letters, (letters,))[0]
         if HAT.fullmatch(letters):
             shown = unicodedata.normalize("NFC", f"{letters[0]}\N{COMBINING CIRCUMFLEX ACCENT}")
         shown += whole[len(letters) :]
+        shown += bracket + index
         return shown if whole == name else f"d{shown}"
 
     def line(self, name: str, term: Any) -> str:
@@ -185,6 +188,10 @@ class Mathematics(NumpySource):
     def between(self, term: Step) -> Written:
         """An operator between two operands; nothing between a number and what it multiplies."""
         if term.function is np.divide:
+            z = logits_of_sigmoid(term)
+            parts = (*term.arguments, *steps_in(term.arguments[1])) if z is not None else ()
+            if parts and not any(isinstance(x, Step) and x in self.names for x in parts):
+                return self.function(neural.sigmoid, self.text(z))
             return self.quotient(*fraction(term, self.names))
         if term.function is np.multiply:
             left, right = self.ordered(term)
@@ -333,9 +340,10 @@ class Latex(Mathematics):
         return rf"_{{\text{{{shown}}}}}"
 
     def name(self, name: str) -> str:
-        r"""W_{1} for W1, \mathrm{d}W_{1} for ∂W1."""
+        r"""W_{1} for W1, \mathrm{d}W_{1} for ∂W1, h_{t-1} for h[t-1]."""
+        name, _, index = name.removesuffix("]").partition("[")
         letters = name.removeprefix("∂").rstrip("0123456789")
-        number = name[len(name.rstrip("0123456789")) :]
+        number = ", ".join(filter(None, (name[len(name.rstrip("0123456789")) :], index)))
         known = {"δ": r"\delta", **{name: rf"\{word}" for name, (_, word) in GREEK.items()}}
         if HAT.fullmatch(letters):
             known[letters] = rf"\hat{{{letters[0]}}}"

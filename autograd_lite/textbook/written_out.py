@@ -11,6 +11,7 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.node import Node, inputs_of
 from autograd_lite.program.program import Step
+from autograd_lite.table import traits_of
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.terms import Terms, is_call, is_number, is_one
 
@@ -86,10 +87,11 @@ def _input_of_tanh(y: Step) -> tuple[Any, int]:
 
 def _input_of_softplus(y: Step) -> tuple[Any, int]:
     """z, where y is log(1 + exp(z))."""
-    inside = y.arguments[0] if is_call(y, np.log) else None
-    powers = [x for x in inside.arguments if is_call(x, np.exp)] if is_call(inside, np.add) else []
-    found = len(powers) == 1 and any(map(is_one, inside.arguments))
-    return (powers[0].arguments[0] if found else None), 0
+    if not (is_call(y, np.log) and is_call(y.arguments[0], np.add)):
+        return None, 0
+    parts = y.arguments[0].arguments
+    powers = [x for x in parts if is_call(x, np.exp)]
+    return (powers[0].arguments[0] if len(powers) == 1 and any(map(is_one, parts)) else None), 0
 
 
 def logits_of_sigmoid(p: Step) -> Any:
@@ -143,6 +145,14 @@ def _adds_axes(term: Any) -> bool:
 def _is_along(term: Step, axis: int, p: Step) -> bool:
     """Whether it is the same for all entries of p along an axis."""
     return term.shape == () or (len(term.shape) == len(p.shape) and term.shape[axis] == 1)
+
+
+def input_of_activation(y: Step) -> Any:
+    """z, where y is an activation of z, also one that is written out; or None."""
+    if y.function is not None and traits_of(y.function).activation:
+        return y.arguments[0]
+    z = logits_of_sigmoid(y)
+    return z if z is not None else _input_of_tanh(y)[0]
 
 
 _SLOPES: tuple[tuple[Callable[[Step], tuple[Any, int]], Callable[..., Any]], ...] = (
