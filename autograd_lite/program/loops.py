@@ -7,7 +7,7 @@ array, number in an index, or value of an earlier loop. How loops are found is i
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -86,6 +86,11 @@ def with_moved(step: Step, own: Callable[[Any], Any]) -> tuple[tuple[Any, ...], 
         ]
     )
     return arguments, step.keywords and mapped(steps_only, step.keywords)
+
+
+def replaced(step: Step, others: Mapping[Any, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments and keywords of a step, with others in place of some of those that move."""
+    return with_moved(step, lambda part: others.get(part, part))
 
 
 def _is_number(value: Any) -> bool:

@@ -6,7 +6,7 @@ What does not is left as single steps.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -235,8 +235,12 @@ class _Roller:
         return placeholder
 
 
-def collect(parts: Iterable[Step | Loop], results: Iterable[Any]) -> None:
-    """Note which values of each loop are used after it."""
+def collect(
+    parts: Iterable[Step | Loop],
+    results: Iterable[Any],
+    is_view: Callable[[Step], bool] = lambda step: False,
+) -> None:
+    """Note which values of each loop are used after it; of views that of which they are."""
     used = steps_in([*results])
     loops = [part for part in parts if isinstance(part, Loop)]
     places = {step: (loop, q) for loop in loops for q, step in enumerate(loop.body)}
@@ -257,7 +261,10 @@ def collect(parts: Iterable[Step | Loop], results: Iterable[Any]) -> None:
             if type(of) is Step:
                 earlier, q = places[of]
                 used += [earlier.originals[index][q] for index in indices if index >= 0]
-    for step in used:
-        if step in inside:
+    while used:
+        step = used.pop()
+        if is_view(step):
+            used += steps_in(step)
+        elif step in inside:
             loop, q, j = inside[step]
             loop.collected.setdefault(loop.body[q], set()).add(j)

@@ -15,20 +15,49 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
-from autograd_lite.program.loops import Loop, Sliced, with_moved
+from autograd_lite.program.loops import Loop, Sliced, replaced
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import between_slices
+from autograd_lite.textbook.line_names import is_view
 from autograd_lite.textbook.terms import Terms
+from autograd_lite.textbook.turned import turned_by
 
 Parts = list[Step | Loop]
 
 
 def completed(parts: Parts, terms: Terms) -> Parts:
     """Parts in an order in which they can be computed, with loops that took in single steps."""
-    for loop in [part for part in parts if isinstance(part, Loop)]:
-        for at_end in (False, True):
-            while (longer := _extended(parts, loop, terms, at_end)) is not None:
+    for loop in _loops(parts):
+        parts = _longest(parts, loop, terms)
+        read = {sliced.of for each in _loops(parts) for sliced in each.sliced.values()}
+        # Where it begins was found by chance: loops that begin elsewhere may do more.
+        for start in range(1, len(loop.body)) if read.isdisjoint(loop.body) else ():
+            before = dict(vars(loop))
+            longer = _longest(_turned(parts, loop, start), loop, terms)
+            if len(longer) < len(parts):
                 parts = longer
+                break
+            vars(loop).update(before)
+    return parts
+
+
+def _turned(parts: Parts, loop: Loop, start: int) -> Parts:
+    """The parts, with a loop that begins at a place in its body, if it can."""
+    turned = turned_by(loop, start)
+    if turned is None:
+        return parts
+    own: Parts = [*loop.originals[0][:start], loop, *loop.originals[-1][start:]]
+    vars(loop).update(vars(turned))
+    place = parts.index(loop)
+    return [*parts[:place], *own, *parts[place + 1 :]]
+
+
+def _longest(parts: Parts, loop: Loop, terms: Terms) -> Parts:
+    """The parts, with a loop that does all iterations that it can."""
+    _read_views(loop, parts, terms)
+    for at_end in (False, True):
+        while (longer := _extended(parts, loop, terms, at_end)) is not None:
+            parts = longer
     return parts
 
 
@@ -38,31 +67,65 @@ def _extended(parts: Parts, loop: Loop, terms: Terms, at_end: bool) -> Parts | N
     That is what its body makes of what it is given then. Equal calls are one term, so that it is
     seen which of the single steps these are; what is none of them is computed in vain.
     """
-    single = {part for part in parts if isinstance(part, Step)}
-    loops = [part for part in parts if isinstance(part, Loop)]
     given = _carried_into(loop, at_end)
     index = loop.count if at_end else -1
-    given |= {place: _at(index, sliced, loops, single) for place, sliced in loop.sliced.items()}
+    given |= {place: _at(index, sliced, parts) for place, sliced in loop.sliced.items()}
     if not all(_fits(place, value, loop) for place, value in given.items()):
         return None
-    iteration = _iteration(loop, given, terms)
+    iteration = _iteration(loop.body, given, terms)
     made = dict(zip(loop.body, iteration))
     if not at_end and any(made[then] is not first for first, then in loop.carried.values()):
         return None
-    vain = [own for own, step in made.items() if step not in single]
-    found = single.intersection(iteration)
+    found = {part for part in parts if isinstance(part, Step)}.intersection(iteration)
+    loops = _loops(parts)
     inside = {step for each in loops for steps in each.originals for step in steps}
+    vain = [own for own, step in made.items() if step not in found and step not in inside]
     if (
         len(vain) > len(found)
         or any(own.function in (operator.getitem, scatter) for own in vain)
-        or not inside.isdisjoint(iteration)
+        or not all(map(is_view, inside.intersection(iteration)))
     ):
         return None
-    rest = [part for part in parts if part not in found]
+    rest = [part for part in parts if part not in found or is_view(part)]
     ordered = _in_order(rest, loop, iteration, given.values())
     if ordered is not None:
         _add(loop, iteration, given, at_end, loops)
     return ordered
+
+
+def _loops(parts: Parts) -> list[Loop]:
+    return [part for part in parts if isinstance(part, Loop)]
+
+
+def _read_views(loop: Loop, parts: Parts, terms: Terms) -> None:
+    """Let a loop look again at what it looked at in the iteration before, such as h.T."""
+    for place, (first, then) in [*loop.carried.items()]:
+        seen = steps_in(then)
+        if not is_view(then) or len(seen) != 1 or seen[0] not in loop.sliced:
+            continue
+        of, at = loop.sliced[seen[0]]
+        value = _at(-1, loop.sliced[seen[0]], parts)
+        made = None if value is None else _iteration([then], {seen[0]: value}, terms)[0]
+        if made is not first or isinstance(of, list):
+            continue
+        new = Step(None, (), {}, seen[0].shape, -1, seen[0].dtype)
+        loop.sliced[new] = Sliced(of, range(at[0] - at.step, at[-1], at.step))
+        own = Step(then.function, (), {}, then.shape, then.number, then.dtype)
+        own.arguments, own.keywords = replaced(then, {seen[0]: new})
+        position = loop.body.index(then)
+        before: list[Any] = [first, *(row[position] for row in loop.originals)]
+        for step in loop.body:
+            step.arguments, step.keywords = replaced(step, {place: own})
+        loop.body.insert(0, own)
+        for row, term in zip(loop.originals, before):
+            row.insert(0, term)
+        del loop.carried[place]
+        used = {
+            x for part in (*parts, *loop.body) if isinstance(part, Step) for x in steps_in(part)
+        }
+        if used.isdisjoint((then, *before)):
+            for row in (loop.body, *loop.originals):
+                del row[position + 1]
 
 
 def _carried_into(loop: Loop, at_end: bool) -> dict[Step, Any]:
@@ -98,13 +161,14 @@ def _is_like(step: Step, term: Step, added: Step) -> bool:
     return isinstance(other, Step) and other.function is added.function
 
 
-def _at(index: int, sliced: Sliced, loops: Iterable[Loop], single: Iterable[Step]) -> Any:
+def _at(index: int, sliced: Sliced, parts: Parts) -> Any:
     """What a loop reads at an iteration that it does not do; None if there is nothing."""
     start, step = sliced.indices.start, sliced.indices.step
     number = start + step * index
     if sliced.of is None:
         return number if (number < 0) == (start < 0) else None
     if isinstance(sliced.of, list):
+        single = [part for part in parts if isinstance(part, Step)]
         leaves = {x for part in single for x in steps_in(part) if x.function is None}
         one, two = sliced.of[:2]
         between = between_slices(one, two)
@@ -113,7 +177,7 @@ def _at(index: int, sliced: Sliced, loops: Iterable[Loop], single: Iterable[Step
             if leaf.arguments and between_slices(*pair) == between:
                 return leaf
         return None
-    for loop in loops:
+    for loop in _loops(parts):
         if sliced.of in loop.body and 0 <= number < loop.count:
             return loop.originals[number][loop.body.index(sliced.of)]
         if sliced.of in loop.body and number == -1:
@@ -132,13 +196,13 @@ def _fits(place: Step, value: Any, loop: Loop) -> bool:
     )
 
 
-def _iteration(loop: Loop, given: Mapping[Step, Any], terms: Terms) -> list[Any]:
+def _iteration(body: list[Step], given: Mapping[Step, Any], terms: Terms) -> list[Any]:
     """The terms of a body, in order."""
     found = {**given}
-    for step in loop.body:
-        arguments, keywords = with_moved(step, lambda part: found.get(part, part))
+    for step in body:
+        arguments, keywords = replaced(step, found)
         found[step] = terms.build(step.function, arguments, keywords, step.shape)
-    return [found[step] for step in loop.body]
+    return [found[step] for step in body]
 
 
 def _in_order(
@@ -147,10 +211,13 @@ def _in_order(
     """Parts in an order in which they can be computed, if a loop does one more iteration."""
     owner = {step: part for part in parts for step in _steps_of(part)}
     owner |= dict.fromkeys(iteration, loop)
+    owner = {step: part for step, part in owner.items() if not is_view(step)}
     needs: dict[Step | Loop, list[Step | Loop]] = {}
     for part in parts:
         used = [x for step in _steps_of(part) for x in steps_in(step)]
         used += given if part is loop else ()
+        for x in used:
+            used += steps_in(x) if isinstance(x, Step) and is_view(x) else ()
         found = dict.fromkeys(owner[x] for x in used if isinstance(x, Step) and x in owner)
         needs[part] = [x for x in found if x is not part]
     ordered: dict[Step | Loop, None] = {}

@@ -7,6 +7,7 @@ is complete.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Collection, Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine import backward_steps
-from autograd_lite.node import Node
+from autograd_lite.node import Node, inputs_of
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.formulas import Formulas
@@ -89,12 +90,14 @@ def cotangents(
 ) -> dict[Node, Any]:
     """The terms of the cotangents of nodes, which come in the order of computation, the loss last.
 
-    A constant factor is applied at leaves, and at nodes that are named. Given which cotangents are
-    wanted, those of logits are p - y where that is what they are, and some others are left out.
+    A constant factor is applied at leaves, at nodes that are named, and before it would reach a
+    leaf from several nodes, as in a recurrence. Given which cotangents are wanted, those of logits
+    are p - y where that is what they are, and some others are left out.
     """
     terms, careful = formulas.terms, dict(backward_steps(reversed(nodes)))
     parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
     parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
+    whole = {*named, *_behind_shared(nodes)}
     found = {}
     for node in reversed(nodes):
         if node not in parts:
@@ -116,19 +119,35 @@ def cotangents(
                     formulas.notes[slope.about] = slope.note
                 parts.setdefault(slope.node, []).append((factor.times(own), slope.term))
                 continue
-        if node in named and not _is_constant(term):
+        if node in whole and not _is_constant(term):
             factor, term = ONE, found[node]
         if node._array.dtype != np.float64:
             term = _in_dtype(terms, term, node._array.dtype)
         g = terms.broadcast(term, node._array.shape)
-        whole = None if wanted is None else slope_of_written_out(formulas, node, g, wanted)
-        if whole is not None:
-            parts.setdefault(whole.node, []).append((factor, whole.term))
+        slope = None if wanted is None else slope_of_written_out(formulas, node, g, wanted)
+        if slope is not None:
+            parts.setdefault(slope.node, []).append((factor, slope.term))
             continue
         loose = factor != ONE or _is_constant(term)
         for argument, own, part in _contributed(formulas, node, g, careful[node], loose):
             parts.setdefault(argument, []).append((factor.times(own), part))
     return found
+
+
+def _behind_shared(nodes: Sequence[Node]) -> set[Node]:
+    """The nodes behind those that multiply matrices by a leaf that others multiply by too."""
+    users: dict[Node, list[Node]] = {}
+    for node in nodes:
+        traits = node.operation.traits if node.operation else None
+        if traits and traits.product and not traits.elementwise:
+            for x in inputs_of(node):
+                if x.operation is None:
+                    users.setdefault(x, []).append(node)
+    behind = {*itertools.chain(*(several for several in users.values() if len(several) > 1))}
+    for node in nodes if behind else ():
+        if node.operation and not behind.isdisjoint(inputs_of(node)):
+            behind.add(node)
+    return behind
 
 
 def _contributed(
@@ -199,7 +218,7 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
         return Factor(1, term.count, term.count), 1.0
     if is_number(term):
         return (Factor(float(term), 1), 1.0) if term and math.isfinite(term) else (ONE, term)
-    if term.number <= since and not all(map(is_number, term.arguments)):
+    if term.number <= since and not (all(map(is_number, term.arguments)) or _is_constant(term)):
         return ONE, term
     function = term.function
     if function not in (np.negative, np.broadcast_to, np.multiply, np.divide):

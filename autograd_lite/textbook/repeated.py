@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.program.loops import Loop, Sliced, with_moved
-from autograd_lite.program.program import Step
+from autograd_lite.program.loops import Loop, Sliced, replaced, with_moved
+from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import collect, rolled
 from autograd_lite.textbook.completed import completed
 from autograd_lite.textbook.line_names import is_trivial, is_view, weight_of
@@ -33,37 +33,44 @@ def with_loops(
     computed = {term: parts for term, parts in needed.items() if term.function}
     values = sorted([term for term in computed if term.number < first], key=attrgetter("number"))
     gradients = {term: parts for term, parts in computed.items() if term.number >= first}
-    parts = rolled([*values, *_early(gradients)])
+    parts = completed(_busy(rolled([*values, *_early(gradients)])), terms)
+    _write_again([part for part in parts if isinstance(part, Loop)], named)
+    parts = _busy(parts)
+    collect(parts, results, is_view)
+    return parts
+
+
+def _busy(parts: Sequence[Step | Loop]) -> list[Step | Loop]:
+    """The parts, with single steps for loops that do no more than to look at slices.
+
+    What others read from is left.
+    """
     loops = [part for part in parts if isinstance(part, Loop)]
-    read = {sliced.of for loop in loops for sliced in loop.sliced.values() if _is_step(sliced.of)}
-    # A loop does more than to look at slices, unless others read from it.
+    read = {of for loop in loops for of, _ in loop.sliced.values() if isinstance(of, Step)}
     idle = {loop for loop in loops if all(is_view(s) and s not in read for s in loop.body)}
-    kept: list[Step | Loop] = []
+    found: list[Step | Loop] = []
     for part in parts:
-        kept += itertools.chain(*part.originals) if part in idle else [part]
-    kept = completed(kept, terms)
-    _write_again([part for part in kept if isinstance(part, Loop)], named)
-    collect(kept, results)
-    return kept
-
-
-def _is_step(value: Any) -> bool:
-    return isinstance(value, Step)
+        found += itertools.chain(*part.originals) if part in idle else [part]
+    return found
 
 
 def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
-    """The terms, given with their parts, each sum as soon as both of its parts are there."""
-    missing = {
-        term: {part for part in parts if part in terms}
-        for term, parts in terms.items()
-        if term.function is np.add
-    }
+    """The terms, given with their parts, each sum as soon as both of its parts are there.
+
+    So are parts of a sum that are multiples of others.
+    """
+    early = {term for term in terms if term.function is np.add}
+    for term in [*terms][::-1]:
+        used = terms[term] if term in early else ()
+        early.update(x for x in used if x in terms and _is_multiple(x))
+    missing = {term: {part for part in terms[term] if part in terms} for term in early}
     waiting: dict[Step, list[Step]] = {}
     for term, parts in missing.items():
         for part in parts:
             waiting.setdefault(part, []).append(term)
     found: dict[Step, None] = {}
-    for term in terms:
+    ready = [term for term in waiting if not missing.get(term, True)]
+    for term in (*ready, *terms):
         stack = [] if term in found or missing.get(term) else [term]
         while stack:
             done = stack.pop()
@@ -73,6 +80,10 @@ def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
                 if not missing[later]:
                     stack.append(later)
     return [*found]
+
+
+def _is_multiple(term: Step) -> bool:
+    return term.function in (np.multiply, np.divide, np.negative) and len(steps_in(term)) == 1
 
 
 def _write_again(loops: Sequence[Loop], named: Collection[Step]) -> None:
@@ -85,7 +96,7 @@ def _write_again(loops: Sequence[Loop], named: Collection[Step]) -> None:
                 again[place] = _again(loop, of, indices, owner[of])
                 del loop.sliced[place]
         for step in loop.body if again else ():
-            step.arguments, step.keywords = with_moved(step, lambda x: again.get(x, x))  # noqa: B023 # called at once
+            step.arguments, step.keywords = replaced(step, again)
 
 
 def _is_again(step: Step, loop: Loop, named: Collection[Step]) -> bool:
