@@ -263,6 +263,8 @@ def _column(loop: Loop, step: Step) -> list[Step]:
 
 def _indices(loop: Loop) -> range:
     """The values of a variable that indexes most of what a loop reads by itself."""
-    read = [at for _, at in loop.sliced.values() if at.step in (1, -1) and min(at) >= 0]
-    counts = Counter(read)
-    return max(counts, key=lambda at: (counts[at], at.start), default=range(loop.count))
+    read = [at for _, at in loop.sliced.values() if at.step in (1, -1)]
+    counts = Counter(at for at in read if min(at) >= 0)
+    if counts or not read:
+        return max(counts, key=lambda at: (counts[at], at.start), default=range(loop.count))
+    return range(loop.count)[:: read[0].step]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,15 +30,15 @@ def completed(parts: Parts, terms: Terms) -> Parts:
     """Parts in an order in which they can be computed, with loops that took in single steps."""
     for loop in _loops(parts):
         parts = _longest(parts, loop, terms)
+        # Where it begins was found by chance: if it begins elsewhere it may do more.
         read = {sliced.of for each in _loops(parts) for sliced in each.sliced.values()}
-        # Where it begins was found by chance: loops that begin elsewhere may do more.
+        found = [(parts, dict(vars(loop)))]
         for start in range(1, len(loop.body)) if read.isdisjoint(loop.body) else ():
-            before = dict(vars(loop))
             longer = _longest(_turned(parts, loop, start), loop, terms)
-            if len(longer) < len(parts):
-                parts = longer
-                break
-            vars(loop).update(before)
+            found.append((longer, dict(vars(loop))))
+            vars(loop).update(found[0][1])
+        parts, state = min(found, key=lambda each: (len(each[0]), len(each[1]["carried"])))
+        vars(loop).update(state)
     return parts
 
 
@@ -74,8 +75,13 @@ def _extended(parts: Parts, loop: Loop, terms: Terms, at_end: bool) -> Parts | N
         return None
     iteration = _iteration(loop.body, given, terms)
     made = dict(zip(loop.body, iteration))
+    if not all(isinstance(term, Step) for term in iteration):
+        return None
     if not at_end and any(made[then] is not first for first, then in loop.carried.values()):
         return None
+    # What a sum with 0 makes of a value that is there stays that value's.
+    known = {x for x in given.values() if isinstance(x, Step)}
+    iteration = [replace(term) if term in known else term for term in iteration]
     found = {part for part in parts if isinstance(part, Step)}.intersection(iteration)
     loops = _loops(parts)
     inside = {step for each in loops for steps in each.originals for step in steps}

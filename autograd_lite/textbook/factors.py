@@ -24,6 +24,9 @@ from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
 from autograd_lite.textbook.written_out import slope_of_written_out
 
+SEVERAL = 4
+"""Uses of a parameter that make a recurrence of them."""
+
 
 class Factor(NamedTuple):
     """A constant, as what to multiply with and what to divide by."""
@@ -135,15 +138,13 @@ def cotangents(
 
 
 def _behind_shared(nodes: Sequence[Node]) -> set[Node]:
-    """The nodes behind those that multiply matrices by a leaf that others multiply by too."""
+    """The nodes behind those that use a leaf which several others use too."""
     users: dict[Node, list[Node]] = {}
     for node in nodes:
-        traits = node.operation.traits if node.operation else None
-        if traits and traits.product and not traits.elementwise:
-            for x in inputs_of(node):
-                if x.operation is None:
-                    users.setdefault(x, []).append(node)
-    behind = {*itertools.chain(*(several for several in users.values() if len(several) > 1))}
+        for x in inputs_of(node):
+            if x.operation is None:
+                users.setdefault(x, []).append(node)
+    behind = {*itertools.chain(*(each for each in users.values() if len(each) >= SEVERAL))}
     for node in nodes if behind else ():
         if node.operation and not behind.isdisjoint(inputs_of(node)):
             behind.add(node)
