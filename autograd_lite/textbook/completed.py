@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ Parts = list[Step | Loop]
 def completed(parts: Parts, terms: Terms) -> Parts:
     """Parts in an order in which they can be computed, with loops that took in single steps."""
     for loop in _loops(parts):
+        _let_carried_be_last(loop)
         parts = _longest(parts, loop, terms)
         # Where it begins was found by chance: if it begins elsewhere it may do more.
         read = {sliced.of for each in _loops(parts) for sliced in each.sliced.values()}
@@ -40,6 +42,15 @@ def completed(parts: Parts, terms: Terms) -> Parts:
         parts, state = min(found, key=lambda each: (len(each[0]), len(each[1]["carried"])))
         vars(loop).update(state)
     return parts
+
+
+def _let_carried_be_last(loop: Loop) -> None:
+    """Let what only the next iteration reads be the last in the body, but for sums that go on."""
+    read = {x for step in loop.body for x in steps_in(step)}
+    last = {then for place, (_, then) in loop.carried.items() if place not in steps_in(then)} - read
+    order = sorted(range(len(loop.body)), key=lambda place: loop.body[place] in last)
+    for row in (loop.body, *loop.originals):
+        row[:] = [row[place] for place in order]
 
 
 def _turned(parts: Parts, loop: Loop, start: int) -> Parts:
@@ -84,7 +95,7 @@ def _extended(parts: Parts, loop: Loop, terms: Terms, at_end: bool) -> Parts | N
     iteration = [replace(term) if term in known else term for term in iteration]
     found = {part for part in parts if isinstance(part, Step)}.intersection(iteration)
     loops = _loops(parts)
-    inside = {step for each in loops for steps in each.originals for step in steps}
+    inside = {*chain.from_iterable(chain.from_iterable(each.originals for each in loops))}
     vain = [own for own, step in made.items() if step not in found and step not in inside]
     if (
         len(vain) > len(found)
@@ -215,16 +226,17 @@ def _in_order(
     parts: Parts, loop: Loop, iteration: Collection[Any], given: Iterable[Any]
 ) -> Parts | None:
     """Parts in an order in which they can be computed, if a loop does one more iteration."""
-    owner = {step: part for part in parts for step in _steps_of(part)}
+    owner: dict[Any, Step | Loop] = {part: part for part in parts if isinstance(part, Step)}
+    for each in _loops(parts):
+        owner |= dict.fromkeys(chain(each.body, *each.originals), each)
     owner |= dict.fromkeys(iteration, loop)
-    owner = {step: part for step, part in owner.items() if not is_view(step)}
     needs: dict[Step | Loop, list[Step | Loop]] = {}
     for part in parts:
-        used = [x for step in _steps_of(part) for x in steps_in(step)]
+        used: list[Any] = _read_by(part) if isinstance(part, Loop) else steps_in(part)
         used += given if part is loop else ()
         for x in used:
             used += steps_in(x) if isinstance(x, Step) and is_view(x) else ()
-        found = dict.fromkeys(owner[x] for x in used if isinstance(x, Step) and x in owner)
+        found = dict.fromkeys(owner[x] for x in used if x in owner and not is_view(x))
         needs[part] = [x for x in found if x is not part]
     ordered: dict[Step | Loop, None] = {}
     begun: set[Step | Loop] = set()
@@ -242,8 +254,11 @@ def _in_order(
     return [*ordered]
 
 
-def _steps_of(part: Step | Loop) -> list[Step]:
-    return [part] if isinstance(part, Step) else [x for steps in part.originals for x in steps]
+def _read_by(loop: Loop) -> list[Any]:
+    """What a loop is given, and its own steps."""
+    read = [x for step in loop.body for x in steps_in(step)]
+    read += [first for first, _ in loop.carried.values()]
+    return read + [of for of, _ in loop.sliced.values() if isinstance(of, Step)]
 
 
 def _add(
