@@ -20,13 +20,15 @@ from autograd_lite.program.repeats import LEAST, OCCURRENCES, Run, repeated
 from autograd_lite.program.trace import value_key
 
 
-def rolled(steps: Iterable[Step], results: Iterable[Any] = ()) -> list[Step | Loop]:
-    """The steps in order, with loops in place of what repeats.
+def rolled(
+    steps: Iterable[Step], results: Iterable[Any] = (), least: int = LEAST
+) -> list[Step | Loop]:
+    """The steps in order, with loops in place of what repeats so often.
 
     Steps without a function, which are arrays, are left out. What is collected is what other parts
     use, and the results.
     """
-    roller = _Roller([step for step in steps if step.function is not None])
+    roller = _Roller([step for step in steps if step.function is not None], least)
     parts = roller.parts()
     collect(parts, results)
     return parts
@@ -50,7 +52,7 @@ def _kind(step: Step) -> Any:
     for value in step.arguments if step.function not in (operator.getitem, scatter) else ():
         key.append(value.shape if type(value) is Step else _frozen(value))
     if len(key) == 3:
-        key += map(_frozen, with_moved(step, lambda part: None)[0])
+        key += map(_frozen, with_moved(step, lambda part: "moves")[0])
     return (*key, *map(_frozen, step.keywords.items()))
 
 
@@ -82,8 +84,8 @@ an argument of; or to the same call in another iteration of an earlier loop."""
 class _Roller:
     """Finds the loops in calls."""
 
-    def __init__(self, calls: list[Step]) -> None:
-        self.calls = calls
+    def __init__(self, calls: list[Step], least: int) -> None:
+        self.calls, self.least = calls, least
         self.position = {step: place for place, step in enumerate(calls)}
         self.parts_of = [_movable(step) for step in calls]
         numbers: dict[Any, int] = {}
@@ -103,7 +105,7 @@ class _Roller:
     def parts(self) -> list[Step | Loop]:
         found: list[Step | Loop] = []
         place = 0
-        for run in repeated(self.kinds):
+        for run in repeated(self.kinds, self.least):
             while place < run.stop:
                 rest = max(place, run.start)
                 # Calls of one kind, such as sums, may repeat in twos.
@@ -121,13 +123,13 @@ class _Roller:
 
     def moving(self, run: Run) -> Run | None:
         """The longest part of a run in which all arguments move alike."""
-        if run.times < LEAST:
+        if run.times < self.least:
             return None
         parts = slice(*self.offsets[[run.start, run.stop]])
         codes = self.codes[parts].reshape(run.times, -1)
         is_number = self.is_number[parts].reshape(run.times, -1)
         starts = np.arange(run.start, run.stop, run.period)[:-1, None]
-        moves = self._moves(codes, is_number, starts)
+        moves = self._moves(codes, is_number, starts, run.period)
         can = (moves[0] != NONE).all(axis=1).tolist()
         equal = (moves[:, :-1] == moves[:, 1:]).all(axis=0)
         # One before may begin with other values of what is carried.
@@ -143,9 +145,10 @@ class _Roller:
             best = max(best, (last - start, -start))
             first = max(last, first + 1)
         count, start = best[0] + 1, -best[1]
-        return Run(run.start + start * run.period, run.period, count) if count >= LEAST else None
+        found = Run(run.start + start * run.period, run.period, count)
+        return found if count >= self.least else None
 
-    def _moves(self, codes: Array, is_number: Array, starts: Array) -> Array:
+    def _moves(self, codes: Array, is_number: Array, starts: Array, period: int) -> Array:
         """How each part moves from an iteration to the next: the kind, and two numbers."""
         one, two = codes[:-1], codes[1:]
         numbers, mixed = is_number[1:], is_number[:-1] != is_number[1:]
@@ -161,7 +164,8 @@ class _Roller:
                 np.where(one < starts, SAME, NONE),
                 np.where((one < 0) & (two < 0), SLICE, NONE),
                 np.where(same_loop, HISTORY, NONE),
-                INSIDE,
+                # What is in the same iteration is so in the one before, too.
+                np.where((two < starts + period) | (two - one == period), INSIDE, NONE),
             ],
             NONE,
         )

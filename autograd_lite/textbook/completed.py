@@ -33,7 +33,7 @@ def completed(parts: Parts, terms: Terms) -> Parts:
         _let_carried_be_last(loop)
         parts = _longest(parts, loop, terms)
         # Where it begins was found by chance: if it begins elsewhere it may do more.
-        read = {sliced.of for each in _loops(parts) for sliced in each.sliced.values()}
+        read = {x for each in _loops(parts) for x in read_from(each)}
         found = [(parts, dict(vars(loop)))]
         for start in range(1, len(loop.body)) if read.isdisjoint(loop.body) else ():
             longer = _longest(_turned(parts, loop, start), loop, terms)
@@ -258,7 +258,12 @@ def _read_by(loop: Loop) -> list[Any]:
     """What a loop is given, and its own steps."""
     read = [x for step in loop.body for x in steps_in(step)]
     read += [first for first, _ in loop.carried.values()]
-    return read + [of for of, _ in loop.sliced.values() if isinstance(of, Step)]
+    return read + read_from(loop)
+
+
+def read_from(loop: Loop) -> list[Step]:
+    """The steps of earlier loops that a loop reads."""
+    return [of for of, _ in loop.sliced.values() if isinstance(of, Step)]
 
 
 def _add(

@@ -19,7 +19,7 @@ from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.mathematics import Latex, Mathematics
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.source import prepared, texts_of
-from autograd_lite.textbook.terms import shape_of
+from autograd_lite.textbook.terms import is_broadcast, is_number, shape_of
 
 SHOWN = 6
 """Rows and columns of a matrix in Markdown; of more these many first and last ones."""
@@ -174,7 +174,8 @@ def _repeated(
         name = names[place].replace(
             f"[{variable}{-indices.step:+}]", f"[{indices[0] - indices.step}]"
         )
-        yield replace(formula(name, term, before.get(own)), shape=place.shape)
+        value = None if is_number(term) or is_broadcast(term) else before.get(own)
+        yield replace(formula(name, term, value), shape=place.shape)
     for name, parts in block.slices:
         listed = ", ".join(map(text.text, parts))
         yield Formula(name, f"[{listed}]", rf"\mathrm{{{name}}} = [{listed}]", None)

@@ -12,10 +12,15 @@ import numpy as np
 from autograd_lite.program.loops import Loop, Sliced, replaced, with_moved
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import collect, rolled
-from autograd_lite.textbook.completed import completed
+from autograd_lite.textbook.completed import completed, read_from
 from autograd_lite.textbook.line_names import is_trivial, is_view, weight_of
 from autograd_lite.textbook.terms import Terms
 from autograd_lite.textbook.written_out import input_of_activation
+
+LEAST, MANY = 2, 6
+"""Iterations, besides the first and the last, that make a loop of a recurrence; and of the rest."""
+LONG = 4
+"""Steps in the body of a recurrence, besides those that only look."""
 
 
 def with_loops(
@@ -33,7 +38,7 @@ def with_loops(
     computed = {term: parts for term, parts in needed.items() if term.function}
     values = sorted([term for term in computed if term.number < first], key=attrgetter("number"))
     gradients = {term: parts for term, parts in computed.items() if term.number >= first}
-    parts = completed(_busy(rolled([*values, *_early(gradients)])), terms)
+    parts = completed(_busy(rolled([*values, *_early(gradients)], least=LEAST)), terms)
     _write_again([part for part in parts if isinstance(part, Loop)], named)
     parts = _busy(parts)
     collect(parts, results, is_view)
@@ -41,17 +46,36 @@ def with_loops(
 
 
 def _busy(parts: Sequence[Step | Loop]) -> list[Step | Loop]:
-    """The parts, with single steps for loops that do no more than to look at slices.
+    """The parts, with single steps for loops that are none to a reader.
 
-    What others read from is left.
+    These only look at slices that no other reads; or they are short, and neither do they belong to
+    a recurrence, which makes of what is carried more than a sum.
     """
     loops = [part for part in parts if isinstance(part, Loop)]
-    read = {of for loop in loops for of, _ in loop.sliced.values() if isinstance(of, Step)}
-    idle = {loop for loop in loops if all(is_view(s) and s not in read for s in loop.body)}
+    read = {step for loop in loops for step in read_from(loop)}
+    loops = [
+        loop for loop in loops if not (all(map(is_view, loop.body)) and read.isdisjoint(loop.body))
+    ]
+    owner = {step: loop for loop in loops for step in loop.body}
+    busy = {loop for loop in loops if loop.count >= MANY or _is_recurrent(loop)}
+    for _ in loops:
+        for loop in loops:
+            others = {owner[step] for step in read_from(loop)}
+            if loop in busy or not others.isdisjoint(busy):
+                busy |= {loop, *others}
     found: list[Step | Loop] = []
     for part in parts:
-        found += itertools.chain(*part.originals) if part in idle else [part]
+        if isinstance(part, Loop) and part not in busy:
+            found += itertools.chain(*part.originals)
+        else:
+            found.append(part)
     return found
+
+
+def _is_recurrent(loop: Loop) -> bool:
+    pairs = [(place, then) for place, (_, then) in loop.carried.items()]
+    goes_on = any(place not in steps_in(then) and not is_view(then) for place, then in pairs)
+    return goes_on and sum(not is_view(step) for step in loop.body) >= LONG
 
 
 def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
@@ -88,48 +112,58 @@ def _is_multiple(term: Step) -> bool:
 
 def _write_again(loops: Sequence[Loop], named: Collection[Step]) -> None:
     """Let loops compute again what is trivial and unnamed, such as 1 - a or x[t], not read it."""
-    owner = {step: loop for loop in loops for step in loop.body}
+    writer = _Again(loops, named)
     for loop in loops:
-        again = {}
-        for place, (of, indices) in [*loop.sliced.items()]:
-            if isinstance(of, Step) and min(indices) >= 0 and _is_again(of, owner[of], named):
-                again[place] = _again(loop, of, indices, owner[of])
-                del loop.sliced[place]
-        for step in loop.body if again else ():
+        read, loop.sliced = loop.sliced, {}
+        again = {place: writer.read(loop, of, at, place) for place, (of, at) in read.items()}
+        for step in loop.body:
             step.arguments, step.keywords = replaced(step, again)
 
 
-def _is_again(step: Step, loop: Loop, named: Collection[Step]) -> bool:
-    place = loop.body.index(step)
-    return (
-        is_trivial(step, weight_of(step))
-        and input_of_activation(step) is None
-        and not any(iteration[place] in named for iteration in loop.originals)
-    )
+class _Again:
+    """Writes what is read in a loop, or how that is computed."""
+
+    def __init__(self, loops: Sequence[Loop], named: Collection[Step]) -> None:
+        self.named = named
+        self.owner = {step: loop for loop in loops for step in loop.body}
+        self.written: set[Step] = set()
+
+    def read(self, loop: Loop, of: Any, at: range, like: Step) -> Step:
+        if isinstance(of, Step) and min(at) >= 0 and self._is_trivial(of):
+            return self._again(loop, of, at, self.owner[of])
+        known = (place for place, sliced in loop.sliced.items() if sliced == (of, at))
+        place = next(known, None) or Step(None, (), {}, like.shape, -1, like.dtype)
+        loop.sliced[place] = Sliced(of, at)
+        return place
+
+    def _is_trivial(self, step: Step) -> bool:
+        rows = self.owner[step].originals
+        place = self.owner[step].body.index(step)
+        return (
+            is_trivial(step, weight_of(step))
+            and input_of_activation(step) is None
+            and not any(row[place] in self.named for row in rows)
+        )
+
+    def _again(self, loop: Loop, step: Step, at: range, earlier: Loop) -> Step:
+        """A step of an earlier loop, for a loop that reads its value at some iterations."""
+
+        def own(part: Any) -> Any:
+            if part in self.written:
+                return self._again(loop, part, at, earlier)
+            if part in earlier.sliced:
+                of, inner = earlier.sliced[part]
+                return self.read(loop, of, _range(inner[at[0]], inner.step * at.step, at), part)
+            if part in earlier.carried:
+                then = earlier.carried[part][1]
+                return self.read(loop, then, _range(at[0] - 1, at.step, at), part)
+            return self.read(loop, part, at, part) if part in earlier.body else part
+
+        arguments, keywords = with_moved(step, own)
+        found = Step(step.function, arguments, keywords, step.shape, step.number, step.dtype)
+        self.written.add(found)
+        return found
 
 
-def _again(loop: Loop, step: Step, indices: range, earlier: Loop) -> Step:
-    """A step of an earlier loop, for a loop that reads its value at some iterations."""
-    places = {(id(of), at): place for place, (of, at) in loop.sliced.items()}
-
-    def own(part: Any) -> Any:
-        of, at = part, indices
-        if part in earlier.sliced:
-            of, inner = earlier.sliced[part]
-            at = _range(inner[indices[0]], inner.step * indices.step, len(indices))
-        elif part in earlier.carried:
-            of, at = earlier.carried[part][1], _range(indices[0] - 1, indices.step, len(indices))
-        elif part not in earlier.body:
-            return part
-        key = id(of), at
-        if key not in places:
-            places[key] = Step(None, (), {}, part.shape, -1, part.dtype)
-            loop.sliced[places[key]] = Sliced(of, at)
-        return places[key]
-
-    arguments, keywords = with_moved(step, own)
-    return Step(step.function, arguments, keywords, step.shape, step.number, step.dtype)
-
-
-def _range(start: int, step: int, length: int) -> range:
-    return range(start, start + step * length, step)
+def _range(start: int, step: int, like: range) -> range:
+    return range(start, start + step * len(like), step)

@@ -59,7 +59,7 @@ def test_a_derivation_has_the_loop_with_its_formulas_and_values():
     assert any(step.name.startswith("  ") for step in derivation.forward)
     assert r"\text{for } t &= 0, \dots, 49:" in derivation.markdown()
     loss.backward()
-    values = {step.name: step.value for step in derivation.backward}
+    values = {step.name.strip(): step.value for step in derivation.backward}
     for tensor in parameters:
         np.testing.assert_allclose(values[f"d{tensor.name}"], tensor.grad, rtol=1e-12)
 
