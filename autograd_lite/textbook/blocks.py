@@ -15,6 +15,7 @@ import numpy as np
 
 from autograd_lite.program.loops import Loop, Sliced
 from autograd_lite.program.program import Step, steps_in
+from autograd_lite.table import traits_of
 from autograd_lite.textbook.line_names import LineNames, is_long
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.terms import parts_written
@@ -154,23 +155,35 @@ class Repeater:
     def _name(self, loop: Loop, step: Step) -> str:
         """The name of a step in a body: one that is wished for, or what it is the cotangent of."""
         column = _column(loop, step)
-        wishes = filter(None, map(self.naming.wish, column))
+        carried = [(place, first) for place, (first, then) in loop.carried.items() if then is step]
+        goes_on = any(place in steps_in(step) for place, _ in carried)
+        # A sum with 0 is the term of what it adds.
+        wishes = filter(None, map(self.naming.wish, column[:-1] if goes_on else column))
         wish = next((wish for wish in wishes if wish not in self.taken), None)
         if wish:
             return wish
-        carried = [(place, first) for place, (first, then) in loop.carried.items() if then is step]
         for _, first in carried:
             name = self.naming.wish(first) if isinstance(first, Step) else None
             if name and first in self.meant and self.uses[first] == 1:
                 return name  # that of the cotangent which it begins with
-        meant = self._meant(column) or self._meant_next(loop, [place for place, _ in carried])
+        meant = self._meant(column[:1] if goes_on else column)
+        meant = meant or self._meant_next(loop, [place for place, _ in carried])
         if meant:
             name = self.identifiers.unique(meant[0])
             self.symbols[name] = meant[1]
             return name
-        if step in self.activations.values():
-            return self.identifiers.unique("a")
-        return next(self.naming.temporaries)
+        return self._structural(loop, step) or next(self.naming.temporaries)
+
+    def _structural(self, loop: Loop, step: Step) -> str | None:
+        """What is called by its place: a state h, also c if no weight multiplies it; or a."""
+        activations = {*self.activations.values()}.intersection(loop.body)
+        places = [place for place, (_, then) in loop.carried.items() if then is step]
+        users = [own for own in loop.body for place in places if place in steps_in(own)]
+        is_value = not any(x in self.meant for x in loop.originals[-1])
+        if is_value and places and activations and step not in users:
+            is_state = step in activations or any(map(_multiplies, users))
+            return self.identifiers.unique("h" if is_state else "c")
+        return self.identifiers.unique("a") if step in activations else None
 
     def _meant(self, column: Iterable[Step]) -> tuple[str, str] | None:
         """What a cotangent is called, in a source and in mathematics, if there is a word for it."""
@@ -189,8 +202,8 @@ class Repeater:
 
     def _meant_next(self, loop: Loop, places: Iterable[Step]) -> tuple[str, str] | None:
         """The same for what is carried into a sum that is a cotangent."""
-        users = [step for place in places for step in loop.body if place in steps_in(step)]
-        for user in users:
+        adds = [step for step in loop.body if step.function is np.add]
+        for user in [step for step in adds if not set(places).isdisjoint(steps_in(step))]:
             meant = self._meant(_column(loop, user))
             if meant:
                 return f"{meant[0]}_next", f"{meant[1]}_next"
@@ -253,6 +266,15 @@ class Repeater:
             return 0
         shape = Step(np.shape, (value,), {}, (len(value.shape),), -1)
         return Step(np.broadcast_to, (0, shape), {}, value.shape, -1)
+
+
+def _multiplies(step: Step) -> bool:
+    """Whether it is a product of matrices, or puts a state beside an input for one."""
+    traits = traits_of(step.function)
+    return (traits.product and not traits.elementwise) or step.function in _JOINED
+
+
+_JOINED = (np.concatenate, np.hstack, np.vstack)
 
 
 def _column(loop: Loop, step: Step) -> list[Step]:

@@ -21,7 +21,7 @@ from autograd_lite.program.loops import Loop, Sliced, replaced
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import between_slices
 from autograd_lite.textbook.line_names import is_view
-from autograd_lite.textbook.terms import Terms
+from autograd_lite.textbook.terms import Terms, is_number
 from autograd_lite.textbook.turned import turned_by
 
 Parts = list[Step | Loop]
@@ -165,9 +165,15 @@ def _carried_into(loop: Loop, at_end: bool) -> dict[Step, Any]:
         if step.function is np.add and len(added) == 1 and not _is_like(step, term, added[0]):
             found.setdefault(added[0], term)
         elif step.function is term.function:
-            for part, inner in zip(parts, steps_in(term)):
-                found.setdefault(part, inner)
+            for part, inner in zip(_flat(step.arguments), _flat(term.arguments)):
+                if isinstance(part, Step):
+                    found.setdefault(part, inner)
     return {place: found.get(place, 0) for place in loop.carried}
+
+
+def _flat(arguments: Iterable[Any]) -> list[Any]:
+    """Arguments, and those within lists."""
+    return [*chain.from_iterable(x if isinstance(x, list) else [x] for x in arguments)]
 
 
 def _is_like(step: Step, term: Step, added: Step) -> bool:
@@ -203,14 +209,14 @@ def _at(index: int, sliced: Sliced, parts: Parts) -> Any:
 
 
 def _fits(place: Step, value: Any, loop: Loop) -> bool:
-    """Whether an iteration may be given a value: 0 is for sums alone."""
+    """Whether an iteration may be given a value: 0 is for sums alone, or for differences."""
     if isinstance(value, Step):
         return bool(value.shape == place.shape)
     if place in loop.sliced:
         return value is not None
-    return value == 0 and all(
-        step.function is np.add for step in loop.body if place in steps_in(step)
-    )
+    sums = {np.add, np.subtract} if place.shape == () else {np.add}
+    users = {step.function for step in loop.body if place in steps_in(step)}
+    return is_number(value) and value == 0 and users <= sums
 
 
 def _iteration(body: list[Step], given: Mapping[Step, Any], terms: Terms) -> list[Any]:

@@ -26,6 +26,9 @@ from autograd_lite.textbook.written_out import (
     node_of,
 )
 
+Found = tuple[int, Any, str, Any]
+"""A sign, targets, what the record says, and of which term."""
+
 
 def slope_in_logits(
     formulas: Formulas, node: Node, g: Any, parameters: Collection[Any], kept: Collection[Node]
@@ -50,9 +53,9 @@ def slope_in_logits(
     before = node_of(formulas, node, logits, kept) if found else None
     if found is None or before is None:
         return None
-    sign, targets, note = found
+    sign, targets, note, about = found
     p = formulas.terms.call(np.exp, p) if is_call(p, neural.log_softmax) else p
-    return Slope(before, sign, formulas.terms.call(np.subtract, p, targets), note, targets)
+    return Slope(before, sign, formulas.terms.call(np.subtract, p, targets), note, about)
 
 
 def _divided(g: Any) -> list[tuple[int, Any, Any]]:
@@ -74,14 +77,14 @@ def _divided(g: Any) -> list[tuple[int, Any, Any]]:
     return found
 
 
-def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> tuple[int, Any, str] | None:
-    """A sign, and the targets y, where the slope is that sign times (1 - y)/(1 - p) - y/p."""
+def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> Found | None:
+    """The targets y, and a sign, where the slope is that sign times (1 - y)/(1 - p) - y/p."""
     above = {below: (sign, x) for sign, x, below in divided}
     others = [below for below in above if below is not p]
     if len(divided) != 2 or p not in above or len(others) != 1 or not _is_rest(others[0], p):
         return None
     (sign, y), (other_sign, rest) = above[p], above[others[0]]
-    return (-sign, y, "") if sign == -other_sign and _is_rest(rest, y) else None
+    return (-sign, y, "", None) if sign == -other_sign and _is_rest(rest, y) else None
 
 
 def _categorical(
@@ -91,8 +94,8 @@ def _categorical(
     dtype: Any,
     divided: list[tuple[int, Any, Any]],
     parameters: Collection[Any],
-) -> tuple[int, Any, str] | None:
-    """A sign, the targets t, and a note, where the slope is minus that sign times t/p."""
+) -> Found | None:
+    """The targets t, and a sign, where the slope is minus that sign times t/p."""
     if len(divided) != 1:
         return None
     sign, above, below = divided[0]
@@ -100,11 +103,19 @@ def _categorical(
     if indices is not None:
         classes = formulas.plain(np.eye(p.shape[axis], dtype=dtype))
         one_hot = formulas.terms.build(operator.getitem, (classes, indices), {}, p.shape)
-        return -sign, one_hot, ""
+        return -sign, one_hot, "", None
     whole = is_one(below) if is_call(p, neural.log_softmax) else below is p
-    if whole and _sums_to_one(above, axis, parameters):
-        return -sign, above, f"sums over axis {axis} are 1"
+    of, axis = _sliced(above, axis)
+    if whole and _sums_to_one(of, axis, parameters):
+        return -sign, above, f"sums over axis {axis} are 1", of
     return None
+
+
+def _sliced(targets: Any, axis: int) -> tuple[Any, int]:
+    """Of what targets are a slice at a number, and an axis of them in it."""
+    if is_call(targets, operator.getitem) and isinstance(targets.arguments[1], int):
+        return targets.arguments[0], axis + 1
+    return targets, axis
 
 
 def _is_rest(term: Any, of: Any) -> bool:

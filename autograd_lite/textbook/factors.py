@@ -100,6 +100,7 @@ def cotangents(
     terms, careful = formulas.terms, dict(backward_steps(reversed(nodes)))
     parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
     parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
+    first = terms.count
     whole = {*named, *_behind_shared(nodes)}
     found = {}
     for node in reversed(nodes):
@@ -111,7 +112,8 @@ def cotangents(
         factor, term = _sum(terms, arrived, lengths)
         found[node] = factor.to(terms, term, lengths)
         for own in (found[node], term):
-            formulas.values_of.setdefault(own, formulas.term(node))
+            if isinstance(own, Step) and own.number > first:
+                formulas.values_of.setdefault(own, formulas.term(node))
         if node.operation is None:
             continue
         if wanted is not None:

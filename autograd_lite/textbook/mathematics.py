@@ -176,7 +176,8 @@ class Mathematics(NumpySource):
     def plain(self, value: Any) -> Written:
         if isinstance(value, list):
             return f"[{', '.join(shortened([*map(self.text, value)]))}]", ATOM
-        return super().plain(value)
+        text, precedence = super().plain(value)
+        return text.removeprefix("np.s_"), precedence
 
     def number(self, value: Any) -> Written:
         """A number, the root that it is, or what it was computed from."""

@@ -124,7 +124,8 @@ def logits_of_softmax(p: Step) -> tuple[Any, int]:
     sums = divisor.arguments[0] if _adds_axes(divisor) else divisor
     if not is_call(above, np.exp) or not is_call(sums, np.sum) or sums.arguments[0] is not above:
         return None, 0
-    axis = sums.keywords.get("axis", 0 if last == 0 else None)
+    long = [i for i, length in enumerate(p.shape) if length > 1]
+    axis = sums.keywords.get("axis", long[0] if len(long) == 1 else None)
     if not isinstance(axis, int) or not _is_along(divisor, axis, p):
         return None, 0
     (power,) = above.arguments
