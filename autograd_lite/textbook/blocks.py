@@ -16,7 +16,7 @@ import numpy as np
 from autograd_lite.program.loops import Loop, Sliced
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.table import traits_of
-from autograd_lite.textbook.line_names import LineNames, is_long
+from autograd_lite.textbook.line_names import SHORT, LineNames, is_long
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.terms import parts_written
 from autograd_lite.textbook.written_out import input_of_activation
@@ -142,9 +142,10 @@ class Repeater:
         uses = Counter(part for step in loop.body for part in steps_in(step))
         weights: dict[Step, int] = {}
         lines = []
+        beside = {x for step in loop.body if step.function in _JOINED for x in steps_in(step)}
         for step in loop.body:
             long = is_long(step, weights, uses[step])
-            if step in kept or long:
+            if step in kept or long or (step in beside and weights[step] > SHORT):
                 name = self.names[step] = self._name(loop, step)
                 self.taken.add(name)
                 weights[step] = 0
@@ -181,6 +182,8 @@ class Repeater:
         users = [own for own in loop.body for place in places if place in steps_in(own)]
         is_value = not any(x in self.meant for x in loop.originals[-1])
         if is_value and places and activations and step not in users:
+            if step.function in _JOINED:
+                return self.identifiers.unique("z")
             is_state = step in activations or any(map(_multiplies, users))
             return self.identifiers.unique("h" if is_state else "c")
         return self.identifiers.unique("a") if step in activations else None
@@ -274,7 +277,7 @@ def _multiplies(step: Step) -> bool:
     return (traits.product and not traits.elementwise) or step.function in _JOINED
 
 
-_JOINED = (np.concatenate, np.hstack, np.vstack)
+_JOINED = (np.concatenate, np.hstack, np.vstack, np.stack)
 
 
 def _column(loop: Loop, step: Step) -> list[Step]:

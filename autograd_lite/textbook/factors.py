@@ -7,6 +7,7 @@ is complete.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import operator
@@ -20,6 +21,7 @@ from autograd_lite.node import Node, inputs_of
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.joined import joined
 from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
 from autograd_lite.textbook.written_out import slope_of_written_out
@@ -202,11 +204,13 @@ def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cota
         return parts[0]
     sizes = {(abs(factor.numerator), *factor[1:]) for factor, _ in parts}
     common = Factor(*sizes.pop()) if len(sizes) == 1 else ONE
-    total: Any = None
+    found = []
     for factor, part in parts:
         own = Factor(math.copysign(1, factor.numerator), 1) if common != ONE else factor
-        term = own.to(terms, part, lengths)
-        total = term if total is None else terms.call(np.add, total, term)
+        found.append(own.to(terms, part, lengths))
+    total = joined(terms, found)
+    if total is None:
+        total = functools.reduce(functools.partial(terms.call, np.add), found)
     if is_call(total, np.negative):
         return common.times(MINUS_ONE), total.arguments[0]
     return common, total

@@ -133,6 +133,8 @@ class Reader(Formulas):
             role = _role(node, position)
             if role or not is_short(array):
                 wish = role or _by_place(node, array)
+                visible = {name for name, _ in self.unused.values()}
+                wish = f"{wish}0" if wish in visible else wish
                 self.given[naming.key_of(value)] = self.identifiers.unique(wish)
         self._enter(value)
 
