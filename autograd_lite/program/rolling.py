@@ -256,7 +256,7 @@ def collect(
     }
     for part in parts:
         if isinstance(part, Step):
-            used += steps_in(part)
+            used += () if is_view(part) else steps_in(part)
             continue
         part.collected = {}
         used += [step for body in part.body for step in steps_in(body)]

@@ -8,7 +8,6 @@ one loop does all steps.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -16,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.program.loops import Loop, Sliced, replaced
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import between_slices
@@ -84,6 +82,7 @@ def _extended(parts: Parts, loop: Loop, terms: Terms, at_end: bool) -> Parts | N
     given |= {place: _at(index, sliced, parts) for place, sliced in loop.sliced.items()}
     if not all(_fits(place, value, loop) for place, value in given.items()):
         return None
+    count = terms.count
     iteration = _iteration(loop.body, given, terms)
     made = dict(zip(loop.body, iteration))
     if not all(isinstance(term, Step) for term in iteration):
@@ -96,10 +95,12 @@ def _extended(parts: Parts, loop: Loop, terms: Terms, at_end: bool) -> Parts | N
     found = {part for part in parts if isinstance(part, Step)}.intersection(iteration)
     loops = _loops(parts)
     inside = {*chain.from_iterable(chain.from_iterable(each.originals for each in loops))}
-    vain = [own for own, step in made.items() if step not in found and step not in inside]
+    seen = {step for step in iteration if is_view(step) and step.number <= count}
+    moving = {place for place, (of, _) in loop.sliced.items() if of is None}
+    vain = [own for own, step in made.items() if step not in found | inside | seen]
     if (
         len(vain) > len(found)
-        or any(own.function in (operator.getitem, scatter) for own in vain)
+        or not moving.isdisjoint(x for own in vain for x in steps_in(own))
         or not all(map(is_view, inside.intersection(iteration)))
     ):
         return None
@@ -117,8 +118,9 @@ def _loops(parts: Parts) -> list[Loop]:
 def _read_views(loop: Loop, parts: Parts, terms: Terms) -> None:
     """Let a loop look again at what it looked at in the iteration before, such as h.T."""
     for place, (first, then) in [*loop.carried.items()]:
-        seen = steps_in(then)
-        if not is_view(then) or len(seen) != 1 or seen[0] not in loop.sliced:
+        seen = [x for x in steps_in(then) if x in loop.sliced]
+        inside = any(x in loop.body or x in loop.carried for x in steps_in(then))
+        if not is_view(then) or len(seen) != 1 or inside:
             continue
         of, at = loop.sliced[seen[0]]
         value = _at(-1, loop.sliced[seen[0]], parts)
@@ -137,10 +139,7 @@ def _read_views(loop: Loop, parts: Parts, terms: Terms) -> None:
         for row, term in zip(loop.originals, before):
             row.insert(0, term)
         del loop.carried[place]
-        used = {
-            x for part in (*parts, *loop.body) if isinstance(part, Step) for x in steps_in(part)
-        }
-        if used.isdisjoint((then, *before)):
+        if not any(then in steps_in(step) for step in loop.body):
             for row in (loop.body, *loop.originals):
                 del row[position + 1]
 

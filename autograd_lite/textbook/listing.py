@@ -11,7 +11,7 @@ from autograd_lite.program.loops import Loop
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.blocks import Block, Line, Repeater
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.line_names import LONG, LONG_LOSS, LineNames
+from autograd_lite.textbook.line_names import LONG, LONG_LOSS, LineNames, is_view, weight_of
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import is_short
 from autograd_lite.textbook.repeated import with_loops
@@ -56,6 +56,8 @@ def listing_of(
     naming.weights |= dict.fromkeys(inputs, 0)
     has_loops = any(isinstance(part, Loop) for part in parts)
     repeater = Repeater(parts, uses, naming, identifiers, formulas.values_of, symbols, [*results])
+    # Loops may look at what others look at too.
+    naming.weights |= {term: weight_of(term) for term in needed if has_loops and is_view(term)}
     lines: dict[str, Any] = {}
     for part in [*leaves, *parts] if has_loops else needed:
         if isinstance(part, Loop):

@@ -20,7 +20,7 @@ from autograd_lite.program.program import Program, Step
 from autograd_lite.textbook import naming
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.numpy_source import is_short
-from autograd_lite.textbook.recognized import recognized, sliced
+from autograd_lite.textbook.recognized import begun, recognized, sliced
 from autograd_lite.textbook.terms import needed_for
 
 
@@ -55,6 +55,7 @@ class Reader(Formulas):
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
         self.factors = _factors(nodes)
+        self.joins = [x for x in nodes if x.operation and x.operation.function is np.concatenate]
         for leaf in naming.leaves_in_order(nodes):
             if leaf in self.given:
                 self._enter(leaf)
@@ -125,6 +126,9 @@ class Reader(Formulas):
             term = sliced(self.terms, array, self.visible)
             if term is None:
                 term = recognized(self.terms, array, operands, twins, self.visible)
+            if term is None:
+                joins = (node for node in self.joins if node._array.shape == array.shape)
+                term = begun(self, array, joins, self.visible)
             if term is not None:
                 self.known[self.key(value)] = term
                 for part in needed_for([term]):

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.node import Node
 from autograd_lite.program.loops import distance_between
 from autograd_lite.program.program import Step
+from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.terms import Terms
 
 Known = Iterable[tuple[Step, Any]]
@@ -62,6 +64,39 @@ def sliced(terms: Terms, array: Any, visible: Known) -> Any:
             if whole and 0 <= number < length and number * stride == distance:
                 index = (*[slice(None)] * axis, number) if axis else number
                 return terms.build(operator.getitem, (term, index), {}, array.shape)
+    return None
+
+
+def begun(formulas: Formulas, array: Any, joins: Iterable[Node], visible: Known) -> Any:
+    """The term of an array that was joined of zeros and a slice, as tensors are later; or None.
+
+    So is the first state of a recurrence, if that is an array, beside the first input.
+    """
+    for node in joins:
+        parts, axis = node.arguments, node.keywords.get("axis", 0)
+        ends = np.cumsum([np.shape(part)[axis] for part in parts])[:-1]
+        pairs = zip(parts, np.split(array, ends, axis))
+        found = [_begun(formulas, part, piece, [*visible]) for part, piece in pairs]
+        if not any(term is None for term in found):
+            keywords = formulas.plain(node.keywords)
+            return formulas.terms.build(np.concatenate, (found,), keywords, array.shape)
+    return None
+
+
+def _begun(formulas: Formulas, part: Any, piece: Any, visible: Known) -> Any:
+    """The term of what takes the place of a tensor, if it is 0, or of a slice, if it is one too."""
+    if isinstance(part, Node):
+        return None if piece.any() else formulas.plain(piece.copy())
+    term = sliced(formulas.terms, part, visible)
+    if term is None:
+        return None
+    of, index = term.arguments
+    before = index[:-1] if isinstance(index, tuple) else ()
+    x = next(x for leaf, x in visible if leaf is of)
+    for number in range(x.shape[len(before)]):
+        if np.array_equal(x[(*before, number)], piece):
+            own = (*before, number) if before else number
+            return formulas.terms.build(operator.getitem, (of, own), {}, piece.shape)
     return None
 
 

@@ -115,7 +115,8 @@ def _write_again(loops: Sequence[Loop], named: Collection[Step]) -> None:
     writer = _Again(loops, named)
     for loop in loops:
         read, loop.sliced = loop.sliced, {}
-        again = {place: writer.read(loop, of, at, place) for place, (of, at) in read.items()}
+        used = {x for step in loop.body for x in steps_in(step)}
+        again = {x: writer.read(loop, *read[x], x) for x in read if x in used}
         for step in loop.body:
             step.arguments, step.keywords = replaced(step, again)
 
