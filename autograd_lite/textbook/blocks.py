@@ -171,7 +171,7 @@ class Repeater:
         meant = meant or self._meant_next(loop, [place for place, _ in carried])
         if meant:
             name = self.identifiers.unique(meant[0])
-            self.symbols[name] = meant[1]
+            self.symbols[name] = meant[1] + name.removeprefix(meant[0])
             return name
         return self._structural(loop, step) or next(self.naming.temporaries)
 
@@ -181,9 +181,9 @@ class Repeater:
         places = [place for place, (_, then) in loop.carried.items() if then is step]
         users = [own for own in loop.body for place in places if place in steps_in(own)]
         is_value = not any(x in self.meant for x in loop.originals[-1])
+        if is_value and step.function in _JOINED:
+            return self.identifiers.unique("z")
         if is_value and places and activations and step not in users:
-            if step.function in _JOINED:
-                return self.identifiers.unique("z")
             is_state = step in activations or any(map(_multiplies, users))
             return self.identifiers.unique("h" if is_state else "c")
         return self.identifiers.unique("a") if step in activations else None

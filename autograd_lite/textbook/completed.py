@@ -27,14 +27,15 @@ Parts = list[Step | Loop]
 
 def completed(parts: Parts, terms: Terms) -> Parts:
     """Parts in an order in which they can be computed, with loops that took in single steps."""
+    again: dict[Step, Step] = {}  # the term of what is the same value once more
     for loop in _loops(parts):
         _let_carried_be_last(loop)
-        parts = _longest(parts, loop, terms)
+        parts = _longest(parts, loop, terms, again)
         # Where it begins was found by chance: if it begins elsewhere it may do more.
         read = {x for each in _loops(parts) for x in read_from(each)}
         found = [(parts, dict(vars(loop)))]
         for start in range(1, len(loop.body)) if read.isdisjoint(loop.body) else ():
-            longer = _longest(_turned(parts, loop, start), loop, terms)
+            longer = _longest(_turned(parts, loop, start, again), loop, terms, again)
             found.append((longer, dict(vars(loop))))
             vars(loop).update(found[0][1])
         parts, state = min(found, key=lambda each: (len(each[0]), len(each[1]["carried"])))
@@ -51,27 +52,32 @@ def _let_carried_be_last(loop: Loop) -> None:
         row[:] = [row[place] for place in order]
 
 
-def _turned(parts: Parts, loop: Loop, start: int) -> Parts:
+def _turned(parts: Parts, loop: Loop, start: int, again: Mapping[Step, Step]) -> Parts:
     """The parts, with a loop that begins at a place in its body, if it can."""
     turned = turned_by(loop, start)
     if turned is None:
         return parts
-    own: Parts = [*loop.originals[0][:start], loop, *loop.originals[-1][start:]]
+    steps = loop.originals[0][:start], loop.originals[-1][start:]
+    before, behind = ([step for step in row if step not in again] for row in steps)
     vars(loop).update(vars(turned))
-    place = parts.index(loop)
-    return [*parts[:place], *own, *parts[place + 1 :]]
+    firsts = {place: again.get(first, first) for place, (first, _) in loop.carried.items()}
+    loop.carried = {place: (firsts[place], then) for place, (_, then) in loop.carried.items()}
+    own = parts.index(loop)
+    return [*parts[:own], *before, loop, *behind, *parts[own + 1 :]]
 
 
-def _longest(parts: Parts, loop: Loop, terms: Terms) -> Parts:
+def _longest(parts: Parts, loop: Loop, terms: Terms, again: dict[Step, Step]) -> Parts:
     """The parts, with a loop that does all iterations that it can."""
     _read_views(loop, parts, terms)
     for at_end in (False, True):
-        while (longer := _extended(parts, loop, terms, at_end)) is not None:
+        while (longer := _extended(parts, loop, terms, again, at_end)) is not None:
             parts = longer
     return parts
 
 
-def _extended(parts: Parts, loop: Loop, terms: Terms, at_end: bool) -> Parts | None:
+def _extended(
+    parts: Parts, loop: Loop, terms: Terms, again: dict[Step, Step], at_end: bool
+) -> Parts | None:
     """The parts, if a loop does one more iteration, before its others or after them.
 
     That is what its body makes of what it is given then. Equal calls are one term, so that it is
@@ -90,8 +96,9 @@ def _extended(parts: Parts, loop: Loop, terms: Terms, at_end: bool) -> Parts | N
     if not at_end and any(made[then] is not first for first, then in loop.carried.values()):
         return None
     # What a sum with 0 makes of a value that is there stays that value's.
-    known = {x for x in given.values() if isinstance(x, Step)}
-    iteration = [replace(term) if term in known else term for term in iteration]
+    twins = {x: replace(x) for x in given.values() if isinstance(x, Step) and x in iteration}
+    iteration = [twins.get(term, term) for term in iteration]
+    again.update({twin: term for term, twin in twins.items()})
     found = {part for part in parts if isinstance(part, Step)}.intersection(iteration)
     loops = _loops(parts)
     inside = {*chain.from_iterable(chain.from_iterable(each.originals for each in loops))}
