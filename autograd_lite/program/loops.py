@@ -88,6 +88,13 @@ def with_moved(step: Step, own: Callable[[Any], Any]) -> tuple[tuple[Any, ...], 
     return arguments, step.keywords and mapped(steps_only, step.keywords)
 
 
+def moving_in(step: Step) -> set[Any]:
+    """What may be another in each iteration, also in the slices of an index."""
+    found: set[Any] = set()
+    with_moved(step, found.add)
+    return found
+
+
 def replaced(step: Step, others: Mapping[Any, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments and keywords of a step, with others in place of some of those that move."""
     return with_moved(step, lambda part: others.get(part, part))

@@ -90,7 +90,7 @@ class Repeater:
 
     def block(self, loop: Loop) -> Block:
         self.variable = self.variable or self.identifiers.unique("t")
-        indices = _indices(loop)
+        indices = self._indices(loop)
         slices = []
         for place, sliced in loop.sliced.items():
             if isinstance(sliced.of, list) and id(sliced.of) not in self.slices:
@@ -103,6 +103,24 @@ class Repeater:
         before, carried = self._carried(loop, lines, indices)
         return Block(loop, self.variable, indices, before, lists, slices, lines, carried)
 
+    def _indices(self, loop: Loop) -> range:
+        """The values of a variable that indexes most of what a loop reads by itself."""
+        read = [self._shown(sliced) for sliced in loop.sliced.values()]
+        counts = Counter(at for at in read if at.step in (1, -1) and min(at) >= 0)
+        if counts:
+            return max(counts, key=lambda at: (counts[at], -min(at)))
+        step = next((at.step for at in read if at.step in (1, -1)), 1)
+        return range(loop.count)[::step]
+
+    def _shown(self, sliced: Sliced) -> range:
+        """The numbers of what is read, in mathematics."""
+        of, at = sliced
+        if not (isinstance(of, Step) and of in self.lists):
+            return at
+        over = self.lists[of].indices
+        start, step = over[0] + over.step * at[0], over.step * at.step
+        return range(start, start + step * len(at), step)
+
     def _read(self, sliced: Sliced, over: range) -> tuple[str, str]:
         """What is read, in a source and in mathematics."""
         of, at = sliced
@@ -110,8 +128,7 @@ class Repeater:
         shift = kept.before if kept else 0
         own = self._index(range(at[0] + shift, at[0] + shift + at.step, at.step), over)
         if kept:
-            start, step = kept.indices[0] + kept.indices.step * at[0], kept.indices.step * at.step
-            index = self._index(range(start, start + step, step), over).replace(" ", "")
+            index = self._index(self._shown(sliced), over).replace(" ", "")
             return f"{kept.name}[{own}]", f"{kept.shown}[{index}]"
         name = self.slices.get(id(of))
         index = own.replace(" ", "")
@@ -284,12 +301,3 @@ def _column(loop: Loop, step: Step) -> list[Step]:
     """What a step of a body stands for, that of the last iteration first."""
     position = loop.body.index(step)
     return [iteration[position] for iteration in loop.originals[::-1]]
-
-
-def _indices(loop: Loop) -> range:
-    """The values of a variable that indexes most of what a loop reads by itself."""
-    read = [at for _, at in loop.sliced.values() if at.step in (1, -1)]
-    counts = Counter(at for at in read if min(at) >= 0)
-    if counts or not read:
-        return max(counts, key=lambda at: (counts[at], at.start), default=range(loop.count))
-    return range(loop.count)[:: read[0].step]

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.program.loops import Loop, Sliced, replaced
+from autograd_lite.program.loops import Loop, Sliced, moving_in, replaced
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import between_slices
 from autograd_lite.textbook.line_names import is_view
@@ -107,7 +107,7 @@ def _extended(
     vain = [own for own, step in made.items() if step not in found | inside | seen]
     if (
         len(vain) > len(found)
-        or not moving.isdisjoint(x for own in vain for x in steps_in(own))
+        or not moving.isdisjoint(x for own in vain for x in moving_in(own))
         or not all(map(is_view, inside.intersection(iteration)))
     ):
         return None

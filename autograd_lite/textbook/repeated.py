@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.program.loops import Loop, Sliced, replaced, with_moved
+from autograd_lite.program.loops import Loop, Sliced, moving_in, replaced, with_moved
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import collect, rolled
 from autograd_lite.textbook.completed import completed, read_from
@@ -115,7 +115,7 @@ def _write_again(loops: Sequence[Loop], named: Collection[Step]) -> None:
     writer = _Again(loops, named)
     for loop in loops:
         read, loop.sliced = loop.sliced, {}
-        used = {x for step in loop.body for x in steps_in(step)}
+        used = set[Any]().union(*map(moving_in, loop.body))
         again = {x: writer.read(loop, *read[x], x) for x in read if x in used}
         for step in loop.body:
             step.arguments, step.keywords = replaced(step, again)
