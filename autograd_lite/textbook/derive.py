@@ -15,8 +15,9 @@ from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.blocks import Block
 from autograd_lite.textbook.constants import sources_of
+from autograd_lite.textbook.latex import Latex
 from autograd_lite.textbook.lines import Lines, lines_of
-from autograd_lite.textbook.mathematics import Latex, Mathematics
+from autograd_lite.textbook.mathematics import Mathematics
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.source import prepared, texts_of
 from autograd_lite.textbook.terms import is_broadcast, is_number, shape_of

@@ -44,6 +44,11 @@ def slope_in_logits(
     if binary is None and logits is None:
         return None
     divided = _divided(g)
+    if binary is not None and divided:
+        slope = _of_logarithms(formulas, p, divided)
+        before = node_of(formulas, node, binary, kept) if slope is not None else None
+        if before is not None and _binary(p, divided) is None:
+            return Slope(before, 1, slope)
     if not divided or any(shape_of(above) != p.shape for _, above, _ in divided):
         return None
     if binary is not None:
@@ -85,6 +90,22 @@ def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> Found | None:
         return None
     (sign, y), (other_sign, rest) = above[p], above[others[0]]
     return (-sign, y, "", None) if sign == -other_sign and _is_rest(rest, y) else None
+
+
+def _of_logarithms(formulas: Formulas, p: Step, divided: list[tuple[int, Any, Any]]) -> Any:
+    """What reaches z from quotients by p and 1 - p, as log(p) and log(1 - p) have; else None.
+
+    With the slope p (1 - p) of a sigmoid that is x (1 - p) for x/p, and x p for x/(1 - p).
+    """
+    call, total = formulas.terms.call, None
+    for sign, x, below in divided:
+        rest = _is_rest(below, p)
+        if below is not p and not rest:
+            return None
+        part = call(np.multiply, x, p if rest else call(np.subtract, 1, p))
+        part = part if sign > 0 else call(np.negative, part)
+        total = part if total is None else call(np.add, total, part)
+    return total
 
 
 def _categorical(

@@ -102,7 +102,7 @@ def cotangents(
     terms, careful = formulas.terms, dict(backward_steps(reversed(nodes)))
     parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
     parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
-    first = terms.count
+    terms.values = terms.count
     whole = {*named, *_behind_shared(nodes)}
     found = {}
     for node in reversed(nodes):
@@ -114,7 +114,7 @@ def cotangents(
         factor, term = _sum(terms, arrived, lengths)
         found[node] = factor.to(terms, term, lengths)
         for own in (found[node], term):
-            if isinstance(own, Step) and own.number > first:
+            if isinstance(own, Step) and own.number > terms.values:
                 formulas.values_of.setdefault(own, formulas.term(node))
         if node.operation is None:
             continue
@@ -199,7 +199,8 @@ def _is_constant(term: Any) -> bool:
 
 
 def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cotangent:
-    """The sum of what arrived at a node, in the order of arrival."""
+    """The sum of what arrived at a node, in the order of arrival; what is alike is one."""
+    parts = _collected(parts)
     if len(parts) == 1:
         return parts[0]
     sizes = {(abs(factor.numerator), *factor[1:]) for factor, _ in parts}
@@ -214,6 +215,23 @@ def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cota
     if is_call(total, np.negative):
         return common.times(MINUS_ONE), total.arguments[0]
     return common, total
+
+
+def _collected(parts: list[Cotangent]) -> list[Cotangent]:
+    """Parts, with the sum of the factors for multiples of one term."""
+    found: list[Cotangent] = []
+    for factor, term in parts:
+        alike = [
+            place
+            for place, (own, other) in enumerate(found)
+            if other is term and own[1:] == factor[1:] and isinstance(term, Step)
+        ]
+        if alike:
+            total = found[alike[0]][0].numerator + factor.numerator
+            found[alike[0]] = Factor(total, *factor[1:]), term
+        else:
+            found.append((factor, term))
+    return [(factor, term) for factor, term in found if factor.numerator] or parts
 
 
 def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:
