@@ -176,7 +176,10 @@ class Repeater:
         carried = [(place, first) for place, (first, then) in loop.carried.items() if then is step]
         goes_on = any(place in steps_in(step) for place, _ in carried)
         # A sum with 0 is the term of what it adds.
-        wishes = filter(None, map(self.naming.wish, column[:-1] if goes_on else column))
+        wishes = [*filter(None, map(self.naming.wish, column[:-1] if goes_on else column))]
+        numbered = {wish.rstrip("0123456789") for wish in wishes}
+        if len(wishes) > 1 and len(numbered) == 1 and numbered != {""}:
+            return self.identifiers.unique(numbered.pop())
         wish = next((wish for wish in wishes if wish not in self.taken), None)
         if wish:
             return wish

@@ -101,7 +101,7 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
           0.925669
     <BLANKLINE>
     Backward
-      δ = 2 (a - y) ⊙ (1 - a ⊙ a)    (1, 1)
+      δ = 2 (a - y) ⊙ (1 - a²)    (1, 1)
       dW = δ xᵀ                      (1, 2)
     """
     values = require_flag("derive", "values", values)

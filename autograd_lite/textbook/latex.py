@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.derivatives import neural
+from autograd_lite.program.program import Step
 from autograd_lite.textbook.mathematics import GREEK, HAT, Mathematics, last_name
 from autograd_lite.textbook.numpy_source import (
     AND,
@@ -23,6 +24,10 @@ from autograd_lite.textbook.numpy_source import (
 )
 from autograd_lite.textbook.terms import is_one
 
+SUBSCRIPT = re.compile("([WUVb])([a-z]{1,2})")
+"""Weights that are named by what they are between, Wxh."""
+NEXT = re.compile("(.+)_(next|before)")
+OF_GATE = re.compile("(δ)(.+)")
 OF_LATEX = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det"}
 """Functions that LaTeX has a command for."""
 
@@ -58,17 +63,35 @@ class Latex(Mathematics):
         return rf"_{{\text{{{shown}}}}}"
 
     def name(self, name: str) -> str:
-        r"""W_{1} for W1, \mathrm{d}W_{1} for ∂W1, h_{t-1} for h[t-1]."""
+        r"""W_{1} for W1, \mathrm{d}W_{xh} for ∂Wxh, h_{t-1} for h[t-1], \delta_{i} for δi."""
         name, _, index = name.removesuffix("]").partition("[")
-        letters = name.removeprefix("∂").rstrip("0123456789")
-        number = ", ".join(filter(None, (name[len(name.rstrip("0123456789")) :], index)))
+        whole = name.removeprefix("∂")
+        letters, below = whole.rstrip("0123456789"), list[str]()
+        number = whole[len(letters) :]
+        for pattern in (NEXT, OF_GATE, SUBSCRIPT):
+            if parts := pattern.fullmatch(letters):
+                letters, suffix = parts.groups()
+                shown = suffix.replace("_", r"\_")
+                below.insert(0, rf"\text{{{shown}}}" if len(suffix) > 2 else shown)
         known = {"δ": r"\delta", **{name: rf"\{word}" for name, (_, word) in GREEK.items()}}
         if HAT.fullmatch(letters):
             known[letters] = rf"\hat{{{letters[0]}}}"
         elif letters not in known and len(letters) > 1:
             known[letters] = rf"\mathrm{{{letters}}}".replace("_", r"\_")
         d = r"\mathrm{d}" if name.startswith("∂") else ""
-        return d + known.get(letters, letters) + (f"_{{{number}}}" if number else "")
+        subscript = ", ".join(filter(None, (*below, number, index)))
+        return d + known.get(letters, letters) + (f"_{{{subscript}}}" if subscript else "")
+
+    def item(self, term: Step) -> Written:
+        """X_{t} for X[t]."""
+        base, index = term.arguments
+        text = self.text(base, ATOM)
+        if isinstance(index, Step) and index.shape == () and "_" not in text:
+            return f"{text}_{{{self.text(index)}}}", ATOM
+        return super().item(term)
+
+    def array(self, array: Any) -> str:
+        return re.sub(r"^np\.(\w+)", r"\\operatorname{\1}", super().array(array))
 
     def quotient(self, above: Any, below: Any) -> Written:
         """A fraction without fractions in it: those above come behind, those below get a slash."""

@@ -38,38 +38,63 @@ def with_loops(
     computed = {term: parts for term, parts in needed.items() if term.function}
     values = sorted([term for term in computed if term.number < first], key=attrgetter("number"))
     gradients = {term: parts for term, parts in computed.items() if term.number >= first}
-    parts = completed(_busy(rolled([*values, *_early(gradients)], least=LEAST)), terms)
+    parts = _together(rolled([*values, *_early(gradients)], least=LEAST), named)
+    parts = _busy(completed(_busy(parts, LEAST, needed), terms), LEAST + 1, needed)
     _write_again([part for part in parts if isinstance(part, Loop)], named)
-    parts = _busy(parts)
+    parts = _busy(parts, LEAST + 1, needed)
     collect(parts, results, is_view)
     return parts
 
 
-def _busy(parts: Sequence[Step | Loop]) -> list[Step | Loop]:
+def _busy(parts: Sequence[Step | Loop], least: int, needed: Collection[Step]) -> list[Step | Loop]:
     """The parts, with single steps for loops that are none to a reader.
 
     These only look at slices that no other reads; or they are short, and neither do they belong to
-    a recurrence, which makes of what is carried more than a sum.
+    a recurrence, which makes of what is carried more than a sum. What computes in vain stays.
     """
     loops = [part for part in parts if isinstance(part, Loop)]
     read = {step for loop in loops for step in read_from(loop)}
-    loops = [
-        loop for loop in loops if not (all(map(is_view, loop.body)) and read.isdisjoint(loop.body))
-    ]
+    loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(is_view, x.body)))]
+    busy = {loop for loop in loops if _is_busy(loop, least, needed)}
+    return _with(parts, _joined(busy, loops))
+
+
+def _together(parts: Sequence[Step | Loop], named: Collection[Step]) -> list[Step | Loop]:
+    """The parts, with single steps for short loops whose iterations have names of their own."""
+    loops = [part for part in parts if isinstance(part, Loop)]
+    short = [loop for loop in loops if loop.count < MANY]
+    apart = {
+        x for x in short if any(sum(map(named.__contains__, y)) > 1 for y in zip(*x.originals))
+    }
+    return _with(parts, {*loops} - _joined(apart, loops))
+
+
+def _joined(some: set[Loop], loops: Sequence[Loop]) -> set[Loop]:
+    """Some loops, and all that are joined to them, as one reads from another."""
     owner = {step: loop for loop in loops for step in loop.body}
-    busy = {loop for loop in loops if loop.count >= MANY or _is_recurrent(loop)}
     for _ in loops:
         for loop in loops:
             others = {owner[step] for step in read_from(loop)}
-            if loop in busy or not others.isdisjoint(busy):
-                busy |= {loop, *others}
+            if loop in some or not others.isdisjoint(some):
+                some |= {loop, *others}
+    return some
+
+
+def _with(parts: Sequence[Step | Loop], loops: Collection[Loop]) -> list[Step | Loop]:
+    """The parts, with single steps for all loops but some."""
     found: list[Step | Loop] = []
     for part in parts:
-        if isinstance(part, Loop) and part not in busy:
+        if isinstance(part, Loop) and part not in loops:
             found += itertools.chain(*part.originals)
         else:
             found.append(part)
     return found
+
+
+def _is_busy(loop: Loop, least: int, needed: Collection[Step]) -> bool:
+    if loop.count >= least and (loop.count >= MANY or _is_recurrent(loop)):
+        return True
+    return any(step not in needed for row in loop.originals for step in row)
 
 
 def _is_recurrent(loop: Loop) -> bool:

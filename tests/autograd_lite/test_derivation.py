@@ -43,7 +43,7 @@ def test_a_softmax_classifier_is_derived_as_in_a_textbook():
         "δ2": "(softmax(z2) - eye(3)[labels])/m",
         "dW2": "a1ᵀ δ2",
         "db2": "Σ₀ δ2",
-        "δ1": "δ2 W2ᵀ ⊙ (1 - a1 ⊙ a1)",
+        "δ1": "δ2 W2ᵀ ⊙ (1 - a1²)",
         "dW1": "xᵀ δ1",
         "db1": "Σ₀ δ1",
     }
