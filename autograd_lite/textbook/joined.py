@@ -30,13 +30,14 @@ def joined(terms: Terms, parts: Sequence[Any]) -> Any:
     pieces = sorted([piece for piece in found if piece], key=lambda piece: piece[:3])
     axes, starts, stops, arrays = ([*column] for column in zip(*pieces))
     axis = axes[0]
+    keywords = {"axis": axis} if axis else {}
     length = parts[0].shape[axis]
     if {*axes} != {axis} or starts[0] != 0:
         return None
     if stops == [None] * length and starts == [*range(length)]:
-        return terms.build(np.stack, (arrays,), {"axis": axis}, parts[0].shape)
+        return terms.build(np.stack, (arrays,), keywords, parts[0].shape)
     if stops[-1] == length and starts[1:] == stops[:-1]:
-        return terms.build(np.concatenate, (arrays,), {"axis": axis}, parts[0].shape)
+        return terms.build(np.concatenate, (arrays,), keywords, parts[0].shape)
     return None
 
 
