@@ -7,6 +7,8 @@ import pytest
 
 # There are as many processes as processors: the libraries need no threads of their own.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# Those that tests start need not compile the packages again.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 # The doctests of modules are collected by the modules' names, which these have in common; and
 # scripts are no modules.
@@ -16,6 +18,14 @@ collect_ignore_glob = ["*conftest.py", "*/tests/types/*"]
 def pytest_addoption(parser):
     """The option for all tests there are."""
     parser.addoption("--exhaustive", action="store_true", help="run the tests of minutes as well")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path):
+    """Files of tests have no doctests, and are looked through once."""
+    found = yield
+    is_of_tests = file_path.name.startswith("test_")
+    return [each for each in found if not is_of_tests or type(each) is pytest.Module]
 
 
 @pytest.hookimpl(trylast=True)
@@ -35,16 +45,12 @@ def pytest_collection():
     try:
         return (yield)
     finally:
-        _keep()
+        gc.freeze()
         gc.enable()
 
 
 def pytest_runtest_teardown(item, nextitem):
     """So does what the tests of a module have imported."""
-    if nextitem is None or nextitem.path != item.path:
-        _keep()
-
-
-def _keep():
-    gc.collect()
-    gc.freeze()
+    if nextitem is not None and nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()

@@ -142,36 +142,34 @@ _register_when_imported()
 
 # What is imported when it is first used: all of it takes longer than the rest.
 _LATER = {
-    "binary_cross_entropy": "derivatives.cross_entropies",
-    "checkpoint": "recompute",
-    "compare_gradients": "compare",
-    "compile": "program.functions",
-    "derive": "textbook.derive",
-    "detect_anomaly": "anomaly",
-    "from_dlpack": "interchange",
-    "grad": "transforms",
-    "gradcheck": "differences",
-    "hessian": "transforms",
-    "hvp": "transforms",
-    "jacobian": "transforms",
-    "jvp": "transforms",
-    "ravel": "vectors",
-    "sigmoid_cross_entropy": "derivatives.cross_entropies",
-    "softmax_cross_entropy": "derivatives.cross_entropies",
-    "to_source": "textbook.source",
-    "value_and_grad": "transforms",
-    "vjp": "transforms",
+    name: module
+    for module, names in {
+        "anomaly": "detect_anomaly",
+        "compare": "compare_gradients",
+        "derivatives.cross_entropies": "binary_cross_entropy sigmoid_cross_entropy"
+        " softmax_cross_entropy",
+        "differences": "gradcheck",
+        "interchange": "from_dlpack",
+        "program.functions": "compile",
+        "recompute": "checkpoint",
+        "textbook.derive": "derive",
+        "textbook.source": "to_source",
+        "transforms": "grad hessian hvp jacobian jvp value_and_grad vjp",
+        "vectors": "ravel",
+    }.items()
+    for name in names.split()
 }
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 def _missing(name: str) -> MissingNameError:
     import numpy as np
 
-    from autograd_lite.names import NAMES, missing_name
+    from autograd_lite.elsewhere import NAMES
+    from autograd_lite.names import missing_name
 
     of_numpy = {own: f"np.{own}: NumPy's functions take tensors" for own in dir(np)}
     return missing_name(__name__, name, __all__, of_numpy | NAMES)

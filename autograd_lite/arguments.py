@@ -7,13 +7,12 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_on_card
-from autograd_lite.names import CHOICES
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Array
@@ -21,11 +20,12 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Range(NamedTuple):
+class Range:
     """What a hyper-parameter may be: a test, and its wording for errors."""
 
-    holds: Callable[[Any], bool]
-    wanted: str
+    def __init__(self, holds: Callable[[Any], bool], wanted: str) -> None:
+        self.holds = holds
+        self.wanted = wanted
 
 
 def is_number(value: Any) -> bool:
@@ -180,6 +180,8 @@ def function_named(
         return given
     if isinstance(given, str) and given in known:
         return known[given]
+    from autograd_lite.elsewhere import CHOICES
+
     reason = f"there is no {argument} of that name"
     remedy = f"Give one of {', '.join(known)}, or {others}"
     if isinstance(given, str) and given.lower() in CHOICES:

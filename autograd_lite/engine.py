@@ -14,7 +14,6 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from contextvars import copy_context
 from operator import attrgetter
@@ -24,28 +23,27 @@ import numpy as np
 from numpy import float64, ndarray
 
 import autograd_lite.mutation as mutation
-from autograd_lite.foreign import OWN, admit, beside
+from autograd_lite.fitting import match, without_nan
+from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import remember, show
 from autograd_lite.node import (
     Array,
     Cotangents,
     Node,
+    Pass,
     clock,
     inputs_of,
-    plain,
     unshared_lists,
     wanted_of,
 )
 from autograd_lite.operation import Operation
-from autograd_lite.precision import widened
 from autograd_lite.refusals import (
     FAILURES,
     raise_explained,
     real_result,
     refuse_stale,
     refuse_without_rule,
-    refused_contribution,
 )
 
 if TYPE_CHECKING:
@@ -61,38 +59,63 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     """
     values: list[Any] = []
     wanted = []
-    constants = []
+    constants: tuple[Array, ...] = ()
     found = other = lent = False
-    for argument in arguments:
+    for index, argument in enumerate(arguments):
         if isinstance(argument, Node):
             found = True
             value = argument._array
             if argument._requires_grad:
-                wanted.append(len(values))
-                lent = lent or argument.lent
+                wanted.append(index)
+                if argument.lent:
+                    lent = True
             elif type(value) is ndarray:
-                constants.append(value)
+                constants += (value,)
         else:
             value = argument
             if type(value) is ndarray:
-                constants.append(value)
+                constants += (value,)
             elif type(value) not in KEPT:
                 value = _admitted(value, operation)
                 other = other or value is not argument
         values.append(value)
     operands = tuple(values)
     arguments = tuple(map(_recorded_as, arguments, operands)) if other else arguments
+    if found:
+        return computed(operation, arguments, operands, keywords, wanted, lent, constants)
+    try:
+        result = operation.compute(*operands, **keywords)
+    except FAILURES as error:
+        raise_explained(error, operation.name, arguments, keywords)
+    return result[0] if operation.residual else result
+
+
+def computed(
+    operation: Operation,
+    arguments: tuple[Any, ...],
+    operands: tuple[Any, ...],
+    keywords: dict[str, Any],
+    wanted: Sequence[int],
+    lent: bool,
+    constants: Sequence[Array] = (),
+) -> Any:
+    """What `apply` returns for a tensor among the arguments, of which all is known.
+
+    Args:
+        operands: the arguments as they are computed with: arrays for tensors.
+        wanted: the indices of the arguments that require grad.
+        lent: whether one of these is lent, see `Node`.
+        constants: the arrays among the others, which may be written to.
+    """
+    compute = (wanted and len(operands) == 1 and operation.of_floats) or operation.compute
     try:
         # Without an empty dictionary it takes less.
-        compute = operation.compute
         data = compute(*operands, **keywords) if keywords else compute(*operands)
     except FAILURES as error:
         raise_explained(error, operation.name, arguments, keywords)
     residual = None
     if operation.residual:
         data, residual = data
-    if not found:
-        return data
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, operands, keywords, wanted, residual)
@@ -127,7 +150,7 @@ def record(
     """The node of a computed array, with its history if that is wanted and recording is on."""
     node = _new(Node.tensor_class)
     node._array = data
-    node.grad = None
+    node._grad = None
     node.name = None
     node.created = next(clock)
     node.mutated = 0
@@ -152,7 +175,7 @@ def record(
         node.arguments = node.wanted = ()
         node.lent = True
         if wanted and operation.moves:
-            show(data, [arguments[index] for index in wanted])
+            node._array = show(data, [arguments[index] for index in wanted])
         if taken.get() is not None:
             function = operation.function if operation.residual else operation.compute
             take(function, arguments, keywords, node)
@@ -180,11 +203,15 @@ def computed_and_leaves(
     required = mutation.required
     computed: list[Node] = []
     leaves: list[Node] = []
+    waiting: list[Node] = []
     for root in roots:
         if root not in seen:
             seen.add(root)
-            (leaves if root.operation is None else computed).append(root)
-    for node in computed:
+            (leaves if root.operation is None else waiting).append(root)
+    while waiting:
+        # The last one's inputs come next, as they lie beside it in memory.
+        node = waiting.pop()
+        computed.append(node)
         arguments = node.arguments
         if node.created < required:
             node.wanted = wanted_of(arguments)  # as leaves require grad since
@@ -192,7 +219,7 @@ def computed_and_leaves(
             argument = arguments[index]
             if argument not in seen and argument._requires_grad:
                 seen.add(argument)
-                (leaves if argument.operation is None else computed).append(argument)
+                (leaves if argument.operation is None else waiting).append(argument)
     computed.sort(key=_created, reverse=True)
     return computed, leaves
 
@@ -215,21 +242,30 @@ def backward_steps(order: Iterable[Node]) -> Steps:
                 selected.update(inputs_of(node))
 
 
-def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
+def apply_rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> None:
     """Add what reaches the inputs of a computed node through it to their cotangents.
 
-    The cotangent of `node` itself is complete. With `create_graph` the rules are handed tensors
-    instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
-    of 0.
+    The cotangent of `node` itself is complete. Where the pass creates a graph the rules are handed
+    tensors instead of arrays, and so record themselves. With `careful` no NaN arises from a
+    cotangent of 0.
     """
-    operation, arguments, left_out = node.operation, node.arguments, cotangents.left_out
-    given = given_to_rules(node, cotangents[node], create_graph)
-    if operation.add_to and not create_graph and added_in_place(node, cotangents, given):
-        return
+    operation, arguments, left_out = node.operation, node.arguments, way.left_out
+    # Most rules are called right here, as a call costs a tenth of what a small one takes.
+    direct = not (operation.special or node.keywords or careful or way.create_graph)
+    if direct and node.created >= mutation.latest and not node.seen:
+        given: Any = (cotangents[node], node._array)
+        given += node.operands
+    else:
+        given = given_to_rules(node, cotangents[node], way.create_graph)
+        if operation.add_to and added_in_place(node, cotangents, way, given):
+            return
+    rules = operation.vjps
     for index in node.wanted:
         argument = arguments[index]
         if argument._requires_grad and not (left_out and argument in left_out):
-            if careful:
+            if direct:
+                contribution = rules[index](*given)
+            elif careful:
                 contribution = careful_contribution(node, index, given, cotangents[node])
             else:
                 contribution = operation.contribution(index, given, node.keywords)
@@ -261,19 +297,19 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> Sequence
     return [*given] if operation.variadic else given
 
 
-def added_in_place(node: Node, cotangents: Cotangents, given: Sequence[Any]) -> bool:
+def added_in_place(node: Node, cotangents: Cotangents, way: Pass, given: Sequence[Any]) -> bool:
     """Add what reaches the first argument to its cotangent, where that is in memory of its own.
 
     Else it will be, when this has come: an array with few entries that are not 0.
     """
     first = node.arguments[0]
-    if cotangents.own is None:
-        cotangents.own = set()
-    if first in cotangents.own:
+    if way.create_graph:
+        return False
+    if first in way.own:
         node.operation.add_to(cotangents[first], *given, **node.keywords)  # type: ignore[misc] # the caller asked whether there is one
         return True
-    if type(first._array) is ndarray and first not in cotangents.left_out:
-        cotangents.own.add(first)
+    if type(first._array) is ndarray and first not in way.left_out:
+        way.own.add(first)
     return False
 
 
@@ -281,39 +317,25 @@ def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents, steps = Cotangents({root: seed}), backward_steps(computed_and_leaves([root])[0])
-    carry_back(cotangents, steps, create_graph, leaves_only)
+    cotangents, steps = {root: seed}, backward_steps(computed_and_leaves([root])[0])
+    carry_back(cotangents, steps, Pass(create_graph, leaves_only))
     return cotangents
 
 
-def carry_back(
-    cotangents: Cotangents,
-    steps: Steps,
-    create_graph: bool,
-    leaves_only: bool,
-    rule: Rule = apply_rule,
-) -> None:
-    """Complete the cotangents of what the nodes of all steps are computed from, by a rule.
-
-    With `leaves_only` those of the nodes themselves are dropped as soon as they have been used.
-    """
+def carry_back(cotangents: Cotangents, steps: Steps, way: Pass, rule: Rule = apply_rule) -> None:
+    """Complete the cotangents of what the nodes of all steps are computed from, by a rule."""
     step = watch.around(rule) if (watch := watching.get()) else rule
     # What is set in a copy of the context ends with it, wherever an interruption comes.
-    on = create_graph and (watch or True)
-    copy_context().run(_carry, cotangents, steps, step, create_graph, on, leaves_only)
+    copy_context().run(_carry, cotangents, steps, way, step, way.create_graph and (watch or True))
 
 
 def _carry(
-    cotangents: Cotangents,
-    steps: Steps,
-    step: Rule,
-    create_graph: bool,
-    on: bool | Recorder,
-    leaves_only: bool,
+    cotangents: Cotangents, steps: Steps, way: Pass, step: Rule, on: bool | Recorder
 ) -> None:
     recording.set(on)
+    leaves_only = way.leaves_only
     for node, careful in steps:
-        step(node, cotangents, create_graph, careful)
+        step(node, cotangents, way, careful)
         if leaves_only:
             del cotangents[node]
 
@@ -323,76 +345,3 @@ def careful_contribution(node: Node, index: int, given: Sequence[Any], cotangent
     with np.errstate(all="ignore"):
         contribution = node.operation.contribution(index, given, node.keywords)
     return without_nan(contribution, cotangent)
-
-
-def without_nan(contribution: Array, cotangent: Array) -> Array:
-    """A contribution, with 0 for NaN where the cotangent is 0: nothing times infinity is nothing.
-
-    Such cotangents come from `np.where`, for the entries that it did not take.
-    """
-    if np.shape(contribution) != cotangent.shape:
-        return contribution
-    return np.where((cotangent == 0) & np.isnan(contribution), 0, contribution)[()]
-
-
-def match(cotangent: Array, value: Array, node: Node) -> Array:
-    """A contribution of `node` with the shape and dtype of the argument's value.
-
-    Sums where the argument was broadcast, and broadcasts where the contribution is smaller.
-    """
-    have, want = getattr(cotangent, "shape", None), value.shape
-    if have == want and cotangent.dtype == value.dtype:
-        return cotangent
-    if isinstance(cotangent, int | float):
-        cotangent, have = beside(value.dtype.type(cotangent), value), ()
-    if have is None or len(have) > max(len(want), node._array.ndim):
-        raise refused_contribution(node, have, want)
-    surplus = len(have) - len(want)
-    if surplus > 0:
-        cotangent = widened(cotangent).sum(axis=0 if surplus == 1 else tuple(range(surplus)))
-    if surplus >= 0 and cotangent.shape != want:
-        pairs = enumerate(zip(cotangent.shape, want))
-        stretched = tuple(axis for axis, (long, short) in pairs if short == 1 != long)
-        if stretched:
-            cotangent = widened(cotangent).sum(axis=stretched, keepdims=True)
-    if cotangent.shape != want:
-        if cotangent.shape != have:
-            raise refused_contribution(node, have, want)
-        try:
-            cotangent = spread(cotangent, want)
-        except ValueError as error:
-            raise refused_contribution(node, have, want) from error
-    return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
-
-
-MANY = 4096
-
-
-def spread(x: Array, shape: tuple[int, ...]) -> Array:
-    """`np.broadcast_to`, of a number in a fraction of the time, and without a view of it.
-
-    >>> spread(np.float64(1.0), (2,))
-    array([1., 1.])
-    """
-    if isinstance(x, np.floating):
-        if math.prod(shape) > MANY:  # which take memory
-            return ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
-        filled = ndarray(shape, x.dtype)
-        filled.fill(x)
-        return filled
-    return np.broadcast_to(x, shape)
-
-
-def separate(cotangents: dict[Node, Array], lent: Array = None) -> None:
-    """Copy cotangents that share memory with each other or with `lent`."""
-    handed_out = {id(lent)}
-    for node, cotangent in cotangents.items():
-        kind = type(cotangent)
-        if kind is not float64:
-            own = kind is ndarray
-            array = cotangent if own else plain(cotangent)
-            key = id(array)
-            base = array.base if own else getattr(array, "base", None)
-            if base is not None or key in handed_out:
-                cotangents[node] = cotangent.copy()
-            handed_out.add(key)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import UnsupportedError
+from autograd_lite.errors import UnsupportedError, describe_one
 
 _REFUSED = {
     "torch": "x.detach().numpy()",
@@ -108,6 +108,18 @@ def is_on_card(array: Any) -> bool:
         return False
     held = getattr(array, "_array", array)
     return type(held) not in _HERE and hasattr(held, "__cuda_array_interface__")
+
+
+def require_here(attempted: str, *arrays: Any) -> None:
+    """Raise an UnsupportedError if an array, or that of a tensor, lies on a graphics card."""
+    for array in arrays:
+        if is_on_card(array):
+            raise UnsupportedError(
+                f"{attempted} {describe_one(array)}",
+                "it lies on a graphics card, and this computes with NumPy's arrays alone",
+                "Give x.get(); of a model, write tensor.data = tensor.data.get() for its "
+                "parameters and buffers",
+            )
 
 
 def on_host(array: Any) -> Any:

@@ -13,17 +13,6 @@ from autograd_lite.node import Node, plain
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-    from autograd_lite.typing import Array
-
-
-def read_only(array: Any) -> Array:
-    """A view that cannot be written to, of an array of NumPy's; anything else as it is."""
-    if type(array) is not np.ndarray:
-        return array  # type: ignore[no-any-return] # of another library
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
 
 def held_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike | None) -> Any:
     """The array, or for a number the NumPy scalar, that a tensor holds."""

@@ -48,9 +48,9 @@ def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
     except (BufferError, RuntimeError, TypeError) as error:
         raise UnsupportedError(
             attempted,
-            f"{type(error).__name__}: {error}",
-            "Give an array without a record of its own, as x.detach(), on a device that NumPy or "
-            "CuPy knows",
+            f"{type(error).__name__}: {error}".removesuffix("."),
+            "Give an array without a record of its own, as x.detach(), of a dtype and on a device "
+            "that NumPy or CuPy knows",
         ) from error
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from autograd_lite.arguments import require_flag
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.engine import apply
+from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
 from autograd_lite.names import ATTRIBUTES, tell_of
-from autograd_lite.node import NO_KEYWORDS, Node
+from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
 from autograd_lite.table import TABLE, activations
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Array
 
 _apply: Callable[..., Tensor] = apply
+_computed: Callable[..., Tensor] = computed
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-HIDDEN = {*Node.__slots__, "tensor_class", *ATTRIBUTES} - {"grad", "name"}
-"""What completion leaves out: the record, and names that only say what to write here."""
+HIDDEN = {*Node.__slots__, "tensor_class"} - {"grad", "name"}
+"""What completion leaves out: the record."""
 
 
 def _named(method: Method, function: Callable[..., Any]) -> Method:
@@ -72,7 +73,9 @@ def _reduction(function: Callable[..., Any]) -> Callable[..., Tensor]:
     def method(self: Any, axis: Axis = None, keepdims: bool = False, **others: Any) -> Tensor:
         if others:
             return called(self, axis=axis, keepdims=keepdims, **others)  # type: ignore[no-any-return] # likewise
-        return _apply(operation, (self,), {"axis": axis, "keepdims": keepdims})
+        keywords = {"axis": axis, "keepdims": keepdims}
+        wanted = FIRST if self._requires_grad else NONE
+        return _computed(operation, (self,), (self._array,), keywords, wanted, self.lent)
 
     return _named(method, function)
 

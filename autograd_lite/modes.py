@@ -6,16 +6,16 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import NO_KEYWORDS, Cotangents, Node
+from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, plain
 
-Rule = Callable[[Node, Cotangents, bool, bool], None]
+Rule = Callable[[Node, Cotangents, Pass, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
 
 
@@ -43,13 +43,20 @@ watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
 """What watches whenever something is recorded."""
 
 
-class Taken(NamedTuple):
+class Taken:
     """What was computed from tensors beside the record: the call, and what it gave."""
 
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-    outcome: Any
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        outcome: Any,
+    ) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.keywords = keywords
+        self.outcome = outcome
 
 
 draws: ContextVar[list[tuple[Any, Callable[[], Any]]] | None] = ContextVar("draws", default=None)
@@ -78,6 +85,20 @@ def take(
         noted.append(Taken(function, arguments, keywords, outcome))
 
 
+class Followed(list[Taken]):
+    """What was taken, where all arrays that are computed from tensors are tensors as well."""
+
+
+def give(
+    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any], outcome: Any
+) -> Any:
+    """What a function without a derivative gives, as callers get it, once that is noted."""
+    if isinstance(taken.get(), Followed) and isinstance(outcome, np.ndarray | np.generic):
+        outcome = Node.tensor_class(outcome)  # type: ignore[call-arg] # that of the subclass Tensor
+    take(function, arguments, keywords, outcome)
+    return outcome
+
+
 def take_entries(*values: Any) -> None:
     """Note that the entries of tensors were used as they are."""
     for value in values if taken.get() is not None else ():
@@ -85,12 +106,21 @@ def take_entries(*values: Any) -> None:
             take(np.copy, (value,), NO_KEYWORDS, value._array)
 
 
-class _Set(NamedTuple):
+def entries_of(value: Any) -> Any:
+    """The array of a tensor of which the entries are used as they are; followed, the tensor."""
+    if isinstance(taken.get(), Followed):
+        return value
+    take_entries(value)
+    return plain(value)
+
+
+class _Set:
     """A variable that something has set for a while, and its value before."""
 
-    variable: ContextVar[Any]
-    before: Any
-    key: object
+    def __init__(self, variable: ContextVar[Any], before: Any, key: object) -> None:
+        self.variable = variable
+        self.before = before
+        self.key = key
 
 
 _set_now: ContextVar[tuple[_Set, ...]] = ContextVar("set_now", default=())
@@ -118,7 +148,8 @@ def set_back(key: object) -> None:
             undone.setdefault(entry.variable, entry)
         elif entry.variable in undone:
             # What it will be set back to is what it was before both.
-            remaining.append(entry._replace(before=undone.pop(entry.variable).before))
+            before = undone.pop(entry.variable).before
+            remaining.append(_Set(entry.variable, before, entry.key))
         else:
             remaining.append(entry)
     for entry in undone.values():
@@ -242,6 +273,21 @@ class enable_grad(SetRecording):  # noqa: N801 - its name in PyTorch
     """
 
     on = True
+
+
+def unusual(recorded: bool = False) -> str:
+    """Why a program is not run now in place of what is computed, in words; empty if it may be.
+
+    Where it is to be `recorded` as well, that has to be on.
+    """
+    how = recording.get()
+    if watching.get() is not None or not (how is True or (how is False and not recorded)):
+        return "what is computed is watched"
+    if modes.get() is not None:
+        return "modules are evaluated meanwhile"
+    if raises_errors():
+        return "np.errstate asks for more than warnings"
+    return "it is being recorded" if taken.get() is not None else ""
 
 
 with np.errstate():

@@ -101,6 +101,22 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
             _changed[key] = [now, weakref.ref(array, forget)]
 
 
+def mark_rewritten(nodes: Sequence[Node], array: Array) -> None:
+    """The same where the arrays of all nodes are views of this one, which is how they are found."""
+    global latest
+    known = _changed.get(id(array))
+    if known is None or _handed_out:
+        mark_mutated(nodes, [array])
+    else:
+        latest = known[0] = next(clock)
+
+
+def note_change() -> None:
+    """Remember that something that is no entry of an array was changed just now."""
+    global latest
+    latest = next(clock)
+
+
 def changed_since(time: int) -> list[Array]:
     """The arrays that were changed after that time, or handed out and changed, and live."""
     arrays = [reference() for changed, reference in list(_changed.values()) if changed > time]
@@ -138,7 +154,8 @@ def sample(array: Array) -> bytes:
     """
     if array.nbytes <= _SMALL:
         return array.tobytes()  # type: ignore[no-any-return] # arrays are Any
-    return array.flat[:: array.size // _SAMPLED + 1].tobytes()  # type: ignore[no-any-return] # arrays are Any
+    flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
+    return flat[:: array.size // _SAMPLED + 1].tobytes()  # type: ignore[no-any-return] # arrays are Any
 
 
 def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
@@ -146,19 +163,19 @@ def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
     return [(array, sample(array)) for array in arrays]
 
 
-def remember(node: Node, constants: Iterable[Array], lent: bool) -> None:
+def remember(node: Node, constants: Sequence[Array], lent: bool) -> None:
     """Note what its rules read, and others may write to before backward, as to a buffer.
 
     That is constants, and what is lent, if some argument may be: leaves that require grad, and
     views of them. Of a single one that is multiplied, or moved, no rule reads an entry.
     """
     operation, arguments = node.operation, node.arguments
-    node.seen = samples(constants)
+    node.seen = samples(constants) if constants else []
     if lent and not (operation.moves or (operation.multilinear and len(node.wanted) == 1)):
         for index in node.wanted:
             argument = arguments[index]
             if argument.lent and type(argument._array) is ndarray:
-                owner = _owner(argument)
+                owner = argument if argument.operation is None else _owner(argument)
                 if owner.operation is None and owner.lent:
                     node.seen.append((argument._array, sample(argument._array)))
 
@@ -178,12 +195,28 @@ def _shows(array: Array, source: Array) -> bool:
     return array is source or getattr(array, "base", None) is not None
 
 
-def show(array: Array, sources: Iterable[Node]) -> None:
-    """Watch the leaves among its sources whose memory a tensor without a record shows."""
+def read_only(array: Any) -> Array:
+    """A view that cannot be written to, of an array of NumPy's; anything else as it is."""
+    if type(array) is not np.ndarray:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def show(array: Array, sources: Iterable[Node]) -> Array:
+    """What a tensor without a record holds, whose array may show the memory of its sources.
+
+    Leaves are watched; what backward reads of a computed tensor cannot be written to.
+    """
     for source in sources:
-        owner = _owner(source)
-        if owner.operation is None and _shows(array, source._array):
-            handed_out(owner)
+        if _shows(array, source._array):
+            owner = _owner(source)
+            if owner.operation is None:
+                handed_out(owner)
+            elif np.may_share_memory(array, owner._array):
+                array = read_only(array)
+    return array
 
 
 def rewritten(node: Node) -> list[Array]:

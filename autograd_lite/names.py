@@ -1,4 +1,4 @@
-"""What is called otherwise elsewhere: for keywords, attributes and names that are unknown here."""
+"""Keywords, attributes and names that are unknown here: errors that say what is written instead."""
 
 from __future__ import annotations
 
@@ -12,132 +12,6 @@ from autograd_lite.errors import MissingNameError, UnsupportedError, describe_on
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-
-KEYWORDS = {
-    "axes": "axis",
-    "dim": "axis",
-    "dims": "axis",
-    "keepdim": "keepdims",
-    "keep_dims": "keepdims",
-    "reduction_indices": "axis",
-    "requires_gradient": "requires_grad",
-    "unbiased": "ddof",
-    "correction": "ddof",
-    "slope": "negative_slope",
-    "argnum": "argnums",
-    "lr": "learning_rate",
-    "alpha": "learning_rate",
-    "eta": "learning_rate",
-    "step_size": "learning_rate",
-    "eps": "epsilon",
-    "beta_1": "betas",
-    "beta_2": "betas",
-    "beta1": "betas",
-    "beta2": "betas",
-    "in_channels": "in_features",
-    "input_dim": "in_features",
-    "input_size": "in_features",
-    "n_in": "in_features",
-    "out_channels": "out_features",
-    "output_dim": "out_features",
-    "output_size": "out_features",
-    "n_out": "out_features",
-    "units": "out_features",
-    "filters": "out_channels",
-    "strides": "stride",
-    "dilation_rate": "dilation",
-    "pool_size": "kernel_size",
-    "elementwise_affine": "affine",
-    "use_bias": "bias",
-    "init": "weight_init",
-    "initializer": "weight_init",
-    "kernel_initializer": "weight_init",
-    "rate": "p",
-    "prob": "p",
-    "seed": "rng",
-    "random_seed": "rng",
-    "random_state": "rng",
-    "generator": "rng",
-    "key": "rng",
-    "target": "targets",
-    "y_true": "targets",
-    "labels": "targets",
-    "input": "predictions",
-    "y_pred": "predictions",
-    "net": "model",
-    "network": "model",
-    "module": "model",
-    "params": "parameters",
-    "file": "path",
-    "filename": "path",
-    "filepath": "path",
-    "log_dir": "folder",
-    "logdir": "folder",
-    "gradient_accumulation_steps": "accumulate",
-    "accumulate_grad_batches": "accumulate",
-    "fname": "path",
-    "hidden_layer_sizes": "layers",
-    "learning_rate_init": "learning_rate",
-    "solver": "optimizer",
-    "loss_fn": "loss",
-    "criterion": "loss",
-    "optim": "optimizer",
-    "n_epochs": "epochs",
-    "nb_epoch": "epochs",
-    "num_epochs": "epochs",
-    "max_epochs": "epochs",
-    "max_iter": "epochs",
-    "bs": "batch_size",
-    "batchsize": "batch_size",
-    "minibatch_size": "batch_size",
-    "verbose": "progress",
-    "validation_data": "validation",
-    "validation_split": "validation",
-    "validation_fraction": "validation",
-    "val_data": "validation",
-    "x": "X",
-    "Y": "y",
-    "label_smoothing_factor": "label_smoothing",
-    "T_max": "steps",
-    "total_steps": "steps",
-    "rho": "alpha",
-    "n_samples": "n",
-    "num_samples": "n",
-    "clipnorm": "max_norm",
-    "clipvalue": "max_value",
-    "activation_fn": "activation",
-    "nonlinearity": "activation",
-    "drop_prob": "p",
-    "gamma": "factor",
-    "tol": "threshold",
-}
-"""Keywords of other libraries, and what each is called where it is known here."""
-
-NO_KEYWORD = {
-    "early_stopping": "Write validation=0.1, callbacks=[nn.EarlyStopping()]",
-    "scheduler": "A schedule is a learning rate: "
-    "nn.Adam(parameters, nn.CosineAnnealing(0.1, steps=100))",
-    "n_iter_no_change": "Write validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]",
-    "shuffle": "Samples come in random order; for another give batches, "
-    "lambda: nn.batches(X, y, batch_size=32, shuffle=False)",
-    "amsgrad": "Write nn.AMSGrad(parameters)",
-    "device": "Leave it out: arrays are where NumPy has them, or CuPy",
-    "map_location": "Leave it out: arrays are where NumPy has them, or CuPy",
-    "inplace": "Leave it out: a result is a new array",
-    "set_to_none": "Leave it out: gradients that are forgotten are None",
-    "strict": "Leave it out: nothing is loaded unless all names are the model's",
-    "padding_mode": 'Pad before the layer: np.pad(x, widths, mode="reflect")',
-    "return_indices": "Leave it out: gradients find the largest entries without",
-    "track_running_stats": "Leave it out: running statistics are always kept",
-    "closure": "Call it before step(): loss.backward()",
-    "retain_graph": "Leave it out: the record stays usable as long as something holds it",
-    "out": "Leave it out: a result is a new array",
-    "allow_int": "Leave it out: only floats have gradients, so give floats",
-    "has_aux": "Leave it out: f may keep what else it computes, as in kept.append(x)",
-    "holomorphic": "Leave it out, and differentiate in the real and the imaginary part",
-    "use_reentrant": "Leave it out: it is never so",
-}
-"""Keywords of other libraries that nothing takes here, and what to do about them."""
 
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
 _OPERATORS |= {"subtract": "-", "multiply": "*", "divide": "/", "mm": "@", "bmm": "@", "mv": "@"}
@@ -201,52 +75,6 @@ ATTRIBUTES = {
 """Attributes of other libraries' tensors, and of arrays, and what to write of a tensor x."""
 
 
-NAMES = {
-    "FloatTensor": "Tensor(array)",
-    "Value": "Tensor(2.0, requires_grad=True)",
-    "Variable": "Tensor(array, requires_grad=True)",
-    "as_tensor": "Tensor(array)",
-    "backward": "loss.backward()",
-    "cat": "np.concatenate(tensors)",
-    "check_grads": "gradcheck(f, x)",
-    "defvjp": "define(f, lambda g, y, x: ...)",
-    "draw_dot": "viz.graph(loss)",
-    "elementwise_grad": "grad(lambda x: f(x).sum())",
-    "from_numpy": "Tensor(array)",
-    "functional": "functions of autograd_lite, such as relu, and losses of nn",
-    "make_dot": "viz.graph(loss)",
-    "manual_seed": "nn.manual_seed(seed)",
-    "numpy": "import numpy as np: NumPy itself records",
-    "optim": "nn.SGD, nn.Adam and their kin",
-    "Parameter": "Tensor(array, requires_grad=True), in a model nn.Parameter(array)",
-    "primitive": "differentiable(vjp)",
-    "rand": "np.random.default_rng(0).random(shape)",
-    "randn": "np.random.default_rng(0).normal(size=shape)",
-    "set_grad_enabled": "with no_grad():, or with enable_grad():",
-    "value_and_gradient": "value_and_grad(f)",
-}
-"""Functions and classes of other libraries of derivatives, and what to write for each."""
-
-
-CHOICES = {
-    "binary_crossentropy": "'bce', of logits 'bce_with_logits'",
-    "categorical_crossentropy": "'categorical_cross_entropy', of logits 'cross_entropy'",
-    "glorot_normal": "'xavier_normal'",
-    "glorot_uniform": "'xavier_uniform'",
-    "kaiming_normal": "'he_normal'",
-    "kaiming_uniform": "'he_uniform'",
-    "l1": "'mae'",
-    "linear": "None",
-    "log_loss": "'bce', of logits 'bce_with_logits'",
-    "logistic": "'sigmoid'",
-    "mean_absolute_error": "'mae'",
-    "mean_squared_error": "'mse'",
-    "silu": "'swish'",
-    "sparse_categorical_crossentropy": "'cross_entropy', of logits",
-}
-"""Losses, activations and initializers that are given by name in other libraries, and here."""
-
-
 def missing_name(
     module: str, name: str, known: Iterable[str], elsewhere: Mapping[str, str]
 ) -> MissingNameError:
@@ -258,11 +86,9 @@ def missing_name(
     import difflib
 
     # Names that begin so are asked for by programs, often, and none is similar to a public one.
-    private = name.startswith("_")
-    similar = [] if private else difflib.get_close_matches(name, known, 1)
+    similar = [] if name.startswith("_") else difflib.get_close_matches(name, known, 1)
     remedy = f"Write {module}.{similar[0]}" if similar else f"{module}.__all__ has what there is"
-    if name in elsewhere:
-        remedy = f"Write {elsewhere[name]}"
+    remedy = f"Write {elsewhere[name]}" if name in elsewhere else remedy
     return MissingNameError(f"{module}.{name}", "there is no such name", remedy)
 
 
@@ -273,6 +99,8 @@ def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> Uns
     Adam(...): it takes no lr. It is called learning_rate here
     """
     import difflib
+
+    from autograd_lite.elsewhere import KEYWORDS, NO_KEYWORD
 
     known = list(known)
     here = KEYWORDS.get(name, "")
@@ -390,6 +218,13 @@ Write np.expand_dims(x, axis)
 
 
 def tell_of(owner: type, elsewhere: Mapping[str, str], kind: str = "a tensor") -> None:
-    """Give a class these attributes of other libraries, which say what to write."""
+    """Give a class attributes of other libraries that say what to write, which `dir` leaves out."""
     for name, here in elsewhere.items():
         setattr(owner, name, Elsewhere(name, here, kind))
+    listed: Any = owner.__dir__
+
+    def known(self: Any) -> list[str]:
+        names, found = listed(self), inspect.getattr_static
+        return [name for name in names if not isinstance(found(self, name, None), Elsewhere)]
+
+    setattr(owner, "__dir__", known)  # noqa: B010 - checkers know of no such attribute of a type

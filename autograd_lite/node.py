@@ -17,6 +17,11 @@ Scope = tuple[Any, tuple[Any, ...] | None, int, Any]
 and the scope that the tensor had before. A part of a computation that a user named has the name,
 and None for what it was given."""
 NO_KEYWORDS: dict[str, Any] = {}
+NONE: tuple[int, ...] = ()
+FIRST: tuple[int, ...] = (0,)
+SECOND: tuple[int, ...] = (1,)
+BOTH: tuple[int, ...] = (0, 1)
+"""The indices of the arguments that require grad."""
 begun = itertools.count()
 """Numbers calls in the order in which they begin."""
 clock = itertools.count(1)
@@ -34,10 +39,10 @@ class Node:
     __slots__ = (
         "__weakref__",
         "_array",
+        "_grad",
         "_requires_grad",
         "arguments",
         "created",
-        "grad",
         "keywords",
         "lent",
         "mutated",
@@ -52,7 +57,7 @@ class Node:
     tensor_class: ClassVar[type[Node]]
 
     _array: Array
-    grad: Array
+    _grad: Any  # its gradient, or a Shared one
     _requires_grad: bool
     name: str | None
     operation: Operation  # None in a leaf
@@ -67,17 +72,50 @@ class Node:
     created: int  # when it was computed, by `clock`; 0 if it was not
     mutated: int  # when it was last changed in place
 
+    @property
+    def grad(self) -> Array:
+        """The gradient, an array of its own; None before a backward pass."""
+        if type(self._grad) is Shared:
+            self._grad = self._grad.array.copy()
+        return self._grad
 
-class Cotangents(dict[Node, Array]):
-    """The cotangents of nodes.
+    @grad.setter
+    def grad(self, gradient: Array) -> None:
+        self._grad = gradient
+
+
+class Shared:
+    """An array that is the gradient of several computed nodes, until somebody asks for one."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+
+Cotangents = dict[Node, Array]
+
+
+class Pass:
+    """What holds for one backward pass.
 
     Attributes:
-        own: the nodes to whose cotangents more may be added in their own memory.
+        create_graph: whether rules are handed tensors, and so record themselves.
+        leaves_only: whether cotangents of computed nodes are dropped as soon as they were used.
         left_out: the nodes whose cotangents nobody wants.
+        own: the nodes to whose cotangents more may be added in their own memory.
     """
 
-    own: set[Node] | None = None
-    left_out: Set[Node] = frozenset()
+    def __init__(
+        self,
+        create_graph: bool = False,
+        leaves_only: bool = False,
+        left_out: Set[Node] = frozenset(),
+    ) -> None:
+        self.create_graph = create_graph
+        self.leaves_only = leaves_only
+        self.left_out = left_out
+        self.own: set[Node] = set()
 
 
 def wanted_of(arguments: Sequence[Any]) -> list[int]:

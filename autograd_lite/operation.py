@@ -87,6 +87,8 @@ class Operation:
         self.variadic = variadic
         self.residual = residual
         self.traits = traits
+        # What computes it at once where the first argument is of floats, the others no arrays.
+        self.of_floats = None if traits.accumulates else getattr(compute, "of_floats", None)
         if traits.accumulates:
             self.compute = in_single(compute)
             self.vjps = [rule_in_single(vjp) for vjp in vjps]
@@ -94,9 +96,9 @@ class Operation:
         self.additive, self.moves, self.selects = traits.additive, traits.moves, traits.selects
         # Linear in each argument: of a single one that is differentiated the rule reads no entry.
         self.multilinear = self.additive or len(traits.linear) >= len(vjps)
-        # Adds what reaches the first argument to a cotangent of that, in its memory: for rows
-        # whose contribution is an array of their own with few entries that are not 0.
         self.add_to: Callable[..., None] | None = None
+        # Whether there is more to its rules than to call them with cotangent, output and arguments.
+        self.special = variadic or residual
         if isinstance(function, np.ufunc) and function.signature is None:
             self.traits = traits._replace(elementwise=True)
         for vjp in vjps:
@@ -119,6 +121,13 @@ class Operation:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
+
+    def adds_by(self, add_to: Callable[..., None]) -> None:
+        """Have what reaches the first argument added to a cotangent of that, in its memory.
+
+        For rows whose contribution is an array of their own with few entries that are not 0.
+        """
+        self.add_to, self.special = add_to, True
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"

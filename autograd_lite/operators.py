@@ -10,12 +10,12 @@ import numpy as np
 from numpy import ndarray
 
 from autograd_lite.derivatives.indexing import is_basic
-from autograd_lite.engine import apply, record
+from autograd_lite.engine import apply, computed, record
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_labelled
-from autograd_lite.modes import take
+from autograd_lite.modes import give, take
 from autograd_lite.mutation import remember, remember_part, samples
-from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
+from autograd_lite.node import BOTH, FIRST, NO_KEYWORDS, NONE, SECOND, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
 from autograd_lite.refusals import FAILURES, explained
 from autograd_lite.table import TABLE
@@ -26,13 +26,9 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Array
 
 NUMBERS = (float, int)
-NONE: tuple[int, ...] = ()
-FIRST: tuple[int, ...] = (0,)
-SECOND: tuple[int, ...] = (1,)
-BOTH: tuple[int, ...] = (0, 1)
-"""The indices of the operands that require grad."""
 _GETITEM = TABLE[operator.getitem]
 _apply: Callable[..., Tensor] = apply
+_computed: Callable[..., Tensor] = computed
 _record: Callable[..., Tensor] = record
 
 
@@ -40,12 +36,14 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
     """The methods of a binary operator: of its left operand, and of its right one."""
     operation = TABLE[function]
     compute = operation.compute
-    additive, multilinear = operation.additive, operation.multilinear
+    additive = operation.additive
 
     def left(self: Node, other: Any) -> Tensor:
         if not isinstance(other, Node):
             if type(other) in NUMBERS:
-                return of_number(self._array, other, self, (self, other), FIRST)
+                wanted = FIRST if self._requires_grad else NONE
+                operands = self._array, other
+                return _computed(operation, (self, other), operands, NO_KEYWORDS, wanted, self.lent)
             return _with_array(operation, self, other)
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         a, b = self._array, other._array
@@ -72,21 +70,10 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
 
     def right(self: Node, other: Any) -> Tensor:
         if type(other) in NUMBERS:
-            return of_number(other, self._array, self, (other, self), SECOND)
+            wanted = SECOND if self._requires_grad else NONE
+            operands = other, self._array
+            return _computed(operation, (other, self), operands, NO_KEYWORDS, wanted, self.lent)
         return _apply(operation, (operand(other), self), NO_KEYWORDS)
-
-    def of_number(
-        a: Any, b: Any, tensor: Node, arguments: tuple[Any, ...], wanted: tuple[int, ...]
-    ) -> Tensor:
-        try:
-            data = compute(a, b)
-        except FAILURES as error:
-            raise explained(error, operation.name, arguments, NO_KEYWORDS) from error
-        wanted = wanted if tensor._requires_grad else NONE
-        node = _record(data, operation, arguments, (a, b), NO_KEYWORDS, wanted)
-        if not multilinear and tensor.lent and node.operation is not None:
-            remember(node, (), True)
-        return node
 
     return left, right
 
@@ -94,7 +81,12 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
 def _of_one(function: Any) -> Callable[[Any], Tensor]:
     """The method of an operator of one operand."""
     operation = TABLE[function]
-    return lambda self: _apply(operation, (self,), NO_KEYWORDS)
+
+    def method(self: Node) -> Tensor:
+        wanted = FIRST if self._requires_grad else NONE
+        return _computed(operation, (self,), (self._array,), NO_KEYWORDS, wanted, self.lent)
+
+    return method
 
 
 def _with_array(operation: Operation, tensor: Node, other: Any) -> Tensor:
@@ -107,21 +99,20 @@ def _with_array(operation: Operation, tensor: Node, other: Any) -> Tensor:
         raise
 
 
-def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Array]:
-    """The method of a comparison, which gives a plain array."""
+def _comparison(compare: Callable[[Any, Any], Any], ufunc: Any) -> Callable[[Any, Any], Array]:
+    """The method of a comparison, or of bits, which gives a plain array."""
 
     def method(self: Node, other: Any) -> Any:
         try:
-            other = admit(other, f"{name} of")
+            other = admit(other, f"{ufunc.__name__} of")
             outcome = compare(self._array, plain(other))
         except UnsupportedError:
             if is_labelled(other):
                 return NotImplemented
             raise
         except FAILURES as error:
-            raise explained(error, name, (self, other), NO_KEYWORDS) from error
-        take(compare, (self, other), NO_KEYWORDS, outcome)
-        return outcome
+            raise explained(error, ufunc.__name__, (self, other), NO_KEYWORDS) from error
+        return give(ufunc, (self, other), NO_KEYWORDS, outcome)
 
     return method
 
@@ -155,24 +146,34 @@ class Operators(NumPyProtocol):
     __pos__ = _of_one(np.positive)
     __abs__ = _of_one(np.absolute)
 
-    __lt__ = _comparison(operator.lt, "less")
-    __le__ = _comparison(operator.le, "less_equal")
-    __gt__ = _comparison(operator.gt, "greater")
-    __ge__ = _comparison(operator.ge, "greater_equal")
+    __lt__ = _comparison(operator.lt, np.less)
+    __le__ = _comparison(operator.le, np.less_equal)
+    __gt__ = _comparison(operator.gt, np.greater)
+    __ge__ = _comparison(operator.ge, np.greater_equal)
+    __and__ = __rand__ = _comparison(operator.and_, np.bitwise_and)
+    __or__ = __ror__ = _comparison(operator.or_, np.bitwise_or)
+    __xor__ = __rxor__ = _comparison(operator.xor, np.bitwise_xor)
+
+    def __invert__(self) -> Array:
+        return np.invert(self)  # type: ignore[no-any-return] # NumPy says Any
+
     if TYPE_CHECKING:  # of an object they are truth values
 
         def __eq__(self, other: Any) -> Array: ...  # type: ignore[override] # as ndarray's
         def __ne__(self, other: Any) -> Array: ...  # type: ignore[override] # likewise
 
     else:
-        __eq__ = _comparison(operator.eq, "equal")
-        __ne__ = _comparison(operator.ne, "not_equal")
+        __eq__ = _comparison(operator.eq, np.equal)
+        __ne__ = _comparison(operator.ne, np.not_equal)
 
     def __getitem__(self, index: Any) -> Tensor:
         basic = is_basic(index)
-        if not basic:
+        if basic:
+            wanted, operands = FIRST if self._requires_grad else NONE, (self._array, index)
+            part = _computed(_GETITEM, (self, index), operands, NO_KEYWORDS, wanted, self.lent)
+        else:
             index = plain_index(index)
-        part = _apply(_GETITEM, (self, index), NO_KEYWORDS)
+            part = _apply(_GETITEM, (self, index), NO_KEYWORDS)
         if part.operation is not None:
             if not basic:
                 part.seen = samples(x for x in arrays_in(index) if type(x) is ndarray)

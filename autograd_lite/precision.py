@@ -61,6 +61,7 @@ def in_floats(function: Callable[Concatenate[Any, Parameters], Any]) -> OfFirst[
             x = _real(x)
         return function(x, *others, **keywords)
 
+    compute.of_floats = function  # type: ignore[attr-defined] # which `Operation` asks for
     return compute  # type: ignore[return-value] # which of the kinds it gives depends on x
 
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from autograd_lite.derivatives import is_of_scipy, row_of
 from autograd_lite.derivatives.shaping import array_of
-from autograd_lite.engine import apply
+from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
 from autograd_lite.foreign import admit_parts, is_labelled
 from autograd_lite.keywords import understood
-from autograd_lite.modes import take, taken, watching
-from autograd_lite.node import NO_KEYWORDS, Node, plain
+from autograd_lite.modes import give, taken, watching
+from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import FAILURES, explained, raise_explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
@@ -26,6 +26,9 @@ class NumPyProtocol(Node):
     __slots__ = ()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if not keywords and len(inputs) == 1 and method == "__call__" and ufunc in TABLE:
+            wanted = FIRST if self._requires_grad else NONE
+            return computed(TABLE[ufunc], inputs, (self._array,), NO_KEYWORDS, wanted, self.lent)
         if "out" in keywords:
             raise MutationError(
                 f"np.{ufunc.__name__}{describe(inputs)} into an existing array",
@@ -61,8 +64,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             outcome = function(*map_tree(plain, arguments), **plain_keywords)
         except FAILURES as error:
             raise explained(error, function.__name__, arguments, keywords) from error
-        take(function, arguments, keywords, outcome)
-        return outcome
+        return give(function, arguments, keywords, outcome)
     if keywords or len(arguments) > 2:
         arguments, keywords = understood(function, arguments, keywords)
     implementation = COMPOSED.get(function)

@@ -15,10 +15,10 @@ from autograd_lite.engine import (
     backward_order,
     backward_steps,
     carry_back,
-    separate,
 )
+from autograd_lite.gradients import separate
 from autograd_lite.modes import Rule, enable_grad, recording, watching
-from autograd_lite.node import Cotangents, Node, inputs_of, plain
+from autograd_lite.node import Cotangents, Node, Pass, inputs_of, plain
 from autograd_lite.rows import apply_rule_to_rows
 from autograd_lite.tensor import Tensor
 
@@ -73,7 +73,7 @@ class Pullback:
     def pull(self, weights: Sequence[Any]) -> list[Any]:
         """The cotangents of the variables, given those of the outputs."""
         recorded = self._is_recorded(weights)
-        cotangents = Cotangents()
+        cotangents: Cotangents = {}
         with enable_grad() if recorded else nullcontext():
             for output, weight in zip(self.outputs, weights):
                 if requires_grad(output):
@@ -106,12 +106,11 @@ class Pullback:
         if recorded:
             seeds = Tensor(seeds)
         if watching.get() is None:
-            cotangents = Cotangents({output: seeds})
+            cotangents: Cotangents = {output: seeds}
             rule, length = apply_rule_to_rows, (len(seeds),)
             return self._carried(cotangents, steps, recorded, rule, length)
         # What is looked at has to be of the shapes of the nodes.
-        starts = [Cotangents({output: x}) for x in seeds]
-        found = [self._carried(cotangents, steps, recorded) for cotangents in starts]
+        found = [self._carried({output: x}, steps, recorded) for x in seeds]
         return [np.stack(parts) for parts in zip(*found)]
 
     def _carried(
@@ -123,8 +122,7 @@ class Pullback:
         length: tuple[int, ...] = (),
     ) -> list[Any]:
         """The cotangents of the variables, in rows of that length if there is one."""
-        cotangents.left_out = self._left_out
-        carry_back(cotangents, steps, recorded, leaves_only=True, rule=rule)
+        carry_back(cotangents, steps, Pass(recorded, True, self._left_out), rule)
         found: dict[Node, Any] = {x: cotangents[x] for x in self.variables if x in cotangents}
         separate(found)
         return [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
+
+# What `threading` has, which most programs do not import.
+from _thread import RLock
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,7 +26,7 @@ class _Hold:
 
 
 _held: dict[int, _Hold] = {}  # by id of the array that owns the memory
-_guard = threading.RLock()
+_guard = RLock()
 if hasattr(os, "register_at_fork"):  # no child is made while another thread has it
     os.register_at_fork(
         before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_guard.release

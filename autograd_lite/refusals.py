@@ -22,7 +22,7 @@ from autograd_lite.errors import (
 )
 from autograd_lite.foreign import is_on_card
 from autograd_lite.mutation import changed_since, rewritten, shown_by_others, was_changed
-from autograd_lite.names import KEYWORDS, unknown_keyword
+from autograd_lite.names import unknown_keyword
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
 from autograd_lite.trees import leaves_of
@@ -163,6 +163,8 @@ def explained(
 
     The project's own functions raise `ValueError(reason, remedy)`, or a TypeError, without them.
     """
+    from autograd_lite.elsewhere import KEYWORDS
+
     attempted = f"{name}{describe(arguments, keywords)}"
     unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if unknown and KEYWORDS.get(unknown[1]) in ("axis", "keepdims", "ddof", "negative_slope"):
@@ -180,6 +182,8 @@ def explained(
         kind, remedy = IndexingError, "Use an index, or an axis, within the shape"
     elif isinstance(error, TypeError | AttributeError):
         kind, remedy = UnsupportedError, "Give it arrays, numbers or tensors of numbers"
+    elif "read-only" in str(error):
+        kind, remedy = MutationError, "Change a copy: x = x.copy()"
     else:
         kind, remedy = ArgumentError, "Give arguments that the reason allows"
         if re.search("shape|broadcast|dimension|axis|axes|size|array", str(error)):

@@ -9,22 +9,20 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
-from autograd_lite.engine import given_to_rules, match, without_nan
-from autograd_lite.node import Array, Cotangents, Node
+from autograd_lite.engine import given_to_rules
+from autograd_lite.fitting import match, without_nan
+from autograd_lite.node import Array, Cotangents, Node, Pass
 from autograd_lite.precision import widened
 
 
-def apply_rule_to_rows(
-    node: Node, cotangents: Cotangents, create_graph: bool, careful: bool
-) -> None:
+def apply_rule_to_rows(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> None:
     """Do what `engine.apply_rule` does, for cotangents that have one more axis in front."""
     rows = cotangents[node]
-    given = given_to_rules(node, rows, create_graph)
+    given = given_to_rules(node, rows, way.create_graph)
     indices = [
         index
         for index in node.wanted
-        if (argument := node.arguments[index])._requires_grad
-        and argument not in cotangents.left_out
+        if (argument := node.arguments[index])._requires_grad and argument not in way.left_out
     ]
     with np.errstate(all="ignore") if careful else nullcontext():
         found = _contributions(node, given, indices, careful)

@@ -21,10 +21,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from autograd_lite.engine import apply
+from autograd_lite.engine import apply, computed
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import Node
+from autograd_lite.node import FIRST, NONE, Node
 from autograd_lite.operation import ELEMENTWISE, NO_TRAITS, Operation, Traits
 from autograd_lite.refusals import explained
 
@@ -176,10 +176,14 @@ def differentiable(
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
             given: Any = arguments
             named: Any = keywords
-            if named and (residual or not operands.isdisjoint(named)):
+            if not named and len(given) == 1 and isinstance(x := given[0], Node):
+                wanted = FIRST if x._requires_grad else NONE
+                of_one: Result = computed(operation, given, (x._array,), named, wanted, x.lent)
+                return of_one
+            if named and (residual or not told()[1].isdisjoint(named)):
                 # The rules get the operands first, and the residual after all arguments.
                 try:
-                    bound = signature.bind(*given, **named)
+                    bound = told()[0].bind(*given, **named)
                 except TypeError as error:
                     raise explained(error, function.__name__, given, named) from error
                 given, named = bound.args, bound.kwargs
@@ -188,12 +192,16 @@ def differentiable(
             result: Result = apply(operation, given, named)
             return result
 
+        @functools.cache
+        def told() -> tuple[inspect.Signature, set[str]]:
+            """The signature, and the names of the operands."""
+            try:
+                signature = inspect.signature(function)
+            except ValueError:  # of a ufunc, before NumPy 2.4; it takes them by their places alone
+                signature = inspect.Signature()
+            return signature, {*list(signature.parameters)[: None if variadic else len(vjps)]}
+
         operation = Operation(call, vjps, function, False, variadic, residual, traits)
-        try:
-            signature = inspect.signature(function)
-        except ValueError:  # of a ufunc, before NumPy 2.4; it takes operands by their places alone
-            signature = inspect.Signature()
-        operands = set(list(signature.parameters)[: None if variadic else len(vjps)])
         TABLE[call] = operation
         return call
 

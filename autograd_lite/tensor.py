@@ -12,15 +12,23 @@ from numpy import float64, ndarray
 import autograd_lite.growth as growth
 from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
-from autograd_lite.engine import backward_steps, carry_back, computed_and_leaves, separate
+from autograd_lite.engine import backward_steps, carry_back, computed_and_leaves
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
 from autograd_lite.foreign import OWN, PLAIN, admit
-from autograd_lite.held import held_array, read_only, seed_of
+from autograd_lite.gradients import hand_out, separate
+from autograd_lite.held import held_array, seed_of
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import disown, handed_out, mark_mutated, require_from_now
+from autograd_lite.mutation import (
+    disown,
+    handed_out,
+    mark_mutated,
+    note_change,
+    read_only,
+    require_from_now,
+)
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
+from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.refusals import (
     FAILURES,
@@ -86,7 +94,7 @@ class Tensor(Methods):
         if requires_grad is not False and requires_grad is not True:
             requires_grad = require_flag(self, "requires_grad", requires_grad)
         self._array = held_array(data, requires_grad, name, dtype)
-        self.grad = None
+        self._grad = None
         self._requires_grad = requires_grad
         self.name = name
         self.operation = None  # type: ignore[assignment] # None at leaves
@@ -112,7 +120,8 @@ class Tensor(Methods):
         `ValueError: assignment destination is read-only` where it is changed in place. Write
         `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        return handed_out(self) if self.operation is None else read_only(self._array)
+        array: Array = handed_out(self) if self.operation is None else read_only(self._array)
+        return array
 
     @data.setter
     def data(self, array: Plain) -> None:
@@ -147,6 +156,7 @@ class Tensor(Methods):
         required = require_flag(self, "requires_grad", required)
         held_array(self._array, required, self.name, None)
         self._requires_grad = required
+        note_change()
         if required:
             require_from_now()
 
@@ -239,13 +249,16 @@ class Tensor(Methods):
             create_graph = require_flag("backward", "create_graph", create_graph)
         if leaves_only is not False:
             leaves_only = require_flag("backward", "leaves_only", leaves_only)
-        cotangents = Cotangents({self: seed_of(self, gradient, create_graph)})
+        cotangents: Cotangents = {self: seed_of(self, gradient, create_graph)}
         nodes, leaves = computed_and_leaves([self])
         require_fitting_gradients(leaves)
-        carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
-        add = enable_grad()(_add_gradients) if create_graph else _add_gradients
-        separate(cotangents, lent=plain(gradient))
-        add(cotangents)
+        way = Pass(create_graph, leaves_only or create_graph)
+        carry_back(cotangents, backward_steps(nodes), way)
+        if create_graph:
+            separate(cotangents, lent=plain(gradient))
+            enable_grad()(_add_gradients)(cotangents)
+        else:
+            hand_out(cotangents, lent=plain(gradient))
         if nodes and not create_graph:
             growth.notice(self, nodes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
@@ -51,7 +50,9 @@ def _with_items(tree: Any, items: list[Any]) -> Any:
         return tree._make(items) if hasattr(tree, "_make") else type(tree)(items)
     if type(tree) is list:
         return items
-    made = copy.copy(tree)
+    from copy import copy
+
+    made = copy(tree)
     made[:] = items
     return made
 
@@ -60,10 +61,12 @@ def _with_values(tree: Any, values: dict[Any, Any]) -> Any:
     """A mapping of the same kind with other values."""
     if type(tree) is dict:
         return values
+    from copy import copy
+
     try:
         if not isinstance(tree, MutableMapping):
             return type(tree)(values)
-        made: Any = copy.copy(tree)
+        made: Any = copy(tree)
         if getattr(tree, "__dict__", None) is tree:
             # Its keys are its attributes, which a copy has twice.
             made.__dict__ = made

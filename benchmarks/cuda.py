@@ -229,12 +229,22 @@ def trained(model, where, optimizer=nn.Adam, data=(SAMPLES, LABELS), **options):
 
 
 def check_optimizers(place):
-    """Each optimizer in `nn.fit`, from parameters that are there."""
+    """Each optimizer in `nn.fit`, and SciPy's fits, from parameters that are there."""
     for optimizer in OPTIMIZERS:
         both(
             place,
             lambda where, optimizer=optimizer: trained(moved(network(), where), where, optimizer),
         )
+
+    def fitted(where):
+        line, X = moved(nn.Dense(4, 1, rng=0), where), where.send(SAMPLES)
+        y = where.send(SAMPLES[:, :1] ** 2)
+        nn.fit_lbfgs(line.parameters(), lambda: ((line(X) - y) ** 2).mean(), iterations=3)
+        after = [parameter.data.copy() for parameter in line.parameters()]
+        nn.fit_least_squares(line.parameters(), lambda: line(X) - y)
+        return [*after, *[parameter.data for parameter in line.parameters()]]
+
+    both(place, fitted)
 
 
 def check_fit(place):

@@ -115,7 +115,7 @@ def main(folder="output/language_models"):
         print(f"{name}: {np.mean(losses[-20:]):.2f} bits a letter at the end")
     counts = np.bincount(data) / len(data)
     entropy = -(counts * np.log2(counts)).sum()
-    axes.axhline(entropy, color="gray", linestyle="--", label="how often letters are")
+    axes.axhline(entropy, color="gray", linestyle="--", label="entropy of single letters")
     axes.set(xlabel="step", ylabel="bits a letter", ylim=(0, None), title="The Zen of Python")
     axes.legend()
     figure.savefig(folder / "losses.png", dpi=150)

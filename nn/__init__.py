@@ -32,7 +32,6 @@ from typing import Any as _Any
 from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
 from nn.architecture import register
-from nn.elsewhere import missing as _missing
 from nn.files import load, save
 from nn.functional_call import functional_call
 from nn.layers.activations import (
@@ -259,59 +258,44 @@ __all__ = [
 
 # What is imported when it is first used: training needs none of it.
 _LATER = {
-    "AdaptiveAvgPool": "nn.layers.pooling",
-    "AvgPool": "nn.layers.pooling",
-    "Bilinear": "nn.layers.bilinear",
-    "Conv1d": "nn.layers.convolution",
-    "Conv2d": "nn.layers.convolution",
-    "Conv3d": "nn.layers.convolution",
-    "ConvTranspose2d": "nn.layers.convolution",
-    "CosineEmbeddingLoss": "nn.losses.pairs",
-    "Diagnosis": "nn.diagnosis.report",
-    "DiagnosisMonitor": "nn.diagnosis.monitor",
-    "Embedding": "nn.layers.embedding",
-    "ExponentialMovingAverage": "nn.training.averages",
-    "Finding": "nn.diagnosis.report",
-    "GRU": "nn.layers.recurrent",
-    "GRUCell": "nn.layers.recurrent_cells",
-    "GaussianNLLLoss": "nn.losses.pairs",
-    "GraphWatch": "nn.diagnosis.monitor",
-    "LSTM": "nn.layers.recurrent",
-    "LSTMCell": "nn.layers.recurrent_cells",
-    "MaxPool": "nn.layers.pooling",
-    "MultiHeadAttention": "nn.layers.attention",
-    "PositionalEncoding": "nn.layers.embedding",
-    "RNN": "nn.layers.recurrent",
-    "RNNCell": "nn.layers.recurrent_cells",
-    "StochasticWeightAveraging": "nn.training.averages",
-    "TransformerDecoderLayer": "nn.layers.transformer",
-    "TransformerEncoderLayer": "nn.layers.transformer",
-    "TripletMarginLoss": "nn.losses.pairs",
-    "Upsample": "nn.layers.pooling",
-    "diagnose": "nn.diagnosis.diagnose",
-    "fit_lbfgs": "nn.optimizers.scipy_fits",
-    "fit_least_squares": "nn.optimizers.scipy_fits",
-    "from_torch": "nn.torch_weights",
-    "gradient_difference": "nn.diagnosis.gradient_difference",
-    "to_numpy_source": "nn.export.numpy_source",
-    "to_onnx": "nn.export.onnx_model",
-    "to_torch": "nn.torch_weights",
-    "CSVLog": "nn.training.loggers",
-    "TensorBoard": "nn.training.loggers",
-    "find_learning_rate": "nn.training.trials",
-    "overfit_one_batch": "nn.training.trials",
+    name: module
+    for module, names in {
+        "nn.diagnosis.diagnose": "diagnose",
+        "nn.diagnosis.gradient_difference": "gradient_difference",
+        "nn.diagnosis.monitor": "DiagnosisMonitor GraphWatch",
+        "nn.diagnosis.report": "Diagnosis Finding",
+        "nn.export.numpy_source": "to_numpy_source",
+        "nn.export.onnx_model": "to_onnx",
+        "nn.layers.attention": "MultiHeadAttention",
+        "nn.layers.bilinear": "Bilinear",
+        "nn.layers.convolution": "Conv1d Conv2d Conv3d ConvTranspose2d",
+        "nn.layers.embedding": "Embedding PositionalEncoding",
+        "nn.layers.pooling": "AdaptiveAvgPool AvgPool MaxPool Upsample",
+        "nn.layers.recurrent": "GRU LSTM RNN",
+        "nn.layers.recurrent_cells": "GRUCell LSTMCell RNNCell",
+        "nn.layers.transformer": "TransformerDecoderLayer TransformerEncoderLayer",
+        "nn.losses.pairs": "CosineEmbeddingLoss GaussianNLLLoss TripletMarginLoss",
+        "nn.optimizers.scipy_fits": "fit_lbfgs fit_least_squares",
+        "nn.torch_weights": "from_torch to_torch",
+        "nn.training.averages": "ExponentialMovingAverage StochasticWeightAveraging",
+        "nn.training.loggers": "CSVLog TensorBoard",
+        "nn.training.trials": "find_learning_rate overfit_one_batch",
+    }.items()
+    for name in names.split()
 }
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 if not _TYPE_CHECKING:  # or type checkers would take any name for one of these
 
     def __getattr__(name: str) -> _Any:
         if name not in _LATER:
-            raise _missing(name, __all__)
+            from nn.elsewhere import missing
+
+            raise missing(name, __all__)
         found = getattr(_importlib.import_module(_LATER[name]), name)
         globals()[name] = found  # and is found at once from now on
         return found

@@ -13,7 +13,6 @@ under the one key that says what:
 from __future__ import annotations
 
 import inspect
-import json
 import math
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -157,6 +156,8 @@ def build(description: Any, entries: float = math.inf) -> Module:
     not drawn. Any exception may come of a description that `architecture_of` did not make; what
     comes of one is a module of the same description.
     """
+    import json
+
     with without_drawing():
         module = _Builder(TIED * entries).module(description)
     if json.dumps(architecture_of(module), sort_keys=True) != json.dumps(

@@ -61,6 +61,7 @@ NAMES = {
     "MaxPool2d": "nn.MaxPool(kernel_size)",
     "MaxPool3d": "nn.MaxPool(kernel_size)",
     "MaxPooling2D": "nn.MaxPool(kernel_size)",
+    "MLP": "nn.Sequential(nn.Dense(2, 16, 'tanh'), nn.Dense(16, 1))",
     "Model": "nn.Module, and nn.fit(model, X, y, ...)",
     "ModuleDict": "a dict: modules in attributes that are dicts are found",
     "ModuleList": "a list: modules in attributes that are lists are found",
@@ -81,34 +82,6 @@ NAMES = {
     "optim": "nn.SGD, nn.Adam and their kin",
     "utils": "nn.clip_gradient_norm and its kin",
 }
-
-
-ATTRIBUTES = {
-    "add": "model.append(layer), of an nn.Sequential",
-    "apply": "for name, module in model.named_modules(): ...",
-    "buffers": "dict(model.named_buffers()).values()",
-    "compile": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
-    "cpu": "tensor.data = cupy.asnumpy(tensor.data) for each parameter and buffer",
-    "cuda": "tensor.data = cupy.asarray(tensor.data) for each parameter and buffer",
-    "double": "model.astype(np.float64)",
-    "evaluate": "loss(model(X), y), or nn.accuracy(nn.predict(model, X), y)",
-    "fit": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
-    "float": "model.astype(np.float32)",
-    "get_weights": "model.state_dict()",
-    "half": "model.astype(np.float16)",
-    "load_weights": "nn.load(path, model)",
-    "modules": "[module for _, module in model.named_modules()]",
-    "predict": "nn.predict(model, X)",
-    "register_buffer": "self.name = nn.Buffer(array)",
-    "register_parameter": "self.name = nn.Parameter(array)",
-    "requires_grad_": "parameter.requires_grad = False for each of model.parameters()",
-    "save": "nn.save(model, path)",
-    "save_weights": "nn.save(model, path)",
-    "set_weights": "model.load_state_dict(state)",
-    "summary": "print(nn.summary(model, X))",
-    "to": "model.astype(dtype); to a graphics card goes the data of each tensor, by cupy.asarray",
-}
-"""Attributes of other libraries' models, and what to write for each."""
 
 
 def missing(name: str, known: Iterable[str]) -> MissingNameError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, TypeVar, overload
@@ -64,6 +63,8 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
     >>> [name for name, _ in load(path).named_parameters()]
     ['0.weight', '0.bias', '1.weight', '1.bias']
     """
+    import json
+
     if not isinstance(model, Module | Mapping):
         raise UnsupportedError(
             f"nn.save of {describe_one(model)} to {describe_one(path)}",
@@ -257,6 +258,8 @@ def _entry(metadata: Mapping[str, str], attempted: str) -> Any:
             "Give a file that nn.save wrote, or read it with safetensors, and write "
             "model.load_state_dict(arrays)",
         )
+    import json
+
     try:
         content = json.loads(metadata[KEY])
         version, _ = content["version"], content["architecture"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
 import sys
@@ -40,6 +39,8 @@ def identity(value: Any, attempted: str, known: Mapping[int, str] = MappingProxy
             f"nothing tells {describe_one(value)} from another {type(value).__name__}: {error}",
             "Keep numbers, text, arrays, functions, or objects with attributes of these there",
         ) from error
+    import hashlib
+
     return hashlib.sha256(stream.getvalue()).hexdigest()[:16]
 
 

@@ -83,10 +83,15 @@ class Members(Declared):
         waiting: list[Any] = [self]
         seen = set()
         for value in waiting:
-            kind = _KINDS[type(value)]
+            try:
+                kind = _KINDS[type(value)]
+            except KeyError:
+                kind = _kind_of(type(value))
+            if kind is None:
+                continue
             if kind is Parameter:
                 found.append(value)
-            elif kind is not None and id(value) not in seen:
+            elif id(value) not in seen:
                 seen.add(id(value))
                 values = value.__dict__ if kind is Members else value
                 # Not +=, which a UserList has its own meaning for.
@@ -110,27 +115,26 @@ class Members(Declared):
         return [parameter for _, parameter in self.named_parameters()]
 
 
-class _Kinds(dict[type, Any]):
-    """What values of a type are to who looks for parameters: None of those that hold none.
-
-    A cache of functools takes three times as long to ask.
-    """
-
-    def __missing__(self, kind: type) -> Any:
-        if len(self) > LARGEST:
-            self.clear()
-        known: dict[Any, Any] = {
-            Parameter: Parameter,
-            Members: Members,
-            MAPPINGS: dict,
-            CONTAINERS: list,
-        }
-        self[kind] = next((known[each] for each in known if issubclass(kind, each)), None)
-        return self[kind]
-
-
 LARGEST = 512
-_KINDS = _Kinds()
+_KINDS: dict[type, Any] = {}
+"""What values of a type are to who looks for parameters: None of those that hold none.
+
+A cache of functools takes five times as long to ask, and a subclass of dict twice.
+"""
+
+
+def _kind_of(kind: type) -> Any:
+    """What values of a type are, which is not known yet."""
+    if len(_KINDS) > LARGEST:
+        _KINDS.clear()
+    known: dict[Any, Any] = {
+        Parameter: Parameter,
+        Members: Members,
+        MAPPINGS: dict,
+        CONTAINERS: list,
+    }
+    _KINDS[kind] = next((known[each] for each in known if issubclass(kind, each)), None)
+    return _KINDS[kind]
 
 
 def same_name(module: Members, name: str, part: Any) -> ArgumentError:

@@ -18,7 +18,6 @@ from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.node import begun, plain
 from autograd_lite.trees import leaves_of
 from nn.configuration import opened, shown, text_of
-from nn.elsewhere import ATTRIBUTES
 from nn.evaluating import watching_calls
 from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
 from nn.members import Members, same_name
@@ -137,11 +136,11 @@ class Module(Members):
         result = self.forward(*inputs, **named)
         if self._forward_hooks is not None:
             result = self._forward_hooks.applied(self, inputs, result)
+        given = (*inputs, *named.values()) if named else inputs
         for tensor in (result,) if type(result) is Tensor else _tensors_in(result):
             if tensor.operation is not None:
                 before = tensor.scope
                 if before is None or before[1] is None or before[2] > number:  # not from earlier
-                    given = (*inputs, *named.values()) if named else inputs
                     tensor.scope = self, given, number, before
         if (watch := watching_calls.get()) is not None:
             watch(self, result)
@@ -212,7 +211,7 @@ class Module(Members):
         """Forget the gradients of all parameters."""
         is_own = type(self).parameters is not Members.parameters
         for parameter in self.parameters() if is_own else self._unnamed_parameters():
-            parameter.grad = None
+            parameter._grad = None  # in less time than `.grad`
 
     @explains_keywords
     def train(self, mode: bool = True) -> Self:
@@ -281,6 +280,32 @@ def _tensors_in(result: Any) -> list[Tensor]:
     return [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
 
 
+ATTRIBUTES = {
+    "add": "model.append(layer), of an nn.Sequential",
+    "apply": "for name, module in model.named_modules(): ...",
+    "buffers": "dict(model.named_buffers()).values()",
+    "compile": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
+    "cpu": "tensor.data = cupy.asnumpy(tensor.data) for each parameter and buffer",
+    "cuda": "tensor.data = cupy.asarray(tensor.data) for each parameter and buffer",
+    "double": "model.astype(np.float64)",
+    "evaluate": "loss(model(X), y), or nn.accuracy(nn.predict(model, X), y)",
+    "fit": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
+    "float": "model.astype(np.float32)",
+    "get_weights": "model.state_dict()",
+    "half": "model.astype(np.float16)",
+    "load_weights": "nn.load(path, model)",
+    "modules": "[module for _, module in model.named_modules()]",
+    "predict": "nn.predict(model, X)",
+    "register_buffer": "self.name = nn.Buffer(array)",
+    "register_parameter": "self.name = nn.Parameter(array)",
+    "requires_grad_": "parameter.requires_grad = False for each of model.parameters()",
+    "save": "nn.save(model, path)",
+    "save_weights": "nn.save(model, path)",
+    "set_weights": "model.load_state_dict(state)",
+    "summary": "print(nn.summary(model, X))",
+    "to": "model.astype(dtype); to a graphics card goes the data of each tensor, by cupy.asarray",
+}
+"""Attributes of other libraries' models, and what to write for each."""
 tell_of(Module, ATTRIBUTES, "a model")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any, BinaryIO
@@ -52,6 +51,8 @@ def arrays_of(state: Mapping[str, Any]) -> dict[str, Any]:
 
 def tensor_file(arrays: Mapping[str, Any], key: str, text: str) -> bytes:
     """The content of a file with these arrays, a text in its metadata, and a checksum of all."""
+    import hashlib
+
     import safetensors.numpy
 
     content: bytes = safetensors.numpy.save(dict(arrays), {key: text})
@@ -73,6 +74,8 @@ def _entry(checksum: str) -> bytes:
 
 def _digest(file: BinaryIO, checksum: str) -> str:
     """That of a file with this checksum in it, which does not count itself."""
+    import hashlib
+
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     length = file.read(8)

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from looping import looped
 
-from autograd_lite import Tensor
+import autograd_lite
+import nn
+import viz
+from autograd_lite import Tensor, derive
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "tests" / "types").glob("*.py"))
@@ -68,3 +71,18 @@ def test_completion_on_a_tensor_lists_what_people_use():
     assert not listed & {"created", "mutated", "residual", "seen", "unsqueeze", "numel", "value"}
     for name in listed:
         assert hasattr(Tensor([[1.0]]), name), name
+
+
+def test_completion_lists_no_names_that_only_say_what_to_write_and_no_modules_of_the_inside():
+    model, x = nn.Dense(1, 1, rng=0), Tensor(1.0, requires_grad=True)
+    for each in (model, derive(x * x), viz.graph(x * x), viz.step_through(x * x)):
+        missing = [n for n in dir(each) if not n.startswith("_") and not hasattr(each, n)]
+        assert missing == [], each
+    assert {"weight", "forward", "parameters"} <= {*dir(model)}
+    assert not {"fit", "cuda"} & {*dir(model)}
+    with pytest.raises(AttributeError, match=r"Write nn\.fit"):
+        getattr(model, "fit")  # noqa: B009 # which a checker knows that it has not
+    own = type("Own", (nn.Module,), {"fit": lambda self: 1})
+    assert "fit" in dir(own())
+    for package in (autograd_lite, nn, viz):
+        assert dir(package) == sorted(package.__all__)

@@ -12,13 +12,12 @@
                plot_activations, plot_activation_histograms, plot_loss_landscape
     data       plot_embedding, plot_attention
 
-
 The graph, as DOT, SVG, PNG or PDF: `calls` finds which modules computed what, `collapse` puts much
 into few boxes, `vertices` says in words what is drawn, `dot` writes that as DOT text, `rendering`
-has Graphviz draw the text, and `layers` and `drawing` do where it is not. `picture` is what people
-use, with `parts` for names of their own. `stepper` is a page that goes through the record step by
-step. The plots take plain data and return figures of matplotlib, which they never show: `plots` is
-about training, `model_plots` about models.
+has Graphviz draw the text, and `layers`, `framing` and `drawing` do where it is not. `picture` is
+what people use, with `parts` for names of their own. `stepper` is a page that goes through the
+record step by step, and `saving` writes files. The plots take plain data and return figures of
+matplotlib, which they never show: `plots` is about training, `model_plots` about models.
 """
 
 import importlib as _importlib
@@ -84,7 +83,7 @@ _ELSEWHERE = {
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 def __getattr__(name: str) -> _Any:

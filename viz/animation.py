@@ -8,15 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from autograd_lite.arguments import COUNT, WHOLE, optional, require, require_path
+from autograd_lite.arguments import COUNT, WHOLE, optional, require
 from autograd_lite.decisions import threshold_of
 from autograd_lite.errors import ArgumentError
 from autograd_lite.names import explains_keywords
-from autograd_lite.whole_files import FileName, require_place, write_file
+from autograd_lite.whole_files import FileName
 from nn.module import Module, require_model
 from nn.training.callback import Callback, Training
 from viz.decision_boundary import loss_named, plot_decision_boundary, require_plane
 from viz.figures import classes_of, drawing, numbers_of
+from viz.saving import saved
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -127,19 +128,11 @@ class TrainingAnimation(Callback):
             FileError: the file cannot be written.
             RenderingError: matplotlib is not installed. No file is written then.
         """
-        require_path(path, "TrainingAnimation.save to")
-        path = Path(path)
-        attempted = f"TrainingAnimation.save to {path}"
-        if path.suffix.lower() not in (".gif", ".html"):
-            reason = f"{path.suffix!r} is not the suffix of a film"
-            raise ArgumentError(attempted, reason, "End the name in .gif or .html")
-        require_place(path, attempted)
-        if path.suffix.lower() == ".gif":
-            content = self._gif()
-        else:
-            content = f'<!DOCTYPE html><meta charset="utf-8">{self._repr_html_()}'.encode()
-        write_file(path, content, attempted)
-        return path
+        formats = {".gif": self._gif, ".html": self._page}
+        return saved(path, "TrainingAnimation.save", "a film", formats)
+
+    def _page(self) -> bytes:
+        return f'<!DOCTYPE html><meta charset="utf-8">{self._repr_html_()}'.encode()
 
     def _gif(self) -> bytes:
         film = self._film()

@@ -25,6 +25,7 @@ HIGHLIGHT = {"color": "#B34700", "penwidth": "4"}
 TEXT_COLOR = "#111111"
 KEY_COLOR = "#404040"
 LINE_COLOR = "#666666"
+FRAME_COLOR = "#8A8A8A"
 FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": TEXT_COLOR, "fontsize": "11"}
 DIGITS = "Courier New,Courier,monospace"
 """The font of values, in which columns are aligned."""
@@ -45,9 +46,13 @@ def dot_text(graph: Graph) -> str:
         digraph.graph_attr["rankdir"] = "LR"
     if graph.note:
         digraph.graph_attr |= {"label": f"<{_escaped(graph.note)}>", "labelloc": "b"}
-    # The order of arguments matters: they come from left to right.
+    groups, edges = graph.groups, graph.edges
+    if graph.direction == "right" and groups:
+        # Beside clusters Graphviz puts what comes first at the bottom, and at the top elsewhere.
+        groups, edges = _turned(groups), edges[::-1]
+    # The order of arguments matters: they come from left to right, or downwards.
     ordered = {edge.head for edge in graph.edges if edge.label}
-    grouped = {position for group in graph.groups for position in _inside(group)}
+    grouped = {position for group in graph.groups for position in group.members}
     nodes = []
     for position, vertex in enumerate(graph.vertices):
         style = STYLES[vertex.kind] | (HIGHLIGHT if vertex.highlighted else {})
@@ -55,9 +60,9 @@ def dot_text(graph: Graph) -> str:
         nodes.append((f"n{position}", _vertex_label(vertex), {"id": f"n{position}", **style}))
         if position not in grouped:
             digraph.node(nodes[-1][0], nodes[-1][1], **nodes[-1][2])
-    for number, group in enumerate(graph.groups):
+    for number, group in enumerate(groups):
         _write_group(digraph, group, f"cluster_{number}", nodes)
-    for edge in graph.edges:
+    for edge in edges:
         # A heavy edge is short and straight: the chain of operations makes the picture's spine.
         weight = "4" if graph.vertices[edge.tail].operation else "1"
         ends = f"n{edge.tail}", f"n{edge.head}"
@@ -69,14 +74,17 @@ def dot_text(graph: Graph) -> str:
     return str(digraph.source)
 
 
-def _inside(group: Group) -> list[int]:
-    return [*group.vertices, *(position for each in group.groups for position in _inside(each))]
+def _turned(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """All of them from the last to the first, also what is in them."""
+    return tuple(
+        Group(each.label, each.vertices[::-1], _turned(each.groups)) for each in groups[::-1]
+    )
 
 
 def _write_group(digraph: Any, group: Group, name: str, nodes: Sequence[Any]) -> None:
     with digraph.subgraph(name=name) as cluster:
         cluster.attr(
-            label=f"<{_escaped(group.label)}>", color="#8A8A8A", style="rounded", labelloc="t"
+            label=f"<{_escaped(group.label)}>", color=FRAME_COLOR, style="rounded", labelloc="t"
         )
         cluster.attr(labeljust="l", margin="10")
         for position in group.vertices:

@@ -1,22 +1,21 @@
-"""Draw a graph as SVG without Graphviz, in the layout of `layers`."""
+"""Draw a graph as SVG without Graphviz, in the layout of `framing`."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from viz.dot import HIGHLIGHT, KEY_COLOR, LINE_COLOR, STYLES, TEXT_COLOR, printable
-from viz.layers import Place, arrivals, laid_out
-from viz.vertices import Group, Kind, Vertex
+from viz.dot import FRAME_COLOR, HIGHLIGHT, KEY_COLOR, LINE_COLOR, STYLES, TEXT_COLOR, printable
+from viz.framing import AROUND, CHARACTER, Frame, arrivals, laid_out
+from viz.layers import Place
+from viz.vertices import Kind, Vertex
 
 if TYPE_CHECKING:
     from viz.picture import Graph
 
-CHARACTER, LINE, PADDING = 6.65, 15, 8
-"""Width and height of a character of the font, and the room around a text."""
-GAPS = {"down": 44.0, "right": 62.0}
-"""Between layers."""
+LINE, PADDING = 15, 8
+"""The height of a line of the font, and the room around a text."""
 
 
 def svg_text(graph: Graph) -> str:
@@ -26,14 +25,15 @@ def svg_text(graph: Graph) -> str:
     sizes = [_size(each) for each in rows]
     heavy = [vertex.operation is not None for vertex in graph.vertices]
     turned = [size[::-1] for size in sizes] if right else sizes
-    places, routes = laid_out(turned, graph.edges, heavy, GAPS[graph.direction])
-    frames = _frames_with_room(graph.groups, [*places, *_between(routes)], len(places), right)
-    parts = [_framed(frame) for frame in frames]
-    for edge, route, shift in zip(graph.edges, routes, arrivals(graph.edges, places)):
+    layout = laid_out(turned, graph.edges, heavy, graph.groups, graph.direction)
+    places = layout.boxes
+    parts = [_outline_of(frame, right) for frame in reversed(layout.frames)]
+    for edge, route, shift in zip(graph.edges, layout.routes, arrivals(graph.edges, places)):
         parts.append(_curve(route, f"n{edge.tail}->n{edge.head}", edge.label, shift, right))
     for number, (vertex, lines, place) in enumerate(zip(graph.vertices, rows, places)):
         parts.append(_box(f"n{number}", vertex, lines, place, right))
-    width, height = _extent([*places, *_between(routes)], frames, right)
+    parts += [_label_of(frame, right) for frame in layout.frames]
+    *_, width, height = _at(layout.whole, right)
     if graph.legend:
         kinds = {vertex.kind for vertex in graph.vertices}
         samples = [kind for kind in STYLES if kind in kinds]
@@ -79,19 +79,6 @@ def _at(place: Place, right: bool) -> tuple[float, float, float, float]:
     if right:
         return place.along, place.across, place.height, place.width
     return place.across, place.along, place.width, place.height
-
-
-def _between(routes: Sequence[Sequence[Place]]) -> list[Place]:
-    """Where edges run, their ends left out."""
-    return [place for route in routes for place in route[1:-1]]
-
-
-def _extent(places: Sequence[Place], frames: Sequence[Frame], right: bool) -> tuple[float, float]:
-    corners = [_at(place, right) for place in places]
-    return (
-        max([*(x + width / 2 for x, _, width, _ in corners), *(x.right for x in frames)]) + 24,
-        max([*(y + height / 2 for _, y, _, height in corners), *(x.bottom for x in frames)]) + 24,
-    )
 
 
 def _curve(route: Sequence[Place], identity: str, label: str, shift: float, right: bool) -> str:
@@ -167,64 +154,18 @@ def _sample(kind: Kind, left: float, top: float) -> str:
     return f'<g id="{kind}" class="node"><title>{kind}</title>{outline}{text}</g>'
 
 
-class Frame(NamedTuple):
+def _outline_of(frame: Frame, right: bool) -> str:
     """What is drawn around what a module computed."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-    label: str
-
-
-def _frames_with_room(
-    groups: Sequence[Group], places: Sequence[Place], boxes: int, right: bool
-) -> list[Frame]:
-    """The frames, after all has been moved to where they are within the picture."""
-
-    def found() -> list[Frame]:
-        return [frame for group in groups for frame in _frames(group, places[:boxes], right)]
-
-    frames = found()
-    x = max([0.0, *(8 - frame.left for frame in frames)])
-    y = max([0.0, *(8 - frame.top for frame in frames)])
-    for place in places:
-        place.across += y if right else x
-        place.along += x if right else y
-    return found()
-
-
-def _frames(group: Group, places: Sequence[Place], right: bool) -> list[Frame]:
-    """A frame around what a module computed, where nothing else is within it."""
-    found, inside, levels = [], {*_members(group)}, _levels(group)
-    corners = [_at(places[number], right) for number in inside]
-    left = min(x - width / 2 for x, _, width, _ in corners) - 4 - 4 * levels
-    end = max(x + width / 2 for x, _, width, _ in corners) + 4 + 4 * levels
-    top = min(y - height / 2 for _, y, _, height in corners) - 16 * levels
-    bottom = max(y + height / 2 for _, y, _, height in corners) + 4 + 4 * levels
-    for number, place in enumerate(places):
-        x, y, width, height = _at(place, right)
-        across = left < x + width / 2 and x - width / 2 < end
-        if number not in inside and across and top < y + height / 2 and y - height / 2 < bottom:
-            break
-    else:
-        found.append(Frame(left, top, end, bottom, group.label))
-    return found + [frame for each in group.groups for frame in _frames(each, places, right)]
-
-
-def _framed(frame: Frame) -> str:
-    left, top, right, bottom, label = frame
+    x, y, width, height = _at(frame, right)
     return (
-        f'<rect x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" rx="4" '
-        f'height="{bottom - top:.1f}" fill="none" stroke="#8A8A8A"/>'
-        f"{_text(left + 6, top + 12, printable(label), KEY_COLOR)}"
+        f'<rect x="{x - width / 2:.1f}" y="{y - height / 2:.1f}" width="{width:.1f}" '
+        f'height="{height:.1f}" rx="4" fill="none" stroke="{FRAME_COLOR}"/>'
     )
 
 
-def _levels(group: Group) -> int:
-    """How many frames are in each other, this one included: each has room for its label."""
-    return 1 + max(map(_levels, group.groups), default=0)
-
-
-def _members(group: Group) -> list[int]:
-    return [*group.vertices, *(number for each in group.groups for number in _members(each))]
+def _label_of(frame: Frame, right: bool) -> str:
+    """What a frame is called, over the edges that run there."""
+    x, y, width, height = _at(frame, right)
+    clear = ' paint-order="stroke" stroke="white" stroke-width="4"'
+    left, base = x - width / 2 + AROUND, y - height / 2 + 14
+    return _text(left, base, printable(frame.label), KEY_COLOR, clear)

@@ -19,6 +19,7 @@ from autograd_lite.errors import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.gridspec import GridSpec
 
@@ -33,8 +34,8 @@ design", 2008) first, then others, of which Tol's ("Colour schemes", 2021) are t
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-IN_A_ROW = 4
-"""How many panels stand beside each other at most."""
+IN_A_ROW, WIDEST = 4, 16.0
+"""How many panels stand beside each other at most, and in how many inches."""
 
 
 def new_figure(
@@ -56,19 +57,31 @@ def new_figure(
 
 def panels_of(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
     """A figure with some panels of a size in inches, in rows."""
-    columns = min(count, IN_A_ROW)
-    figure, places = new_figure(-(-count // columns), columns, size)
+    rows, columns = _grid(count, size[0])
+    figure, places = new_figure(rows, columns, size)
     return figure, [figure.add_subplot(places[divmod(n, columns)]) for n in range(count)]
 
 
 def pairs_of(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes], list[Axes]]:
     """A figure with some panels, in rows, and another one below each."""
-    columns = min(count, IN_A_ROW)
-    figure, places = new_figure(2 * -(-count // columns), columns, size)
-    rows = [divmod(n, columns) for n in range(count)]
-    upper = [figure.add_subplot(places[2 * row, column]) for row, column in rows]
-    lower = [figure.add_subplot(places[2 * row + 1, column]) for row, column in rows]
+    rows, columns = _grid(count, size[0])
+    figure, places = new_figure(2 * rows, columns, size)
+    at = [divmod(n, columns) for n in range(count)]
+    upper = [figure.add_subplot(places[2 * row, column]) for row, column in at]
+    lower = [figure.add_subplot(places[2 * row + 1, column]) for row, column in at]
     return figure, upper, lower
+
+
+def _grid(count: int, width: float) -> tuple[int, int]:
+    """Rows and columns of so many panels of a width, the rows as long as each other."""
+    rows = -(-count // max(1, min(IN_A_ROW, int(WIDEST // width))))
+    return rows, -(-count // rows)
+
+
+def is_first_of_row(ax: Axes) -> bool:
+    """Whether a panel is the leftmost of its row."""
+    place = ax.get_subplotspec()
+    return place is not None and place.is_first_col()
 
 
 def legend_beside(ax: Axes) -> None:
@@ -193,6 +206,17 @@ def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:
     (measured,) = np.nonzero(~np.isnan(values))
     marker = "o" if len(measured) == 1 else ""
     ax.plot(measured + 1, np.asarray(values)[measured], marker=marker, **style)
+
+
+def label_decades(axis: Axis) -> None:
+    """Few labels on a logarithmic axis: powers of ten, and 2 and 5 where these are few."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = axis.get_view_interval()
+    axis.set_minor_formatter(NullFormatter())
+    if high <= 200 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
 
 
 def over_counts(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:

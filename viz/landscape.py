@@ -94,17 +94,18 @@ def plot_loss_landscape(
     with np.errstate(all="ignore"):
         losses = np.array([[at(a, b) for a in along] for b in along])
 
-    figure, ax = drawing(ax, (6.0, 4.8))
+    figure, ax = drawing(ax, (6.6, 4.8))
     shown = np.ma.masked_invalid(losses)
-    options: dict[str, Any] = {}
+    levels: Any = LEVELS
+    scale, labels = None, {}
     if losses.min() > 0 and shown.max() >= 100 * losses.min():
         from matplotlib.colors import LogNorm
 
         levels = np.geomspace(losses.min(), shown.max(), LEVELS)
-        options = {"norm": LogNorm(), "levels": levels}
-    drawn = ax.contourf(along, along, shown, **{"levels": LEVELS, **options}, cmap="viridis")
+        scale, labels = LogNorm(), {"ticks": levels[::4], "format": "%.2g"}
+    drawn = ax.contourf(along, along, shown, levels, norm=scale, cmap="viridis")
     ax.plot(0, 0, marker="+", color="white", markersize=12)
-    figure.colorbar(drawn, ax=ax, label="loss")
+    figure.colorbar(drawn, ax=ax, label="loss", **labels)
     ax.set(xlabel="first direction", ylabel="second direction")
     ax.set_title(f"loss {center:.4g} at the parameters")
     ax.set_aspect("equal")

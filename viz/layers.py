@@ -8,15 +8,12 @@ neighbours, and long edges run through places that are kept free in the layers b
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from viz.vertices import Edge
-
-GAP, ROUTE_GAP = 24, 8
+GAP, RUN_GAP = 24, 8
 """Between boxes, and between edges, of a layer."""
-TOP = 24.0
 SWEEPS = 13
 
 
@@ -24,9 +21,9 @@ SWEEPS = 13
 class Place:
     """A box, or where an edge runs through a layer. Across is along the layer, along is down."""
 
-    layer: int
     width: float = 0.0
     height: float = 0.0
+    layer: int = 0
     across: float = 0.0
     along: float = 0.0
     above: list[Link] = field(default_factory=list)
@@ -34,74 +31,88 @@ class Place:
 
 
 class Link(NamedTuple):
-    """What a place is drawn to: another, and how far from the middle of that; and how strongly."""
+    """What a place is drawn to: how far from the middle of another; and how strongly."""
 
     place: Place
     shift: float
     weight: float
 
 
-def laid_out(
-    sizes: Sequence[tuple[float, float]],
-    edges: Sequence[Edge],
-    heavy: Sequence[bool],
-    gap: float,
-) -> tuple[list[Place], list[list[Place]]]:
-    """Where boxes are, and the places that each edge runs through, its ends included.
+class Line(NamedTuple):
+    """An edge; an end that is not among the boxes is None: it is above, or below, all of them.
+
+    Attributes:
+        tail: from where.
+        head: to where.
+        leaving: how far from the middle of its tail.
+        arriving: how far from the middle of its head.
+        weight: how straight it is to be.
+    """
+
+    tail: Place | None
+    head: Place | None
+    leaving: float
+    arriving: float
+    weight: float
+
+
+def arranged(boxes: Sequence[Place], lines: Sequence[Line], gap: float) -> list[list[Place]]:
+    """Places boxes, and returns the places that each line runs through between its ends.
 
     Args:
-        sizes: width along the layer, and height, of each box.
-        edges: from boxes to later ones.
-        heavy: whether the edges from a box are to be straight.
+        boxes: each after those that it has a line from.
+        lines: between them.
         gap: between layers.
     """
-    places = _places(edges, sizes)
-    routes = _routes(edges, places, heavy)
-    layers = _layers([*places, *(place for route in routes for place in route[1:-1])])
-    _arrange(layers, gap)
-    return places, routes
-
-
-def _places(edges: Sequence[Edge], sizes: Sequence[tuple[float, float]]) -> list[Place]:
-    """A place for each vertex, in the layer below all that it is computed from."""
-    layers = [0] * len(sizes)
-    first = [len(sizes)] * len(sizes)
-    for edge in edges:  # in the order of their heads
-        layers[edge.head] = max(layers[edge.head], layers[edge.tail] + 1)
-    heads = {edge.head for edge in edges}
-    for edge in edges:
-        first[edge.tail] = min(first[edge.tail], layers[edge.head] - 1)
-    for number, nearest in enumerate(first):
-        if number not in heads and nearest < len(sizes):
-            layers[number] = nearest
-    return [Place(layer, *size) for layer, size in zip(layers, sizes)]
-
-
-def _routes(
-    edges: Sequence[Edge], places: Sequence[Place], heavy: Sequence[bool]
-) -> list[list[Place]]:
-    """The places that each edge runs through, its ends included."""
-    routes = []
-    for edge, shift in zip(edges, arrivals(edges, places)):
-        tail, head = places[edge.tail], places[edge.head]
-        route = [tail, *(Place(layer) for layer in range(tail.layer + 1, head.layer)), head]
-        weight = 4.0 if heavy[edge.tail] else 1.0
-        for upper, lower in itertools.pairwise(route):
-            upper.below.append(Link(lower, shift if lower is head else 0.0, weight))
-            lower.above.append(Link(upper, 0.0, weight))
-        routes.append(route)
-    return routes
-
-
-def _layers(places: Iterable[Place]) -> list[list[Place]]:
+    reached = {id(line.head) for line in lines}
+    _set_layers(boxes, lines, reached)
+    last = max(box.layer for box in boxes)
+    runs = [_run(line, last) for line in lines]
     layers: dict[int, list[Place]] = {}
-    for place in places:
+    for place in (*boxes, *(place for run in runs for place in run)):
         layers.setdefault(place.layer, []).append(place)
-    return [layers[number] for number in sorted(layers)]
+    _order([layers[number] for number in sorted(layers)])
+    bottoms = _stack(layers, gap, reached)
+    for line, run in zip(lines, runs):
+        if line.tail is not None:  # a line leaves the layer before it turns to a side
+            bottom, shift = line.tail.along + line.tail.height / 2, line.leaving
+            free = bottoms[line.tail.layer] - bottom
+            run.insert(0, Place(0.0, free, 0, line.tail.across + shift, bottom + free / 2))
+    return runs
 
 
-def _arrange(layers: list[list[Place]], gap: float) -> None:
-    """Order the layers, and set where each place is."""
+def _set_layers(boxes: Sequence[Place], lines: Sequence[Line], reached: Container[int]) -> None:
+    """Each box goes into the layer below all that have a line to it, a source to where it is used.
+
+    What comes from beyond the boxes has no place among them that would be nearer.
+    """
+    ranks = {id(box): rank for rank, box in enumerate(boxes)}
+    inner = [(line.tail, line.head) for line in lines if line.tail and line.head]
+    for tail, head in sorted(inner, key=lambda ends: ranks[id(ends[1])]):
+        head.layer = max(head.layer, tail.layer + 1)
+    nearest: dict[int, int] = {}
+    for tail, head in inner:
+        nearest[id(tail)] = min(nearest.get(id(tail), head.layer), head.layer - 1)
+    for box in boxes:
+        if id(box) not in reached:
+            box.layer = nearest.get(id(box), box.layer)
+
+
+def _run(line: Line, last: int) -> list[Place]:
+    """The places between the ends of a line, with links between all of them."""
+    tail, head, leaving, arriving, weight = line
+    first = tail.layer + 1 if tail else 0
+    run = [Place(layer=layer) for layer in range(first, head.layer if head else last + 1)]
+    ends = [*([tail] if tail else []), *run, *([head] if head else [])]
+    for upper, lower in itertools.pairwise(ends):
+        shift = (arriving if lower is head else 0.0) - (leaving if upper is tail else 0.0)
+        upper.below.append(Link(lower, shift, weight))
+        lower.above.append(Link(upper, -shift, weight))
+    return run
+
+
+def _order(layers: list[list[Place]]) -> None:
+    """Order each layer, and set where across it its places are."""
     for layer in layers:
         _spread(layer)
     for sweep in range(SWEEPS):
@@ -110,23 +121,32 @@ def _arrange(layers: list[list[Place]], gap: float) -> None:
             if sweep < SWEEPS - 4:
                 layer.sort(key=lambda place: means[id(place)])
             _spread(layer, [means[id(place)] for place in layer])
-    left = min(place.across - place.width / 2 for layer in layers for place in layer)
-    along = TOP
-    for layer in layers:
-        height = max(place.height for place in layer)
-        for place in layer:
-            place.across += 24 - left
+
+
+def _stack(
+    layers: Mapping[int, Sequence[Place]], gap: float, reached: Container[int]
+) -> dict[int, float]:
+    """Set where down the picture places are: of a layer what a line reaches is at the top.
+
+    Returns where each layer ends.
+    """
+    bottoms, top = {}, 0.0
+    for number in sorted(layers):
+        height = max(place.height for place in layers[number])
+        bottoms[number] = top + height
+        for place in layers[number]:
             place.height = place.height or height  # an edge runs straight through a layer
-            place.along = along + height / 2
-        along += height + gap
+            free = 0.0 if id(place) in reached else height - place.height
+            place.along = top + free + place.height / 2
+        top += height + gap
+    return bottoms
 
 
 def _mean(place: Place, from_above: bool) -> float:
     neighbours = place.above if from_above else place.below
     if not neighbours:
         return place.across
-    # Of arguments of one operation the first comes first, as if it were a little to the left.
-    total = sum(weight * (each.across + shift / 100) for each, shift, weight in neighbours)
+    total = sum(weight * (each.across + shift) for each, shift, weight in neighbours)
     return total / sum(weight for *_, weight in neighbours)
 
 
@@ -135,7 +155,7 @@ def _spread(layer: Sequence[Place], wishes: Sequence[float] | None = None) -> No
     end = float("-inf") if wishes else 0.0
     given = wishes or [0.0] * len(layer)
     for place, wish in zip(layer, given):
-        gap = GAP if place.width else ROUTE_GAP
+        gap = GAP if place.width else RUN_GAP
         place.across = max(wish, end + gap + place.width / 2)
         end = place.across + place.width / 2
     if wishes:
@@ -144,17 +164,3 @@ def _spread(layer: Sequence[Place], wishes: Sequence[float] | None = None) -> No
         shift = sum(weight * (wish - place.across) for place, wish, weight in moved) / sum(weights)
         for place in layer:
             place.across += shift
-
-
-def arrivals(edges: Sequence[Edge], places: Sequence[Place]) -> list[float]:
-    """How far from the middle of its head each edge arrives, arguments in their order."""
-    arriving: dict[int, list[int]] = {}
-    for number, edge in enumerate(edges):
-        arriving.setdefault(edge.head, []).append(number)
-    shifts = [0.0] * len(edges)
-    for head, numbers in arriving.items():
-        if not edges[numbers[0]].label:
-            numbers.sort(key=lambda number: places[edges[number].tail].across)
-        for place, number in enumerate(numbers, 1):
-            shifts[number] = places[head].width * (place / (len(numbers) + 1) - 0.5)
-    return shifts

@@ -15,9 +15,10 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations, traits_of
 from viz.figures import (
     COLORS,
-    IN_A_ROW,
     classes_of,
     drawing,
+    is_first_of_row,
+    label_decades,
     numbers_of,
     pairs_of,
     panels_of,
@@ -75,9 +76,9 @@ def plot_activations(
             ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
             ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
             ax.grid(alpha=0.3)
-    for upper, lower in zip(uppers[::IN_A_ROW], lowers[::IN_A_ROW]):
-        upper.set_ylabel("f(x)")
-        lower.set_ylabel("f'(x)")
+        if is_first_of_row(upper):
+            upper.set_ylabel("f(x)")
+            lower.set_ylabel("f'(x)")
     return figure
 
 
@@ -260,10 +261,11 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
         units = values.reshape(-1, values.shape[-1])
         dead = int((units == 0).all(axis=0).sum())
         ax.hist(units.ravel(), bins=40, color=COLORS[0], log=True)
+        label_decades(ax.yaxis)
         ax.set_title(f"{name}\n{dead} of {units.shape[1]} units dead")
         if dead:
             ax.title.set_color(COLORS[1])
         ax.set_xlabel("output")
-    for first in panels[::IN_A_ROW]:
-        first.set_ylabel("count")
+        if is_first_of_row(ax):
+            ax.set_ylabel("count")
     return figure

@@ -10,21 +10,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, FLAG, one_of, require, require_path
+from autograd_lite.arguments import COUNT, FLAG, one_of, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.modes import enable_grad, setting
 from autograd_lite.names import explains_keywords, tell_of
+from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
-from autograd_lite.trees import leaves_of
-from autograd_lite.whole_files import FileName, require_place, write_file
+from autograd_lite.trees import leaves_of, map_tree
+from autograd_lite.whole_files import FileName
 from viz.changes import with_changes
 from viz.collapse import drawn
 from viz.dot import dot_text, printable
 from viz.drawing import svg_text
 from viz.rendering import draw, fitted, render
+from viz.saving import saved
 from viz.vertices import Edge, Group, Look, Vertex, labels_of, read
-
-FORMATS = ("svg", "png", "pdf")
 
 
 @dataclass(frozen=True, repr=False)
@@ -87,23 +87,13 @@ class Graph:
             RenderingError: as in `svg`; or there is nothing to make a .png or .pdf with. No file is
                 written then.
         """
-        require_path(path, "graph.save to")
-        path = Path(path)
-        file_format = path.suffix.lower().removeprefix(".")
-        if file_format not in ("dot", *FORMATS):
-            reason = f"{path.suffix!r} is not the suffix of a format that a graph can be written in"
-            remedy = f"End the name in .dot, .{', .'.join(FORMATS[:-1])} or .{FORMATS[-1]}"
-            raise ArgumentError(f"graph.save({str(path)!r})", reason, remedy)
-        attempted = f"graph.save to {path}"
-        require_place(path, attempted)
-        if file_format == "dot":
-            content = self.dot.encode()
-        elif file_format == "svg":
-            content = self.svg().encode()
-        else:
-            content = render(self.dot, file_format)
-        write_file(path, content, attempted)
-        return path
+        formats = {
+            ".dot": self.dot.encode,
+            ".svg": lambda: self.svg().encode(),
+            ".png": lambda: render(self.dot, "png"),
+            ".pdf": lambda: render(self.dot, "pdf"),
+        }
+        return saved(path, "graph.save", "a format that a graph can be written in", formats)
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         # As HTML it is as wide as the page at most; as SVG alone a notebook makes an image of it.
@@ -171,42 +161,66 @@ def graph(
     if before is not None and not isinstance(before, Graph):
         reason = f"before={describe_one(before)} is no graph"
         raise UnsupportedError(attempted, reason, "Give what viz.graph returned earlier")
-    roots, labels = _roots(tensor, names, attempted)
-    lit = _highlighted(highlight, roots, labels, attempted)
+    given: dict[int, Tensor] = {}
+    if isinstance(tensor, Tensor):
+        roots, labels = [tensor], labels_of({} if names is None else names)
+    else:
+        roots, labels = _computed(tensor, names, attempted, given)
+    lit = _highlighted(highlight, given, roots, labels, attempted)
     vertices, edges, groups, note, _ = read(roots, Look(labels, values, gradients, lit), depth)
     if before is not None:
         vertices = with_changes(vertices, before.vertices)
     return Graph(vertices, edges, groups, note, direction, legend)
 
 
-def _roots(tensor: Any, names: Any, attempted: str) -> tuple[list[Tensor], dict[int, str]]:
-    """What is drawn, and the names of arrays by their identity."""
-    if isinstance(tensor, Tensor):
-        return [tensor], labels_of({} if names is None else names)
+def _computed(
+    model: Any, inputs: Any, attempted: str, given: dict[int, Tensor]
+) -> tuple[list[Tensor], dict[int, str]]:
+    """What a model computes, and the names of its parameters.
+
+    It is given tensors, by the ids of its inputs, or what it does with arrays alone would not be
+    recorded.
+    """
+
+    def recorded(x: Any) -> Any:
+        is_tensor, data = isinstance(x, Tensor), plain(x)
+        is_recorded = is_tensor and x.requires_grad
+        if is_recorded or not isinstance(data, np.ndarray) or data.dtype.kind != "f":
+            return x
+        if id(x) not in given:
+            given[id(x)] = Tensor(data, requires_grad=True, name=x.name if is_tensor else None)
+        return given[id(x)]
+
     # Where nobody imported nn nothing is a module.
     module: Any = getattr(sys.modules.get("nn"), "Module", ())
-    if names is None or not isinstance(tensor, module):
+    if inputs is None or not isinstance(model, module):
         reason = "it is not a tensor, so that nothing was recorded in it"
         remedy = "Give it the tensor that was computed, such as the loss; or a model and its input"
         raise UnsupportedError(attempted, reason, remedy)
-    inputs = names if isinstance(names, tuple) else (names,)
+    several = inputs if isinstance(inputs, tuple) else (inputs,)
     with setting(sys.modules["nn.evaluating"].modes, {}), enable_grad():
-        result = tensor(*inputs)
+        result = model(*map_tree(recorded, several))
+    for each in given.values():
+        each.requires_grad = False  # they are inputs, and no parameters
     roots = [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
     if not roots:
         reason = f"it returned {describe_one(result)}, which is no tensor"
         raise UnsupportedError(attempted, reason, "Give a model whose forward returns tensors")
-    return roots, labels_of(dict(tensor.named_parameters()))
+    return roots, labels_of(dict(model.named_parameters()))
 
 
 def _highlighted(
-    highlight: Iterable[Any], roots: Sequence[Tensor], labels: Mapping[int, str], attempted: str
+    highlight: Iterable[Any],
+    given: Mapping[int, Tensor],
+    roots: Sequence[Tensor],
+    labels: Mapping[int, str],
+    attempted: str,
 ) -> frozenset[int]:
-    """The arrays that are to stand out, by identity."""
+    """The arrays that are to stand out, by identity; of inputs, the tensors of them."""
     if isinstance(highlight, Tensor | str | np.ndarray) or not isinstance(highlight, Iterable):
         reason = f"highlight={describe_one(highlight)} is no list of tensors or names"
         raise UnsupportedError(attempted, reason, "Write highlight=[W1] or highlight=['W1']")
-    wanted = list(highlight)
+    wanted = [given.get(id(each), each) for each in highlight]
     if not wanted:
         return frozenset()
     by_name: dict[str, int] = {}

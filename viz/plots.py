@@ -15,6 +15,7 @@ from viz.figures import (
     curves_of,
     figure_of,
     grid_around,
+    label_decades,
     numbers_of,
     over_counts,
     panels_of,
@@ -101,6 +102,7 @@ def _over_decades(ax: Axes) -> None:
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size and drawn.min() > 0 and drawn.max() >= 100 * drawn.min():
         ax.set_yscale("log")
+        label_decades(ax.yaxis)
 
 
 def _quantity(name: str) -> str:
@@ -158,9 +160,11 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
     if positive.size and positive.max() >= 10 * positive.min():
         # Zero and NaN have no place on a logarithmic axis, and are left out.
         by_epoch.set_yscale("log", nonpositive="mask")
+        label_decades(by_epoch.yaxis)
         if (final > 0).any():
             last.set_xscale("log")
             last.set_xlim(left=10 ** np.floor(np.log10(positive.min() / 2)))  # no bar is nothing
+            label_decades(last.xaxis)
     last.grid(alpha=0.3, axis="x")
     last.set_axisbelow(True)
     return figure
@@ -199,6 +203,7 @@ def plot_optimizer_paths(
             by_step.plot(curve, label=name, **style_of(number), **THIN)
         if all((curve > 0).all() for curve in values.values()):
             by_step.set_yscale("log")
+            label_decades(by_step.yaxis)
         over_counts(by_step, "convergence", "step", "f")
         by_step.legend()
     else:

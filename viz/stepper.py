@@ -17,21 +17,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from autograd_lite.arguments import require_path
 from autograd_lite.compare import GradientComparison, compared
 from autograd_lite.engine import apply_rule, backward_order, backward_steps, carry_back
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords, tell_of
-from autograd_lite.node import Cotangents, Node, plain
+from autograd_lite.node import Cotangents, Node, Pass, plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.mathematics import Mathematics
 from autograd_lite.textbook.naming import key_of, names_of, variables_of
-from autograd_lite.whole_files import FileName, require_place, write_file
+from autograd_lite.whole_files import FileName
 from viz.collapse import computed, drawn
 from viz.entries import lines
 from viz.picture import Graph
+from viz.saving import saved
 from viz.vertices import Look, read
 
 LONGEST = 1000
@@ -108,15 +108,7 @@ class Steps:
             FileError: the file cannot be written.
             RenderingError: the graph cannot be drawn. No file is written then.
         """
-        require_path(path, "steps.save to")
-        path = Path(path)
-        if path.suffix.lower() != ".html":
-            reason = f"{path.suffix!r} is not the suffix of a page"
-            raise ArgumentError(f"steps.save({str(path)!r})", reason, "End the name in .html")
-        attempted = f"steps.save to {path}"
-        require_place(path, attempted)
-        write_file(path, self.html().encode(), attempted)
-        return path
+        return saved(path, "steps.save", "a page", {".html": lambda: self.html().encode()})
 
     def _repr_html_(self) -> str:
         page = html.escape(self.html(), quote=True)
@@ -135,7 +127,7 @@ def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> St
 
     At each step the array that is computed, or that a cotangent arrives at, is lit in the graph;
     beside it stand the rule with names, and the numbers. Arrow keys, a slider and a play button go
-    through the steps; the graph is zoomed with the wheel, and searched by name.
+    through the steps; the graph is zoomed with the wheel or with + and -, and searched by name.
 
     Args:
         loss: a scalar that was recorded, of at most 1,000 operations. From 200 on modules and
@@ -187,7 +179,11 @@ class _Reading:
         }
         depth = len(arrays) if len(computed(loss)) <= EACH else None
         written = Mathematics({}, {}).name  # as in the formulas
-        labels = {id(array): written(self.names[key_of(array)]) for array in arrays}
+        labels = {
+            id(array): written(self.names[key_of(array)])
+            for array in arrays
+            if depth or known.get(key_of(array))  # else a constant may go into what uses it
+        }
         vertices, edges, groups, note, places = read([loss], Look(labels), depth)
         self.graph = Graph(vertices, edges, groups, note)
         self.numbers = {key_of(array): places[id(array)] for array in arrays}
@@ -215,21 +211,19 @@ class _Reading:
         """What arrives at each node, from each operation that it was used in."""
         found = [self._passage("backward", loss, None, "1", seed)]
 
-        def rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
-            own = Cotangents({node: cotangents[node]})
-            apply_rule(node, own, create_graph, careful)
+        def rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> None:
+            own = {node: cotangents[node]}
+            apply_rule(node, own, Pass(), careful)
             formulas = self._contributions(node, careful)
             before = {*cotangents}
-            apply_rule(node, cotangents, create_graph, careful)
+            apply_rule(node, cotangents, way, careful)
             for argument, formula in formulas.items():
                 total = cotangents[argument] if argument in before else None
                 found.append(
                     self._passage("backward", argument, node, formula, own[argument], total)
                 )
 
-        carry_back(
-            Cotangents({loss: seed}), [*backward_steps(backward_order(loss))], False, False, rule
-        )
+        carry_back({loss: seed}, [*backward_steps(backward_order(loss))], Pass(), rule)
         return found
 
     def _contributions(self, node: Node, careful: bool) -> dict[Node, str]:

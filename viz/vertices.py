@@ -98,6 +98,11 @@ class Group:
     vertices: tuple[int, ...]
     groups: tuple[Group, ...]
 
+    @property
+    def members(self) -> list[int]:
+        """The positions of all vertices, those in groups inside of it included."""
+        return [*self.vertices, *(number for each in self.groups for number in each.members)]
+
 
 class Look(NamedTuple):
     """What is shown of arrays: their names by identity, and what a user asked for."""

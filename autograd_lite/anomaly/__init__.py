@@ -13,7 +13,7 @@ from autograd_lite.anomaly.report import bad_inputs, is_computed, is_finite, mad
 from autograd_lite.anomaly.watched import entered, entering, remember, watched_nodes
 from autograd_lite.errors import AutogradError
 from autograd_lite.modes import Rule, SetRecording, recording, watching
-from autograd_lite.node import Array, Cotangents, Node, inputs_of
+from autograd_lite.node import Array, Cotangents, Node, Pass, inputs_of
 from autograd_lite.protocol import full_name
 
 
@@ -109,20 +109,20 @@ class Anomalies:
         """The rule, and looking at the cotangents that it gives in one backward pass."""
         started, first = False, None
 
-        def step(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
+        def step(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> None:
             nonlocal started, first
             if not started:
                 started = True
                 _require_finite_start(node, cotangents[node])
             with entering(f"backward of {node.operation.name}", node):
-                rule(node, cotangents, create_graph, careful)
+                rule(node, cotangents, way, careful)
             for argument in inputs_of(node):
                 found = cotangents.get(argument)
                 if found is not None and not is_finite(found):
                     first = first or report.backward_error(node, argument, cotangents)
                     if argument.operation is None or not _is_ignored(severity(found)):
                         raise first
-            if not create_graph and id(node) in watched_nodes:
+            if not way.create_graph and id(node) in watched_nodes:
                 watched_nodes[id(node)].release()
 
         return step

@@ -27,7 +27,7 @@ from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE
 
 LATER = {
     "numpy": [
-        *("attention", "by_version", "calculus", "convolutions", "cross_entropies"),
+        *("attention", "bessel", "by_version", "calculus", "convolutions", "cross_entropies"),
         *("decompositions", "editing", "embedding", "fourier", "linear_systems", "missing"),
         *("normalization", "norms", "pooling", "quantiles", "ranges", "recurrences", "signals"),
         *("sorting", "statistics", "ufunc_methods"),

@@ -250,8 +250,8 @@ define(np.heaviside, lambda g, y, x, h: np.zeros_like(g), lambda g, y, x, h: g *
 
 without_derivative(
     "equal not_equal less less_equal greater greater_equal logical_and logical_or "
-    "logical_xor logical_not isnan isinf isfinite isposinf isneginf signbit array_equal "
-    "allclose isclose argmax argmin argsort zeros_like ones_like empty_like shape ndim "
-    "size imag isreal iscomplex array_equiv array2string array_repr array_str savetxt save savez "
-    "savez_compressed ix_"
+    "logical_xor logical_not bitwise_and bitwise_or bitwise_xor invert isnan isinf isfinite "
+    "isposinf isneginf signbit array_equal allclose isclose argmax argmin argsort zeros_like "
+    "ones_like empty_like shape ndim size imag isreal iscomplex array_equiv array2string "
+    "array_repr array_str savetxt save savez savez_compressed ix_"
 )

@@ -105,10 +105,10 @@ def add_at_index(total: Array, g: Array, y: Array, x: Array, index: Any) -> None
     if not _repeats(index):
         total[index] += g
     elif parts := _whole_parts(index):
-        places, sums = _named_and_sums(g, parts, x.shape)
+        places, sums = _named_and_sums(g, parts, total.shape)
         total[places] += sums
     else:
-        total += _scatter(g, index, x.shape)
+        total += _scatter(g, index, total.shape)
 
 
 def _whole_parts(index: Any) -> tuple[Any, ...]:
@@ -175,7 +175,7 @@ def _add_along(total: Array, g: Array, indices: Any, axis: int) -> None:
 
 
 define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape), traits=INDEXES)
-TABLE[operator.getitem].add_to = add_at_index
+TABLE[operator.getitem].adds_by(add_at_index)
 
 
 def moved(function: Any) -> Callable[..., Array]:
@@ -215,7 +215,7 @@ def _add_taken(
         _add_along(total, g, indices, axis % a.ndim)
 
 
-TABLE[np.take].add_to = _add_taken
+TABLE[np.take].adds_by(_add_taken)
 
 # Borders
 

@@ -2,11 +2,11 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `replay`, `recorded_factors`, `candidate`; then mistakes: `step_mistakes`,
-`formula_mistakes`, `softmax_mistakes`, `array_mistakes` and `sum_mistakes` in one step,
-`group_mistakes`, `joint_mistakes`, `uses`, `windows`, `deltas`, `other_forward` and `other_data` in
-several; `case`, `slips`, `updates`; `projection`, `progress`, `search`, `explain`; `wording`,
-`pattern`.
+reading: `factors`, `place`, `replay`, `recorded_factors`, `candidate`; then mistakes:
+`step_mistakes`, `value_mistakes`, `formula_mistakes`, `softmax_mistakes`, `array_mistakes` and
+`sum_mistakes` in one step, `group_mistakes`, `joint_mistakes`, `uses`, `loops`, `windows`,
+`deltas`, `other_forward` and `other_data` in several; `case`, `slips`, `updates`; `projection`,
+`progress`, `search`, `explain`; `wording`, `pattern`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.forensics.case import Case, Variation, harmless, refuse_changed, relative_error
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.pattern import pattern_of
-from autograd_lite.forensics.replay import Graph, is_array, is_recorded
+from autograd_lite.forensics.place import is_array, is_recorded
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.search import now
 from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.held import seed_of

@@ -10,7 +10,8 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Instead, StepMistakes
 from autograd_lite.forensics.factors import SAMPLES
-from autograd_lite.forensics.replay import Graph, Place, is_array, is_recorded
+from autograd_lite.forensics.place import Place, index_parts, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -19,7 +20,7 @@ def some_entries(graph: Graph, place: Place) -> StepMistakes:
     """Only the first or the last of several counts, or all others: = for +=, a loop off by one."""
     kind, node, argument = "entries left out", place.node, place.argument
     spreads = place.traits.reduces or place.traits.indexes
-    ends = argument.operation is None and node.shape != argument.shape
+    ends = node.shape != argument.shape and (argument.operation is None or place.traits.additive)
     if node.ndim and (spreads or ends or node in graph.bottlenecks):
         masks = _masks(graph, place, node)
         for words, mask in masks:
@@ -71,6 +72,9 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
         for order, which in ((-1, "first"), (1, "last")):
             words = f"only the {which} of several copies of an entry counts"
             yield "repeated index", words, partial(_of_one_copy, place, order)
+        other = np.tile if place.operation.function is np.repeat else np.repeat
+        words = f"copies are summed as if {other.__name__} had made them, in the wrong order"
+        yield "reshaped", words, partial(_of_other_copies, place)
     windows = place.operation.function is np.lib.stride_tricks.sliding_window_view
     if not windows and not (place.traits.indexes and _names_entries(place.node)):
         return
@@ -93,14 +97,23 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
 
 def _names_entries(node: Tensor) -> bool:
     """Whether a node picks entries by an array of their numbers, which may be repeated."""
-    parts = [part for a in node.arguments[1:] for part in (a if isinstance(a, tuple) else (a,))]
-    return any(is_array(plain(part)) for part in parts)
+    return any(is_array(part) for a in node.arguments[1:] for part in index_parts(a))
 
 
 def _of_one_copy(place: Place, order: int, g: Array, *given: Any, **keywords: Any) -> Array:
     total = np.zeros(place.argument.size, g.dtype)
     total[np.ravel(place.taken())[::order]] = np.ravel(g)[::order]
     return total.reshape(place.argument.shape)
+
+
+def _of_other_copies(place: Place, g: Array, *given: Any, **keywords: Any) -> Array:
+    """What arrives, summed along the one axis that is longer as repeat's, or tile's, is."""
+    shape = place.argument.shape
+    longer = [axis for axis, (a, b) in enumerate(zip(g.shape, shape)) if a != b]
+    (axis,) = longer  # Else it is no mistake that people make, and the step is left.
+    copies = (-1, shape[axis]) if place.operation.function is np.repeat else (shape[axis], -1)
+    parts = g.reshape(*shape[:axis], *copies, *shape[axis + 1 :])
+    return parts.sum(axis=axis if copies[0] == -1 else axis + 1)
 
 
 def _assigned(place: Place, loop: int | None, g: Array, *given: Any, **keywords: Any) -> Array:
@@ -217,9 +230,21 @@ def inverted(graph: Graph, place: Place) -> StepMistakes:
 def next_slice(graph: Graph, place: Place) -> StepMistakes:
     """A product is taken with the slice of an array that starts one row before, or after."""
     for slot, argument in place.others.items() if place.traits.product else ():
-        for other in _next_slices(plain(argument)):
+        value = plain(argument)
+        for other in _next_slices(value):
             words = "the rows of the other factor are off by one: a slice of the same array"
             yield "misplaced", words, Instead(place, slot, other)
+        is_data = not is_recorded(argument) and place.argument.operation is None
+        for shift in (
+            (1, -1) if is_data and is_array(value) and value.ndim and len(value) > 2 else ()
+        ):
+            words = "the rows of the other factor are shifted by one: those of the sample beside"
+            rolled = np.roll(value, shift, axis=0)
+            yield (
+                "misplaced",
+                words,
+                Instead(place, slot, rolled, f"np.roll({{0}}, {shift}, axis=0)"),
+            )
 
 
 def _next_slices(array: Any) -> Iterator[Array]:
@@ -241,9 +266,7 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
         words = "what arrives there is turned by 180 degrees, as a kernel is"
         yield "misplaced", words, place.changed(lambda result, *_: result[..., ::-1, ::-1])
     if is_square(node._array) and place.multiplies_matrices:
-        words = (
-            "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
-        )
+        words = "what arrives is transposed where it is not to be, or is to be: dS.T for dS, or dS"
         yield "transposed", words, place.arriving(lambda g, *_: np.swapaxes(g, -1, -2))
 
 

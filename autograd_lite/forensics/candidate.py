@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from autograd_lite.forensics.replay import Place, Vjp, Wrong
+from autograd_lite.forensics.place import Place, Vjp, Wrong
 from autograd_lite.node import Array
 
 StepMistakes = Iterator[tuple[str, str, Vjp]]
 """Mistakes in one step: kind and words, as of a `Candidate`, and what takes the vjp's place."""
 
+FACTOR = "a constant factor is wrong"
 FACTORS = {"factor", "sign", "dropped path", "penalty"}
 """Kinds whose strength is a number that the right result is multiplied by."""
 DROPPED = "dropped path", "a path is dropped: what arrives over this step is left out"
@@ -113,6 +114,19 @@ class Instead:
         """The right vjp with the other value."""
         changed = (*given[: self.slot], self.value, *given[self.slot + 1 :])
         return self.place.vjp(g, y, *changed, **keywords)
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """The vjp of a step with what arrives at another node."""
+
+    place: Place
+    written: Any  # that node
+    cotangent: Array
+
+    def __call__(self, g: Array, *given: Any, **keywords: Any) -> Array:
+        """The right vjp of the other cotangent."""
+        return self.place.vjp(self.cotangent, *given, **keywords)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
 from autograd_lite.forensics.factors import SAMPLES
-from autograd_lite.forensics.recorded_factors import factors_at, rarer, usual
-from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong, grouped, is_recorded
+from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_recorded
+from autograd_lite.forensics.recorded_factors import COPIES, factors_at, rarer, usual
+from autograd_lite.forensics.replay import Graph, Replay
+from autograd_lite.forensics.shares import Share, given_in_shares, has_ties
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
 
@@ -80,8 +82,11 @@ class Case:
     def usual_words(self, factor: float, place: Place | None = None) -> str:
         """The same, without learning rates and products; at a place, of its own numbers too."""
         usual, here = self._words(factor, self.usual_factors), self.words_here(factor, place)
-        if here and place is not None and place.traits.averages:
-            return here
+        counts = "1/" in usual or "divided" in usual
+        if here and place is not None:
+            own = place.traits.averages or place.operation.function in COPIES
+            if own or (counts and self.graph.is_within(place)):
+                return here
         if place is None or (usual and not (here and "square" in usual)):
             return usual
         return here or self._words(factor, factors_at(self.graph, place))
@@ -90,7 +95,8 @@ class Case:
         """The same for the constant that a step multiplies or divides by, or averages over."""
         averages = place is not None and place.traits.averages and place.node.size > 1
         averages = averages and SAMPLES not in self._words(factor, self.usual_factors)
-        if place is None or not (place.multiplies_entries or averages):
+        copies = place is not None and place.operation.function in COPIES
+        if place is None or not (place.multiplies_entries or averages or copies):
             return ""
         return self._words(factor, factors_at(self.graph, place))
 
@@ -181,8 +187,12 @@ def refuse_changed(loss: Tensor) -> None:
 
 
 def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
-    """The step with noise of the size of a rounding error in all that it computes with."""
+    """The step with noise of the size of a rounding error in all that it computes with.
+
+    Which entry is largest is not decided anew: that is no matter of rounding.
+    """
     precision = float(np.finfo(place.node.dtype).eps)
+    picks = _picks(place)
     # Derivatives such as p - y and 1 - y * y are of the size of 1 before they cancel.
     before = 1.0 if place.traits.activation or place.traits.link else 0.0
 
@@ -195,7 +205,9 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
         return value * (1 + noise(value.shape)).astype(value.dtype)
 
     def noisy(*given: Any, **keywords: Any) -> Array:
-        cotangent, contribution = given[0], place.vjp(*map(shaken, given), **keywords)
+        cotangent = given[0]
+        own = given[1:] if picks else map(shaken, given[1:])
+        contribution = place.vjp(shaken(cotangent), *own, **keywords)
         shape = np.shape(contribution)
         if cotangent.shape not in ((), shape):
             return contribution
@@ -203,6 +215,14 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
         return contribution + size * noise(shape)
 
     return noisy
+
+
+def _picks(place: Place) -> bool:
+    """Whether a result is made of entries that are chosen by their size, as sort does it."""
+    traits, values = place.traits, place.argument._array
+    if traits.extremum or traits.elementwise or traits.moves or place.slot in traits.linear:
+        return traits.extremum
+    return bool(np.isin(place.node._array, values).all())
 
 
 # An epsilon more or less, another choice at a kink
@@ -283,22 +303,40 @@ def _with_epsilon(place: Place, epsilon: float) -> Vjp:
 
 def _kinks(graph: Graph) -> Iterator[tuple[str, Wrong]]:
     """Other slopes at ties, where any between those on both sides is as right: at one or at all."""
-    chosen: dict[str, Wrong] = {"at ties the slope is 0": {}, "at ties the slope is 1": {}}
+    chosen: dict[str, Wrong] = {}
     for place in graph.places:
-        others = [*map(plain, place.other_arguments)]
-        bounded = place.traits.extremum and place.traits.elementwise
-        if bounded and len(others) == 1 and np.size(others[0]) == 1:
-            bound = others[0]
-        elif place.traits.kink:
-            bound = 0.0
-        else:
-            continue
-        ties = place.argument._array == bound
-        for slope, wrong in enumerate(chosen.values()) if ties.any() else ():
-            wrong[place] = place.changed(
-                lambda result, g, *given, ties=ties, slope=slope: np.where(ties, g * slope, result)
-            )
+        for words, vjp in _at_ties(place):
+            chosen.setdefault(f"at ties {words}", {})[place] = vjp
     for words, wrong in chosen.items():
         alike = grouped(wrong, lambda place: place.operation).values()
-        for places in [[*wrong]] * bool(wrong) + [*alike] * (len(alike) > 1):
+        for places in [[*wrong]] + [*alike] * (len(alike) > 1):
             yield words, {place: wrong[place] for place in places}
+
+
+def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
+    """The choices that there are where arguments, or entries, are equal."""
+    others = place.other_arguments
+    slopes = {"the slope is 0": 0.0, "the slope is 1": 1.0, "the slope is 1/2": 0.5}
+    if place.traits.kink:
+        ties = place.argument._array == 0
+    elif place.traits.extremum and place.traits.elementwise and len(others) == 1:
+        ties = np.equal(place.argument._array, plain(others[0]))
+        if is_recorded(others[0]):
+            slopes = {"all goes to the first": 1 - place.slot, "all goes to the second": place.slot}
+    elif place.traits.extremum:
+        for words, share in AT_EQUALS if has_ties(place) else ():
+            yield words, given_in_shares(place, share)
+        return
+    else:
+        return
+    for words, slope in slopes.items() if ties.any() else ():
+        yield (
+            words,
+            place.changed(lambda result, g, *given, slope=slope: np.where(ties, g * slope, result)),
+        )
+
+
+AT_EQUALS: tuple[tuple[str, Share], ...] = (
+    ("the first of equals gets all", lambda x, own: own & (own.cumsum(axis=0) == 1)),
+    ("the last of equals gets all", lambda x, own: own & (own[::-1].cumsum(axis=0)[::-1] == 1)),
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,12 @@ from autograd_lite.derivatives.neural import dropout
 from autograd_lite.forensics.candidate import Always, Candidate, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded
-from autograd_lite.node import Array, plain
+from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph
+from autograd_lite.node import Array
 
-Delta = Callable[[Array, Array, float], Array]
-"""What takes the place of c (p - y), as a function of p, y and c."""
+Delta = Callable[[Array, Array, Any], Array]
+"""What takes the place of c (p - y), as a function of p, y and c: a number, or weights."""
 
 DELTAS: tuple[tuple[str, str, Delta], ...] = (
     (
@@ -51,6 +53,11 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
         "labels",
         "the largest p of a row counts as 1 and the others as 0: the predicted label stands for p",
         lambda p, y, c: c * ((p == p.max(axis=-1, keepdims=True)) - y),
+    ),
+    (
+        "labels",
+        "the prediction is rounded to a label, (p > 0.5) - y, and not p - y",
+        lambda p, y, c: c * ((p > 0.5) - y),
     ),
     (
         "labels",
@@ -114,11 +121,11 @@ LARGEST = 20_000
 
 
 def _delta(
-    graph: Graph, place: Place, kind: str, words: str, value: Array, y: Array, c: float
+    graph: Graph, place: Place, kind: str, words: str, value: Array, y: Array, c: Any
 ) -> Iterator[Candidate]:
     right = graph.right[place.argument]
     if np.shape(value) == right.shape and not np.allclose(value, right):
-        what = f"in what arrives there {words.format(f'{c:.6g}')}"
+        what = f"in what arrives there {words.format('c' if np.ndim(c) else f'{c:.6g}')}"
         nothing = Always(0 * value, "0", y)
         wrong: Wrong = dict.fromkeys(graph.consumers[place.argument], nothing)
         yield joint(kind, what, wrong | {place: Always(value, "", y)})
@@ -146,12 +153,16 @@ STEPS = 3
 """Steps from a linear predictor to a prediction."""
 
 
-def _fitting(graph: Graph, p: Array, right: Array) -> Iterator[tuple[Array, float]]:
-    """The targets y and the number c with which what arrives is c (p - y)."""
+def _fitting(graph: Graph, p: Array, right: Array) -> Iterator[tuple[Array, Any]]:
+    """The targets y and the number, or the samples' weights, c with which c (p - y) arrives."""
+    weights = [w for w in graph.plain_arrays if w.dtype.kind == "f" and w.shape[:1] == p.shape[:1]]
+    weights = [w for w in weights if w.size == len(w) and w.ndim == p.ndim]
     for y in _targets(graph, p):
-        c = closest_factor(right, p - y)
-        if np.allclose(right, c * (p - y), rtol=1e-6, atol=1e-9 * abs(c)):
-            yield y, c
+        for w in (1.0, *weights):
+            error = w * (p - y)
+            c = closest_factor(right, error)
+            if np.allclose(right, c * error, rtol=1e-6, atol=1e-9 * abs(c)):
+                yield y, c * w
 
 
 def _targets(graph: Graph, p: Array) -> Iterator[Array]:
@@ -159,8 +170,8 @@ def _targets(graph: Graph, p: Array) -> Iterator[Array]:
     arrays = [*graph.plain_arrays]
     for node in graph.places_of:
         for argument in node.arguments if node.operation.traits.indexes else ():
-            parts = argument if isinstance(argument, tuple) else ()
-            arrays += [plain(part) for part in parts if is_array(plain(part))]
+            parts = index_parts(argument) if isinstance(argument, tuple) else ()
+            arrays += [part for part in parts if is_array(part)]
     for array in arrays:
         yield from like_predictions(array, p)
     yield np.ones_like(p)

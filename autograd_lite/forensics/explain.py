@@ -14,7 +14,7 @@ from typing import Any
 
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, Variation, relative_error
-from autograd_lite.forensics.factors import closest_factor, is_round
+from autograd_lite.forensics.factors import AXIS, closest_factor, is_round
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
 from autograd_lite.forensics.slips import (
@@ -47,6 +47,8 @@ PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
 LIKELY = 80
 """Mistakes of which two on one path are looked for."""
+LARGEST_OF_ONE = 10
+"""Factors that one entry is enough for, if they are round."""
 WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
 
@@ -161,6 +163,11 @@ def _is_evidence(
     wrong = wrong if explained is None else wrong & explained
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
     entries = [sum(t.size for t in wrong & search.changed(mistake)) for mistake in solved]
+    # One entry is some number times the right one, and the number may be round.
+    large = [m for m in mistakes if m.kind == "factor" and abs(m.factor or 0) > LARGEST_OF_ONE]
+    unknown = [m for m in large if not _is_known(case, m)]
+    if any(sum(t.size for t in wrong & search.changed(m)) < 2 for m in unknown):
+        return False
     return all(count > 2 for count in entries) and (
         not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
     )
@@ -174,13 +181,19 @@ def _is_negative_penalty(mistake: Candidate) -> bool:
 
 def _is_solved(case: Case, mistake: Candidate | Slip) -> bool:
     """Whether a mistake has a number that means nothing: one that was solved for."""
-    if isinstance(mistake, Slip):
-        return mistake.factor is not None and not case.in_words(mistake.factor)
-    if mistake.solve is None:
+    if _is_known(case, mistake):
         return False
+    return isinstance(mistake, Slip) or not is_round(mistake.strength * mistake.unit)
+
+
+def _is_known(case: Case, mistake: Candidate | Slip) -> bool:
+    """Whether a mistake has no number, or one that there are words for."""
+    if isinstance(mistake, Slip):
+        return mistake.factor is None or bool(case.in_words(mistake.factor))
+    if mistake.solve is None:
+        return True
     factor, place = mistake.factor, case.graph.first_of(mistake.wrong)
-    words = case.in_words(factor, place) if factor is not None else ""
-    return not words and not is_round(mistake.strength * mistake.unit)
+    return factor is not None and bool(case.in_words(factor, place))
 
 
 def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
@@ -196,6 +209,7 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         found += [] if search.is_over else _with_another(case, search, base, first)
     if not found:
         wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
+        wholly += [Finding(mistake, frozenset()) for mistake in _left_out(singles)]
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
             if not search.is_over:
                 found += _with_another(case, search, base, first, factors_only=True)
@@ -207,8 +221,7 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
 def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hypothesis]:
     """Two of the mistakes that are made most often, which make no gradient right alone."""
     likely = [f.mistake for f in singles if not f.mistake.solve]
-    factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
-    likely += [m.at(strength)._replace(solve=None) for m in factors for strength in (0.0, -1.0)]
+    likely += [*_left_out(singles), *_left_out(singles, -1.0)]
     # What changes nothing alone, as what softmax takes away again, may do so after another one.
     likely += [m.at(0.0)._replace(solve=None) for m in search.in_vain]
     likely.sort(key=lambda mistake: rank(case, mistake))
@@ -217,6 +230,12 @@ def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hyp
         for first, f in search.pairs(likely[:LIKELY])
         if f.fitted == case.everything
     ]
+
+
+def _left_out(singles: list[Finding], strength: float = 0.0) -> list[Candidate]:
+    """The steps whose factor is wrong as if they were left out, or as if their sign is wrong."""
+    factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
+    return [mistake.at(strength)._replace(solve=None) for mistake in factors]
 
 
 def _with_another(
@@ -302,6 +321,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         # Of several steps those to parameters, whose gradients are overwritten in a loop.
         factor == 0 and len(mistake.wrong) > 1 and place.argument.operation is not None,
         rarely,
+        AXIS in words,
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,

@@ -15,6 +15,7 @@ SMALL = 10
 RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 5))
 """Learning rates that an update may have been made with."""
 SAMPLES = "the number of samples"
+AXIS = "the length of an axis"
 USES = "the number of times that it is used"
 
 
@@ -64,6 +65,7 @@ def usual_factors(
     if has_square:
         yield 0.5, "a factor of 2 is missing, the 2 of the square"
         yield -0.5, "the 2 of the square is missing, and the sign is wrong"
+    yield 0.5, "a factor of 2 is missing, such as that of a square"
     yield 2.0, "a factor of 2 too many"
     yield -2.0, "a factor of 2 too many, and the sign is wrong"
     yield from _of_lengths({length: lengths[length] for length in lengths.keys() - samples})
@@ -101,6 +103,14 @@ def factors_of_mean(entries: int) -> Iterator[tuple[float, str]]:
         yield entries / (entries - 1), words
 
 
+def factors_of_axes(lengths: Iterable[int]) -> Iterator[tuple[float, str]]:
+    """Factors that a step back through a mean over several axes may be off by."""
+    entries = math.prod(lengths)
+    for length in lengths:
+        words = f"it is divided by {length}, the length of one axis of the mean, and not by"
+        yield entries / length, f"{words} {entries}, that of all"
+
+
 def factors_of_sum(entries: int) -> Iterator[tuple[float, str]]:
     """Factors that a step back through a sum over so many entries may be off by."""
     yield 1 / entries, f"it is divided by {entries}: a mean over these entries where the sum is"
@@ -118,6 +128,9 @@ def factors_of_constant(
         yield constant, f"1/{number} is missing: the division by {number} is left out"
         yield 1 / constant, f"it is divided by {number} once too often"
         yield constant**2, f"it is multiplied by {number}, and not divided by it"
+        if constant > 0 and is_round(math.sqrt(constant)):
+            root = math.sqrt(constant)
+            yield root, f"it is divided by {root:g}, where {number}, its square, is right"
         if 0 < constant < 1:
             rest = 1 - constant
             yield constant / rest, f"it is divided by {rest:.6g}, where {number} is right"

@@ -10,7 +10,8 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import StepMistakes, unchanged
 from autograd_lite.forensics.formulas import FORMULAS, VJPS, Slope
-from autograd_lite.forensics.replay import Graph, Place, is_recorded
+from autograd_lite.forensics.place import Place, is_recorded
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -108,7 +109,7 @@ def of_quotients(graph: Graph, place: Place) -> StepMistakes:
 
 def of_products(graph: Graph, place: Place) -> StepMistakes:
     """The product itself stands where the other factor belongs."""
-    if place.multiplies_entries and place.operation.function is not np.divide:
+    if place.multiplies_entries and place.operation.function is not np.divide and place.node.ndim:
         words = "the product itself is multiplied in, where the other factor belongs"
         yield "wrong formula", words, lambda g, y, *pair, **k: g * y
 
@@ -119,6 +120,7 @@ def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
     alike = place.traits.elementwise and (
         place.traits.product or place.node.shape == place.argument.shape
     )
+    alike = alike or (place.multiplies_matrices and place.argument.ndim == 1 > place.node.ndim)
     before = place.argument.operation
     scalar = not (place.node.ndim or place.traits.product)
     if linear and alike and not scalar and not (before and before.traits.reduces):

@@ -232,6 +232,12 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             lambda g, y, a, axis=None: np.cumsum(g, axis).reshape(a.shape),
         ),
         ("the derivative of {operation} is forgotten", lambda g, y, a, *axis, **k: g),
+        (
+            "an entry's own part is left out of the cumulative sum from the end",
+            lambda g, y, a, axis=None: (
+                g.sum(axis, keepdims=True) - np.cumsum(g, axis).reshape(a.shape)
+            ),
+        ),
     ),
     (np.tanh, 0): (
         ("parentheses are missing: g * 1 - a * a", lambda g, a, z: g - a * a),

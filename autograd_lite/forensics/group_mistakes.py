@@ -5,6 +5,7 @@ Each function here yields those of one kind that a case invites.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -13,11 +14,20 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Always, Candidate, scaled, with_strength
+from autograd_lite.forensics.candidate import (
+    FACTOR,
+    Always,
+    Candidate,
+    joint,
+    scaled,
+    with_strength,
+)
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.other_data import are_shares
+from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -30,7 +40,7 @@ def factors(case: Case) -> Iterator[Candidate]:
     alike = grouped(to_leaves, lambda place: (place.operation, place.slot))
     several = [group for group in (to_leaves, *alike.values()) if len(group) > 1]
     for group in [*([place] for place in places), *several]:
-        yield with_strength("factor", "a constant factor is wrong", scaled, group, neutral=1.0)
+        yield with_strength("factor", FACTOR, scaled, group, neutral=1.0)
 
 
 def statistics(case: Case) -> Iterator[Candidate]:
@@ -50,7 +60,7 @@ def statistics(case: Case) -> Iterator[Candidate]:
     for places in groups:
         kind = "constant statistics"
         what = "statistics of the batch, such as its mean, are treated as constants"
-        if not any(place.traits.averages for place in places):
+        if not any(p.traits.averages or _is_subtracted(case.graph, p.node) for p in places):
             what = "what entries are divided by, such as their norm, is treated as a constant"
         if all(place.operation.function is neural.logsumexp for place in places):
             what = "what logsumexp passes on is left out, as if it were a constant"
@@ -71,6 +81,14 @@ def _comes_back(graph: Graph, place: Place) -> bool:
             return False
         node = uses[0].node
     return False
+
+
+def _is_subtracted(graph: Graph, node: Tensor) -> bool:
+    """Whether what is reduced is taken off entries, as their mean is."""
+    uses = graph.consumers.get(node, ())
+    while len(uses) == 1 and uses[0].slot in uses[0].traits.linear and uses[0].numbers:
+        uses = graph.consumers.get(uses[0].node, ())
+    return any(use.operation.function is np.subtract and use.slot for use in uses)
 
 
 SOON = 5
@@ -100,6 +118,13 @@ def penalties(case: Case) -> Iterator[Candidate]:
         what = "the strength of the penalty on large weights is another one"
         number = "{:.6g} times the loss's"
         yield with_strength("penalty", what, scaled, places, neutral=1.0, number=number)
+    for one, other in itertools.combinations(terms if len(terms) <= MOST_TERMS else (), 2):
+        if one.argument is other.argument and one.operation is not other.operation:
+            sizes = [_strength(graph, place) for place in (one, other)]
+            if all(sizes) and not math.isclose(*sizes):
+                words = "the strengths of two penalties are exchanged"
+                wrong = scaled([one], sizes[1] / sizes[0]) | scaled([other], sizes[0] / sizes[1])
+                yield joint("penalty", words, wrong)
     unit = 1.0
     if terms:
         coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._array)
@@ -111,6 +136,17 @@ def penalties(case: Case) -> Iterator[Candidate]:
         said: dict[str, Any] = {"unit": unit, "number": "with strength {:.6g}", "far_fetched": True}
         decay = _with_decay, graph, leaves, unit
         yield with_strength("penalty", what, *decay, neutral=0.0, **said)
+
+
+MOST_TERMS = 8
+"""Steps from penalties to leaves, two of which exchange their strengths."""
+
+
+def _strength(graph: Graph, place: Place) -> float:
+    """By what a penalty multiplies entries, or their signs."""
+    values = place.argument._array
+    along = np.sign(values) if place.operation.function is np.absolute else values
+    return closest_factor(graph.right.values[place.number], along)
 
 
 def penalty_terms(graph: Graph) -> list[list[Place]]:
@@ -137,11 +173,12 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
 
 def strengths_of_penalties(graph: Graph) -> dict[Tensor, float]:
     """By what the loss's penalties multiply the entries of leaves, where that is one number."""
-    found = {}
-    for place in [place for term in penalty_terms(graph) for place in term]:
-        added, values = graph.right.values[place.number], place.argument._array
-        found[place.argument] = closest_factor(added[added != 0], values[added != 0])
-    return found
+    by_leaf = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
+    added = {leaf: sum(graph.right.values[p.number] for p in by_leaf[leaf]) for leaf in by_leaf}
+    return {
+        leaf: closest_factor(more[more != 0], leaf._array[more != 0])
+        for leaf, more in added.items()
+    }
 
 
 def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
@@ -212,7 +249,9 @@ def other_losses(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     own = {id(array) for array in graph.plain_arrays}
     others = [a for a in case.arrays.values() if id(a) not in own and a.dtype.kind in "fiu"]
-    arrays = [*graph.plain_arrays, *others]
+    # Others than labels may be parts of the derivation itself, which explain anything.
+    arrays = [*graph.plain_arrays, *filter(are_shares, others)]
+    arrays += [a for a in others if np.array_equal(a, np.round(a))]
     for prediction in _predictions(graph):
         p = prediction._array
         sums = [use for use in graph.consumers[prediction] if use.traits.additive]

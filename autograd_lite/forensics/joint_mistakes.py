@@ -11,19 +11,13 @@ import numpy as np
 from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
-from autograd_lite.forensics.replay import (
-    Graph,
-    Place,
-    Vjp,
-    Wrong,
-    is_bounded,
-    is_recorded,
-    mask_of,
-)
+from autograd_lite.forensics.place import Place, Vjp, Wrong, is_bounded, is_recorded, mask_of
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.shares import OVERWRITTEN
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
 from autograd_lite.tensor import Tensor
+from autograd_lite.textbook.numpy_source import NumpySource
 
 Candidates = Iterator[Candidate]
 Axes = int | tuple[int, ...]
@@ -150,12 +144,16 @@ def parts_exchanged(case: Case) -> Candidates:
         parts = [p for p in places if p.traits.indexes and p.node.size < tensor.size]
         for one, other in itertools.combinations(parts[:MOST_PARTS], 2):
             if one.node.shape == other.node.shape and tensor.operation and _apart(one, other):
-                indices = [repr(place.node.arguments[1]) for place in (one, other)]
+                indices = [_index(place.node.arguments[1]) for place in (one, other)]
                 wrong = alike.setdefault((tensor.operation, *indices), {})
                 wrong |= {one: _to_part_of(other), other: _to_part_of(one)}
     for (_, one_index, other_index), wrong in alike.items():
         words = f"the parts {one_index} and {other_index} are exchanged: they are in another order"
         yield joint("misplaced", words, wrong)
+
+
+def _index(index: Any) -> str:
+    return f"[{NumpySource({}).index(index)}]"
 
 
 def _apart(one: Place, other: Place) -> bool:
@@ -190,6 +188,9 @@ def to_all_arguments(case: Case) -> Candidates:
             words = "the matrix is to be transposed in the system on the way back, and is not"
             turned = {p: p.given(lambda y, a, b: (y, np.swapaxes(a, -1, -2), b)) for p in places}
             yield joint("transposed", words, turned)
+            words = "it is multiplied by the transposed matrix, where the system is to be solved"
+            inverse = {p: p.given(lambda y, a, b: (y, np.linalg.inv(a), b)) for p in places}
+            yield joint("transposed", words, inverse)
 
 
 def _with_branches_swapped(y: Array, condition: Array, *both: Array) -> tuple[Array, ...]:

@@ -14,7 +14,8 @@ import numpy as np
 
 from autograd_lite.derivatives.normalization import rms_normalize, standardize
 from autograd_lite.forensics.candidate import Candidate, joint, scaled, unchanged
-from autograd_lite.forensics.replay import Graph, Place, Wrong
+from autograd_lite.forensics.place import Place, Wrong
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 

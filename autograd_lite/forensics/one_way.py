@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import StepMistakes
-from autograd_lite.forensics.replay import Graph, Place
+from autograd_lite.forensics.place import Place
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.step_mistakes import forgotten_or_twice, misplaced
 from autograd_lite.node import Array, plain

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Candidate, Instead
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Place, Wrong, is_recorded
+from autograd_lite.forensics.place import Place, Wrong, is_recorded
 from autograd_lite.node import Array, plain
 
 
@@ -30,7 +30,7 @@ def other_arrays(case: Case) -> Iterator[Candidate]:
             for complement in complements:
                 wrong |= _with(uses[id(complement)], 1 - other, f"(1 - {words})")
             spoken = words if words in case.arrays else words.replace("_", " ")
-            spoken = f"the labels {words}" if spoken == words and _are_shares(other) else spoken
+            spoken = f"the labels {words}" if spoken == words and are_shares(other) else spoken
             what = f"it is computed with {spoken}, the loss with {name}"
             yield Candidate("other arrays", what, wrong)
 
@@ -55,7 +55,7 @@ def _in_place_of(case: Case, array: Array) -> Iterator[tuple[str, Array]]:
             yield "labels_of_minus_1_and_1", 2 * array - 1
 
 
-def _are_shares(array: Array) -> bool:
+def are_shares(array: Array) -> bool:
     """Whether rows are the classes' shares, as one-hot or smoothed labels are."""
     return array.ndim == 2 and bool((array >= 0).all()) and np.allclose(array.sum(axis=1), 1)
 

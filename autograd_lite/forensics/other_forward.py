@@ -12,8 +12,9 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded, mask_of
-from autograd_lite.forensics.uses import at_other_times
+from autograd_lite.forensics.loops import at_other_times
+from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_recorded, mask_of
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -68,10 +69,9 @@ def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
     if node.operation.function is cross_entropies.softmax_cross_entropy:
         yield 1, plain(node.arguments[1])
     if node.operation.function is operator.getitem and np.ndim(plain(node.arguments[0])) == 2:
-        index = node.arguments[1]
-        pair = isinstance(index, tuple) and len(index) == 2
-        if pair and all(is_array(plain(part)) and np.ndim(plain(part)) == 1 for part in index):
-            rows, values = map(plain, index)
+        index = index_parts(node.arguments[1])
+        if len(index) == 2 and all(is_array(part) and part.ndim == 1 for part in index):
+            rows, values = index
             if values.dtype.kind in "iu" and np.array_equal(rows, np.arange(len(rows))):
                 yield 1, (rows, values)
 
@@ -110,6 +110,9 @@ def _targets(case: Case, targets: Array) -> Candidates:
         if array.shape == targets.shape and not np.array_equal(array, targets):
             words = f"it is computed with {name} in both passes, the loss with other targets"
             yield joint("other arrays", words, instead(array))
+    if targets.dtype.kind == "f" and 1 < targets.size == len(targets):
+        words = "the mean of the targets stands for each, as where (m, 1) - (m,) gives (m, m)"
+        yield joint("labels", words, instead(np.full_like(targets, targets.mean())))
     for axis in range(min(targets.ndim, 2)):
         what = f"the {'columns' if axis else 'rows'} of the labels or targets are"
         for words, others in (
@@ -122,7 +125,7 @@ def _targets(case: Case, targets: Array) -> Candidates:
 
 
 def masks(case: Case) -> Candidates:
-    """A mask is left out in both passes."""
+    """A mask, or what is added before a function such as noise, is left out in both passes."""
     for node in case.graph.places_of:
         mask = mask_of(node) if node.operation.traits.product else None
         for slot, argument in enumerate(node.arguments if mask is not None else ()):
@@ -130,9 +133,25 @@ def masks(case: Case) -> Candidates:
                 wrong = _with_argument(case.graph, node, slot, np.full_like(mask, mask.max()))
                 yield joint("dropout", "the mask is left out in both passes", wrong)
         for place in case.graph.places_of[node]:
-            if _masks_scores(place):
+            if place.bends and place.traits.activation:
                 wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
-                yield joint("dropout", "the mask is left out in both passes", wrong)
+                words = "{operation} is left out in both passes, as if its argument were its result"
+                yield joint("another loss", words, wrong)
+            for kind, words in _is_added(case.graph, place):
+                wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
+                yield joint(kind, words, wrong)
+
+
+def _is_added(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:
+    """What an array that is added is, if it is a mask of scores, or goes into a function."""
+    if _masks_scores(place):
+        yield "dropout", "the mask is left out in both passes"
+    adds = place.operation.function is np.add and place.node.shape == place.argument.shape
+    arrays = [plain(a) for a in place.other_arguments if adds and not is_recorded(a)]
+    uses = graph.consumers.get(place.node, ()) if adds else ()
+    uses = [*uses, *(use for each in uses for use in graph.consumers.get(each.node, ()))]
+    if any(map(np.ndim, arrays)) and any(use.traits.activation or use.traits.link for use in uses):
+        yield "wrong place", "what is added there, such as noise, is left out in both passes"
 
 
 def _masks_scores(place: Place) -> bool:
@@ -194,18 +213,31 @@ def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -
 
 def targets_of_loops(case: Case) -> Candidates:
     """In a loop each step has the target, or the label, of another one."""
-    graph, distance = case.graph, case.graph.distance
-    for unordered in graph.alike:
-        nodes = [*{place.node: None for place in sorted(unordered, key=lambda p: distance[p.node])}]
+    graph = case.graph
+    for steps in graph.alike:
+        nodes = [*{place.node: None for place in graph.in_time(steps)}]
         for slot, argument in enumerate(nodes[0].arguments if len(nodes) > 1 else ()):
             own = [plain(node.arguments[slot]) for node in nodes]
             if is_recorded(argument) or not _are_targets(nodes[0], own):
                 continue
-            for which, others in at_other_times(own):
+            classes = np.size(plain(nodes[0].arguments[0])) if nodes[0].ndim == 0 else 0
+            more = _from_outside(own, classes) if isinstance(own[0], int | np.integer) else ()
+            for which, others in (*at_other_times(own), *more):
                 wrong: Wrong = {}
                 for node, other in zip(nodes, others):
                     wrong |= _with_argument(graph, node, slot, other)
                 yield joint("labels", f"the target, or label, is that of {which}", wrong)
+
+
+def _from_outside(own: list[Any], classes: int) -> Iterator[tuple[str, list[Any]]]:
+    """The labels of the step beside, where one is of a step that is no part of the loss."""
+    for label in range(min(classes, MOST_CLASSES)):
+        yield "the step before", [*own[1:], label]
+        yield "the step after", [label, *own[:-1]]
+
+
+MOST_CLASSES = 30
+"""Classes of which a label that is in no step may be one."""
 
 
 def _are_targets(node: Tensor, values: list[Any]) -> bool:

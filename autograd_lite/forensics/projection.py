@@ -15,7 +15,8 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Candidate, Scaled
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong
+from autograd_lite.forensics.place import Place, Vjp, Wrong
+from autograd_lite.forensics.replay import Graph, Replay
 from autograd_lite.node import Array, plain
 from autograd_lite.program.program import called
 from autograd_lite.tensor import Tensor

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 
 from autograd_lite.forensics.factors import (
+    factors_of_axes,
     factors_of_constant,
     factors_of_mean,
     factors_of_power,
@@ -14,7 +16,8 @@ from autograd_lite.forensics.factors import (
     rarer_factors,
     usual_factors,
 )
-from autograd_lite.forensics.replay import Graph, Place, mask_of
+from autograd_lite.forensics.place import Place, mask_of
+from autograd_lite.forensics.replay import Graph
 
 MOST_CONSTANTS = 5
 """Numbers in a record that explain a factor together with another one."""
@@ -62,6 +65,9 @@ def _computed_numbers(graph: Graph) -> Iterator[tuple[float, str]]:
                 yield 1 / number, f"it is divided by {what}, or the factor is forgotten"
 
 
+COPIES = np.repeat, np.tile
+
+
 def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
     """The factors that the numbers in one step explain."""
     function, traits = place.operation.function, place.traits
@@ -69,9 +75,12 @@ def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
     broadcast = place.node.size // max(place.argument.size, 1)
     if traits.averages and entries > 1:
         yield from factors_of_mean(entries)
+        if not place.node.ndim or place.argument.ndim - place.node.ndim > 1:
+            left = Counter(place.argument.shape) - Counter(place.node.shape)
+            yield from factors_of_axes([*left.elements()])
     elif function is np.sum and entries > 1:
         yield from factors_of_sum(entries)
-    elif traits.additive and broadcast > 1:
+    elif broadcast > 1 and (traits.additive or function in COPIES):
         yield from factors_of_sum(broadcast)
     elif function is np.sqrt:
         yield from factors_of_power(0.5)

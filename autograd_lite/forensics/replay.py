@@ -11,23 +11,18 @@ import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
-import numpy as np
-
-from autograd_lite.engine import given_to_rules
-from autograd_lite.forensics.factors import SAMPLES, USES
+from autograd_lite.forensics.factors import AXIS, SAMPLES, USES
+from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_array, is_recorded
 from autograd_lite.node import Array, Node, plain
-from autograd_lite.operation import Operation, Traits
+from autograd_lite.operation import Operation
 from autograd_lite.program.outline import Contribution, outline
 from autograd_lite.program.program import Step
 from autograd_lite.tensor import Tensor
-
-Vjp = Callable[..., Any]
-"""Called as the vjps of the table are: `vjp(g, y, *arguments, **keywords)`."""
-
 
 DEPTH = 6
 """Operations between a step and the leaves that tell its role."""
@@ -36,83 +31,6 @@ DEEPEST = 16
 """Steps that are together one function."""
 NEARBY = 8
 """Nodes before and after one that it may be mistaken for."""
-
-
-@dataclass(eq=False, slots=True)
-class Place:
-    """Where a mistake can be made: the step from a node to one of its arguments."""
-
-    node: Tensor
-    slot: int  # of the argument; -1 for the forward step, which has the loss for an argument
-    argument: Tensor
-    operation: Operation
-    traits: Traits
-    number: int  # of the step in the program
-
-    def vjp(self, *given: Any, **keywords: Any) -> Any:
-        """The right vjp of the step."""
-        return self.operation.contribution(self.slot, [*given], keywords)
-
-    def unmatched(self, cotangent: Array) -> Array:
-        """What the step gives for a cotangent, before it is summed to the argument's shape."""
-        given = given_to_rules(self.node, cotangent, create_graph=False)
-        return self.operation.contribution(self.slot, given, self.node.keywords)
-
-    def changed(self, change: Callable[..., Any]) -> Vjp:
-        """The vjp with something done to its result: `change(result, g, y, *arguments)`."""
-        return lambda *given, **keywords: change(self.vjp(*given, **keywords), *given)
-
-    def arriving(self, change: Callable[..., Any]) -> Vjp:
-        """The vjp of something else than what arrives: `change(g, y, *arguments)`."""
-        return lambda *given, **keywords: self.vjp(change(*given), *given[1:], **keywords)
-
-    def given(self, change: Callable[..., tuple[Any, ...]]) -> Vjp:
-        """The vjp with others, `change(y, *arguments)`, than its own output and arguments."""
-        return lambda g, *own, **keywords: self.vjp(g, *change(*own), **keywords)
-
-    def taken(self) -> Array:
-        """For each entry of the node, which is taken of the argument, the number of that one."""
-        numbers = np.arange(self.argument.size).reshape(self.argument.shape).copy()
-        others = map(plain, self.node.arguments[1:])
-        return self.operation.compute(numbers, *others, **self.node.keywords)
-
-    @property
-    def bends(self) -> bool:
-        """Whether the function has one argument, and a result like it that is not linear in it."""
-        if self.traits.additive or self.slot in self.traits.linear:
-            return False
-        arrays = [a for a in self.node.arguments if is_array(plain(a))]
-        return len(arrays) == 1 and self.node.shape == self.argument.shape
-
-    @property
-    def multiplies_entries(self) -> bool:
-        """Whether the function is a product, or a quotient, entry by entry."""
-        return self.traits.product and self.traits.elementwise
-
-    @property
-    def multiplies_matrices(self) -> bool:
-        """Whether the function is a product with a matrix, as layers have them."""
-        return self.traits.product and not self.traits.elementwise
-
-    @property
-    def others(self) -> dict[int, Any]:
-        """The arguments of the node besides the one that the step leads to, by their slots."""
-        return {slot: a for slot, a in enumerate(self.node.arguments) if slot != self.slot}
-
-    @property
-    def other_arguments(self) -> list[Any]:
-        """The same without the slots."""
-        return [*self.others.values()]
-
-    @property
-    def numbers(self) -> list[float]:
-        """Those of the other arguments that are a number."""
-        others = [plain(a) for a in self.other_arguments if not is_recorded(a)]
-        return [float(np.sum(a)) for a in others if np.size(a) == 1]
-
-
-Wrong = dict[Place, Vjp]
-"""Steps that are done wrongly, and how."""
 
 
 @dataclass(eq=False, slots=True)
@@ -128,43 +46,6 @@ class Replay:
 
     def __getitem__(self, node: Node) -> Array:
         return self.values[self.cotangents[node].number]
-
-
-def is_array(value: Any) -> bool:
-    """Whether it is an array, or one of NumPy's numbers, and no tensor, index or name."""
-    return isinstance(value, np.ndarray | np.generic)
-
-
-def is_recorded(value: Any) -> bool:
-    """Whether it is a tensor that requires grad."""
-    return isinstance(value, Tensor) and value.requires_grad
-
-
-def mask_of(node: Tensor) -> Array | None:
-    """A plain array argument of a product whose entries are 0 or one other value, if any."""
-    for argument in node.arguments:
-        values = plain(argument)
-        if is_recorded(argument) or not isinstance(values, np.ndarray):
-            continue
-        if values.ndim == node.ndim and 1 < values.size <= node.size:
-            present = np.unique(values)
-            if len(present) <= 2 and present[-1] > 0 and present[0] == 0:
-                return values
-    return None
-
-
-def is_bounded(node: Node) -> bool:
-    """Whether a computed node is a maximum or a minimum, entry by entry, such as relu."""
-    traits = node.operation.traits
-    return traits.rectifies or (traits.extremum and traits.elementwise)
-
-
-def grouped(places: Iterable[Place], key: Callable[[Place], Any]) -> dict[Any, list[Place]]:
-    """The places that have a key, such as the operation, in common."""
-    groups: dict[Any, list[Place]] = {}
-    for place in places:
-        groups.setdefault(key(place), []).append(place)
-    return groups
 
 
 def _part(node: Tensor) -> str:
@@ -213,6 +94,10 @@ class Graph:
         products = (self.position[p.node] for p in self.places if p.multiplies_matrices)
         return next(products, len(self.order))
 
+    def is_within(self, place: Place) -> bool:
+        """Whether a step is one of a network with layers, and not of the loss after these."""
+        return self.last_layer < len(self.order) and self.position[place.node] > self.last_layer
+
     @functools.cached_property
     def of_operation(self) -> dict[Operation, list[Tensor]]:
         """The nodes of each operation, in the order of the backward pass."""
@@ -221,14 +106,9 @@ class Graph:
             found.setdefault(node.operation, []).append(node)
         return found
 
-    @functools.cached_property
-    def distance(self) -> dict[Tensor, int]:
-        """Steps from the loss: in a loop, what came later is closer to it."""
-        found = {self.loss: 0}
-        for place in self.places:
-            own = found[place.node] + 1
-            found[place.argument] = min(own, found.get(place.argument, own))
-        return found
+    def in_time(self, steps: Iterable[Place]) -> list[Place]:
+        """Steps of a loop, the last one first."""
+        return sorted(steps, key=lambda place: self.position[place.node])
 
     def close_to(self, node: Tensor) -> list[Tensor]:
         """The nodes of the same operation before and after one, not those of a long loop."""
@@ -312,16 +192,28 @@ class Graph:
         for node in self.order:
             for axis, length in enumerate(node.shape if node.operation else ()):
                 is_batch = length not in of_parameters and (axis == 0 or node.ndim < 3)
-                found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
+                found.setdefault(length, SAMPLES if is_batch else AXIS)
         for node in self.bottlenecks:
             axes = "·".join(map(str, node.shape))
             found.setdefault(node.size, f"{axes} positions" if node.ndim > 2 else ENTRIES)
         for leaf in self.leaves:
             found.setdefault(len(self.consumers[leaf]), USES)
+        found.setdefault(self._terms(), "the number of terms of the loss")
         for length in (0, 1):
             found.pop(length, None)
         samples_first = sorted(found.items(), key=lambda item: item[1] != SAMPLES)
         return dict(samples_first[:10])
+
+    def _terms(self) -> int:
+        """How many terms are summed up to the loss one by one."""
+        count, nodes = 0, [self.loss]
+        while nodes:
+            node = nodes.pop()
+            if node.operation is not None and node.operation.traits.additive and node.size == 1:
+                nodes += [place.argument for place in self.places_of[node]]
+            else:
+                count += 1
+        return count
 
     @functools.cached_property
     def positions(self) -> dict[int, str]:
@@ -360,7 +252,8 @@ class Graph:
         Two play the same if they are steps of one operation between such of the same ones, and
         were computed from the same leaves, in as many operations: in one of these at first, at
         last in up to `DEPTH`. What is further back counts as the same, as constants do, with
-        which loops start. Parts of an array are told apart at last, too, as those of gates are.
+        which loops start. Parts of an array are told apart at last, too, as those of gates are; and
+        what parameters there are that loops start with counts as a constant.
         """
         reach: dict[Tensor, dict[tuple[Tensor, str], int]] = {}
         for node in reversed(self.order):
@@ -383,12 +276,23 @@ class Graph:
             ]
             return place.slot, *rows, *near
 
+        def of_starts(place: Place, depth: int) -> Any:
+            near = {(leaf, n) for (leaf, _), n in reach[place.node].items() if n <= depth}
+            return (
+                place.slot,
+                place.operation,
+                frozenset(each for each in near if each[0] in shared),
+            )
+
         known: dict[Any, int] = {}
-        finer = [(depth, False) for depth in range(1, DEPTH + 1)]
-        finer += [(depth, True) for depth in range(DEPTH // 2, DEPTH + 1) if any(map(_part, reach))]
-        return [
-            {p: known.setdefault(role(p, *how), len(known)) for p in self.places} for how in finer
-        ]
+        ways = [partial(role, depth=depth, apart=False) for depth in range(1, DEPTH + 1)]
+        if any(map(_part, reach)):
+            ways += [partial(role, depth=n, apart=True) for n in range(DEPTH // 2, DEPTH + 1)]
+        uses = [len(self.consumers.get(leaf, ())) for leaf in self.leaves]
+        shared = {leaf for leaf, n in zip(self.leaves, uses) if n == max(uses)}
+        if max(uses, default=0) > 2 and len(shared) < len(uses):
+            ways += [partial(of_starts, depth=depth) for depth in (DEPTH // 2, DEPTH)]
+        return [{p: known.setdefault(way(p), len(known)) for p in self.places} for way in ways]
 
     @functools.cached_property
     def plain_arrays(self) -> list[Array]:

@@ -12,30 +12,41 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, Scaled, StepMistakes
+from autograd_lite.forensics.candidate import (
+    FACTOR,
+    Candidate,
+    Scaled,
+    StepMistakes,
+    scaled,
+    with_strength,
+)
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import other_deltas, other_masks, some_samples
 from autograd_lite.forensics.factors import closest_factor, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, factors
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
+from autograd_lite.forensics.loops import (
+    clipped,
+    forwards,
+    not_carried,
+    products_elsewhere,
+    states_as_constants,
+    steps_elsewhere,
+)
 from autograd_lite.forensics.one_way import on_one_way, past_the_slope
 from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.other_forward import OTHER_FORWARD
+from autograd_lite.forensics.place import Place, Wrong
 from autograd_lite.forensics.progress import ProgressLine
 from autograd_lite.forensics.projection import Projection
-from autograd_lite.forensics.replay import Graph, Place, Replay, Wrong
+from autograd_lite.forensics.replay import Graph, Replay
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.forensics.uses import (
-    clipped,
     dropped_alike,
     dropped_uses,
     factors_alike,
-    forwards,
-    not_carried,
     own_term,
-    states_as_constants,
-    values_of_other_steps,
     wrong_cotangent,
 )
 from autograd_lite.forensics.windows import windows_elsewhere
@@ -61,12 +72,17 @@ class Finding(NamedTuple):
     error: float = math.inf  # the largest relative one that is left, where all fit
 
 
-def candidates(case: Case) -> Iterator[Candidate]:
+def candidates(case: Case, suspects: list[Place]) -> Iterator[Candidate]:
     """Every mistake at every step where it can be made: at one of them, or at all alike.
 
-    What is made most often comes first. In a long record, what is in one step comes last.
+    What is made most often comes first. In a long record, what is in one step comes last, but for
+    the steps that lead to the wrong gradients and to no others.
     """
     is_long = len(case.graph.places) >= LONG
+    if is_long and len(suspects) < FEW:
+        yield from (with_strength("factor", FACTOR, scaled, [p], neutral=1.0) for p in suspects)
+        for mistakes in IN_ONE_STEP:
+            yield from mistakes(case, suspects)
     single: list[Candidate] = []
     for candidate in itertools.chain.from_iterable(stage(case) for stage in STAGES):
         if is_long and len(candidate.wrong) == 1:
@@ -76,20 +92,22 @@ def candidates(case: Case) -> Iterator[Candidate]:
     yield from single
 
 
-def _of_steps(mistakes: Callable[[Graph, Place], StepMistakes], case: Case) -> Iterator[Candidate]:
+def _of_steps(
+    mistakes: Callable[[Graph, Place], StepMistakes], case: Case, places: list[Place] | None = None
+) -> Iterator[Candidate]:
     """Mistakes in one step, at all that are alike, and at each of them."""
     same: dict[Any, Wrong] = {}
-    for place in case.graph.places:
+    for place in case.graph.places if places is None else places:
         counts: Counter[Any] = Counter()
         for kind, what, vjp in mistakes(case.graph, place):
             counts[kind, what] += 1
             key = (kind, what, place.operation, place.slot, counts[kind, what])
             same.setdefault(key, {})[place] = vjp
     for (kind, what, *_), wrong in same.items():
-        places = [*wrong]
-        groups = [places, places[1:], *case.graph.alike_among(places)]
+        own = [*wrong]
+        groups = [own, own[1:], *case.graph.alike_among(own)]
         several = {tuple(group): group for group in groups if len(group) > 1}
-        for chosen in [*several.values(), *([place] for place in places)]:
+        for chosen in [*several.values(), *([place] for place in own)]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
 
 
@@ -102,7 +120,8 @@ IN_ONE_STEP = [
 STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *(dropped_alike, factors),
     *IN_ONE_STEP[:USUAL],
-    *(dropped_uses, not_carried, states_as_constants, values_of_other_steps, *GROUP_MISTAKES),
+    *(dropped_uses, not_carried, states_as_constants, products_elsewhere, steps_elsewhere),
+    *GROUP_MISTAKES,
     *IN_ONE_STEP[USUAL:],
     *(clipped, forwards, other_arrays, factors_alike),
     *(other_deltas, windows_elsewhere, some_samples, other_masks),
@@ -110,6 +129,8 @@ STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
 )
 LONG = 500
 """Steps of a graph from which on mistakes in single steps are tried last."""
+FEW = 50
+"""Steps of a long graph that may be tried first."""
 
 
 def now() -> tuple[float, float]:
@@ -149,7 +170,8 @@ class Search:
         self.projection = Projection(case)
         self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
         self.in_vain: list[Candidate] = []  # steps that change nothing by their size
-        self.more = candidates(case)
+        suspects = [p for p in case.graph.places if self.below[p.argument] == self.wrong]
+        self.more = candidates(case, suspects)
         self.last_zero: tuple[list[Place], Replay, Replay | None] | None = None
 
     @property

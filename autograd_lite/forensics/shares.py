@@ -15,7 +15,8 @@ import numpy as np
 from autograd_lite.derivatives.pooling import average_pool, max_pool, windows_of
 from autograd_lite.derivatives.reductions import axes_of
 from autograd_lite.forensics.candidate import StepMistakes
-from autograd_lite.forensics.replay import Graph, Place
+from autograd_lite.forensics.place import Place, Vjp
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 
 Share = Callable[[Array, Array], Any]
@@ -100,6 +101,17 @@ def shares(graph: Graph, place: Place) -> StepMistakes:
         for order in (1, -1):
             for whole in (False, True):
                 yield "repeated index", OVERWRITTEN, partial(_assigned, place, index, order, whole)
+
+
+def has_ties(place: Place) -> bool:
+    """Whether some of the extremes that an operation picks are equal to others."""
+    index = _entries_behind(place)
+    return index is not None and bool((_own(place, index)[1].sum(axis=0) > 1).any())
+
+
+def given_in_shares(place: Place, share: Share) -> Vjp:
+    """The vjp of a reduction that gives entries other shares than its own."""
+    return partial(_given, share, place, _entries_behind(place))
 
 
 def _entries_behind(place: Place) -> Array | None:

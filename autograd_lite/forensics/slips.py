@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import RATES, closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import strengths_of_penalties
@@ -154,7 +155,8 @@ def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slip
                     continue
                 words = f"{share:.6g} times {of_what} is added in {what}, that of the bias"
                 words += ": a penalty that is not in the loss"
-                yield Slip("penalty", words, other=tensor), given, right + share * within * term
+                kind = "penalty" if penalties else "another quantity"
+                yield Slip(kind, words, other=tensor), given, right + share * within * term
 
 
 def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -163,12 +165,24 @@ def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
     if own is None or given.shape != right.shape or right.size < 3:
         return
     penalty = own * tensor._array
+    yield from _counted(given, right, penalty)
     both = np.stack([np.ravel(penalty), np.ravel(right - penalty)], axis=1)
     factors = [*map(rounded, np.linalg.lstsq(both, np.ravel(given))[0].tolist())]
     words = [case.in_words(factor) for factor in factors]
     if all(words) and 1 not in factors and factors[0] != factors[1]:
         what = f"in the part of the penalty {words[0]}; in the rest {words[1]}"
         yield Slip("penalty", what), given, (both @ factors).reshape(right.shape)
+
+
+def _counted(given: Array, right: Array, penalty: Array) -> Slipped:
+    """The penalty on each row counts as often as the row is used, as in a loop over ratings."""
+    along = tuple(range(1, right.ndim))
+    if right.ndim > 1 and penalty.any(axis=along).all():
+        more = ((given - right) * penalty).sum(axis=along) / (penalty**2).sum(axis=along)
+        counts = np.round(more).reshape(-1, *[1] * (right.ndim - 1))
+        if len({*counts.ravel()}) > 1:
+            words = "the penalty on each row counts several times, as often as the row is used"
+            yield Slip("penalty", words), given, right + counts * penalty
 
 
 def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -187,7 +201,7 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
     if rounded(factor) == -1:
         yield Slip("sign", "the sign is wrong", -1.0), given, -right
     if np.isfinite(factor):
-        yield Slip("factor", "a constant factor is wrong", factor), given, factor * right
+        yield Slip("factor", FACTOR, factor), given, factor * right
 
 
 def _in_another_order(given: Array, right: Array) -> Slipped:

@@ -11,7 +11,8 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import StepMistakes
 from autograd_lite.forensics.formulas import of_mean, of_sum
-from autograd_lite.forensics.replay import Graph, Place
+from autograd_lite.forensics.place import Place
+from autograd_lite.forensics.replay import Graph
 
 Rule = Callable[[Any, Any, Any, Any], Any]
 """From what arrives, the output, the probabilities and the sum over each distribution."""
@@ -29,6 +30,10 @@ RULES: dict[Any, tuple[tuple[str, Rule], ...]] = {
         (
             "the sum of dA is subtracted, not that of A * dA",
             lambda g, y, p, total: p * (g - total(g)),
+        ),
+        (
+            "the mean of dA is subtracted, not the sum of A * dA",
+            lambda g, y, p, total: p * (g - total(g) * (np.size(total(g)) / np.size(g))),
         ),
         (
             "the factor A in front of the difference is left out: dA - sum(A * dA)",

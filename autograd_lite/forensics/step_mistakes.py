@@ -5,7 +5,7 @@ Each function here yields what a step invites; a kind of mistake is one `yield`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -15,27 +15,25 @@ from autograd_lite.derivatives import neural
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES, is_square
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
-from autograd_lite.forensics.replay import (
-    Graph,
-    Place,
-    Vjp,
-    is_array,
-    is_bounded,
-    is_recorded,
-    mask_of,
-)
+from autograd_lite.forensics.place import Place, Vjp, is_bounded, is_recorded, mask_of
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.shares import shares
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
+from autograd_lite.forensics.value_mistakes import (
+    multiplied_twice,
+    other_factor,
+    other_values,
+)
 from autograd_lite.forensics.windows import convolutions
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
 
+IN_A_LOOP = 12
+"""Nodes of one operation from which on they are taken for those of a loop."""
 MOST_ARRAYS = 5
 """Plain arrays that the derivative of an activation may be evaluated at."""
-NEARBY = 12
-"""Steps before and after a product in which what it is mistaken for is looked for."""
 
 
 def dropout(graph: Graph, place: Place) -> StepMistakes:
@@ -79,10 +77,12 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     """The function's derivative is left out, or applied to what already has it."""
     cotangent, contribution = graph.right[place.node], graph.unmatched[place]
     alike = np.shape(contribution) == np.shape(cotangent)
-    # What is a multiple is a factor.
-    if alike and (place.bends or not _is_multiple(contribution, cotangent)):
+    # What is a multiple is a factor, but for that by a parameter.
+    by_parameter = place.multiplies_entries and any(map(is_recorded, place.other_arguments))
+    if alike and (place.bends or by_parameter or not _is_multiple(contribution, cotangent)):
         # Where all that arrives is one number it stands in the derivative's place.
         lost = place.bends and np.size(cotangent) > 1 and np.ptp(cotangent) == 0
+        lost = lost and not place.traits.kink
         kind = "cotangent lost" if lost else "derivative forgotten"
         kind = "another mask" if _is_part_of_clip(graph, place) else kind
         words = "the derivative of {operation} is forgotten"
@@ -169,7 +169,7 @@ def _other_points(
     others = [other for other in graph.close_to(node) if other.shape == node.shape]
     others.sort(key=lambda other: abs(graph.position[other] - here))
     nearest = {graph.position[other] > here: other for other in reversed(others)}
-    others = others if len(others) < NEARBY else [*nearest.values()]  # Else it is a loop.
+    others = others if len(others) < IN_A_LOOP else [*nearest.values()]  # Else it is a loop.
     for other in others:
         words = " is evaluated at another layer's values"
         if nearest[graph.position[other] > here] is other:
@@ -224,104 +224,6 @@ def _mirrored(place: Place, g: Array, y: Array, x: Array, *rest: Any, **keywords
 # Shapes: products of matrices, transposes, sums, reshapes
 
 
-def other_values(graph: Graph, place: Place) -> StepMistakes:
-    """A product is taken with z where a belongs, or with the values of another layer."""
-    power = place.bends and not place.traits.activation
-    for slot, argument in enumerate(place.node.arguments if place.traits.product or power else ()):
-        other_factor = (slot != place.slot) != power
-        if other_factor and is_array(plain(argument)) and plain(argument).ndim:
-            for what, other in _in_words(argument, _beside(graph, place, argument)):
-                words = f"the product is taken with {what}"
-                if power:
-                    words = f"the derivative of {{operation}} is taken at {what}"
-                kind = "other values" if what == ANOTHER or power else "wrong place"
-                yield kind, words, Instead(place, slot, plain(other), other)
-            matrix = _transposed_from(argument)
-            for other in _beside(graph, place, matrix) if matrix is not None else ():
-                words = "the product is taken with another matrix"
-                vjp = Instead(place, slot, plain(other).T, other, turned=True)
-                yield "wrong place", words, vjp
-
-
-def _transposed_from(argument: Any) -> Tensor | None:
-    """The matrix that an argument is the transpose of, if it is one."""
-    operation = argument.operation if isinstance(argument, Tensor) else None
-    transposes = operation is not None and operation.function is np.transpose
-    return argument.arguments[0] if transposes and argument.ndim == 2 else None
-
-
-def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
-    """What a product is taken with is multiplied in again."""
-    product = place.traits.product and place.operation.function is not np.divide
-    for other in map(plain, place.other_arguments if product else ()):
-        if not is_array(other) or not other.ndim or np.all(np.abs(other) == 1):
-            continue  # Twice a sign is as if it were forgotten.
-        shape = np.shape(graph.unmatched[place])
-        if other.shape == shape or (place.multiplies_entries and other.ndim < len(shape)):
-            words = "the other factor of {operation} is multiplied in twice"
-            words += ": what arrives contains it already"
-            yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
-
-
-def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
-    """What is multiplied nearby, and has an argument's shape."""
-    here = graph.index[place]
-    nearby: list[Any] = []
-    for near in graph.places[max(here - NEARBY, 0) : here + NEARBY]:
-        if near.traits.product:
-            for other in near.node.arguments:
-                nearby += [other, *(other.arguments if isinstance(other, Tensor) else ())]
-        elif near.bends or near.traits.additive:
-            nearby += [near.node, near.argument]
-    distinct: dict[int, Any] = {}
-    for other in nearby:
-        distinct.setdefault(id(plain(other)), other)
-    distinct.pop(id(plain(argument)), None)
-    for other in distinct.values():
-        if is_array(plain(other)) and plain(other).shape == plain(argument).shape:
-            yield other
-
-
-def _in_words(argument: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """What others are in relation to an argument, the closest ones first."""
-    found: list[tuple[int, str, Any]] = []
-    for other in others:
-        before, after = _steps_between(argument, other), _steps_between(other, argument)
-        if before == 1 and _complements(other, argument):
-            found.append((before, "{other}, where 1 - {other} belongs", other))
-        elif before:
-            of_what = argument.operation.name if before == 1 else "a function"
-            found.append((before, f"the input of {of_what}, not with its output", other))
-        elif after == 1 and _complements(other, argument):
-            found.append((after, "1 - {own}, where {own} belongs", other))
-        elif after:
-            of_what = other.operation.name if after == 1 else "a function"
-            found.append((after, f"the output of {of_what}, not with its input", other))
-        else:
-            found.append((MOST_BETWEEN, ANOTHER, other))
-    for _, what, other in sorted(found, key=lambda each: each[0]):
-        yield what, other
-
-
-def _complements(one: Any, other: Any) -> bool:
-    return np.allclose(plain(one) + plain(other), 1, rtol=0, atol=1e-12)
-
-
-ANOTHER = "the values of another layer"
-MOST_BETWEEN = 7
-
-
-def _steps_between(output: Any, given: Any, most: int = MOST_BETWEEN) -> int:
-    """In how many steps one is computed from the other, through arrays of its shape; else 0."""
-    if not isinstance(output, Tensor) or most == 1:
-        return 0
-    if any(argument is given for argument in output.arguments):
-        return 1
-    inner = [a for a in output.arguments if isinstance(a, Tensor) and a.shape == output.shape]
-    steps = [1 + n for a in inner if (n := _steps_between(a, given, most - 1))]
-    return min(steps, default=0)
-
-
 def transposed(graph: Graph, place: Place) -> StepMistakes:
     """A square matrix, or the product, is transposed, or not where it should be."""
     if place.multiplies_matrices:
@@ -361,12 +263,16 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
     if place.operation.function in (np.transpose, np.swapaxes):
         words = "the transpose is undone by a reshape, which mixes up the entries"
         yield "reshaped", words, lambda g, *given, **keywords: g.reshape(shape)
+    if place.traits.moves and not place.traits.indexes and place.node.shape == shape:
+        again = place.operation.compute
+        words = "{operation} is done again on the way back, where it is to be undone"
+        yield "misplaced", words, lambda g, y, x, *rest, **k: again(g, *rest, **k)
 
 
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks),
     *(another_derivative, multiplied_twice, reshaped),
-    other_values,
+    *(other_values, other_factor),
     *SOFTMAX_MISTAKES,
     *FORMULA_MISTAKES,
     shares,

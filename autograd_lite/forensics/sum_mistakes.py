@@ -11,7 +11,9 @@ import numpy as np
 
 from autograd_lite.forensics.array_mistakes import entry_of
 from autograd_lite.forensics.candidate import Instead, StepMistakes
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
+from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.place import Place, Vjp, index_parts, is_array
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -27,7 +29,8 @@ def same_for_all(graph: Graph, place: Place) -> StepMistakes:
                 words = f"what arrives is {which.format(what)}, for all of them"
                 make = place.arriving if of_node else place.changed
                 one = make(lambda a, *_, by=reduce, axis=axis: _broadcast(by, axis, a))
-                yield "wrong axis", words, one
+                kind = "misplaced" if "that of" in which else "wrong axis"
+                yield kind, words, one
     for slot, argument in place.others.items() if of_node else ():
         value = plain(argument)
         for axis in range(value.ndim) if is_array(value) else ():
@@ -41,8 +44,8 @@ def same_for_all(graph: Graph, place: Place) -> StepMistakes:
 ONE_FOR_ALL: tuple[tuple[str, Callable[..., Array]], ...] = (
     ("that of the first {}", lambda a, axis: np.take(a, [0], axis)),
     ("that of the last {}", lambda a, axis: np.take(a, [-1], axis)),
-    ("the mean of the {}s", lambda a, axis: np.mean(a, axis=axis, keepdims=True)),
-    ("the sum of the {}s", lambda a, axis: np.sum(a, axis=axis, keepdims=True)),
+    ("the mean over the {}", lambda a, axis: np.mean(a, axis=axis, keepdims=True)),
+    ("the sum over the {}", lambda a, axis: np.sum(a, axis=axis, keepdims=True)),
 )
 """What is put in place of all entries along an axis."""
 
@@ -53,15 +56,32 @@ def _broadcast(reduce: Callable[..., Array], axis: int, array: Array) -> Array:
 
 def index_forgotten(graph: Graph, place: Place) -> StepMistakes:
     """All entries of a row get what arrives for the one that was picked of it."""
-    index = place.node.arguments[1] if place.traits.indexes and place.node.ndim == 1 else None
-    if not isinstance(index, tuple) or not len(index) == 2 == place.argument.ndim:
+    index = index_parts(place.node.arguments[1]) if place.traits.indexes else []
+    if place.node.ndim != 1 or not len(index) == 2 == place.argument.ndim:
         return
-    if all(np.ndim(plain(part)) == 1 for part in index):
+    if all(np.ndim(part) == 1 for part in index):
         for axis in (0, 1):
-            if np.array_equal(plain(index[axis]), np.arange(place.argument.shape[axis])):
+            if np.array_equal(index[axis], np.arange(place.argument.shape[axis])):
                 words = "the index is forgotten: all entries of a row, or column, get what arrives "
                 words += "for the one that is picked of it"
                 yield "repeated index", words, partial(_to_all, place.argument.shape, axis)
+                yield from _errors_of_all(graph, place, 1 - axis)
+
+
+def _errors_of_all(graph: Graph, place: Place, axis: int) -> StepMistakes:
+    """The error of all entries of a row counts, where it is that of the one that is picked."""
+    arriving, picked = graph.right[place.node], place.node._array
+    for targets in graph.plain_arrays:
+        if targets.shape == picked.shape:
+            error = picked - targets
+            by = closest_factor(arriving, error)
+            if np.allclose(arriving, by * error, rtol=1e-6, atol=1e-9 * abs(by)):
+                whole = by * (place.argument._array - np.expand_dims(targets, axis))
+                words = (
+                    "the index is forgotten: the errors of all entries of a row, or column, count, "
+                )
+                words += "not only that of the one that is picked of it"
+                yield "repeated index", words, lambda *_, value=whole, **k: value
 
 
 def _to_all(shape: Any, axis: int, g: Array, *given: Any, **keywords: Any) -> Array:

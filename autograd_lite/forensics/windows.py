@@ -6,6 +6,7 @@ Windows are slices that a loop takes of an array, or where a convolution places 
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,106 +16,168 @@ import numpy as np
 
 from autograd_lite.derivatives.convolutions import convolution
 from autograd_lite.derivatives.windows import Layout, bordered, layout, places
+from autograd_lite.forensics.array_mistakes import moved_again
 from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, joint
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, Wrong
+from autograd_lite.forensics.place import Place, Wrong, is_recorded
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
+from autograd_lite.tensor import Tensor
 
 Start = tuple[int, ...]
 
 
 class Window(NamedTuple):
-    """Where an array lies in another one: its first entry, and its length along each axis."""
+    """Where an array lies in another one: its first entry; and which axis each of its own is of.
+
+    A step is how far the entries along an axis are apart in the whole.
+    """
 
     whole: Array
     start: Start
-    lengths: tuple[int, ...]  # 0 along axes that an index picks one of
+    axes: tuple[int, ...]
+    steps: tuple[int, ...]
+    shape: tuple[int, ...]
 
-    def at(self, start: Start) -> Array:
-        """What lies at another place; what is beyond the whole is 0."""
-        taken = np.zeros([max(n, 1) for n in self.lengths], self.whole.dtype)
-        inner, outer = _meeting(self, start)
-        taken[inner] = self.whole[outer]
-        return taken.reshape([n for n in self.lengths if n])
+    def _places(self, start: Start, steps: tuple[int, ...]) -> tuple[list[Array], Array]:
+        """Where the entries are along each axis of the whole, and which are within it."""
+        found: list[Array] = [np.full(self.shape, first) for first in start]
+        for own, (axis, step) in enumerate(zip(self.axes, steps)):
+            along = [1] * len(self.shape)
+            along[own] = -1
+            found[axis] = found[axis] + step * np.arange(self.shape[own]).reshape(along)
+        within = [(f >= 0) & (f < n) for f, n in zip(found, self.whole.shape)]
+        return found, np.logical_and.reduce(within)
 
-    def placed(self, start: Start, values: Array) -> Array:
-        """Zeros like the whole, with values at another place; what is beyond it is lost."""
-        result = np.zeros_like(self.whole, dtype=values.dtype)
-        inner, outer = _meeting(self, start)
-        result[outer] = values.reshape([max(n, 1) for n in self.lengths])[inner]
+    def at(self, start: Start, steps: tuple[int, ...]) -> Array:
+        """What lies at other places; what is beyond the whole is 0."""
+        found, within = self._places(start, steps)
+        taken = np.zeros(self.shape, self.whole.dtype)
+        taken[within] = self.whole[tuple([f[within] for f in found])]
+        return taken
+
+    def placed(self, start: Start, steps: tuple[int, ...], values: Array) -> Array:
+        """Zeros like the whole, with values added at other places; what is beyond it is lost."""
+        found, within = self._places(start, steps)
+        result = np.zeros(self.whole.shape, values.dtype)
+        np.add.at(result, tuple([f[within] for f in found]), values[within])
         return result
 
 
-def _meeting(window: Window, start: Start) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Which part of a window lies within the whole, in the window and in the whole."""
-    inner, outer = [], []
-    for first, length, most in zip(start, window.lengths, window.whole.shape):
-        low, high = max(first, 0), min(first + max(length, 1), most)
-        inner.append(slice(low - first, max(high, low) - first))
-        outer.append(slice(low, max(high, low)))
-    return tuple(inner), tuple(outer)
-
-
 def window_of(array: Any) -> Window | None:
-    """Where an array is a slice of the one that it is a view of; None if it is none."""
+    """Where an array is a view, with slices or windows, of another one; None if it is none."""
     whole = array.base if isinstance(array, np.ndarray) else None
     if not isinstance(whole, np.ndarray) or not whole.flags.c_contiguous or not whole.size:
         return None
     first = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-    start = np.unravel_index(first // whole.itemsize % whole.size, whole.shape)
-    along = dict(zip(array.strides, array.shape))
-    lengths = tuple(along.pop(step, 0) for step in whole.strides)
-    if along or len({*whole.strides}) < whole.ndim:
+    strides = [step // whole.itemsize for step in array.strides]
+    return _window(whole, first // whole.itemsize, strides, array.shape)
+
+
+def _window(whole: Array, first: int, strides: list[int], shape: tuple[int, ...]) -> Window | None:
+    """The window with strides in entries of the whole, of which there is one behind the other."""
+    if not 0 <= first < whole.size:
         return None
-    return Window(whole, tuple(map(int, start)), lengths)
+    own = [math.prod(whole.shape[axis + 1 :]) for axis in range(whole.ndim)]
+    axes, steps = [], []
+    for stride, length in zip(strides, shape):
+        fits = [a for a, n in enumerate(own) if n <= stride and whole.shape[a] > 1]
+        if length > 1 and (not fits or stride % own[fits[0]]):
+            return None
+        axes.append(fits[0] if fits else whole.ndim - 1)
+        steps.append(stride // own[axes[-1]])
+    start = tuple(map(int, np.unravel_index(first, whole.shape)))
+    return Window(whole, start, tuple(axes), tuple(steps), shape)
 
 
 def windows_elsewhere(case: Case) -> Iterator[Candidate]:
-    """In a loop all windows of an array are taken, or written to, at other positions."""
-    for group in case.graph.alike:
+    """All windows of an array, as in a loop, are taken, or written to, at other positions."""
+    graph = case.graph
+    for group in [*graph.alike, *([place] for place in graph.places)]:
         first = group[0]
         for slot in first.others if first.traits.product else ():
-            found = [window_of(plain(place.node.arguments[slot])) for place in group]
-            for words, windows, starts in _moved(found):
+            found = [_windows_in(place.node.arguments[slot]) for place in group]
+            for words, instead in _moved([window for window, _ in found]):
+                values = [window.at(*where) for window, where in instead]
                 wrong: Wrong = {
-                    place: Instead(place, slot, window.at(start))
-                    for place, window, start in zip(group, windows, starts)
+                    place: Instead(place, slot, moved_again(value, moves))
+                    for place, value, (_, moves) in zip(group, values, found)
                 }
                 yield joint("windows", f"the product is taken with windows {words}", wrong)
         if first.traits.indexes:
-            found = [_taken_by(place) for place in group]
-            for words, windows, starts in _moved(found):
+            for words, instead in _moved([_of_index(place.node) for place in group]):
                 wrong = {
-                    place: lambda g, *_, window=window, start=start, **k: window.placed(start, g)
-                    for place, window, start in zip(group, windows, starts)
+                    place: lambda g, *_, window=window, where=where, **k: window.placed(*where, g)
+                    for place, (window, where) in zip(group, instead)
                 }
                 yield joint("windows", f"what arrives is added to windows {words}", wrong)
 
 
-def _taken_by(place: Place) -> Window | None:
-    """The window that an index takes of an array."""
+def _windows_in(argument: Any) -> tuple[Window | None, list[Tensor]]:
+    """The windows that an argument is, or is rearranged from, and how it is rearranged."""
+    if not is_recorded(argument):
+        return window_of(plain(argument)), []
+    moves: list[Tensor] = []
+    while argument.operation is not None and not argument.operation.traits.indexes:
+        if not argument.operation.traits.moves:
+            return None, []
+        moves.append(argument)
+        argument = argument.arguments[0]
+    return _of_index(argument) if argument.operation is not None else None, moves
+
+
+def _of_index(node: Tensor) -> Window | None:
+    """The windows that an index takes of an array, if they are evenly spaced."""
+    whole = plain(node.arguments[0])
     try:
-        return window_of(place.taken())
+        others = map(plain, node.arguments[1:])
+        taken = node.operation.compute(np.arange(whole.size).reshape(whole.shape), *others)
     except (IndexError, TypeError):
         return None
+    if not np.size(taken):
+        return None
+    first = int(taken.flat[0])
+    strides = [
+        int(np.take(taken, 1, a).flat[0]) - first if n > 1 else 0 for a, n in enumerate(taken.shape)
+    ]
+    grid = np.indices(taken.shape)
+    even = first + sum(stride * along for stride, along in zip(strides, grid))
+    return _window(whole, first, strides, taken.shape) if np.array_equal(taken, even) else None
 
 
-def _moved(
-    found: list[Window | None],
-) -> Iterator[tuple[str, list[Window], list[Start]]]:
+Where = tuple[Start, tuple[int, ...]]
+"""The first entry of a window, and its steps."""
+
+
+def _moved(found: list[Window | None]) -> Iterator[tuple[str, list[tuple[Window, Where]]]]:
     """Windows of one array at positions that people take by mistake, in words."""
     windows = [each for each in found if each is not None]
-    if len(windows) < max(len(found), 2) or len({w.lengths for w in windows}) > 1:
+    if len(windows) < len(found) or len({(w.shape, w.axes, w.steps) for w in windows}) > 1:
         return
-    starts = [window.start for window in windows]
-    axes = [axis for axis, values in enumerate(zip(*starts)) if len({*values}) > 1]
-    slid = [axis for axis in axes if windows[0].lengths[axis] > 1]
-    if not slid:
-        return
-    for words, move in _moves(starts, axes, slid):
+    starts, (_, _, axes, steps, shape) = [window.start for window in windows], windows[0]
+    for words, others in _other_steps(axes, steps, shape):
+        yield words, [(window, (window.start, others)) for window in windows]
+    moving = [axis for axis, values in enumerate(zip(*starts)) if len({*values}) > 1]
+    slid = [axis for axis in moving if axis in axes]
+    for words, move in _moves(starts, moving, slid) if slid else ():
         moved = [move(start) for start in starts]
         if moved != starts:
-            yield words, windows, moved
+            yield words, [(window, (start, steps)) for window, start in zip(windows, moved)]
+
+
+def _other_steps(
+    axes: tuple[int, ...], steps: tuple[int, ...], shape: tuple[int, ...]
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Steps within windows that are taken for others."""
+    for own, step in enumerate(steps):
+        if step > 1 and shape[own] > 1:
+            words = f"one entry apart: the stride or dilation, {step}, is forgotten"
+            yield words, (*steps[:own], 1, *steps[own + 1 :])
+    for one, other in itertools.combinations(range(len(axes)), 2):
+        if axes[one] == axes[other] and steps[one] != steps[other]:
+            swapped = [*steps]
+            swapped[one], swapped[other] = steps[other], steps[one]
+            yield "whose stride and dilation are exchanged", tuple(swapped)
 
 
 def _moves(

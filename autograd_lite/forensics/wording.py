@@ -13,10 +13,11 @@ import numpy as np
 
 from autograd_lite.anomaly.watched import code_line_of
 from autograd_lite.engine import backward_order
-from autograd_lite.forensics.candidate import Always, Candidate, Instead
+from autograd_lite.forensics.candidate import Always, Arriving, Candidate, Instead
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
-from autograd_lite.forensics.replay import DEPTH, Graph, Place, is_array
+from autograd_lite.forensics.place import Place, is_array
+from autograd_lite.forensics.replay import DEPTH, Graph
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import (
@@ -247,7 +248,13 @@ def explained(
 
 
 def _are(names: list[str]) -> str:
-    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+    shown = ", ".join(names[:MOST_NAMES])
+    more = f" and {len(names) - MOST_NAMES} others" if len(names) > MOST_NAMES else ""
+    return f"{shown}{more} {'is' if len(names) == 1 else 'are'}"
+
+
+MOST_NAMES = 12
+"""Gradients that are named where many are wrong, or right."""
 
 
 MOST_TARGETS = 4
@@ -266,9 +273,9 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     what = what.replace("{argument}", names.of[place.argument])
     vjp = mistake.wrong[place]
     if isinstance(vjp, Instead):
-        own, other = place.node.arguments[vjp.slot], vjp.written
-        what = what.replace("{own}", names.of.get(key_of(own), "a"))
-        what = what.replace("{other}", names.of.get(key_of(other), "another"))
+        what = what.replace("{own}", names.of.get(key_of(place.node.arguments[vjp.slot]), "a"))
+    if isinstance(vjp, Instead | Arriving):
+        what = what.replace("{other}", names.of.get(key_of(vjp.written), "another"))
     if mistake.kind == "dropped path" and not mistake.joint:
         what = _left_out(case, mistake, place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"
@@ -294,10 +301,15 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
 
 def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str:
     """What is dropped, where that is a term of a sum or a part of an array; else empty."""
+    equal = [argument for argument in place.node.arguments if argument is place.argument]
+    if place.traits.product and len(equal) == 2 and len(mistake.wrong) == 1:
+        words = "one of two equal factors is not differentiated"
+        return f"{words}: a factor of 2 is missing, that of the square"
     one_name = names.cotangent(place.node) == names.cotangent(place.argument)
     chained = place.argument.operation is place.operation and len(mistake.wrong) == 1
     if place.traits.additive and place.slot == 0 and (one_name or chained):
-        return "only the last term of the sum counts: those before are overwritten, = for +="
+        words = "only the last term of the sum counts: those before are left out, or overwritten"
+        return f"{words}, = for +="
     if place.traits.additive and one_name:
         return "the last term of the sum is left out"
     start, consumers = place, case.graph.consumers
@@ -335,6 +347,9 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     vjp = mistake.wrong[place]
     if isinstance(vjp, Always):
         return vjp.written.format(names.of[place.argument], names.of.get(id(vjp.targets), "y"))
+    if isinstance(vjp, Arriving):
+        renamed = {**names.of, place.node: names.of.get(key_of(vjp.written), "another")}
+        return _written(contribution_formula, place.node, place.slot, renamed)
     if not isinstance(vjp, Instead):
         formula = _written(contribution_formula, place.node, place.slot, names.of, vjp)
         return _without_constants(formula)
@@ -346,16 +361,19 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     if not name:
         return ""
     formula = _written(contribution_formula, place.node, place.slot, {**names.of, key: name})
+    formula = re.sub(r"np.swapaxes\((\w+).swapaxes\(-1, -2\), -1, -2\)", r"\1", formula)
     return formula.replace(".T.T", "")
 
 
 def _without_constants(formula: str) -> str:
-    """A formula; empty if it has numbers that are called a constant, which says nothing."""
-    return "" if re.search(r"\bconstant(_\d+)?\b", formula) else formula
+    """A formula; empty if it says nothing: of numbers that are called a constant, or counts."""
+    return "" if re.search(r"\bconstant(_\d+)?\b|\bbincount\b", formula) else formula
 
 
 def _slip(case: Case, slip: Slip, names: Names) -> Mistake:
     what = slip.what if slip.other is None else slip.what.format(names.of[slip.other])
+    if slip.kind == "swapped" and len(slip.tensors) > 2:
+        what = "the gradients are in another order, as in a list that is to be reversed"
     words = f"{', '.join(map(names.cotangent, slip.tensors))}: {what}"
     if slip.kind == "factor" and slip.factor:
         words += f": {_factor(case, slip.factor)}"

@@ -24,7 +24,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,19 +49,51 @@ ROUNDING = 16
 """How many spreads, see `agreement.spreads`, rounding may be large."""
 
 
+Call = tuple[Any, ...]
+"""A function and what it is called with."""
+
+
 class Missed(Exception):  # noqa: N818 - no mistake, and nobody sees it
     """The entries that decide on what is computed are others: nothing was written to targets."""
 
 
-class Runner(Protocol):
+class Runner:
     """The function that a back end makes."""
 
-    @property
-    def source(self) -> str:
-        """The text that is run."""
+    source: str
+    """The text that is run."""
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """Compute the outputs."""
+        raise NotImplementedError
+
+    def bound(self, arrays: Sequence[Any], given: Sequence[int]) -> Bound:
+        """A function of some of the inputs, by their places; the others are these in each run.
+
+        The runner itself is not called any more, nor what it was bound to before.
+        """
+        return Bound(self, arrays, given)
+
+
+class Bound:
+    """A runner of which most arrays are the same in each run."""
+
+    def __init__(self, runner: Runner, arrays: Sequence[Any], given: Sequence[int]) -> None:
+        self._runner, self._arrays, self._given = runner, [*arrays], given
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        """Compute the outputs."""
+        now = self._arrays.copy()
+        for place, array in zip(self._given, arrays):
+            now[place] = array
+        return self._runner(now)
+
+    def followed_by(self, calls: Sequence[Call]) -> Callable[..., list[Array]] | None:
+        """The same and calls of C, which are made as one; None where they cannot be.
+
+        It is given what is called at once afterwards, too.
+        """
+        return None
 
 
 class Backend(NamedTuple):

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.program.folding import Uneven
+
 Shape = tuple[int, ...]
 
 
@@ -21,6 +23,8 @@ class Buffer:
     given: int | None = None  # which of the arrays that are given, if it is one
     constant: Any = None  # what is in it from the beginning
     offset: int = 0  # in the memory of the program
+    home: Array | None = None  # where else it is: in another one, as that array is
+    turns: int = 0  # how many arrays that are given further it is in the next iteration of a loop
 
 
 @dataclass(eq=False, slots=True)
@@ -32,6 +36,7 @@ class Array:
     dtype: np.dtype[Any]
     strides: tuple[int, ...]  # in entries, 0 along axes of length 1
     offset: int = 0  # in entries
+    move: int = 0  # in entries, from one iteration of a loop to the next
 
     @property
     def size(self) -> int:
@@ -41,7 +46,16 @@ class Array:
     def key(self) -> tuple[Any, ...]:
         """What tells what it reads from what others do, whatever axes of length 1 they have."""
         long = [(n, s) for n, s in zip(self.shape, self.strides) if n > 1]
-        return self.buffer, self.offset, self.dtype, *long
+        return self.buffer, self.offset, self.move, self.dtype, *long
+
+    @property
+    def place(self) -> tuple[Buffer, int, int]:
+        """The buffer that it is in, where in that it begins, and how far it moves, in bytes."""
+        start, move = (self.dtype.itemsize * x for x in (self.offset, self.move))
+        if self.buffer.home is None:
+            return self.buffer, start, move
+        buffer, first, more = self.buffer.home.place
+        return buffer, first + start, more + move
 
     def within(self, memory: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The array itself, in memory that begins where its buffer does."""
@@ -77,15 +91,38 @@ def view_of(array: Array, function: Callable[..., Any], *arguments: Any, **keywo
         return None
     item = array.dtype.itemsize
     strides = [0 if n == 1 else s // item for n, s in zip(result.shape, result.strides)]
-    return Array(array.buffer, result.shape, array.dtype, tuple(strides), start // item)
+    shape, strides_ = result.shape, tuple(strides)
+    return Array(array.buffer, shape, array.dtype, strides_, start // item, array.move)
+
+
+class Moving(list[Any]):
+    """Indices, one for each iteration of a loop."""
 
 
 def part_at(array: Array, index: Any) -> Any:
     """The view that an index gives, of a single entry too; None if it gives no view."""
+    if isinstance(index, Moving):
+        return _moving_part(array, index)
     parts = index if isinstance(index, tuple) else (index,)
     if not any(part is Ellipsis for part in parts):
         parts = (*parts, ...)
     return view_of(array, lambda x: x[parts])
+
+
+def _moving_part(array: Array, indices: Moving) -> Any:
+    """The view at the first index, which moves to those at the others; None if it is none.
+
+    Raises:
+        Uneven: they do not follow on one another, as negative numbers count from the end.
+    """
+    first, second, last = (part_at(array, indices[place]) for place in (0, 1, -1))
+    if first is None:
+        return None
+    move = second.offset - first.offset
+    if first.offset + move * (len(indices) - 1) != last.offset:
+        raise Uneven
+    first.move += move
+    return first
 
 
 def _needed(array: Array) -> int:
@@ -108,6 +145,14 @@ class Statement:
     @property
     def arrays(self) -> list[Array]:
         return [x for x in self.reads if isinstance(x, Array)]
+
+    @property
+    def outs(self) -> list[Array]:
+        return [self.out]
+
+    @property
+    def may_fail(self) -> bool:
+        return False
 
 
 @dataclass(eq=False, slots=True)
@@ -161,6 +206,10 @@ class Check(Statement):
 
     refuse: Callable[..., Any] = print  # called with the other arrays that it reads
 
+    @property
+    def may_fail(self) -> bool:
+        return True
+
 
 @dataclass(eq=False, slots=True)
 class Kept:
@@ -178,3 +227,25 @@ class Host(Statement):
     keywords: dict[str, Any] = field(default_factory=dict)
     kept: Kept | None = None  # where the result goes, if that is not `out`
     product: bool = False  # of matrices, which cannot fail
+
+    @property
+    def may_fail(self) -> bool:
+        return not self.product
+
+
+@dataclass(eq=False, slots=True)
+class Looped(Statement):
+    """Statements that run `count` times; the memory that they need meanwhile is what it returns."""
+
+    writes: list[Array] = field(default_factory=list)
+    count: int = 0
+    groups: list[list[Statement]] = field(default_factory=list)
+    stored: set[Array] = field(default_factory=set)
+
+    @property
+    def outs(self) -> list[Array]:
+        return [self.out, *self.writes]
+
+    @property
+    def may_fail(self) -> bool:
+        return any(statement.may_fail for group in self.groups for statement in group)

@@ -3,46 +3,42 @@
 lowering    from steps to statements on memory
 schedule    which statements share a nest of loops, and where in memory their results are
 kernels     the text of each nest, a function of pointers
-here        the functions that call them in order, and what NumPy computes in between
+here        the functions that call them in order
+runner      calls these, and what NumPy computes in between
 """
 
 from __future__ import annotations
 
-import ctypes
-import functools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
-from operator import call, is_, itemgetter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from autograd_lite.program import backends
-from autograd_lite.program.backends import Missed, Task
+from autograd_lite.program.backends import Task
 from autograd_lite.program.c_arrays import (
     Array,
     Check,
     Entries,
     Host,
     Kept,
+    Looped,
     Product,
     Statement,
     new_array,
 )
-from autograd_lite.program.c_calls import may_refuse
+from autograd_lite.program.c_calls import refuses
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import check_of, nest_of, product_of
-from autograd_lite.program.c_loops import CallInC, lines_of
 from autograd_lite.program.c_lowering import Lowering
+from autograd_lite.program.c_runner import CHAIN, Runner
 from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
-from autograd_lite.program.program import Guard, Step, mapped, steps_in
+from autograd_lite.program.folding import Uneven, folded
+from autograd_lite.program.program import Guard, Step, steps_in
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.scalars import are_numbers
 from autograd_lite.program.simpler import needed
-from autograd_lite.trees import leaves_of
 
 LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""
@@ -57,7 +53,10 @@ def c_backend(task: Task) -> backends.Runner:
     """
     if are_numbers(task.steps, task.inputs):
         return c_scalars(task)
-    plan = Plan(task)
+    try:
+        plan = Plan(folded(task))
+    except Uneven:
+        plan = Plan(task)
     source = source_of({"run": plan})
     runner = Runner(plan, library(source), "run")
     runner.source = source
@@ -76,7 +75,7 @@ class Plan:
         places = dict(zip(inputs, self.inputs))
         self.targets = [places[target] for _, target in outputs if target is not None]
         wanted = [*(step for step, _ in outputs), *(guard.step for guard in guards)]
-        wanted += [step for step in steps if may_refuse(step.function)]
+        wanted += [step for step in steps if refuses(step)]
         computed = needed(steps, wanted)
         uses = Counter(used for step in computed for used in steps_in(step))
         uses.update(2 * wanted)
@@ -133,29 +132,36 @@ class Plan:
 
     def functions(self, name: str, kernels: dict[str, str]) -> str:
         """A function for each part between what NumPy computes; kernels are added by their text."""
-        functions, calls = list[str](), list[CallInC]()
-        for number, group in enumerate([*self.groups, None]):
+        functions, lines = list[str](), list[str]()
+        self.checks: list[Check] = []
+        for group in [*self.groups, None]:
             first = group[0] if group else None
             if group is None or isinstance(first, Host):
-                functions.append(_function(f"{name}{len(functions)}", calls))
-                calls = []
-                continue
-            text, arrays = self._kernel(group)
-            kernel = kernels.setdefault(text, f"kernel{len(kernels)}")
-            call = f"{kernel}({', '.join(map(_pointer, arrays))})"
-            numbers = [*chain.from_iterable(map(_place, arrays))]
-            if isinstance(first, Check):
-                call, numbers = f"if ({call}) return {{}}", [*numbers, number + 1]
-            calls.append(CallInC(call + ";", tuple(numbers)))
+                functions.append(_function(f"{name}{len(functions)}", lines))
+                lines = []
+            elif isinstance(first, Looped):
+                inside = [self._call(part, first.stored, kernels) for part in first.groups]
+                opening = f"for (long t = 0; t < {first.count}; t++) {{"
+                lines.append("\n    ".join([opening, *inside]) + "\n  }")
+            else:
+                lines.append(self._call(group, self.stored, kernels))
         return "\n".join(functions)
 
-    def _kernel(self, group: Sequence[Statement]) -> tuple[str, list[Array]]:
+    def _call(self, group: Sequence[Statement], stored: set[Array], kernels: dict[str, str]) -> str:
+        """The line that calls the kernel of a group."""
         first = group[0]
         if isinstance(first, Product):
-            return product_of(first)
-        if isinstance(first, Check):
-            return check_of(first)
-        return nest_of(group, self.stored)
+            text, arrays = product_of(first)
+        elif isinstance(first, Check):
+            text, arrays = check_of(first)
+        else:
+            text, arrays = nest_of(group, stored)
+        kernel = kernels.setdefault(text, f"kernel{len(kernels)}")
+        call = f"{kernel}({', '.join(map(_pointer, arrays))})"
+        if not isinstance(first, Check):
+            return call + ";"
+        self.checks.append(first)
+        return f"if ({call}) return {len(self.checks)};"
 
 
 def source_of(plans: Mapping[str, Plan]) -> str:
@@ -163,23 +169,21 @@ def source_of(plans: Mapping[str, Plan]) -> str:
     kernels: dict[str, str] = {}
     functions = [plan.functions(name, kernels) for name, plan in plans.items()]
     texts = [text.replace("NAME", kernel, 1) for text, kernel in kernels.items()]
-    return "\n".join([PRELUDE, *texts, *functions])
+    return "\n".join([PRELUDE, *texts, *functions, CHAIN])
 
 
 def _pointer(array: Array) -> str:
-    """A pointer to an array, with `{}` for the numbers of its place."""
-    start = "memory" if array.buffer.given is None else "(char *)given[{}]"
-    return f"(void *)({start} + {{}})"
+    """A pointer to an array, in iteration t of a loop if it moves."""
+    buffer, start, move = array.place
+    where = f"memory + {buffer.offset + start}"
+    if buffer.given is not None:
+        number = f"{buffer.given} + {buffer.turns} * t" if buffer.turns else f"{buffer.given}"
+        where = f"(char *)given[{number}] + {start}"
+    return f"(void *)({where} + {move} * t)" if move else f"(void *)({where})"
 
 
-def _place(array: Array) -> tuple[int, ...]:
-    """Where in memory an array begins; or which one is given, and where in that it begins."""
-    buffer, start = array.buffer, array.offset * array.dtype.itemsize
-    return (buffer.offset + start,) if buffer.given is None else (buffer.given, start)
-
-
-def _function(name: str, calls: Sequence[CallInC]) -> str:
-    parameters, lines = "char *memory, void *const *given", lines_of(calls)
+def _function(name: str, lines: Sequence[str]) -> str:
+    parameters = "char *memory, void *const *given"
     parts = [lines[i : i + LONGEST_PART] for i in range(0, len(lines), LONGEST_PART)]
     texts = [
         f"static NOINLINE int {name}_{number}({parameters}) {{\n  "
@@ -192,164 +196,3 @@ def _function(name: str, calls: Sequence[CallInC]) -> str:
         for number in range(len(parts))
     )
     return "".join(texts) + f"int {name}({parameters}) {{ {body} return 0; }}\n"
-
-
-def _in_own_memory(value: Any) -> Any:
-    """The value, or a copy of an array that may be a view of what is used again."""
-    is_view = isinstance(value, np.ndarray) and value.base is not None
-    return value.copy() if is_view else value
-
-
-class Runner:
-    """A function of the arrays of the inputs, in their order, which returns a list of arrays."""
-
-    def __init__(self, plan: Plan, compiled: ctypes.CDLL, name: str) -> None:
-        self.source = ""
-        self._plan = plan
-        room = np.zeros(plan.size + 64, np.uint8)
-        start = -room.ctypes.data % 64
-        self._memory = room[start : start + plan.size]
-        for buffer in plan.constants:
-            shown = self._memory[buffer.offset : buffer.offset + buffer.size]
-            shown[...] = np.ascontiguousarray(buffer.constant).reshape(-1).view(np.uint8)
-        inputs = [*enumerate(plan.inputs)]
-        self._objects = [(i, x) for i, x in inputs if isinstance(x, Kept)]
-        self._fixed = [i for i, x in inputs if isinstance(x, Array)]  # whose arrays stay the same
-        self._of_fixed = itemgetter(*self._fixed, slice(0))
-        self._taken: list[Any] = [None] * len(self._fixed)
-        self._moving: list[tuple[int, Any]] = []  # those which do not, and where they are copied to
-        self._aside: list[tuple[int, Any]] = []  # targets that lie in memory otherwise than in C
-        self._given: dict[int, Any] = {}
-        self._pointers = (ctypes.c_void_p * max(1, len(inputs)))()
-        self._at = self._memory.ctypes.data, ctypes.addressof(self._pointers)
-        self._hosts = [group[0] for group in plan.groups if isinstance(group[0], Host)]
-        self._parts = []
-        for number in range(len(self._hosts) + 1):
-            function = getattr(compiled, f"{name}{number}")
-            function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_int
-            self._parts.append(function)
-        self._calls: list[Callable[[], None]] = []
-        self._results: list[Callable[[], Any]] = []
-        self._apart = False
-        if not self._fixed:
-            self._show()
-
-    def __call__(self, arrays: Sequence[Any]) -> list[Any]:
-        """Compute the outputs."""
-        if not all(map(is_, self._of_fixed(arrays), self._taken)):
-            self._bind(arrays)
-        for i, place in self._moving:
-            place[...] = arrays[i]
-        if self._apart:
-            self._run(arrays)
-        elif refused := self._parts[0](*self._at):
-            self._refuse(refused)
-        return [*map(call, self._results)]
-
-    def as_call(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
-        """The call of C, and what it is given, that does all there is to do with these arrays.
-
-        Raises:
-            TypeError: there is more to do than one call of C.
-        """
-        self._bind(arrays)
-        checks = any(isinstance(group[0], Check) for group in self._plan.groups)
-        if self._apart or self._moving or self._results or checks:
-            raise TypeError("it is more than a call of C")
-        return self._parts[0], *self._at
-
-    def _run(self, arrays: Sequence[Any]) -> None:
-        """In parts, between which NumPy computes."""
-        for i, place in self._objects:
-            place.value = arrays[i]
-        with np.errstate(all="ignore"):
-            for part, host in zip(self._parts, [*self._calls, None]):
-                if refused := part(*self._at):
-                    self._refuse(refused)
-                if host:
-                    host()
-        for i, value in self._plan.kept:
-            np.copyto(arrays[i], self._result(value)())
-        for i, own in self._aside:
-            arrays[i][...] = own
-
-    def _refuse(self, number: int) -> None:
-        check = self._plan.groups[number - 1][0]
-        assert isinstance(check, Check)
-        check.refuse(*[self._shown(x).copy() for x in check.reads[1:]])
-        raise AssertionError("what is refused in C is not refused by NumPy")
-
-    def _bind(self, arrays: Sequence[Any]) -> None:
-        """Take other arrays. What changes is copied from now on, unless it is written to."""
-        targets = {x.buffer.given for x in self._plan.targets if isinstance(x, Array)}
-        written = [arrays[i] for i in targets if i is not None]
-        for i, taken in zip([*self._fixed], self._taken):
-            array = arrays[i]
-            fits = type(array) is np.ndarray and array.flags.c_contiguous and array.flags.aligned
-            if i in targets:
-                if not fits:
-                    self._moving.append((i, np.empty_like(array, order="C", subok=False)))
-                    self._aside.append(self._moving[-1])
-            elif (
-                not fits
-                or (taken is not None and array is not taken)
-                or any(np.may_share_memory(array, x) for x in written)
-            ):
-                self._moving.append((i, np.empty_like(array, order="C", subok=False)))
-        moving = dict(self._moving)
-        self._fixed = [i for i in self._fixed if i not in moving]
-        self._taken = [arrays[i] for i in self._fixed]
-        self._of_fixed = itemgetter(*self._fixed, slice(0))
-        self._given = dict(zip(self._fixed, self._taken)) | moving
-        for i, array in self._given.items():
-            self._pointers[i] = array.ctypes.data
-        self._show()
-
-    def _show(self) -> None:
-        """Make the views of memory that NumPy works on."""
-        self._apart = bool(self._hosts or self._objects or self._aside or self._plan.kept)
-        self._calls = [self._host(host) for host in self._hosts]
-        self._results = [self._result(x) for x in self._plan.returned]
-
-    def _shown(self, array: Array) -> Any:
-        """An array of NumPy's in the memory that one in C has."""
-        if array.buffer.given is None:
-            return array.within(self._memory[array.buffer.offset :])
-        return array.within(self._given[array.buffer.given].reshape(-1).view(np.uint8))
-
-    def _result(self, value: Any) -> Callable[[], Any]:
-        """What gives a copy of a result, for one entry a number of NumPy's."""
-        if isinstance(value, Array):
-            shown = self._shown(value)
-            return shown.copy if value.shape else functools.partial(shown.__getitem__, ())
-        return lambda: np.array(value.value if isinstance(value, Kept) else value)[()]
-
-    def _host(self, host: Host) -> Callable[[], None]:
-        """What NumPy computes, as a call without arguments."""
-
-        def own(value: Any) -> Any:
-            return self._shown(value) if isinstance(value, Array) else value
-
-        def now(value: Any) -> Any:
-            return value.value if isinstance(value, Kept) else value
-
-        arguments, keywords = mapped(own, host.arguments), mapped(own, host.keywords)
-        function: Any = host.function
-        if host.product:
-            return functools.partial(function, *arguments, own(host.out))
-        out = own(host.out)
-        fixed = not any(isinstance(x, Kept) for x in leaves_of((arguments, keywords)))
-
-        def run() -> None:
-            if fixed:
-                result = function(*arguments, **keywords)
-            else:
-                result = function(*mapped(now, arguments), **mapped(now, keywords))
-            if host.kept:
-                host.kept.value = mapped(_in_own_memory, result)
-            elif np.shape(result) == out.shape:
-                out[...] = result
-            else:
-                raise Missed
-
-        return run

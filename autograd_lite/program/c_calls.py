@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.derivatives.indexing import _repeats
 from autograd_lite.errors import AutogradError
-from autograd_lite.program.c_arrays import Array, Kept
+from autograd_lite.program.backends import Missed
+from autograd_lite.program.c_arrays import Array, Kept, Moving
 from autograd_lite.program.c_written_out import NOT_DEFINED
 from autograd_lite.program.computed import row_of
-from autograd_lite.program.exact import Adding
 from autograd_lite.program.expressions import Tape, Template
-from autograd_lite.program.program import mapped
+from autograd_lite.program.folding import Repeated, has_guards
+from autograd_lite.program.program import Step, mapped
 
 
 class Call(NamedTuple):
@@ -39,35 +40,24 @@ class Call(NamedTuple):
         return len(self.values(Array, Kept)) == 1 and isinstance(self.arguments[0], Array)
 
 
-def adds_at(function: Any) -> bool:
-    """Whether it adds to a cotangent what reaches it over an index."""
-    return isinstance(function, Adding) and function.operation.function is operator.getitem
-
-
-def may_refuse(function: Any) -> bool:
-    """Whether it refuses some entries, so that it is called also where its result is not used."""
+def refuses(step: Step) -> bool:
+    """Whether it may refuse entries, so that it is called also where its result is not used."""
+    function = step.function
+    if isinstance(function, Repeated):
+        return has_guards(step) or any(map(refuses, function.body))
     row = row_of(function)
     return (row.function if row else function) in NOT_DEFINED
 
 
-_COMPARISONS = {
-    operator.lt: np.less,
-    operator.le: np.less_equal,
-    operator.gt: np.greater,
-    operator.ge: np.greater_equal,
-    operator.eq: np.equal,
-    operator.ne: np.not_equal,
-}
+def missed() -> None:
+    """Say that entries are others than those that decided on what is computed."""
+    raise Missed
 
 
 def named_call(call: Call) -> Call:
     """The call of the function that has a form, where it is called by another name."""
     if isinstance(call.function, functools.partial) and not call.function.args:
         return call._replace(function=call.function.func)
-    if call.function in _COMPARISONS:
-        shapes = [getattr(x, "shape", ()) for x in call.arguments]
-        result = np.broadcast_shapes(*shapes), np.dtype(bool)
-        return call._replace(function=_COMPARISONS[call.function], shape=result[0], dtype=result[1])
     row = row_of(call.function)
     if row is None or row.function is call.function:
         return call
@@ -89,10 +79,12 @@ def reduced_axes(call: Call) -> tuple[tuple[int, ...], bool] | None:
     return tuple(int(x) % ndim for x in chosen), keep
 
 
-def masks(index: Any) -> bool:
-    """Whether a part of an index is of booleans."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(getattr(part, "dtype", type(part)) in (bool, np.dtype(bool)) for part in parts)
+def chooses(index: Any) -> bool:
+    """Whether arrays in an index name entries twice, or are of booleans."""
+    one = index[0] if isinstance(index, Moving) else index
+    parts = one if isinstance(one, tuple) else (one,)
+    masks = any(getattr(part, "dtype", type(part)) in (bool, np.dtype(bool)) for part in parts)
+    return masks or _repeats(one)
 
 
 def template_of(call: Call, definition: Callable[..., Any]) -> Template | None:

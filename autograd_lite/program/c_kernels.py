@@ -35,8 +35,10 @@ class Kernel:
 
     def pointer(self, array: Array, writes: bool = False) -> str:
         """The name of the parameter that points to the first entry of an array."""
-        given = array.buffer.given
-        key = array.buffer if given is None else given, array.offset, array.dtype
+        buffer: Any = array.buffer
+        if buffer.given is not None:
+            buffer = buffer.given, buffer.turns
+        key = buffer, array.offset, array.move, array.dtype
         name, _ = self.parameters.setdefault(key, (f"p{len(self.parameters)}", array))
         if writes:
             self.written.add(key)
@@ -138,7 +140,7 @@ class Nest:
 
     def key(self, array: Array) -> Any:
         """The same for all that reads the same entries in each round."""
-        return array.buffer, array.offset, array.dtype, *self.strides[array]
+        return array.buffer, array.offset, array.move, array.dtype, *self.strides[array]
 
     def at(self, array: Array, writes: bool = False) -> str:
         pointer = self.kernel.pointer(array, writes)

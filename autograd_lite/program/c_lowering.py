@@ -6,16 +6,17 @@ simpler functions is written out. What is left is computed by NumPy, between the
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.indexing import _repeats, scatter
+from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import plain
-from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import (
     Array,
     Check,
@@ -31,17 +32,20 @@ from autograd_lite.program.c_arrays import (
 )
 from autograd_lite.program.c_calls import (
     Call,
-    adds_at,
+    chooses,
     kind_of,
-    masks,
+    missed,
     named_call,
     reduced_axes,
     template_of,
 )
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
 from autograd_lite.program.c_kernels import is_too_large
+from autograd_lite.program.c_loops import LoopInC
 from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
+from autograd_lite.program.exact import adds_at
 from autograd_lite.program.expressions import OwnedShape, Template
+from autograd_lite.program.folding import Repeated
 from autograd_lite.program.program import Guard, Step, mapped, same
 from autograd_lite.table import TABLE, traits_of
 
@@ -54,13 +58,16 @@ class Lowering:
     Args:
         inputs: the arrays, in C, of steps that are not computed.
         uses: how often each step is used.
+        added_to: those of the arrays to which may be added in place.
     """
 
-    def __init__(self, inputs: dict[Step, Any], uses: Mapping[Step, int]) -> None:
+    def __init__(
+        self, inputs: dict[Step, Any], uses: Mapping[Step, int], added_to: Iterable[Array] = ()
+    ) -> None:
         self.statements: list[Statement] = []
         self.values: dict[Any, Any] = dict(inputs)
         self._uses = uses
-        self._own_memory: set[Array] = set()  # sums that nobody reads but what adds to them
+        self._own_memory = {*added_to}  # sums that nobody reads but what adds to them
         self._templates: dict[Any, Template | None] = {}
         self._constants: dict[int, Array] = {}
         self._computed: dict[Any, Array] = {}
@@ -102,6 +109,8 @@ class Lowering:
         """What a function gives: an array, and a statement unless it is a view."""
         if function is operator.getitem and isinstance(arguments[0], tuple):
             return arguments[0][arguments[1]]
+        if isinstance(function, Repeated):
+            return LoopInC(self, function, *arguments).values
         call = Call(function, arguments, keywords, shape, dtype)
         named = named_call(call)
         shape, dtype = named.shape, named.dtype
@@ -147,11 +156,8 @@ class Lowering:
         if not moves or call.function in (np.copy, astype):
             return None
         first = call.arguments[0]
-        if (
-            isinstance(first, np.generic)
-            and first.dtype in C_TYPES
-            and not call.values(Array, Kept)
-        ):
+        is_number = isinstance(first, np.generic) and first.dtype in C_TYPES
+        if is_number and not call.values(Array, Kept):
             first = new_array((), first.dtype, constant=np.asarray(first))
         elif not call.alone:
             return None
@@ -245,7 +251,7 @@ class Lowering:
         if call.function is not scatter or len(call.arguments) != 3 or call.keywords:
             return None
         x, index, shape = call.arguments
-        if not call.alone or _repeats(index) or masks(index):
+        if not call.alone or chooses(index):
             return None
         out = new_array(tuple(shape), call.dtype)
         part = part_at(out, index)
@@ -259,7 +265,7 @@ class Lowering:
     def _added_at(self, call: Call) -> Any:
         """What is added to a part of a sum, in place if nobody else reads that."""
         total, g, index = call.arguments[0], call.arguments[1], call.arguments[-1]
-        if not isinstance(total, Array) or _repeats(index) or masks(index) or call.keywords:
+        if not isinstance(total, Array) or chooses(index) or call.keywords:
             return None
         out = total
         if total not in self._own_memory or total.shape != call.shape:
@@ -269,7 +275,7 @@ class Lowering:
             form = form_of(np.add, (part, g), call.dtype)
             self.add(Entries(part, [part, g], *form))  # type: ignore[misc] # a sum has a form
         # Another array, as what was there before is gone.
-        return Array(out.buffer, out.shape, out.dtype, out.strides, out.offset)
+        return replace(out)
 
     def _parts(self, call: Call) -> Any:
         parts = call.arguments[0]
@@ -301,7 +307,7 @@ class Lowering:
         outside = f"({{0}} < {-n} || {{0}} >= {n})"
         beyond = self.add(Entries(new_array(places.shape, bool), [places], outside, (_WHOLE,)))
         found = self.call(np.any, (beyond,), {}, (), boolean)
-        self.check(found, _missed, [])
+        self.check(found, missed, [])
         # What is refused may be read before that is known: then it is another entry.
         place = f"{outside} ? 0 : {{0}} < 0 ? {{0}} + {n} : {{0}}"
         form = f"{{table}}[({place}) * {x.strides[0]}]"
@@ -340,14 +346,15 @@ class Lowering:
         value, outcome = self.value(guard.step), guard.outcome
         if not isinstance(value, Array):
             if not (isinstance(value, np.generic) and np.array_equal(value, outcome)):
-                self.add(Host(new_array((0,), bool), [], _compare(outcome), (value,), {}, Kept()))
+                compare = functools.partial(_compare, outcome)
+                self.add(Host(new_array((0,), bool), [], compare, (value,), {}, Kept()))
             return
         was = self._known(np.array(outcome, value.dtype))
         if np.shape(outcome) != value.shape or value.size == 0:
             return
         bool_ = np.dtype(bool)
         differs = self.call(np.not_equal, (value, was), {}, value.shape, bool_)
-        self.check(self.call(np.any, (differs,), {}, (), bool_), _missed, [])
+        self.check(self.call(np.any, (differs,), {}, (), bool_), missed, [])
 
     def _write(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         given = tuple(mapped(self._own, arguments)), mapped(self._own, keywords)
@@ -380,20 +387,13 @@ _MOVING = {
 _FILLED = {np.zeros_like: 0, np.ones_like: 1}
 
 
-def _missed() -> None:
-    raise Missed
-
-
-def _compare(outcome: Any) -> Callable[[Any], None]:
-    def compare(value: Any) -> None:
-        if not np.array_equal(value, outcome):
-            raise Missed
-
-    return compare
+def _compare(outcome: Any, value: Any) -> None:
+    if not np.array_equal(value, outcome):
+        missed()
 
 
 def _identity(value: Any) -> Any:
     """The same for the same array, and for the same number."""
     if isinstance(value, Array):
-        return value.buffer, value.offset, value.shape, value.strides, value.dtype
+        return value.buffer, value.offset, value.move, value.shape, value.strides, value.dtype
     return type(value), repr(value)

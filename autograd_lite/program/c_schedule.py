@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
 from autograd_lite.program.c_arrays import (
     Array,
     Buffer,
-    Check,
     Entries,
-    Host,
     Reduced,
     Shape,
     Statement,
@@ -50,7 +48,7 @@ class Schedule:
         self.groups[group].append(statement)
         for array in statement.arrays:
             self._read[array.buffer] = max(group, self._read.get(array.buffer, 0))
-        self._written[statement.out.buffer] = group
+        self._written |= {out.buffer: group for out in statement.outs}
         if isinstance(statement, Entries):
             self._computed[statement.out.key] = group
             if statement.calls:
@@ -59,12 +57,15 @@ class Schedule:
             self._summing.add(group)
 
     def _earliest(self, statement: Statement) -> int:
-        earliest, out = 0, statement.out.buffer
+        earliest = 0
         for array in statement.arrays:
             written = self._written.get(array.buffer, -1)
             here = self._takes_at(statement, array, written)
             earliest = max(earliest, written + (not here))
-        return max(earliest, self._written.get(out, -1) + 1, self._read.get(out, -1) + 1)
+        for out in statement.outs:
+            last = max(self._written.get(out.buffer, -1), self._read.get(out.buffer, -1))
+            earliest = max(earliest, last + 1)
+        return earliest
 
     def _takes_at(self, statement: Statement, array: Array, group: int) -> bool:
         """Whether a statement reads entry by entry what a nest computes so."""
@@ -97,22 +98,17 @@ class Schedule:
                 }
         everything = (statement for group in self.groups for statement in group)
         return {
-            x.out
+            out
             for x in everything
-            if not isinstance(x, Entries)
-            or x.out.buffer in buffers
-            or x.out.buffer.given is not None
+            for out in x.outs
+            if not isinstance(x, Entries) or out.buffer in buffers or out.buffer.given is not None
         }
 
     @property
     def last_that_may_fail(self) -> int:
         """The last group that may refuse what it is given; -1 if there is none."""
         return max(
-            (
-                number
-                for number, (first, *_) in enumerate(self.groups)
-                if isinstance(first, Check) or (isinstance(first, Host) and not first.product)
-            ),
+            (number for number, (first, *_) in enumerate(self.groups) if first.may_fail),
             default=-1,
         )
 
@@ -138,20 +134,23 @@ def _sums_along(statement: Statement) -> bool:
 
 
 def place_in_memory(
-    groups: Sequence[Sequence[Statement]], stored: set[Array], wanted: Iterable[Array]
+    groups: Sequence[Sequence[Statement]],
+    stored: set[Array],
+    wanted: Iterable[Array],
+    outside: Collection[Buffer] = (),
 ) -> int:
     """Give each buffer its place, that of another one where that is needed no longer.
 
-    Returns the bytes that are needed.
+    Those outside have one. Returns the bytes that are needed.
     """
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
     kept = {array.buffer for array in stored}
     for number, group in enumerate(groups):
         for statement in group:
-            for array in (*statement.arrays, statement.out):
+            for array in (*statement.arrays, *statement.outs):
                 buffer = array.buffer
-                if buffer in kept or buffer.constant is not None:
+                if buffer not in outside and (buffer in kept or buffer.constant is not None):
                     first.setdefault(buffer, number)
                     last[buffer] = number
     for array in wanted:

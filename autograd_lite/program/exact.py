@@ -7,6 +7,7 @@ followed without a change of its numbers stays one step.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from types import FunctionType
@@ -51,6 +52,14 @@ class Adding:
         return total
 
 
+adding = functools.cache(Adding)
+
+
+def adds_at(function: Any) -> bool:
+    """Whether it adds to a cotangent what reaches it over an index."""
+    return isinstance(function, Adding) and function.operation.function is operator.getitem
+
+
 class ExactTracer(Tracer):
     """A program in the making; templates of functions and rules are kept for the next one."""
 
@@ -58,7 +67,7 @@ class ExactTracer(Tracer):
         super().__init__(loss)
         self.templates = templates
         self.kept: dict[Node, Any] = {}
-        self.signatures: dict[Node, Any] = {}
+        self.signatures: dict[Node, int] = {}
         self.in_own_memory: set[Node] = set()
 
     def forward(self, node: Node) -> Step:
@@ -90,10 +99,13 @@ class ExactTracer(Tracer):
 
     def _add(self, node: Node, first: Node) -> None:
         program, array = self.program, first._array
-        given = program.cotangents[node], program.values[node], *self.own(node.arguments)
+        given = program.values[node], *self.own(node.arguments)
+        if node.operation.function is operator.getitem:
+            given = None, None, given[-1]  # the index is all that is read
+        given = program.cotangents[node], *given
         keywords = node.keywords and self.own(node.keywords)
         program.cotangents[first] = program.step(
-            Adding(node.operation),
+            adding(node.operation),
             (program.cotangents[first], *given),
             keywords,
             array.shape,
@@ -125,9 +137,12 @@ class ExactTracer(Tracer):
         return results
 
     def _template(self, kind: Any, node: Node, make: Callable[[], Any]) -> Any:
-        if node not in self.signatures:
-            self.signatures[node] = signature(node)
-        key = kind, self.signatures[node]
+        number = self.signatures.get(node)
+        if number is None:
+            # A number, as what a signature holds takes long to compare.
+            number = self.templates.setdefault(signature(node), len(self.templates))
+            self.signatures[node] = number
+        key = kind, number
         if key in self.templates:
             return self.templates[key]
         made = make()

@@ -174,10 +174,10 @@ def all_plain(value: Any) -> Any:
 class Template(NamedTuple):
     """What a function or a rule computes from steps that it is given later."""
 
-    steps: list[Step]  # numbered after those that are given
+    # Numbered after those that are given; each like itself if steps are arguments, and not in them.
+    steps: list[Step]
     results: dict[int, Any]  # steps, or plain values; of a rule by index of the argument
     looks: list[Step]  # whose entries it looked at, so that it may compute otherwise for others
-    plain: list[bool]  # for each step: whether none stands within its arguments or keywords
 
     def filled(
         self, given: Iterable[Any], write: Callable[[Step, list[Any], dict[str, Any]], Any]
@@ -193,8 +193,8 @@ class Template(NamedTuple):
                 return new[value.number]
             return value.owned_by(new[value.owner.number]) if type(value) is OwnedShape else value
 
-        for step, is_plain in zip(self.steps, self.plain):
-            if is_plain:
+        for step in self.steps:
+            if step.like is step:
                 arguments = [new[x.number] if type(x) is Step else x for x in step.arguments]
                 new.append(write(step, arguments, step.keywords))
             else:
@@ -204,7 +204,7 @@ class Template(NamedTuple):
             slot: new[x.number] if type(x) is Step else mapped(own, x)
             for slot, x in self.results.items()
         }
-        return results, [*map(own, self.looks)]
+        return results, [*map(own, self.looks)] if self.looks else self.looks
 
 
 class Tape:
@@ -287,6 +287,7 @@ class Tape:
                 # What the step below this marker uses is written: now it is its turn.
                 step = stack.pop()
                 step.number = len(self.given) + len(steps)
+                step.like = step if _is_plain(step) else None
                 steps.append(step)
             elif step not in found:
                 if step.function is None:
@@ -297,7 +298,7 @@ class Tape:
                     )
                 found.add(step)
                 stack += [step, None, *steps_in(step)[::-1]]
-        return Template(steps, results, looks, [*map(_is_plain, steps)])
+        return Template(steps, results, looks)
 
 
 def _is_plain(step: Step) -> bool:

@@ -13,17 +13,7 @@ import numpy as np
 from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
-from autograd_lite.modes import (
-    draws,
-    enable_grad,
-    modes,
-    moves,
-    raises_errors,
-    recording,
-    setting,
-    taken,
-    watching,
-)
+from autograd_lite.modes import draws, enable_grad, moves, recording, setting, unusual
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
@@ -32,6 +22,7 @@ from autograd_lite.program.exact import ExactTracer, program_of
 from autograd_lite.program.given import are_equal, form, in_new_object, key_of, nearby
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import RECORDINGS, difference, task_of, uncollected
+from autograd_lite.program.records import Record, are_alike
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.tensor import Tensor
@@ -93,11 +84,11 @@ ARRAYS = {np.ndarray}
 class _Recorded(NamedTuple):
     """A computation as a program."""
 
+    record: Record
     tracer: ExactTracer
     inputs: list[Step | None]
     tensors: list[tuple[Step, Node]]
     outputs: list[Any]  # steps, or plain values
-    arrays: list[Array]
 
 
 class _Ready(NamedTuple):
@@ -154,7 +145,7 @@ class Compiled:
                 x if type(x) is np.ndarray or i not in self._positions else map_tree(_as_array, x)
                 for i, x in enumerate(arguments)
             )
-        why_not = self._reason or _unusual()
+        why_not = self._reason or unusual()
         arrays: list[Array] = []
         key = None if why_not else key_of([*arguments, keywords] if keywords else arguments, arrays)
         if key is None:
@@ -220,14 +211,34 @@ class Compiled:
             return
         before = self._found.get(key)
         try:
-            made = self._record(arguments, keywords, arrays)
+            made = self._written(self._record(arguments, keywords, arrays))
         except FOLLOWING as error:
             self._reason = str(error)
             return
-        other = before if type(before) is _Recorded else self._beside(arguments, keywords, arrays)
+        if type(before) is _Recorded:
+            other: Record | None = before.record
+        else:
+            other = self._beside(arguments, keywords, arrays)
         self._found[key] = made
-        if other is None or are_equal(other.arrays, made.arrays):
+        if other is None or are_equal(other.arrays, arrays):
             return
+        if not are_alike(made.record, other) and not self._are_alike(key, made, other):
+            return
+        kinds = [leaf for leaf in leaves_of(key) if isinstance(leaf, type)]
+        ready = self._ready(made, result, [self._f, *kinds])
+        if ready is not None:
+            self._found[key] = ready
+
+    def _are_alike(self, key: Any, made: _Recorded, record: Record) -> bool:
+        """Whether programs of two records are the same, but for what was given.
+
+        Raises:
+            UnsupportedError: they compute with other values.
+        """
+        try:
+            other = self._written(record)
+        except Exception:  # those data need not be ones that the function takes
+            return False
         steps, others = (x.tracer.program.steps for x in (made, other))
         found = difference(
             steps, others, {x for x in made.inputs if x} | {x for x, _ in made.tensors}
@@ -236,20 +247,17 @@ class Compiled:
             if found.of_value:
                 del self._found[key]
                 raise _unlike(self._f, found.text)
-            return
+            return False
         if not all(map(_is_returned_alike, made.outputs, other.outputs)):
             self._reason = (
                 "what it returns is another for other data, and not computed by what was recorded, "
                 "as gradients that are taken within are; compile(grad(f)) compiles a gradient alone"
             )
-            return
-        kinds = [leaf for leaf in leaves_of(key) if isinstance(leaf, type)]
-        ready = self._ready(made, result, [self._f, *kinds])
-        if ready is not None:
-            self._found[key] = ready
+            return False
+        return True
 
-    def _record(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded:
-        """Call the function with tensors, and write down what it computes."""
+    def _record(self, arguments: Any, keywords: Any, arrays: list[Array]) -> Record:
+        """Call the function with tensors, and keep what it computes."""
         given: list[Tensor] = []
         fresh = iter([in_new_object(array) for array in arrays])
 
@@ -273,7 +281,12 @@ class Compiled:
         inside = [x for x, grad in zip(variables, wanted) if grad]
         if self._positions:
             inside = [variables[position] for position in self._positions]
-        tracer, outputs = program_of(result, leaves_of(inside), calls, self._templates)
+        return Record(result, given, leaves_of(inside), calls, arrays)
+
+    def _written(self, record: Record) -> _Recorded:
+        """What was recorded, as a program."""
+        result, given, variables, calls, _ = record
+        tracer, outputs = program_of(result, variables, calls, self._templates)
         known = tracer.program.inputs
         inputs = [known.get(x) or known.get(id(x._array)) for x in given]
         own = {*inputs}
@@ -282,9 +295,9 @@ class Compiled:
             for node, step in known.items()
             if isinstance(node, Node) and step not in own and step.function is None
         }
-        return _Recorded(tracer, inputs, [*tensors.items()], outputs, arrays)
+        return _Recorded(record, tracer, inputs, [*tensors.items()], outputs)
 
-    def _beside(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded | None:
+    def _beside(self, arguments: Any, keywords: Any, arrays: list[Array]) -> Record | None:
         """A recording for data that are a little different; None where that fails."""
         try:
             return self._record(arguments, keywords, [nearby(array) for array in arrays])
@@ -318,7 +331,7 @@ class Compiled:
         parts = result if type(result) is tuple else (result,)
         flat = not fixed and all(isinstance(x, np.ndarray | np.generic) for x in parts)
         ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)
-        found = leaves_of(self._run(ready, made.arrays))
+        found = leaves_of(self._run(ready, made.record.arrays))
         self._ran, self.backend = None, "eager: it is being recorded"
         if backend.agree(found, leaves, lambda: spreads(program.steps, task.inputs, made.outputs)):
             return ready
@@ -347,17 +360,6 @@ def _is_returned_alike(output: Any, other: Any) -> bool:
     if isinstance(output, np.ndarray | np.generic) and isinstance(other, np.ndarray | np.generic):
         return np.array_equal(output, other, equal_nan=True)
     return type(output) is type(other) and repr(output) == repr(other)
-
-
-def _unusual() -> str:
-    """Why nothing is compiled now, in words."""
-    if watching.get() is not None or recording.get() not in (True, False):
-        return "what is computed is watched"
-    if modes.get() is not None:
-        return "modules are evaluated meanwhile"
-    if raises_errors():
-        return "np.errstate asks for more than warnings"
-    return "it is being recorded" if taken.get() is not None else ""
 
 
 def _as_array(leaf: Any) -> Any:

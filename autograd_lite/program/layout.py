@@ -15,6 +15,7 @@ import numpy as np
 
 from autograd_lite.node import Array
 from autograd_lite.program.exact import Adding
+from autograd_lite.program.folding import Repeated
 from autograd_lite.program.memory import Memory
 from autograd_lite.program.program import Step
 from autograd_lite.program.simpler import function_of, layout_of
@@ -44,7 +45,7 @@ class Layout:
         self.offsets: dict[Step, int] = {}
         self.in_place: dict[Step, Step] = {}
         self.kept = kept
-        self.owners, lasting = _owners(steps, values, used, buffered)
+        self.owners, lasting = owners_of(steps, values, used, buffered)
         self._values, self._used = values, used
         self._memory = Memory()
         self._sizes: dict[Step, int] = {}  # of the buffers, by the step that has each now
@@ -74,7 +75,7 @@ class Layout:
 
     def _place(self, step: Step, dead: Sequence[Step]) -> None:
         value = self._values[step.number]
-        for operand in self._replaceable(step) if dead else ():
+        for operand in replaceable(step, self._used) if dead else ():
             if operand in dead and operand in self._sizes and operand not in self.kept:
                 alike = layout_of(self._values[operand.number]) == layout_of(value)
                 if alike and self._alone(step, operand):
@@ -92,14 +93,15 @@ class Layout:
             for other in self._used[step.number]
         )
 
-    def _replaceable(self, step: Step) -> list[Step]:
-        """The operands whose place a step may take while it reads them."""
-        function = function_of(step)
-        if isinstance(function, Adding):
-            return added_to(step)
-        function = getattr(function, "func", function)
-        elementwise = isinstance(function, np.ufunc) and function.signature is None
-        return self._used[step.number] if elementwise else []
+
+def replaceable(step: Step, used: Sequence[list[Step]]) -> list[Step]:
+    """The operands whose place a step may take while it reads them."""
+    function = function_of(step)
+    if isinstance(function, Adding):
+        return added_to(step)
+    function = getattr(function, "func", function)
+    elementwise = isinstance(function, np.ufunc) and function.signature is None
+    return used[step.number] if elementwise else []
 
 
 def added_to(step: Step) -> list[Step]:
@@ -113,7 +115,7 @@ def is_dense(array: Array) -> bool:
     return bool(np.empty_like(array).strides == array.strides)
 
 
-def _owners(
+def owners_of(
     steps: Sequence[Step],
     values: Sequence[Any],
     used: Sequence[list[Step]],
@@ -125,6 +127,14 @@ def _owners(
     for step in steps:
         if step in buffered or isinstance(values[step.number], np.generic):
             owners[step] = step
+            continue
+        if isinstance(step.function, Repeated):
+            owners[step] = step
+            lasting += used[step.number]
+            continue
+        first = step.arguments[0] if step.function is operator.getitem else None
+        if type(first) is Step and isinstance(values[first.number], list | tuple):
+            owners[step] = owners[first]
             continue
         found = leaves_of(values[step.number])
         shown = [x for x in used[step.number] if _may_show(found, leaves_of(values[x.number]))]

@@ -15,6 +15,7 @@ import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
+from autograd_lite.program.exact import adds_at
 from autograd_lite.program.program import Step, mapped
 
 
@@ -76,12 +77,12 @@ def with_moved(step: Step, own: Callable[[Any], Any]) -> tuple[tuple[Any, ...], 
     def numbers_too(value: Any) -> Any:
         if isinstance(value, slice):
             return slice(*map(numbers_too, (value.start, value.stop, value.step)))
-        return own(value) if type(value) is Step or _is_number(value) else value
+        return own(value) if type(value) is Step or is_number(value) else value
 
-    is_index = step.function in (operator.getitem, scatter)
+    index = index_place(step)
     arguments = tuple(
         [
-            mapped(numbers_too if is_index and place == 1 else steps_only, value)
+            mapped(numbers_too if index and place == index else steps_only, value)
             for place, value in enumerate(step.arguments)
         ]
     )
@@ -100,7 +101,15 @@ def replaced(step: Step, others: Mapping[Any, Any]) -> tuple[tuple[Any, ...], di
     return with_moved(step, lambda part: others.get(part, part))
 
 
-def _is_number(value: Any) -> bool:
+def index_place(step: Step) -> int:
+    """Which argument of a step is an index; 0 if none is."""
+    if step.function in (operator.getitem, scatter):
+        return 1
+    return len(step.arguments) - 1 if adds_at(step.function) else 0
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a whole number, which may move in an index."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.program.exact import Adding
-from autograd_lite.program.numpy_names import Names, is_basic
+from autograd_lite.program.numpy_names import Names, gives_view
 from autograd_lite.program.program import Step
 from autograd_lite.program.simpler import function_of
 from autograd_lite.table import TABLE
@@ -25,10 +25,6 @@ INFIX: dict[Any, str] = {
     np.power: "**",
     np.matmul: "@",
     operator.add: "+",
-    operator.lt: "<",
-    operator.le: "<=",
-    operator.gt: ">",
-    operator.ge: ">=",
     np.less: "<",
     np.less_equal: "<=",
     np.greater: ">",
@@ -99,7 +95,7 @@ def takes_out(step: Step, values: Sequence[Any]) -> bool:
     if isinstance(function, Adding) or function is astype:
         return True
     if function is scatter:
-        return is_basic(step.arguments[1])
+        return gives_view(step.arguments[1])
     if function is np.concatenate:
         return step.function is not function and all(type(x) is Step for x in step.arguments)
     if function is operator.add:
@@ -249,7 +245,7 @@ def _as_number(value: Any, dtype: Any) -> Any:
 
 def _added(step: Step, adding: Adding, out: str, names: Names) -> str:
     _, g, *given = step.arguments
-    if adding.operation.function is operator.getitem and is_basic(given[2]):
+    if adding.operation.function is operator.getitem and gives_view(given[2]):
         part = names.part(out, given[2])
         if part:
             return f"{names.function(np.add)}({part}, {names.text(g)}, {part})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +45,10 @@ class Names:
         if step not in self._names:
             self._names[step] = self.unique(f"t{step.number}")
         return self._names[step]
+
+    def call(self, step: Step, text: str) -> None:
+        """Let a step be called by what stands for it already."""
+        self._names[step] = text
 
     def share(self, step: Step, other: Step) -> None:
         """Let a step have another one's name, in whose memory it is computed."""
@@ -116,19 +120,29 @@ class Names:
             self._lines.append((name, f"np.{ufunc.__name__}.reduce"))
         return name
 
-    def memory(self, size: int) -> Array:
-        """The memory of all buffers, which begins at a line of the cache."""
+    def memory(self, size: int) -> Room:
+        """Memory of buffers, which begins at a line of the cache."""
         memory = np.zeros(size + 64, np.uint8)
         start = -memory.ctypes.data % 64
-        self.bind(memory, "memory", f"np.zeros({size}, np.uint8)")
-        return memory[start : start + size]
+        name = self.bind(memory, "memory", f"np.zeros({size}, np.uint8)") if size else ""
+        return Room(name, memory[start : start + size])
 
-    def buffer(self, step: Step, value: Array, offset: int, memory: Array) -> None:
-        """Make an array like a value, in a part of the memory."""
+    def buffer(self, step: Step, value: Array, offset: int, room: Room) -> None:
+        """Make an array like a value, in a part of some memory."""
         name = self.of(step)
-        array = np.ndarray(value.shape, value.dtype, memory, offset, value.strides)
-        self.bound[name] = array
-        self._lines.append((name, _Buffer(array, offset)))
+        self.bound[name] = room.like(value, offset)
+        self._lines.append((name, room.text(value, str(offset))))
+
+    def slots(self, wish: str, value: Array, offsets: Sequence[int], count: int, room: Room) -> str:
+        """The name of a list of so many arrays like a value, that take turns."""
+        arrays = [room.like(value, offset) for offset in offsets]
+        found = [arrays[j % len(arrays)] for j in range(count)]
+        apart = offsets[1] - offsets[0]
+        at = f"range({offsets[0]}, {offsets[-1] + apart}, {apart})"
+        made = f"[{room.text(value, 'at')} for at in {at}]"
+        if len(arrays) < count:
+            made = f"({made} * {-(-count // len(arrays))})[:{count}]"
+        return self.bind(found, wish, made)
 
     def bind_view(self, step: Step, text: str) -> None:
         """Make a view of what is made in advance."""
@@ -180,23 +194,26 @@ class Names:
         return [*first, "class Missed(Exception): pass", *lines]
 
 
-class _Buffer(NamedTuple):
-    """A part of the memory."""
+class Room(NamedTuple):
+    """Memory with a name, in which arrays are made."""
 
-    array: Array
-    offset: int
+    name: str
+    memory: Array
 
-    def __str__(self) -> str:
-        array = self.array
-        c_order = np.empty(array.shape, array.dtype).strides == array.strides
-        strides = "" if c_order else f", {array.strides}"
-        return f"np.ndarray({array.shape}, np.{array.dtype.name}, memory, {self.offset}{strides})"
+    def like(self, value: Array, offset: int) -> Array:
+        return np.ndarray(value.shape, value.dtype, self.memory, offset, value.strides)
+
+    def text(self, value: Array, offset: str) -> str:
+        """The text that makes an array like a value."""
+        c_order = np.empty(value.shape, value.dtype).strides == value.strides
+        strides = "" if c_order else f", {value.strides}"
+        return f"np.ndarray({value.shape}, np.{value.dtype.name}, {self.name}, {offset}{strides})"
 
 
 def _made(value: Any) -> str:
     """The text that makes a constant, or is what makes one."""
-    if isinstance(value, str | _Buffer):
-        return str(value)
+    if isinstance(value, str):
+        return value
     if callable(value):
         return _imported(value)
     if isinstance(value, np.generic):
@@ -235,3 +252,10 @@ def is_basic(index: Any) -> bool:
     return all(
         part is None or part is Ellipsis or type(part) in (int, slice) for part in parts
     ) and not any(steps_in([index]))
+
+
+def gives_view(index: Any) -> bool:
+    """Whether an index gives a view, also one that is another in each iteration of a loop."""
+    if type(index) is Step and index.function is None:
+        index = index.arguments[0]
+    return is_basic(index)

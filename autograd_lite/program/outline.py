@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from autograd_lite.engine import match, without_nan
+from autograd_lite.fitting import match, without_nan
 from autograd_lite.node import Array, Node
 from autograd_lite.program.program import Program, Step, run_steps
 from autograd_lite.program.trace import Tracer, recorded_slots

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ class Step:
     shape: Any  # of the result; None where it is a tuple of several
     number: int  # its place among all steps; those in arguments come before it
     dtype: Any = None  # of the result; None in formulas, which are printed and not run
+    # The step of a template that it is a copy of, with others among its arguments alone.
+    like: Step | None = None
 
 
 def same(x: Any) -> Any:
@@ -57,9 +59,15 @@ class Program:
     _below: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
 
     def step(
-        self, function: Any, arguments: Sequence[Any], keywords: Any, shape: Any, dtype: Any
+        self,
+        function: Any,
+        arguments: Iterable[Any],
+        keywords: Any,
+        shape: Any,
+        dtype: Any,
+        like: Step | None = None,
     ) -> Step:
-        step = Step(function, tuple(arguments), keywords, shape, len(self.steps), dtype)
+        step = Step(function, tuple(arguments), keywords, shape, len(self.steps), dtype, like)
         self.steps.append(step)
         return step
 

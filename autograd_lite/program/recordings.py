@@ -65,7 +65,7 @@ def difference(
         if len(leaves) != len(other_leaves):
             return Difference(f"{name} has other arguments for other data", False)
         for a, b in zip(leaves, other_leaves):
-            if not _same(a, b):
+            if not same_value(a, b):
                 used = f"in step {step.number}, {name}," if name else "that it computes with"
                 return Difference(f"{describe_one(a)} {used} is another for other data", True)
     return None
@@ -111,7 +111,8 @@ def _leaves(step: Step) -> list[Any]:
     return leaves_of((step.arguments, step.keywords))
 
 
-def _same(a: Any, b: Any) -> bool:
+def same_value(a: Any, b: Any) -> bool:
+    """Whether values that are computed with are the same, or steps at the same place."""
     if type(a) is Step and type(b) is Step:
         return a.number == b.number
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):

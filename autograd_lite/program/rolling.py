@@ -5,16 +5,21 @@ What does not is left as single steps.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
-from autograd_lite.program.loops import Loop, Sliced, distance_between, with_moved
+from autograd_lite.program.loops import (
+    Loop,
+    Sliced,
+    distance_between,
+    index_place,
+    is_number,
+    with_moved,
+)
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.repeats import LEAST, OCCURRENCES, Run, repeated
 from autograd_lite.program.trace import value_key
@@ -37,32 +42,61 @@ def rolled(
 # What may move from one iteration to the next
 
 
-def _movable(step: Step) -> list[Any]:
-    """The steps, and the numbers in an index, among the arguments of a step."""
-    if step.function not in (operator.getitem, scatter):
-        return steps_in(step)
-    found: list[Any] = []
-    with_moved(step, found.append)
-    return found
+def _read(step: Step) -> tuple[Any, list[Any]]:
+    """What is the same for steps that differ in nothing but what may move, and that.
 
-
-def _kind(step: Step) -> Any:
-    """What is the same for steps that differ in nothing but what may move."""
+    Those are the steps, and the numbers in an index, among the arguments.
+    """
+    index, moving = index_place(step), list[Any]()
     key: list[Any] = [step.function, step.shape, step.dtype]
-    for value in step.arguments if step.function not in (operator.getitem, scatter) else ():
-        key.append(value.shape if type(value) is Step else _frozen(value))
-    if len(key) == 3:
-        key += map(_frozen, with_moved(step, lambda part: "moves")[0])
-    return (*key, *map(_frozen, step.keywords.items()))
+    for place, x in enumerate(step.arguments):
+        if type(x) is Step:
+            moving.append(x)
+            key.append(x.shape)
+        else:
+            key.append(_frozen(x, moving, bool(index) and place == index))
+    if step.keywords:
+        key += [_frozen([*step.keywords.items()], moving, False)]
+    return tuple(key), moving
 
 
-def _frozen(value: Any) -> Any:
-    if type(value) in (int, float, str, type(None)):
-        return type(value), value or repr(value)
-    if type(value) in (list, tuple):
-        return type(value), *map(_frozen, value)
-    if type(value) is Step:
+def _read_all(calls: Sequence[Step]) -> tuple[Array, list[list[Any]]]:
+    """A number for what is the same in each call, and what may move in it."""
+    numbers: dict[Any, int] = {}
+    known: dict[Step, tuple[int, list[Any]]] = {}  # by what calls are like; without steps
+    kinds, parts = [], []
+    for step in calls:
+        like = step.like
+        if like is None or like not in known:
+            key, moving = _read(step)
+            kind = numbers.setdefault(key, len(numbers))
+            if like is not None:
+                known[like] = kind, [x for x in moving if type(x) is not Step]
+        else:
+            kind, rest = known[like]
+            # In an index, which comes behind the steps.
+            moving = [x for x in step.arguments if type(x) is Step] + rest
+        kinds.append(kind)
+        parts.append(moving)
+    return np.array(kinds, int), parts
+
+
+def _frozen(value: Any, moving: list[Any], in_index: bool) -> Any:
+    """A part of an argument without what may move, which is put into a list."""
+    kind = type(value)
+    if kind is Step:
+        moving.append(value)
         return value.shape
+    if kind in (list, tuple):
+        return kind, *[_frozen(part, moving, in_index) for part in value]
+    if in_index and is_number(value):
+        moving.append(value)
+        return int
+    if kind is slice:
+        parts = value.start, value.stop, value.step
+        return slice, *[_frozen(part, moving, in_index) for part in parts]
+    if kind in (int, float, str, type(None)):
+        return kind, value or repr(value)
     return id(value) if isinstance(value, np.ndarray) else value_key(value)
 
 
@@ -87,9 +121,7 @@ class _Roller:
     def __init__(self, calls: list[Step], least: int) -> None:
         self.calls, self.least = calls, least
         self.position = {step: place for place, step in enumerate(calls)}
-        self.parts_of = [_movable(step) for step in calls]
-        numbers: dict[Any, int] = {}
-        self.kinds = np.array([numbers.setdefault(_kind(step), len(numbers)) for step in calls])
+        self.kinds, self.parts_of = _read_all(calls)
         parts = [*chain.from_iterable(self.parts_of)]
         # Of each part: the place of the call, a negative number for an array, or itself.
         arrays = dict.fromkeys(x for x in parts if type(x) is Step and x not in self.position)

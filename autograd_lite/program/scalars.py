@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.backends import FEWEST, Missed, Task
+from autograd_lite.program.backends import FEWEST, Missed, Runner, Task
 from autograd_lite.program.computed import row_of
 from autograd_lite.program.program import Step, same, steps_in
 from autograd_lite.table import TABLE, traits_of
@@ -150,7 +150,7 @@ def _passed_on(step: Step) -> Step:
     return step
 
 
-class ScalarRunner:
+class ScalarRunner(Runner):
     """Runs groups with NumPy; `source` says in a line what each of them does."""
 
     def __init__(self, scalars: Scalars) -> None:

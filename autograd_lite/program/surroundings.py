@@ -117,8 +117,7 @@ class Surroundings:
             self._visit(self._waiting.pop())
         if "data" in self._names:
             self._miss("data")
-        self._watched.begin()
-        self.are_unchanged = self._watched.is_unchanged
+        self.are_unchanged = self._watched.begin()
         """Whether all that is read is what it was."""
 
     def _visit(self, value: Any) -> None:
@@ -210,18 +209,20 @@ class Surroundings:
         for name in _slots(kind):
             self._watch(value, name)
         if hasattr(value, "__dict__"):
-            self._hold(vars(value), leaving_generators=_is_of_packages(kind))
+            self._hold(vars(value), of_packages=_is_of_packages(kind))
 
     def _miss(self, what: str) -> None:
         self.unseen = self.unseen or f"{what} is used, which may change unseen"
 
-    def _hold(self, held: Any, leaving_generators: bool = False) -> None:
+    def _hold(self, held: Any, of_packages: bool = False) -> None:
+        """Look at a container; the attributes of what comes from packages are read by name."""
         if held is sys.modules or self._watched.size + len(held) > MOST:
             self._miss(f"a {type(held).__name__} of {len(held)} entries")
             return
-        parts = [*held] if isinstance(held, tuple) else self._watched.container(held)
+        watched = self._watched.container
+        parts = [*held] if isinstance(held, tuple) else watched(held, ordered=not of_packages)
         # What layers draw is noted, and drawn anew.
-        left = GENERATORS if leaving_generators else ()
+        left = GENERATORS if of_packages else ()
         self._waiting += [part for part in parts if not isinstance(part, left)]
 
     def _visit_function(self, function: FunctionType) -> None:

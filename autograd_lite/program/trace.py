@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import backward_order, backward_steps, match, without_nan
+from autograd_lite.engine import backward_order, backward_steps
 from autograd_lite.errors import AutogradError, UnsupportedError, describe, describe_one
+from autograd_lite.fitting import match, without_nan
 from autograd_lite.modes import SetForAWhile, Taken, taken
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
@@ -241,7 +242,9 @@ class Tracer:
         """Write what was noted that gave plain values, which decided on what is computed."""
         for call in noted:
             if not isinstance(call.outcome, Node):
-                self.guard(self.called(call, None, None), call.outcome)
+                compared = isinstance(call.function, np.ufunc)
+                known = (call.outcome.shape, call.outcome.dtype) if compared else (None, None)
+                self.guard(self.called(call, *known), call.outcome)
 
     def leaf(self, array: Array) -> Step:
         require_numpy(array)
@@ -362,7 +365,8 @@ class Tracer:
         return results
 
     def written(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Step:
-        return self.program.step(step.function, arguments, keywords, step.shape, step.dtype)
+        shape, dtype = step.shape, step.dtype
+        return self.program.step(step.function, arguments, keywords, shape, dtype, step.like)
 
     def value(self, step: Step) -> Array:
         """The value of a step, for which no others are computed than those that it needs."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, repeat
+from collections.abc import Callable
+from itertools import chain
 from operator import is_
 from types import MappingProxyType
 from typing import Any
@@ -20,63 +20,70 @@ MOST = 20_000
 """Entries of containers that are compared in each run."""
 MOST_BYTES = 2**24
 """Of arrays that are compared in each run."""
+SHORT = 32
+"""Entries of a container up to which each is compared by an expression of its own."""
+MOST_WRITTEN = 2000
+"""Such expressions: Python's compiler takes some microseconds for each."""
 ABSENT = object()
 """What is read where there is nothing."""
 NUMBERS = (float, int, complex, str)
 """What may be another object, as long as it is of the same type and value."""
 
 
-class _Each:
-    """What a function gives for each of many arguments, now."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Iterable[Any]) -> None:
-        self._map = functools.partial(map, function, *arguments)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._map()
-
-
 class Watched:
-    """What is compared in each run: in few calls, as that is all that a run adds to computing."""
+    """What is compared in each run: by a function that is written for it, as nothing is faster."""
 
     def __init__(self) -> None:
         self.size = 0
         """How many entries containers have."""
         self._bytes = 0
         self._read: set[Any] = set()
-        # Of containers: those with keys, and live views of all entries.
-        self._keyed: list[Any] = []
-        self._contents: list[Any] = []
-        # What is read by a name: variables in dictionaries, and attributes.
-        self._variables: tuple[list[Any], list[str]] = ([], [])
-        self._attributes: tuple[list[Any], list[str]] = ([], [])
+        # What the function's text reads: what objects are read from, and what these were.
+        self._names: dict[str, Any] = {
+            "ABSENT": ABSENT,
+            "all": all,
+            "map": map,
+            "is_": is_,
+            "chain": chain,
+        }
+        # Texts of what gives an object each, and of conditions on keys and lengths.
+        self._single: list[str] = []
+        self._sizes: list[str] = []
+        self._many: list[str] = []
+        """Names of what gives many objects."""
         # With their forms, and what says whether they have the entries that they had.
         self._arrays: list[tuple[Array, Any, Callable[[], Any]]] = []
-        # All that give objects, and what those were; what keys and lengths were.
-        self._reads: list[Iterable[Any]] = []
-        self._known: list[Any] = []
-        self._keys: list[Any] = []
 
-    def container(self, held: Any) -> list[Any]:
-        """Compare what is in a container; its keys and entries as they are."""
-        contents, keys = held, list[Any]()
+    def container(self, held: Any, ordered: bool = True) -> list[Any]:
+        """Compare what is in a container; its keys and entries as they are.
+
+        In which order keys are in a dictionary that is not `ordered` is not compared.
+        """
+        contents, keys, name = held, list[Any](), self._named(held)
         if isinstance(held, dict | MappingProxyType):
             contents = dict.values(held) if isinstance(held, dict) else held.values()
             keys = [*held]
-            self._keyed.append(held)
-        self._contents.append(contents)
         entries = [*contents]
         self.size += len(entries)
+        has_order = bool(keys) and ordered
+        known = self._named(keys) if has_order else len(entries)
+        self._sizes.append(f"[*{name}] == {known}" if has_order else f"len({name}) == {known}")
+        places = keys if type(held) is dict else [*range(len(entries))]
+        is_short = len(entries) <= SHORT and len(self._single) < MOST_WRITTEN
+        if is_short and type(held) in (dict, list) and {*map(type, places)} <= {str, int}:
+            self._single += [f"{name}[{place!r}]" for place in places]
+        else:
+            self._many.append(self._named(contents))
         return keys + entries
 
     def variable(self, variables: dict[str, Any], name: str) -> Any:
         """Compare what a dictionary has under a name; what that is, or ABSENT."""
-        self._note(self._variables, variables, name)
+        self._note("{}.get({!r}, ABSENT)", variables, name)
         return variables.get(name, ABSENT)
 
     def attribute(self, held: Any, name: str) -> Any:
         """Compare an attribute; what it is, or ABSENT."""
-        self._note(self._attributes, held, name)
+        self._note("getattr({}, {!r}, ABSENT)", held, name)
         return getattr(held, name, ABSENT)
 
     def array(self, array: Array) -> bool:
@@ -92,40 +99,55 @@ class Watched:
         self._arrays.append((array, form(array), same))
         return True
 
-    def begin(self) -> None:
-        """Compare with what everything is now."""
-        self._reads = [*self._contents]
-        for read, names in ((dict.get, self._variables), (getattr, self._attributes)):
-            if names[0]:
-                self._reads.append(_Each(read, *names, repeat(ABSENT)))
-        self._keys = [*chain.from_iterable(self._keyed), *map(len, self._contents)]
-        self._known = [*chain.from_iterable(self._reads)]
+    def begin(self) -> Callable[[], bool]:
+        """What tells whether all are the objects of now, and arrays have the same entries."""
+        single, many = self._single, self._many
+        are_same = [f"{text} is known{i}" for i, text in enumerate(single)]
+        are_same += [f"all(map(is_, chain({', '.join(many)}), known))"] if many else []
+        now = ", ".join([*single, *[f"*{name}" for name in many]])
+        entries = " and not entries_differ()" if self._arrays else ""
+        lines = [
+            f"def have_sizes(): return {' and '.join(self._sizes) or True}",
+            f"def now(): return [{now}]",
+            "def are_unchanged():",
+            "    try:",
+            f"        return ({' and '.join([*self._sizes, *are_same]) or True}"
+            f" or are_equal()){entries}",
+            "    except changed: return False",
+        ]
+        names = self._names
+        names |= {"are_equal": self._are_equal, "entries_differ": self._entries_differ}
+        names["changed"] = LookupError, ValueError, AttributeError, RuntimeError  # meanwhile
+        exec("\n".join(lines), names)
+        self._have_sizes, self._now = names["have_sizes"], names["now"]
+        self._take(self._now())
+        found: Callable[[], bool] = names["are_unchanged"]
+        return found
 
-    def is_unchanged(self) -> bool:
-        """Whether all are the same objects, and the arrays have the same entries."""
-        try:
-            return (
-                [*chain.from_iterable(self._keyed), *map(len, self._contents)] == self._keys
-                and (
-                    all(map(is_, chain.from_iterable(self._reads), self._known))
-                    or self._are_equal()
-                )
-                and not (self._arrays and self._entries_differ())
-            )
-        except (ValueError, AttributeError, RuntimeError):  # it is emptied, or changed meanwhile
-            return False
+    def _named(self, value: Any) -> str:
+        name = f"held{len(self._names)}"
+        self._names[name] = value
+        return name
 
-    def _note(self, kind: tuple[list[Any], list[str]], held: Any, name: str) -> None:
+    def _note(self, text: str, held: Any, name: str) -> None:
         if (id(held), name) not in self._read:
             self._read.add((id(held), name))
-            kind[0].append(held)
-            kind[1].append(name)
+            self._single.append(text.format(self._named(held), name))
+
+    def _take(self, found: list[Any]) -> None:
+        """Compare with these objects from now on."""
+        self._known, count = found, len(self._single)
+        self._names.update({f"known{i}": each for i, each in enumerate(found[:count])})
+        self._names["known"] = found[count:]
 
     def _are_equal(self) -> bool:
         """Whether all are the same objects, or numbers and texts as before."""
-        found, known = [*chain.from_iterable(self._reads)], self._known
-        known[:] = [now if _is_equal(now, before) else before for now, before in zip(found, known)]
-        return all(map(is_, found, known))
+        if not self._have_sizes():
+            return False
+        found = self._now()
+        pairs = [*zip(found, self._known)]
+        self._take([now if _is_equal(now, before) else before for now, before in pairs])
+        return all(map(is_, found, self._known))
 
     def _entries_differ(self) -> bool:
         return not all(form(array) == known and same() for array, known, same in self._arrays)

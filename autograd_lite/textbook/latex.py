@@ -117,6 +117,13 @@ class Latex(Mathematics):
         tens = f"10^{{{parts[2]}}}"
         return (tens, POWER) if parts[1] == "1" else (rf"{parts[1]} \cdot {tens}", TIGHT)
 
+    def plain(self, value: Any) -> Written:
+        """A constant; words stand upright."""
+        text, precedence = super().plain(value)
+        if value is None or isinstance(value, str | np.dtype | type):
+            text = rf"\text{{{text}}}".replace("_", r"\_")
+        return text, precedence
+
     def raised(self, base: Any, exponent: Any) -> str:
         """x^{p}."""
         return f"{self.text(base, ATOM)}^{{{self.operand(exponent, NOTHING)}}}"

@@ -40,6 +40,36 @@ loss = (model(X) ** 2).mean()
 loss.backward()
 picture = viz.graph(loss, names={"X": X, "loss": loss}, depth=2)
 """,
+    "What a step of training changed": """import numpy as np
+import nn
+import viz
+
+X = np.random.default_rng(0).normal(size=(2, 2))
+model = nn.Sequential(nn.Dense(2, 2, "tanh", rng=0), nn.Dense(2, 1, bias=False, rng=1))
+model[0].bias.requires_grad = False
+optimizer = nn.SGD(model.parameters(), learning_rate=0.1)
+
+def loss_of_model():
+    return (model(X) ** 2).mean()
+
+loss = loss_of_model()
+loss.backward()
+before = viz.graph(loss)
+optimizer.step()
+picture = viz.graph(loss_of_model(), before=before)
+""",
+    "A loop, whose equal steps are one box": """import numpy as np
+import viz
+from autograd_lite import Tensor
+
+rng = np.random.default_rng(0)
+V = Tensor(rng.normal(size=(3, 3)) / 2, requires_grad=True, name="V")
+U = Tensor(rng.normal(size=(3, 2)), requires_grad=True, name="U")
+state = np.zeros(3)
+for x in rng.normal(size=(50, 2)):
+    state = np.tanh(V @ state + U @ x)
+picture = viz.graph((state**2).sum(), gradients=False)
+""",
     "A backward pass, step by step": """import numpy as np
 import viz
 from autograd_lite import Tensor

@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, require_real
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.foreign import require_here
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
 from nn.diagnosis import data_findings as data
@@ -98,6 +99,7 @@ def diagnose(
     """
     require_model(model, "diagnose of")
     attempted = f"diagnose of {type(model).__name__}"
+    require_here(f"{attempted} with", *model.parameters())
     loss = loss_function(loss)
     X = as_arrays(X, f"{attempted} with X")
     if is_tree(y):

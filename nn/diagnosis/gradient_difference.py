@@ -13,6 +13,7 @@ from autograd_lite.arguments import POSITIVE, require
 from autograd_lite.differences import values_beside
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError
+from autograd_lite.foreign import require_here
 from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import map_tree
@@ -68,6 +69,7 @@ def gradient_difference(
     """
     require_model(model, "gradient_difference of")
     attempted = f"gradient_difference of {type(model).__name__}"
+    require_here(f"{attempted} with", *model.parameters())
     loss = loss_function(loss)
     require(attempted, "step", step, POSITIVE)
     in_float64 = partial(_in_float64, copy=False)

@@ -20,6 +20,7 @@ from nn.losses.loss_function import loss_function
 from nn.optimizers.optimizer import Optimizer
 from nn.training.callback import Callback
 from nn.training.metrics import Metric
+from nn.training.steps import Step
 
 
 class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit-learn has no types
@@ -29,9 +30,10 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
     other.
 
     Args:
-        layers, activation, optimizer, learning_rate, epochs, batch_size, validation, metrics,
-            callbacks, evaluate_every, warm_start, progress, random_state: see `NeuralRegressor`.
-            Metrics get what the model returns, and targets as the loss takes them.
+        layers, activation, optimizer, learning_rate, epochs, batch_size, accumulate, step,
+            validation, metrics, sampling, augment, callbacks, evaluate_every, warm_start, progress,
+            compile, random_state: see `NeuralRegressor`. Metrics, a step and `augment` get targets
+            as the loss takes them.
         loss: one of logits: "bce_with_logits", which is the default for two classes and for
             several labels at once, or "cross_entropy", the default for more classes; or such a
             loss with options, as `nn.CrossEntropyLoss(label_smoothing=0.1)`.
@@ -60,13 +62,18 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
         learning_rate: Any = 0.001,
         epochs: int = 200,
         batch_size: int = 200,
+        accumulate: int = 1,
+        step: Step | None = None,
         validation: tuple[Any, Any] | float | None = None,
         metrics: Mapping[str, Metric] | None = None,
         class_weight: Mapping[Any, float] | str | None = None,
+        sampling: Any = None,
+        augment: Callable[..., tuple[Any, Any]] | None = None,
         callbacks: Sequence[Callback] = (),
         evaluate_every: int | None = None,
         warm_start: bool = False,
         progress: bool = False,
+        compile: bool | str = True,
         random_state: Any = None,
     ) -> None:
         super().__init__(
@@ -77,12 +84,17 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
             learning_rate=learning_rate,
             epochs=epochs,
             batch_size=batch_size,
+            accumulate=accumulate,
+            step=step,
             validation=validation,
             metrics=metrics,
+            sampling=sampling,
+            augment=augment,
             callbacks=callbacks,
             evaluate_every=evaluate_every,
             warm_start=warm_start,
             progress=progress,
+            compile=compile,
             random_state=random_state,
         )
         self.class_weight = class_weight

@@ -24,6 +24,7 @@ from nn.training.callback import Callback
 from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.metrics import Metric
+from nn.training.steps import Step
 
 with needed("import of nn.estimators", "scikit-learn", "autograd-lite[sklearn]"):
     from sklearn.base import BaseEstimator, clone
@@ -57,12 +58,17 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         learning_rate: Any = 0.001,
         epochs: int = 200,
         batch_size: int = 200,
+        accumulate: int = 1,
+        step: Step | None = None,
         validation: tuple[Any, Any] | float | None = None,
         metrics: Mapping[str, Metric] | None = None,
+        sampling: Any = None,
+        augment: Callable[..., tuple[Any, Any]] | None = None,
         callbacks: Sequence[Callback] = (),
         evaluate_every: int | None = None,
         warm_start: bool = False,
         progress: bool = False,
+        compile: bool | str = True,
         random_state: Any = None,
     ) -> None:
         self.layers = layers
@@ -72,12 +78,17 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         self.learning_rate = learning_rate
         self.epochs = epochs
         self.batch_size = batch_size
+        self.accumulate = accumulate
+        self.step = step
         self.validation = validation
         self.metrics = metrics
+        self.sampling = sampling
+        self.augment = augment
         self.callbacks = callbacks
         self.evaluate_every = evaluate_every
         self.warm_start = warm_start
         self.progress = progress
+        self.compile = compile
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -167,13 +178,18 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
             optimizer=self.optimizer_,
             epochs=epochs,
             batch_size=self.batch_size,
+            accumulate=self.accumulate,
+            step=self.step,
             validation=validation,
             metrics=self.metrics,
             sample_weight=sample_weight,
             class_weight=self._class_weight(),
+            sampling=self.sampling,
+            augment=self.augment,
             callbacks=clone([*self.callbacks], safe=False),
             evaluate_every=self.evaluate_every or (1 if looks else epochs),
             progress=self.progress,
+            compile=self.compile,
             rng=self._rng,
         )
         return self

@@ -21,9 +21,10 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
         optimizer: "adam", "adamw", "nadam", "sgd", "rmsprop" or "adagrad"; or a function of
             parameters and `learning_rate`, such as `functools.partial(nn.SGD, momentum=0.9)`.
         learning_rate: as optimizers take it; a schedule is copied.
-        epochs, batch_size, validation, metrics, callbacks, progress: as `nn.fit` takes them. Of
-            callbacks copies are used. Early stopping is a callback: `validation=0.1,
-            callbacks=[nn.EarlyStopping(patience=10)]`.
+        epochs, batch_size, accumulate, step, validation, metrics, sampling, augment, callbacks,
+            progress, compile: as `nn.fit` takes them, which has what else there is, checkpoints to
+            go on from and clusters. Of callbacks copies are used. Early stopping is a callback:
+            `validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]`.
         evaluate_every: as in `nn.fit`; by default 1 if there are validation samples, metrics or
             callbacks, and else only the last epoch's figures are measured.
         warm_start: whether `fit` goes on from the weights that are there.

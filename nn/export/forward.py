@@ -11,10 +11,12 @@ import numpy as np
 
 from autograd_lite import Tensor, enable_grad
 from autograd_lite.arguments import require_real
-from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
-from autograd_lite.node import Node
+from autograd_lite.errors import AutogradError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.modes import Followed, Taken
+from autograd_lite.node import Node, plain
 from autograd_lite.operation import Operation
-from autograd_lite.program.program import Step
+from autograd_lite.program.computed import row_of
+from autograd_lite.program.program import Step, mapped
 from autograd_lite.program.trace import Rules, Tracer, guarded
 from autograd_lite.textbook.spellings import Count
 from autograd_lite.trees import leaves_of, map_tree
@@ -23,6 +25,9 @@ from nn.layers.activations import Function
 from nn.module import Module, require_model
 from nn.training.evaluation import in_precision
 from nn.training.inputs import as_arrays, at, called, count, is_tree, named_leaves
+
+DECIDING = "entries of tensors decide on what it computes"
+OTHERWISE = "it computes otherwise for other samples, or more of them"
 
 
 @dataclass
@@ -71,17 +76,18 @@ def traced(
     if not n:
         raise ShapeError(f"{attempted} with example", "it has no samples", "Give at least one")
     forward = _recorded(attempted, model, example, written_out)
-    other = _recorded(attempted, model, at(example, np.arange(n + 1) % n), written_out)
+    m = 2 * n + 1
+    other = _recorded_again(attempted, model, at(example, np.arange(1, m + 1) % n), written_out)
     if len(forward.steps) != len(other.steps):
-        raise _refusal(attempted, "it computes otherwise for another number of samples")
+        raise _refusal(attempted, OTHERWISE)
     given = {*forward.inputs.values()}
     for step, twin in zip(forward.steps, other.steps):
         if step not in given:
-            _tell_counts(attempted, step, twin, n, forward.counts)
-    twins = other.inputs | other.outputs
-    for name, step in (forward.inputs | forward.outputs).items():
-        lengths = zip(step.shape, twins[name].shape)
-        step.shape = tuple(one if one == two else Count(one) for one, two in lengths)
+            _tell_counts(attempted, step, twin, n, m, forward.counts)
+    for known, twins in ((forward.inputs, other.inputs), (forward.outputs, other.outputs)):
+        for name, step in known.items():
+            lengths = zip(step.shape, twins[name].shape)
+            step.shape = tuple(one if one == two else Count(one) for one, two in lengths)
     forward.samples = n
     return forward
 
@@ -93,35 +99,84 @@ def _as_module(attempted: str, model: Callable[..., Any]) -> Module:
     return cast(Module, made)
 
 
+def _recorded_again(
+    attempted: str, model: Module, example: Any, written_out: Callable[[Operation], Any]
+) -> Forward:
+    """Of other numbers, where the model takes them: constants that are made of them differ."""
+    others = map_tree(lambda x: x * (1 + 2**-10) + 2**-10 if x.dtype.kind == "f" else x, example)
+    try:
+        return _recorded(attempted, model, others, written_out)
+    except AutogradError:
+        return _recorded(attempted, model, example, written_out)
+
+
 def _recorded(
     attempted: str, model: Module, example: Any, written_out: Callable[[Operation], Any]
 ) -> Forward:
-    given = map_tree(lambda x: Tensor(x, requires_grad=True) if x.dtype.kind == "f" else x, example)
-    with evaluation(), enable_grad(), guarded() as noted:
+    given = map_tree(lambda x: Tensor(x.view(), requires_grad=x.dtype.kind == "f"), example)
+    with evaluation(), enable_grad(), _followed() as noted:
         results = _named(called(model, given), "output")
-    unchanged = {id(x) for x in leaves_of(given)}
+    known = {id(x) for x in (*leaves_of(given), *(call.outcome for call in noted))}
     for result in results.values():
         recorded = isinstance(result, Tensor) and result.operation is not None
-        if not recorded and id(result) not in unchanged:
+        if not recorded and id(result) not in known:
             raise _refusal(attempted, f"it returns {describe_one(result)}, which was not recorded")
     if any(not isinstance(call.outcome, Node) for call in noted):
-        raise _refusal(attempted, "entries of tensors decide on what it computes")
-    tracer = Tracer(next(iter(results.values())))
+        raise _refusal(attempted, DECIDING)
+    tracer = _Follower(next(iter(results.values())))
+    tracer.attempted = attempted
     tracer.rules = Rules({}, written_out)
-    for result in results.values():
-        tracer.include(result)
+    for call in noted:
+        tracer.note(call)
+    outputs = {name: tracer.own_part(result) for name, result in results.items()}
     program = tracer.program
+    if program.guards:
+        raise _refusal(attempted, DECIDING)
     by_array = {id(step.arguments[0]): step for step in program.steps if step.function is None}
     tensors = [*model.named_parameters(), *model.named_buffers()]
     weights = {by_array[id(x._array)]: name for name, x in tensors if id(x._array) in by_array}
-    arrays = {name: getattr(x, "_array", x) for name, x in _named(given, "x").items()}
+    arrays = {name: x._array for name, x in _named(given, "x").items()}
     inputs = {name: by_array[id(x)] for name, x in arrays.items() if id(x) in by_array}
     if len(inputs) < len(arrays):
         raise _refusal(
             attempted, f"it does not compute with {', '.join(arrays.keys() - inputs.keys())}"
         )
-    outputs = {name: program.values[x] for name, x in results.items()}
     return Forward(program.steps, inputs, outputs, weights, 0, {})
+
+
+class _followed(guarded):  # noqa: N801 - used like no_grad
+    """Remember what is computed beside the record, and let it be tensors, which are followed."""
+
+    def _key(self) -> list[Taken]:
+        return Followed()
+
+
+class _Follower(Tracer):
+    """A program in which what was noted is written as what was recorded, and arrays are steps."""
+
+    attempted = ""
+
+    def noted(self, call: Taken) -> Step:
+        return self.called(call, call.outcome._array.shape, call.outcome._array.dtype)
+
+    def called(self, call: Taken, shape: Any, dtype: Any) -> Step:
+        if call.function is plain:  # of a detached tensor
+            return cast(Step, self.own_part(call.arguments[0]))
+        row = row_of(call.function)
+        if row is None:
+            return super().called(call, shape, dtype)
+        node = object.__new__(Node)
+        node._array, node.operation = call.outcome._array, row
+        node.arguments, node.keywords = call.arguments, call.keywords
+        return self.forward(node)
+
+    def forward(self, node: Node) -> Step:
+        if self.rules.call(node).looks:
+            raise _refusal(self.attempted, DECIDING)
+        return super().forward(node)
+
+    def written(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Step:
+        return super().written(step, *mapped(self.own_part, [arguments, keywords]))
 
 
 def _named(values: Any, name: str) -> dict[str, Any]:
@@ -133,12 +188,14 @@ def _named(values: Any, name: str) -> dict[str, Any]:
     return {path if path.isidentifier() else f"{name}_{path}": x for path, x in paths.items()}
 
 
-def _tell_counts(attempted: str, step: Step, twin: Step, n: int, counts: dict[int, int]) -> None:
-    """Put a `Count` for what differs between two recordings as the numbers of samples do."""
+def _tell_counts(
+    attempted: str, step: Step, twin: Step, n: int, m: int, counts: dict[int, int]
+) -> None:
+    """Put a `Count` for what differs between two recordings as their samples, n and m, do."""
 
     def of_samples(value: Any, other: Any) -> Any:
         if type(value) is int and type(other) is int and value != other:
-            if value * (n + 1) == other * n:
+            if value * m == other * n:
                 counts[value] = value // n
                 return Count(value)
         elif isinstance(value, list | tuple) and len(value) == len(other):
@@ -153,16 +210,20 @@ def _tell_counts(attempted: str, step: Step, twin: Step, n: int, counts: dict[in
         raise _refusal(
             attempted,
             f"{getattr(step.function, '__name__', 'an array')} depends on {describe_one(value)}, "
-            f"which is {describe_one(other)} for another number of samples",
+            f"which is {describe_one(other)} for other samples, or more of them",
         )
 
     if step.function is not twin.function:
-        raise _refusal(attempted, "it computes otherwise for another number of samples")
-    if step.function is None and _is_filled(step.arguments[0], twin.arguments[0]):
-        array = step.arguments[0]
-        shape = of_samples(array.shape, twin.arguments[0].shape)
-        step.function, step.arguments = np.full, (shape, array.flat[0])
-        return
+        raise _refusal(attempted, OTHERWISE)
+    if step.function is None and step.shape != twin.shape:
+        array, other = step.arguments[0], twin.arguments[0]
+        shape = of_samples(array.shape, other.shape)
+        if _is_filled(array, other):
+            step.function, step.arguments = np.full, (shape, array.flat[0])
+            return
+        if _is_range(array) and _is_range(other):
+            step.function, step.arguments = np.arange, shape
+            return
     step.arguments = of_samples(step.arguments, twin.arguments)
     step.keywords = of_samples(step.keywords, twin.keywords)
 
@@ -178,9 +239,13 @@ def _is_same(value: Any, other: Any) -> bool:
 
 def _is_filled(array: Any, other: Any) -> bool:
     """Whether arrays of two shapes hold one number, as initial states of zeros do."""
-    if array.shape == other.shape or array.ndim != other.ndim or not array.size:
-        return False
-    return bool((array == array.flat[0]).all() and (other == array.flat[0]).all())
+    return array.size > 0 and bool(
+        (array == array.flat[0]).all() and (other == array.flat[0]).all()
+    )
+
+
+def _is_range(array: Any) -> bool:
+    return bool(array.ndim == 1 and array.dtype == int and (array == np.arange(len(array))).all())
 
 
 def _refusal(attempted: str, reason: str) -> UnsupportedError:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from autograd_lite.names import explains_keywords
+from autograd_lite.program.program import Step
+from autograd_lite.table import TABLE
 from autograd_lite.textbook.listing import listing_of
 from autograd_lite.textbook.naming import Identifiers
-from autograd_lite.textbook.numpy_source import NumpySource, is_short
+from autograd_lite.textbook.numpy_source import ATOM, NumpySource, Written, is_short
 from autograd_lite.textbook.source import Definitions, texts_of
 from autograd_lite.textbook.spellings import function_written_out
 from autograd_lite.textbook.terms import needed_for
@@ -54,6 +57,7 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     """
     forward = traced("nn.to_numpy_source", model, example, function_written_out)
     names = Identifiers()
+    names.taken |= {"base64", "array", "forward"}
     inputs = {step: names.unique(name) for name, step in forward.inputs.items()}
     weights = {
         step: names.unique(name if name[0].isalpha() else f"layer_{name}")
@@ -61,10 +65,12 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     }
     n = names.unique("n")
     named = inputs | weights
-    needed = needed_for(forward.outputs.values())
-    listing = listing_of(forward.outputs, needed, named, {}, names, (), {}, len(forward.steps))
+    returned = {name: names.unique(name) for name in forward.outputs}
+    outputs = dict(zip(returned.values(), forward.outputs.values()))
+    needed = needed_for(outputs.values())
+    listing = listing_of(outputs, needed, named, {}, names, (), {}, len(forward.steps))
     counts = {count: n if k == 1 else f"({k} * {n})" for count, k in forward.counts.items()}
-    source = NumpySource(listing.names, counts)
+    source = _Source(listing.names, counts)
     definitions = Definitions(term.function for term in listing.terms)
     constants = [step for step in listing.inputs if step not in inputs]
     assigned = [f"{listing.names[step]} = {_written(step.arguments[0])}" for step in constants]
@@ -72,8 +78,8 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     body = [f"{name} = np.asarray({name}, np.{dtype})" for name, dtype in floats]
     body += [f"{n} = len({name})" for name in [*inputs.values()][:1] if counts]
     body += [text for line in listing.lines for text in texts_of(line, source)]
-    several = ", ".join(f'"{name}": {name}' for name in forward.outputs)
-    body.append("return output" if "output" in forward.outputs else f"return {{{several}}}")
+    several = ", ".join(f'"{name}": {variable}' for name, variable in returned.items())
+    body.append(f"return {returned['output'] if [*returned] == ['output'] else f'{{{several}}}'}")
     function = [f"def forward({', '.join(inputs.values())}):", *(f"    {line}" for line in body)]
     if any("= array(" in line for line in assigned):
         definitions.imports.add("import base64")
@@ -81,6 +87,15 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     parts = ["\n".join(sorted(definitions.imports)), *definitions.texts.values()]
     parts += ["\n".join(assigned)] if assigned else []
     return "\n\n\n".join([*parts, "\n".join(function)]) + "\n"
+
+
+class _Source(NumpySource):
+    """NumPy source, in which functions are defined as they compute: some return more than that."""
+
+    def call(self, term: Step) -> Written:
+        row, written = TABLE.get(term.function), super().call(term)
+        is_defined = isinstance(term.function, FunctionType)
+        return (f"{written[0]}[0]", ATOM) if row and row.residual and is_defined else written
 
 
 def _written(array: Any) -> str:

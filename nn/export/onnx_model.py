@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import UnsupportedError, needed
+from autograd_lite.errors import UnsupportedError, describe_one, needed
 from autograd_lite.names import explains_keywords
 from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.spellings import Count, function_written_out
 from nn.export import onnx_images, onnx_operators, onnx_sequences
 from nn.export.forward import Forward, traced
+from nn.export.onnx_operators import ARITHMETIC, DTYPES, kind_of
 from nn.export.onnx_sequences import PARTLY
 
 CONVERTERS = {
@@ -30,10 +31,12 @@ def to_onnx(model: Callable[..., Any], example: Any) -> Any:
     """A model as an `onnx.ModelProto`, in float32, for any number of samples.
 
     It computes what the model computes in evaluation mode. Inputs and outputs are called "x" and
-    "output", several of them by their keys, or "x_0" and so on; parameters have their names. What
-    can be written are all layers of `nn`, and functions of arithmetic, exponentials and
-    logarithms, trigonometry, comparisons, reductions, products of matrices, shapes, joins and
-    slices; of an LSTM's cells those after the last step. Write it to a file by
+    "output", several of them by their keys, or "x_0" and so on; where an output has the key of an
+    input, "output_" is before it. Parameters have their names. Inputs of whole numbers keep their
+    dtype. What can be written are all layers of `nn`, with masks and lengths that are inputs or
+    come from them; and functions of arithmetic, exponentials and logarithms, trigonometry,
+    comparisons and logic, reductions, products of matrices, shapes, joins, slices, and indices of
+    whole numbers; of an LSTM's cells those after the last step. Write it to a file by
     `onnx.save(nn.to_onnx(model, X), "model.onnx")`.
 
     Args:
@@ -57,27 +60,45 @@ def to_onnx(model: Callable[..., Any], example: Any) -> Any:
     writer = _Writer(onnx.helper, forward)
     for step in forward.steps:
         writer.step(step)
-    for name, step in forward.outputs.items():
+    for name, step in writer.outputs.items():
         writer.output(name, step)
-    nodes = _needed(writer.written, forward.outputs)
+    nodes = _needed(writer.written, writer.outputs)
     used = {name for node in nodes for name in node.input}
     arrays = {name: array for name, array in writer.arrays.items() if name in used}
     graph = onnx.helper.make_graph(
         nodes,
         type(model).__name__,
-        [writer.info(name, step) for name, step in forward.inputs.items()],
-        [writer.info(name, step) for name, step in forward.outputs.items()],
+        [writer.info(name, step, _given_as(step)) for name, step in forward.inputs.items()],
+        [writer.info(name, step, DTYPES[kind_of(step)]) for name, step in writer.outputs.items()],
         [onnx.numpy_helper.from_array(x, name) for name, x in arrays.items()],
     )
     opset = onnx.helper.make_opsetid("", OPSET)
     proto = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=VERSION)
-    onnx.checker.check_model(proto, full_check=True)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise UnsupportedError(
+            f"nn.to_onnx of {describe_one(model)}",
+            f"ONNX takes no such arguments: {error}",
+            "Compute with floats: x.astype(float) of truth values and whole numbers",
+        ) from error
     return proto
 
 
 def _written_out(operation: Operation) -> Any:
     """The function that an operation is written out as, unless ONNX has one for it."""
     return None if operation.function in CONVERTERS else function_written_out(operation)
+
+
+def _given_as(step: Step) -> Any:
+    """The dtype of an input: whole numbers are given as they are."""
+    return step.dtype if step.dtype.kind in "iu" else DTYPES[kind_of(step)]
+
+
+def _wraps(step: Step) -> bool:
+    """Whether whole numbers are computed that are held in fewer bits than ONNX has them in here."""
+    is_narrow = step.dtype is not None and step.dtype.kind in "iu" and step.dtype != np.int64
+    return is_narrow and step.function in (*ARITHMETIC, np.sum, np.prod, np.cumsum)
 
 
 def _needed(nodes: list[Any], outputs: Iterable[str]) -> list[Any]:
@@ -90,12 +111,11 @@ def _needed(nodes: list[Any], outputs: Iterable[str]) -> list[Any]:
     return found[::-1]
 
 
-def _refused(step: Step, reason: str) -> UnsupportedError:
-    return UnsupportedError(
-        f"nn.to_onnx of a model that calls {getattr(step.function, '__name__', '?')}",
-        reason,
-        "Write it with other functions of NumPy",
-    )
+def _refused(
+    step: Step, reason: str, remedy: str = "Write it with other functions of NumPy"
+) -> UnsupportedError:
+    name = getattr(step.function, "__name__", "?")
+    return UnsupportedError(f"nn.to_onnx of a model that calls {name}", reason, remedy)
 
 
 class _Writer:
@@ -108,6 +128,15 @@ class _Writer:
         self.arrays: dict[str, Any] = {}
         self.names: dict[Step, Any] = {step: name for name, step in forward.inputs.items()}
         self.count = 0
+        self.known = {*forward.inputs, *forward.weights.values()}
+        self.outputs = {
+            f"output_{name}" if name in self.known else name: step
+            for name, step in forward.outputs.items()
+        }
+        self.known.update(self.outputs)
+        for step in forward.inputs.values():
+            if _given_as(step) not in DTYPES.values():
+                self.names[step] = self.cast(step, np.int64)
 
     def step(self, step: Step) -> None:
         """Write a step, after those of its arguments."""
@@ -120,6 +149,9 @@ class _Writer:
         convert = CONVERTERS.get(step.function)
         if convert is None:
             raise _refused(step, "ONNX has no operator for it")
+        if _wraps(step):
+            reason = f"its result is of dtype {step.dtype}, and large numbers would not wrap around"
+            raise _refused(step, reason, "Write x.astype(int) before")
         try:
             self.names[step] = convert(self, *step.arguments, **step.keywords)
         except TypeError as error:
@@ -142,7 +174,7 @@ class _Writer:
 
     def cast(self, x: Any, dtype: Any) -> str:
         """The values in another dtype."""
-        return self.node("Cast", x, to=self._type(np.dtype(dtype)))
+        return self.node("Cast", x, to=self._type(dtype))
 
     def integers(self, values: Sequence[Any]) -> str:
         """A vector of whole numbers; of the number of samples where one is a `Count`."""
@@ -160,19 +192,14 @@ class _Writer:
                 parts.append(self._constant(np.array([value], np.int64), self._new("integer")))
         return self.node("Concat", *parts, axis=0)
 
-    def info(self, name: str, step: Step) -> Any:
+    def info(self, name: str, step: Step, dtype: Any) -> Any:
         """What an input or an output is: its dtype and shape, with any number of samples."""
         names = {self.forward.samples: "n"}
         shape = [names.get(x) if isinstance(x, Count) else x for x in step.shape]
-        return self.helper.make_tensor_value_info(name, self._type(step.dtype), shape)
+        return self.helper.make_tensor_value_info(name, self._type(dtype), shape)
 
     def _type(self, dtype: Any) -> Any:
-        return self.helper.np_dtype_to_tensor_dtype(self._dtype(dtype))
-
-    @staticmethod
-    def _dtype(dtype: Any) -> Any:
-        kinds = {"f": np.float32, "i": np.int64, "u": np.int64, "b": np.bool_}
-        return np.dtype(kinds[dtype.kind])
+        return self.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
     def _value(self, value: Any) -> str:
         if isinstance(value, str):
@@ -182,17 +209,13 @@ class _Writer:
             if not isinstance(name, str):
                 raise _refused(value, PARTLY)
             return name
-        array = np.asarray(value)
-        if isinstance(value, int) and not isinstance(value, bool):
-            array = array.astype(np.float32)  # beside floats, as in NumPy
-        return self._constant(array, self._new("constant"))
+        return self._constant(np.asarray(value), self._new("constant"))
 
     def _constant(self, array: Any, name: str) -> str:
-        self.arrays[name] = np.ascontiguousarray(array, self._dtype(array.dtype)).reshape(
-            array.shape
-        )
+        self.arrays[name] = np.asarray(array, DTYPES[kind_of(array)], order="C")
         return name
 
     def _new(self, kind: str) -> str:
         self.count += 1
-        return f"{kind}_{self.count}"
+        name = f"{kind}_{self.count}"
+        return name if name not in self.known else self._new(kind)

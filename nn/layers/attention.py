@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite import affine
+from autograd_lite import Tensor, affine
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional, require
 from autograd_lite.derivatives.attention import attention_weights, scaled_dot_product_attention
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
@@ -117,7 +117,7 @@ class MultiHeadAttention(Module):
         attn_mask: Any = None,
         average_attn_weights: bool = True,
         is_causal: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Tensor, Any]:
         """What each query finds, and by which weights.
 
         Args:

@@ -13,7 +13,7 @@ from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional, requ
 from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside
-from autograd_lite.modes import take_entries
+from autograd_lite.modes import entries_of
 from autograd_lite.node import plain
 from nn.architecture import register
 from nn.configuration import heading
@@ -90,7 +90,7 @@ class Embedding(Module):
             x = np.asarray(x)
         x = require_input(self, x)
         if x.dtype.kind == "f":
-            take_entries(x)
+            x = entries_of(x)
         numbers = plain(x)
         # As data sets are floats; whole ones say what is meant.
         is_whole = numbers.dtype.kind in "iu" or (
@@ -110,7 +110,8 @@ class Embedding(Module):
                 f"weight has {count} vectors, from 0 to {count - 1}",
                 "Number what is embedded from 0, or make the layer Embedding(n, ...) larger",
             )
-        x = numbers.astype(np.int64) if numbers.dtype.kind == "f" else x
+        if numbers.dtype.kind == "f":
+            x = (x.detach() if isinstance(x, Tensor) else numbers).astype(np.int64)
         return embedding(self.weight, x, self.padding_idx)  # type: ignore[no-any-return] # functions of tensors give Any
 
     def _attempted(self, x: Any) -> str:

@@ -8,7 +8,7 @@ both. Names, shapes and order of parameters, and the order of gates, are PyTorch
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -18,7 +18,7 @@ from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, WHOLE, one_
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside, on_host
-from autograd_lite.modes import take_entries
+from autograd_lite.modes import entries_of
 from autograd_lite.node import plain
 from nn.architecture import register
 from nn.configuration import heading
@@ -28,6 +28,9 @@ from nn.layers.gates import gate_parameters, of_inputs, require_state
 from nn.layers.inputs import in_dtype_of, require_sequences
 from nn.module import Module
 from nn.random_state import generator
+
+Last = TypeVar("Last")
+"""What comes of the last step: states, or states and cells."""
 
 
 def _own_steps(steps: Any, counts: Any) -> Any:
@@ -48,7 +51,7 @@ def _joined(outputs: list[Any]) -> Any:
     return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
 
 
-class _Recurrent(Module):
+class _Recurrent(Module, Generic[Last]):
     """What layers have in common that go through sequences."""
 
     gates: ClassVar[int]
@@ -102,7 +105,7 @@ class _Recurrent(Module):
             for direction in ("", "_reverse")[: 1 + self.bidirectional]:
                 yield layer, f"_l{layer}{direction}"
 
-    def forward(self, x: Any, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Any, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Last]:
         """The states of the last layer after each step, and those of all layers after the last.
 
         Args:
@@ -146,8 +149,9 @@ class _Recurrent(Module):
         y = _joined(outputs)
         if counts is not None:
             y = np.where(_own_steps(y, counts), y, 0)
-        last = tuple(np.stack(each) for each in ends)
-        return np.swapaxes(y, 0, 1) if self.batch_first else y, last[0] if len(last) == 1 else last
+        states = [np.stack(each) for each in ends]
+        last: Any = states[0] if len(states) == 1 else tuple(states)
+        return np.swapaxes(y, 0, 1) if self.batch_first else y, last
 
     def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         """What one layer computes in one direction: for each kind of states all, by time."""
@@ -179,7 +183,7 @@ class _Recurrent(Module):
         if lengths is None:
             return None
         length, n = x.shape[:2][::-1] if self.batch_first else x.shape[:2]
-        take_entries(lengths)  # which decide on what is computed
+        lengths = entries_of(lengths)  # which decide on what is computed
         counts = on_host(plain(lengths))
         attempted = f"{heading(self)} of {describe_one(x)} with lengths {describe_one(lengths)}"
         if counts.shape != (n,):
@@ -200,7 +204,7 @@ class _Recurrent(Module):
                 f"{1 if self.batch_first else 0} of the input has {length} steps",
                 f"Give lengths from 1 to {length}",
             )
-        return counts
+        return lengths if isinstance(lengths, Tensor) else counts
 
     def _first_states(self, hx: Any, n: int, x: Any) -> list[Any]:
         """For each kind of states those to begin with."""
@@ -222,7 +226,7 @@ class _Recurrent(Module):
 
 
 @register
-class RNN(_Recurrent):
+class RNN(_Recurrent[Tensor]):
     """Elman's recurrent network: h[t] = tanh(W x[t] + b + U h[t-1] + c), in each layer.
 
     Elman, "Finding structure in time", 1990. See `LSTM` for arguments and results.
@@ -262,7 +266,7 @@ class RNN(_Recurrent):
 
 
 @register
-class GRU(_Recurrent, init=False):
+class GRU(_Recurrent[Tensor], init=False):
     """Gated recurrent units, which keep of their state what a gate says.
 
     r = sigmoid(W_r x + b_r + U_r h + c_r), z = sigmoid(W_z x + b_z + U_z h + c_z),
@@ -286,7 +290,7 @@ class GRU(_Recurrent, init=False):
 
 
 @register
-class LSTM(_Recurrent):
+class LSTM(_Recurrent[tuple[Tensor, Tensor]]):
     """Long short-term memory: a cell that gates let in, forget and let out.
 
     i = sigmoid(W_i x + b_i + U_i h + c_i), f and o with weights of their own alike,

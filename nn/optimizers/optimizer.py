@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from operator import attrgetter
+from operator import attrgetter, setitem
 from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 import numpy as np
@@ -17,6 +17,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
+from autograd_lite.mutation import note_change
 from autograd_lite.names import unknown_keyword
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
@@ -123,7 +124,11 @@ class Optimizer(Declared):
         self.groups = [
             {"parameters": entry["parameters"], **defaults, **entry} for entry in entries
         ]
-        self._accepted = [{"parameters": group["parameters"]} for group in self.groups]
+        # What groups were when they were looked at; the same with numbers for schedules, if any.
+        self._seen = [{"parameters": group["parameters"]} for group in self.groups]
+        self._accepted, self._scheduled = [dict(seen) for seen in self._seen], False
+        self._changes = 0
+        """How often hyper-parameters were changed."""
         self._change(map(hyper_parameters, self.groups))
         self._parameters = [tensor for entry in entries for tensor in entry["parameters"]]
         self._make_runs({})
@@ -161,13 +166,18 @@ class Optimizer(Declared):
                 "Make a new optimizer, of all of them",
             )
         checked = [self._checked(each) for each in options]
-        rates = [{"learning_rate": self._rate(each["learning_rate"])} for each in checked]
-        pairs = zip(self.groups, self._accepted, checked, rates)
-        at_once(
-            change
-            for group, accepted, each, rate in pairs
-            for change in ((group.update, each), (accepted.update, group), (accepted.update, rate))
-        )
+        self._take(checked, [self._rate(each["learning_rate"]) for each in checked])
+
+    def _take(self, options: Sequence[Mapping[str, Any]], rates: Sequence[float]) -> None:
+        """Take over the hyper-parameters of each group, and what learning rates are now."""
+        scheduled = any(callable(each["learning_rate"]) for each in options)
+        changes: list[tuple[Any, ...]] = [(setattr, self, "_scheduled", scheduled)]
+        changes.append((setattr, self, "_changes", self._changes + 1))
+        both = zip(self._seen, self._accepted)
+        for group, (seen, accepted), each, rate in zip(self.groups, both, options, rates):
+            changes += (group.update, each), (seen.update, group), (accepted.update, group)
+            changes.append((setitem, accepted, "learning_rate", rate))
+        at_once(changes)
 
     def _rate(self, rate: Rate) -> float:
         """A learning rate as a number, which for a schedule is that of the next step."""
@@ -194,6 +204,7 @@ class Optimizer(Declared):
         runs = runs_of(self._accepted, self.state_names, states)
         copy_in(runs)
         self._runs = runs
+        note_change()
 
     def _states(self) -> dict[Tensor, dict[str, Any]]:
         """The number of steps and the arrays of each parameter."""
@@ -235,8 +246,7 @@ class Optimizer(Declared):
         if (watch := watching_steps.get()) is not None:
             watch(self)
             require_finite = True
-        if self.groups != self._accepted:  # always where there is a schedule
-            self._change(map(hyper_parameters, self.groups))
+        self.accept()
         runs = self._runs
         if not all(map(Run.gather, runs)):
             copy_in(runs)
@@ -248,6 +258,13 @@ class Optimizer(Declared):
         for run in runs if require_finite else ():
             run.refuse_unless_finite(run.arrays[1])
         self._finish(runs)
+
+    def accept(self) -> None:
+        """Take in hyper-parameters that were changed in `groups`, and the rate of a schedule."""
+        if self.groups != self._seen:
+            self._change(map(hyper_parameters, self.groups))
+        elif self._scheduled:
+            self._take(self._seen, [self._rate(each["learning_rate"]) for each in self._seen])
 
     def kept(self) -> Callable[[], None]:
         """What puts parameters and state back to what they are now."""
@@ -261,20 +278,15 @@ class Optimizer(Declared):
         return put_back
 
     def step_along(
-        self,
-        gradients: Sequence[tuple[Run, Any]],
-        require_finite: bool,
-        update: Update | None,
-        in_place: bool,
+        self, gradients: Sequence[tuple[Run, Any]], require_finite: bool, update: Update | None
     ) -> None:
         """`step` with flat gradients of runs in place of those that tensors have.
 
-        A compiled update computes with these, if it is of the hyper-parameters of now. Where the
-        arrays of all tensors are known to lie in place they are not looked for.
+        A compiled update computes with these, if it is of the hyper-parameters of now; it is of
+        parameters whose arrays lie in place.
         """
-        if self.groups != self._accepted:
-            self._change(map(hyper_parameters, self.groups))
-        if not in_place:
+        self.accept()
+        if not update:
             copy_in([run for run, _ in gradients])
         if require_finite:
             for run, flat in gradients:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ MODE = one_of("min", "max")
 NOT_NAN = Range(lambda x: isinstance(x, int | float) and not math.isnan(x), "a number or infinity")
 
 
-@dataclass
 class Progress:
     """The best value so far, and how many after it were in a row not better.
 
@@ -35,15 +33,10 @@ class Progress:
     (1.25, 1)
     """
 
-    mode: str
-    margin: float = 0.0
-    share: float = 0.0
-    best: float = field(init=False)
-    """At the beginning the worst there is."""
-    waited: int = field(default=0, init=False)
-
-    def __post_init__(self) -> None:
-        self.best = math.inf if self.mode == "min" else -math.inf
+    def __init__(self, mode: str, margin: float = 0.0, share: float = 0.0) -> None:
+        self.mode, self.margin, self.share = mode, margin, share
+        self.best = math.inf if mode == "min" else -math.inf  # the worst there is
+        self.waited = 0
 
     def made_by(self, value: float) -> bool:
         """Whether the next value is better than the best one; it takes its place then."""

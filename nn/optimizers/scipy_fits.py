@@ -16,6 +16,7 @@ from autograd_lite.errors import (
     ShapeError,
     describe_one,
 )
+from autograd_lite.foreign import beside, on_host
 from autograd_lite.names import explains_keywords
 from autograd_lite.pullback import Pullback
 from nn.optimizers.groups import group_entries
@@ -47,13 +48,13 @@ class _Parameters:
         self.begun = [x.data.copy() for x in self.tensors]
 
     def vector(self) -> Any:
-        return np.concatenate([np.ravel(x.data).astype(float) for x in self.tensors])
+        return np.concatenate([np.ravel(on_host(x.data)).astype(float) for x in self.tensors])
 
     def assign(self, vector: Any) -> None:
         start = 0
         for tensor in self.tensors:
             part = vector[start : start + tensor.size].reshape(tensor.shape)
-            tensor.data = part.astype(tensor.dtype)
+            tensor.data = beside(part.astype(tensor.dtype), tensor)
             start += tensor.size
 
     def restore(self) -> None:
@@ -132,7 +133,7 @@ def fit_lbfgs(
             )
         with no_grad():
             gradients = Pullback([value], own.tensors).pull([np.ones(value.shape)])
-        return value.item(), np.concatenate([np.ravel(g).astype(float) for g in gradients])
+        return value.item(), np.concatenate([np.ravel(on_host(g)).astype(float) for g in gradients])
 
     try:
         options = {"maxiter": iterations, "maxfun": 20 * iterations, "gtol": tolerance, "ftol": 0}
@@ -191,7 +192,8 @@ def fit_least_squares(
         value = computed(vector)
         with no_grad():
             rows = Pullback([value], own.tensors).rows(value)
-        return np.concatenate([part.reshape(value.size, -1) for part in rows], axis=1).astype(float)
+        rows = [on_host(part).reshape(value.size, -1) for part in rows]
+        return np.concatenate(rows, axis=1).astype(float)
 
     start = own.vector()
     try:
@@ -203,7 +205,7 @@ def fit_least_squares(
                 "Give more data, or use fit_lbfgs",
             )
         found = _scipy_optimize("fit_least_squares").least_squares(
-            lambda vector: np.ravel(computed(vector).data).astype(float),
+            lambda vector: np.ravel(on_host(computed(vector).data)).astype(float),
             start,
             jacobian,
             method="lm",

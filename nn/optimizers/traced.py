@@ -49,16 +49,14 @@ class _Tape:
             return value
         raise TypeError(f"an update is computed from {type(value).__name__}")
 
-    def set_numbers(self) -> Callable[[float, int], None]:
-        """What puts the numbers of a rate and a step in their places."""
-        bound: dict[str, Any] = {}
-        lines = ["def set_numbers(rate, step):", "    pass"]
-        for index, (text, (number, place)) in enumerate(self.places.items()):
-            bound |= {**number.functions, f"place{index}": place}
-            lines.append(f"    place{index}[()] = {text}")
-        exec("\n".join(lines), bound)
-        found: Callable[[float, int], None] = bound["set_numbers"]
-        return found
+    def setting(self, names: dict[str, Any]) -> list[str]:
+        """The lines that put numbers in their places, of a rate and a step."""
+        lines = []
+        for text, (number, place) in self.places.items():
+            name = f"place{len(names)}"
+            names |= {**number.functions, name: place}
+            lines.append(f"{name}[()] = {text}")
+        return lines
 
 
 class Entries(np.lib.mixins.NDArrayOperatorsMixin):
@@ -86,6 +84,9 @@ class Update:
     """The update of some runs, from flat gradients, which stay as they are.
 
     Attributes:
+        calls: what it does, in order: functions of C with their arguments.
+        counting: what puts the next step's numbers in their places, and gives the calls that count
+            it, to be made after the others.
         outdated: whether it was asked for after hyper-parameters were changed, and is to be made
             anew; not where they change again and again.
     """
@@ -94,41 +95,36 @@ class Update:
         self, optimizer: Optimizer, gradients: Sequence[tuple[Run, Any]], backend: Backend
     ) -> None:
         self._optimizer, self._gradients, self._backend = optimizer, gradients, backend
-        # With what hyper-parameters were, and what puts numbers in their places.
-        self._runs: list[tuple[Run, dict[str, Any], Callable[[float, int], None]]] = []
         with np.errstate(all="ignore"):
             self._quiet = copy_context()
-        self._made = 0
+        self._made, self._seen = 0, -1
+        self._known: list[dict[str, Any]] = []
         self.make()
 
     def fits(self) -> bool:
         """Whether hyper-parameters are what they were, but for the learning rate."""
-        for run, known, _ in self._runs:
-            if run.options != known:
+        if self._seen != self._optimizer._changes:
+            for (run, _), known in zip(self._gradients, self._known):
                 rate = run.options[CHANGING]
                 if run.options != {**known, CHANGING: rate}:
                     self.outdated = self._made < RECORDINGS
                     return False
                 known[CHANGING] = rate
+            self._seen = self._optimizer._changes
         return True
 
     def __call__(self) -> None:
         """Take the next step."""
-        calls, optimizer = [*self._calls], self._optimizer
-        for run, known, set_numbers in self._runs:
-            step = run.steps + 1
-            set_numbers(known[CHANGING], step)
-            run.mark_changed()
-            calls.append((setattr, run, "steps", step))
-        calls.append((setattr, optimizer, "steps", optimizer.steps + 1))
-        self._quiet.run(at_once, calls)
+        self._quiet.run(at_once, [*self.calls, *self.counting()])
 
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
-        self.outdated, self._runs = False, []
+        self.outdated, self._seen = False, -1
+        self._known = [dict(run.options) for run, _ in self._gradients]
         self._made += 1
         in_c = self._backend.name == "c"
         calls, first, places = list[Call](), list[Call](), list[Any]()
+        tapes = []
         for run, flat in self._gradients:
             size = max(1, len(flat) if in_c else min(BLOCK, len(flat)))
             # In the processor's cache for all parts: the rule's own, and what the gradient becomes.
@@ -138,14 +134,28 @@ class Update:
                 first += [] if start else tape.calls
             calls += tape.calls
             places += [place for _, place in tape.places.values()]
-            self._runs.append((run, dict(run.options), tape.set_numbers()))
+            tapes.append(tape)
+        self.counting = self._counting(tapes)
         if in_c:
-            self._calls = [self._in_c(calls, places)]
-            self._require_agreement(self._calls)
+            self.calls = [self._in_c(calls, places)]
+            self._require_agreement(self.calls)
         else:
-            self._calls = [*map(_of_arrays, calls)]
+            self.calls = [*map(_of_arrays, calls)]
             # The others are the same, and would be compared with copies of all that there is.
             self._require_agreement([*map(_of_arrays, first)], slice(BLOCK))
+
+    def _counting(self, tapes: Sequence[_Tape]) -> Callable[[], list[Call]]:
+        names: dict[str, Any] = {"optimizer": self._optimizer, "known": self._known}
+        lines, calls = ["def counting():"], ['(setattr, optimizer, "steps", optimizer.steps + 1)']
+        for number, ((run, _), tape) in enumerate(zip(self._gradients, tapes)):
+            names[f"run{number}"] = run
+            lines.append(f"rate, step = known[{number}][{CHANGING!r}], run{number}.steps + 1")
+            lines += [*tape.setting(names), f"run{number}.mark_changed()"]
+            calls.append(f'(setattr, run{number}, "steps", run{number}.steps + 1)')
+        lines.append(f"return [{', '.join(calls)}]")
+        exec("\n    ".join(lines), names)
+        found: Callable[[], list[Call]] = names["counting"]
+        return found
 
     def _note(self, run: Run, flat: Any, room: Any, start: int, tape: _Tape) -> None:
         """Note the calls for the entries of a run from a place on, as many as there is room for."""
@@ -195,8 +205,7 @@ class Update:
             expected += [values, *state]
         with whole(), np.errstate(all="ignore"):
             try:
-                for run, known, set_numbers in self._runs:
-                    set_numbers(known[CHANGING], run.steps + 1)
+                self.counting()
                 at_once(calls)
                 found = [row.copy() for run, _ in self._gradients for row in run.kept[:, part]]
             finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -113,6 +112,8 @@ def _array(array: Any) -> str:
     array = on_host(array) if is_on_card(array) else array
     if not isinstance(array, np.ndarray):
         return text
+    import hashlib
+
     digest = hashlib.blake2b(digest_size=8)
     for part in read_parts(array):
         digest.update(np.ascontiguousarray(part).data)

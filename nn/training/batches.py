@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -14,7 +14,27 @@ from autograd_lite.trees import map_tree
 from nn.random_state import generator
 from nn.training.inputs import as_arrays, at, count
 
+if TYPE_CHECKING:
+    from autograd_lite.typing import Array
 
+
+@overload
+def batches(
+    samples: Array,
+    targets: Array,
+    /,
+    *,
+    batch_size: int,
+    rng: np.random.Generator | int | None = None,
+    shuffle: bool = True,
+) -> Iterator[tuple[Array, Array]]: ...
+@overload
+def batches(
+    *arrays: Any,
+    batch_size: int,
+    rng: np.random.Generator | int | None = None,
+    shuffle: bool = True,
+) -> Iterator[tuple[Any, ...]]: ...
 @explains_keywords
 def batches(
     *arrays: Any,

@@ -17,7 +17,7 @@ from nn.training.history import History
 from nn.training.schema import Schema, misfits
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Training:
     """How far a training has come, for its callbacks."""
 

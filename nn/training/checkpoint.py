@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import repeat
@@ -111,6 +110,8 @@ class Checkpoint(Callback):
 
     def epoch_end(self, training: Training) -> None:
         """Write, if it is time."""
+        import json
+
         if (training.epoch + 1) % self.every == 0:
             arrays: dict[str, Any] = {}
             attempted = f"Checkpoint in {self.path}"
@@ -304,6 +305,8 @@ def read(path: FileName) -> dict[str, Any]:
 
     Raises an ArgumentError if the file is truncated, or something else wrote it.
     """
+    import json
+
     require_file(path, "fit with resume_from")
     attempted = f"fit with resume_from={path}"
     arrays, metadata = read_tensors(path, attempted, "nn.Checkpoint")

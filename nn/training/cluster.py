@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.trees import leaves_of, rebuilt
-from nn.left_alone import call_left_alone
 from nn.losses.loss import Loss
 from nn.losses.loss_function import is_of_the_whole
 from nn.module import Module
@@ -151,7 +150,7 @@ def on_cluster(client: Any, samples: Samples, model: Module, optimizer: Optimize
         )
     _require_parts(trained, samples, model)
     held = isinstance(held_out, Rows) and all(map(is_dask, leaves_of(held_out.X)))
-    return dataclasses.replace(
+    return replace(
         samples,
         trained=ClusterRows(client, trained),
         validation=ClusterRows(client, held_out) if held else held_out,  # type: ignore[arg-type] # rows, which have none
@@ -187,6 +186,8 @@ def _require_parts(rows: Rows, samples: Samples, model: Module) -> None:
         added = sum(loss_of(part) * len(range(n)[part]) / n for part in parts)
         precision = max((np.finfo(p.dtype).eps for p in model.parameters()), default=1e-16)
         return bool(np.isclose(whole, added, rtol=1e4 * precision, atol=0))
+
+    from nn.left_alone import call_left_alone
 
     if is_of_the_whole(samples.loss) or not call_left_alone(compared, model, samples.loss):
         raise UnsupportedError(

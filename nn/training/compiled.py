@@ -11,14 +11,15 @@ from __future__ import annotations
 import math
 import warnings
 from functools import partial
-from itertools import chain, compress
-from operator import attrgetter, is_
+from itertools import compress
+from operator import attrgetter, eq, is_
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite import mutation
 from autograd_lite.errors import AutogradError, MissingPackageError
-from autograd_lite.modes import modes, raises_errors, recording, taken, watching
+from autograd_lite.modes import unusual
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
 from autograd_lite.program.backends import Runner, Task, backend_of
@@ -28,12 +29,12 @@ from autograd_lite.program.recordings import RECORDINGS, difference
 from autograd_lite.trees import leaves_of, map_tree
 from nn.left_alone import call_left_alone
 from nn.module import Module
-from nn.optimizers.flat import Run
+from nn.optimizers.flat import Run, copy_in
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators, set_state, state_of
 from nn.training.laid_out import Ready, laid_out
-from nn.training.recorded import LossOf, Recording, record_step, surroundings_of
+from nn.training.recorded import LossOf, Outline, Recording, outline, record_step, surroundings_of
 
 # In C, as they are asked for in each step.
 _array = attrgetter("_array")
@@ -85,10 +86,14 @@ class CompiledSteps:
         self._forget()
 
     def _forget(self) -> None:
-        self._found: dict[Any, Recording | Ready] = {}
+        self._found: dict[Any, Outline | Ready] = {}
         self._expected: Expected | Exception | None = None
         self._last: Ready | None = None
-        self._lie_in_place = False
+        self._updated = False  # along the gradients of the last batch
+        # For what, and when, tensors and the optimizer's state were seen to be where they have to.
+        self._key: Any = None
+        self._settled: Ready | None = None
+        self._settled_at = -1
         self._outside = surroundings_of(self._model, self._loss)
         modules = [module for _, module in self._model.named_modules()]
         self._hooked = any(module._forward_hooks is not None for module in modules)
@@ -96,10 +101,12 @@ class CompiledSteps:
             self.given_up = self.given_up or self._outside.acts or self._outside.unseen
         self._generators = list(dict.fromkeys(generators(self._model).values()))
 
-    def loss(self, inputs: Any, targets: Any, share: float = 1.0) -> float | None:
+    def loss(
+        self, inputs: Any, targets: Any, share: float = 1.0, update: bool = False
+    ) -> float | None:
         """The loss of a batch, whose gradients are known then; None where to go on eagerly.
 
-        Gradients are those of a share of the loss.
+        Gradients are those of a share of the loss. With `update` the optimizer takes its step.
         """
         self._last = self._expected = None
         self.reason = self.given_up or self._unusual()
@@ -111,14 +118,16 @@ class CompiledSteps:
         except AttributeError:  # one is a structure of arrays
             batch = leaves_of(batch)
             key = share, str(map_tree(type, [inputs, *targets])), *map(_kind, batch)
-        found = self._found.get(key)
+        found = self._settled if key == self._key else self._found.get(key)
         if type(found) is not Ready:
             self.reason = "it is being recorded"
             self._prepare(key, found, inputs, targets)
             return None
         states = [state_of(each) for each in self._generators] if found.draws else []
+        if update:
+            self._optimizer.accept()
         try:
-            loss = self._run(found, batch)
+            loss = self._run(key, found, batch, update)
         except Exception:  # what the eager step says better
             loss = None
         if loss is None:
@@ -126,47 +135,63 @@ class CompiledSteps:
             for each, state in zip(self._generators, states):
                 set_state(each, state)
             del self._found[key]
+            self._key = None
+        elif update and not self._updated:
+            self.update(require_finite=False)
         return loss
 
     def _unusual(self) -> str:
         """Why it is not known what is computed, in words."""
-        usual = recording.get() is True and watching.get() is None and taken.get() is None
-        if not usual or modes.get() is not None:
-            return "what is computed is watched"
-        if raises_errors():
-            return "np.errstate asks for more than warnings"
-        if not self._outside.are_unchanged():
+        reason = unusual(recorded=True)
+        if not reason and not self._outside.are_unchanged():
             self._forget()
-        return "a module has forward hooks" if self._hooked else self.given_up
+        return reason or ("a module has forward hooks" if self._hooked else self.given_up)
 
-    def _run(self, found: Ready, batch: list[Array]) -> float | None:
-        """Compute loss and gradients, and keep the buffers."""
-        if found.runs is not self._optimizer._runs:
-            return None
-        tensors, kept = found.tensors, found.kept
-        now = chain(map(_array, tensors), map(_requires_grad, tensors))
-        in_place = all(map(is_, now, found.known))
-        if not in_place:
-            arrays, count = [*map(_array, tensors)], len(tensors)
-            if [*map(_requires_grad, tensors)] != found.known[count:]:
+    def _run(self, key: Any, found: Ready, batch: list[Array], update: bool) -> float | None:
+        """Compute loss and gradients, and keep the buffers; with the update, if that can be one."""
+        if mutation.latest != self._settled_at or found is not self._settled:
+            settled = self._settle(key, found)
+            if settled is None:
                 return None
-            if not all(map(_fits, arrays, kept)):
-                return None
-            kept = arrays + kept[count:]
-        given = batch if all(found.used) else [*compress(batch, found.used)]
-        if found.draws:
-            given = given + [draw() for draw in found.draws]
-        loss, *moved = found.runner(given + kept)
+            found = settled
+        given = found.inputs(batch)
+        compiled, whole = self._fitting_update(found) if update else None, None
+        if compiled and not found.moved:  # buffers are changed before the update is made
+            whole = found.run.followed_by(compiled.calls)
+        undisturbed = mutation.latest == self._settled_at
+        values = whole(given, compiled.counting()) if compiled and whole else found.run(given)
+        loss = values[0]
         # `item` of NumPy's own numbers takes four times as long.
         loss = float(loss) if isinstance(loss, float) else loss.item()
         if not math.isfinite(loss):
             return None
-        for buffer, array in zip(found.moved, moved):
-            buffer.data = array
-        self._last, self._shown = found, False
-        self._lie_in_place = in_place and found.in_place
+        if found.moved:
+            for buffer, array in zip(found.moved, values[1:]):
+                buffer.data = array
+        if compiled and not whole:
+            compiled()
+        if undisturbed:
+            self._settled_at = mutation.latest
+        self._last, self._updated, self._shown = found, compiled is not None, False
         self.steps += 1
         return loss
+
+    def _settle(self, key: Any, found: Ready) -> Ready | None:
+        """What is to be run with the arrays that tensors have now, if it can be."""
+        now = mutation.latest
+        learned = [*map(_requires_grad, found.tensors)]
+        if found.runs is not self._optimizer._runs or learned != found.learned:
+            return None
+        if not all(map(is_, map(_array, found.tensors), found.arrays)):
+            copy_in([run for run, _ in found.gradients])
+            pairs = [*zip(map(_array, found.tensors), found.arrays)]
+            if not all(_fits(*pair) for pair in pairs):
+                return None
+            others = {t for t, (array, known) in zip(found.tensors, pairs) if array is not known}
+            if not others <= {*found.given}:
+                found = self._found[key] = found.giving(others)
+        self._key, self._settled, self._settled_at = key, found, now
+        return found
 
     @property
     def source(self) -> str:
@@ -193,14 +218,22 @@ class CompiledSteps:
         """Take the optimizer's step with the gradients of the last batch."""
         if self._last is None:
             return
-        update = self._last.update
+        gradients, update = self._last.gradients, self._fitting_update(self._last)
+        undisturbed = mutation.latest == self._settled_at
+        self._optimizer.step_along(gradients, require_finite, update)
+        if undisturbed:
+            self._settled_at = mutation.latest
+
+    def _fitting_update(self, found: Ready) -> Update | None:
+        """The compiled update, made anew where that is needed, if it is the one of now."""
+        update = found.update
         if update and update.outdated:
             try:
                 update.make()
             except Exception as error:  # the optimizer's own is there
                 self._give_up(error)
-                update = None
-        self._optimizer.step_along(self._last.gradients, require_finite, update, self._lie_in_place)
+                return None
+        return update if update and update.fits() else None
 
     # Recording
 
@@ -214,14 +247,15 @@ class CompiledSteps:
             batch = inputs, targets
             made = self._record(batch, key[0])
             if before is None or before.learned != made.learned:
-                self._found[key] = made
+                self._found[key] = outline(made)
                 return
-            same = [*map(np.array_equal, before.arrays, made.arrays)]
+            same = [*map(eq, before.prints, made.prints)]
             other = self._beside(made, batch, key[0]) if any(same) else before
             if other is None and all(same):
                 return
             self._require_alike(other or before, made)
-            compiled = laid_out(made, self._optimizer, self._flat, self._made)
+            in_c = self.backend.name == "c"
+            compiled = laid_out(made, self._optimizer, self._flat, self._made, guards_loss=in_c)
             if compiled is not None:
                 self._expected = self._first_run(key, made, *compiled)
         except MissingPackageError:  # a compiler that was asked for
@@ -235,9 +269,8 @@ class CompiledSteps:
         if isinstance(error, OtherNumbers):
             warnings.warn(f"{error}; steps are taken eagerly", stacklevel=5)
 
-    def _require_alike(self, before: Recording, made: Recording) -> None:
-        steps, others = before.tracer.program.steps, made.tracer.program.steps
-        found = difference(steps, others, {*before.inputs()})
+    def _require_alike(self, before: Outline, made: Recording) -> None:
+        found = difference(before.steps, made.tracer.program.steps, before.inputs)
         if found:
             raise ValueError(found.text)
 
@@ -247,15 +280,15 @@ class CompiledSteps:
             lambda rewind: record_step(model, *made_of, self._templates, rewind), model, self._loss
         )
 
-    def _beside(self, made: Recording, batch: tuple[Any, Any], share: float) -> Recording | None:
+    def _beside(self, made: Recording, batch: tuple[Any, Any], share: float) -> Outline | None:
         """A recording for the samples in another order; None where that fails."""
         for factor in (1 + 2.0**-10, 1.0):
             try:
                 other = self._record(map_tree(partial(_moved, factor=factor), batch), share)
             except Exception:  # such samples need not be ones that model and loss take
                 continue
-            if not all(map(np.array_equal, other.arrays, made.arrays)):
-                return other
+            if other.prints != made.prints:
+                return outline(other)
         return None
 
     def _made(self, task: Task) -> Runner:
@@ -270,9 +303,9 @@ class CompiledSteps:
             return self.backend.make(task)
 
     def _first_run(self, key: Any, made: Recording, compiled: Ready, task: Task) -> Expected:
-        arrays = [*compress(made.arrays, compiled.used), *[array for _, array, _ in made.drawn]]
-        loss, *moved = compiled.runner(arrays + compiled.kept)
-        compiled = compiled._replace(update=self._update_of(compiled))
+        arrays = [*compress(made.batch, compiled.used), *[array for _, array, _ in made.drawn]]
+        loss, *moved = compiled.run([*arrays, *map(_array, compiled.given)])
+        compiled.update = self._update_of(compiled)
         return Expected(key, compiled, made.tracer.program, task, loss, moved)
 
     def _update_of(self, compiled: Ready) -> Update | None:

@@ -44,11 +44,10 @@ class CompiledStep:
         inputs = X if type(X) is np.ndarray else as_arrays(X, "a step with X")
         targets = y if type(y) is np.ndarray else as_arrays(y, "a step with y")
         with self._lock:
-            loss = self._steps.loss(inputs, [targets])
+            loss = self._steps.loss(inputs, [targets], update=True)
             if loss is None:
                 return self._eager(inputs, targets)
             self.backend = self._steps.backend.name
-            self._steps.update(require_finite=False)
             return loss
 
     def _loss_of(self, inputs: Any, targets: Any) -> Any:

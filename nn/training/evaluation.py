@@ -25,7 +25,6 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 from nn.evaluating import evaluation
-from nn.left_alone import call_left_alone
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
 from nn.training.inputs import as_arrays, at, called, count, floats_in, shown
@@ -197,6 +196,8 @@ def rehearse(model: Module, samples: Samples) -> None:
 
     if samples.loss is None and not samples.metrics:
         return
+    from nn.left_alone import call_left_alone
+
     with whole() as region, evaluation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with region.opened():

@@ -118,9 +118,9 @@ def fit(
         epochs: how many times to go through the samples; in all, if training was resumed.
         batch_size: samples that go through the model together, where X is no batches.
         accumulate: batches a step: their gradients are put together, as of one batch of them all,
-            in the memory that one of them needs. A mean that leaves labels out or weights them by
-            the loss's own options is refused, as that of all is no mean of theirs.
-            `training.batch` counts the steps then.
+            while as many samples as one has go through the model together. A mean that leaves
+            labels out or weights them by the loss's own options is refused, as that of all is no
+            mean of theirs. `training.batch` counts the steps then.
         step: a function of (training, batch) in place of the usual step: it computes losses, calls
             `zero_grad`, `backward` and the `step` of `training.optimizer`, or of
             `training.optimizers[name]`, and returns the loss of the batch, or a dict of losses by
@@ -207,7 +207,7 @@ def fit(
             require("fit", "epochs", epochs, COUNT)
             require("fit", "batch_size", batch_size, COUNT)
             require("fit", "accumulate", accumulate, COUNT)
-            require_step(step, accumulate, client, y is None and is_stream(X))
+            require_step(step, accumulate, client)
             require("fit", "evaluate_every", evaluate_every, COUNT)
             require("fit", "compile", compile, COMPILED)
             require("fit", "progress", progress, SHOWN)
@@ -236,6 +236,7 @@ def fit(
                 sampling,
                 augment,
             )
+            samples.put_together(int(accumulate))
             if samples.n is not None:
                 require_no_single_sample(model, samples.n, batch_size)
             if epochs > 1 or saved:

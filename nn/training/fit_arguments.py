@@ -57,19 +57,13 @@ def require_accumulated(loss: Any, accumulate: int) -> None:
         )
 
 
-def require_step(step: Any, accumulate: int, client: Any, has_batches: bool) -> None:
+def require_step(step: Any, accumulate: int, client: Any) -> None:
     """Raise unless it is None, or a function and there is nothing that it would have to do."""
     if client is not None and (step is not None or accumulate > 1):
         raise UnsupportedError(
             "fit with a client, and step or accumulate",
             "workers compute the usual step, in parts",
             "Leave out one of them",
-        )
-    if has_batches and accumulate > 1:
-        raise UnsupportedError(
-            f"fit of batches from elsewhere with accumulate={accumulate}",
-            "they come as large as they are, each for a step",
-            "Leave out accumulate, and put several together in one",
         )
     if step is not None and not callable(step):
         raise UnsupportedError(

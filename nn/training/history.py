@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -119,7 +118,7 @@ class History(dict[str, list[float]]):
             else:
                 figures = [f"{values[epoch]:.4g}" for values in self.values()]
                 rows.append(_row("td", [f"{epoch + 1}", *figures]))
-        caption = f"<caption>{html.escape(self.stop_reason)}</caption>" if self.stop_reason else ""
+        caption = _element("caption", self.stop_reason) if self.stop_reason else ""
         return f"<table>{caption}{''.join(rows)}</table>"
 
     def as_arrays(self) -> dict[str, Any]:
@@ -144,7 +143,13 @@ def _as_figure(name: str, figure: Any) -> float:
 
 
 def _row(kind: str, cells: Iterable[str]) -> str:
-    return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(_element(kind, cell) for cell in cells) + "</tr>"
+
+
+def _element(kind: str, text: str) -> str:
+    from html import escape
+
+    return f"<{kind}>{escape(text)}</{kind}>"
 
 
 tell_of(History, {"history": 'history["loss"]', "to_frame": "history.frame()"}, "a history")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Output, Runner, Task
-from autograd_lite.program.program import Step
+from autograd_lite.program.backends import Bound, Output, Runner, Task
+from autograd_lite.program.program import Guard, Step
 from autograd_lite.program.recordings import task_of
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
@@ -18,21 +20,44 @@ from nn.optimizers.traced import Update
 from nn.training.recorded import Recording
 
 
-class Ready(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Ready:
     """A step that is ready to be run."""
 
     runner: Runner
     used: list[bool]  # for each of the arrays of a batch
     draws: list[Callable[[], Array]]
     tensors: list[Tensor]
-    known: list[Any]  # their arrays, and then whether they require grad, when this was made
-    kept: list[Array]  # what the runner is given behind data: those arrays, and what never changes
+    learned: list[bool]  # whether they require grad
+    rest: list[Array]  # of the runner, behind those of tensors; the same in each run
     gradients: list[tuple[Run, Array]]
-    in_place: bool  # whether those arrays are all that the optimizer changes
-    update: Update | None
     views: list[tuple[Tensor, Array]]  # of the gradients, by tensor
     moved: list[Tensor]
     runs: Any
+    # What is run: of a batch, what is drawn, and the arrays of tensors that have others each time.
+    run: Bound
+    given: list[Tensor]
+    arrays: list[Array]  # of all tensors, when that was made
+    update: Update | None
+    is_plain: bool  # whether a run is given nothing but the arrays of a batch
+
+    def inputs(self, batch: list[Array]) -> list[Array]:
+        """What a run is given with a batch."""
+        if self.is_plain:
+            return batch
+        given = [*compress(batch, self.used), *[draw() for draw in self.draws]]
+        return [*given, *[tensor._array for tensor in self.given]]
+
+    def giving(self, others: Iterable[Tensor]) -> Ready:
+        """The same, with the arrays of other tensors given in each run, too."""
+        arrays, wanted = [tensor._array for tensor in self.tensors], {*self.given, *others}
+        first = sum(self.used) + len(self.draws)
+        places = [place for place, tensor in enumerate(self.tensors) if tensor in wanted]
+        given = [*range(first), *[first + place for place in places]]
+        run = self.runner.bound([*[None] * first, *arrays, *self.rest], given)
+        tensors = [self.tensors[place] for place in places]
+        is_plain = all(self.used) and not self.draws and not tensors
+        return replace(self, run=run, given=tensors, arrays=arrays, is_plain=is_plain)
 
 
 def laid_out(
@@ -40,13 +65,14 @@ def laid_out(
     optimizer: Optimizer,
     flat: dict[Run, Array],
     make: Callable[[Task], Runner],
+    guards_loss: bool,
 ) -> tuple[Ready, Task] | None:
     """The step, or None while the optimizer has to divide its parameters anew.
 
     The gradients of all parameters in a run lie in one flat array, which is made where there is
-    none.
+    none. A program that `guards_loss` refuses to go on where that is not finite.
     """
-    program = made.tracer.program
+    program, loss = made.tracer.program, made.tracer.program.values[made.loss]
     cotangents = {node: step for node, step in program.cotangents.items() if node.operation is None}
     runs = optimizer._runs
     for run in flat.keys() - {*runs}:
@@ -69,29 +95,33 @@ def laid_out(
                 outputs.append((cotangents[tensor], target))
     inputs = [*made.inputs(), *[target for _, target in outputs if target is not None]]
     returned: list[Output] = [
-        (program.values[made.loss], None),
+        (loss, None),
         *[(step, None) for _, step in made.moved],
     ]
+    if guards_loss:
+        is_finite = program.step(np.isfinite, (loss,), {}, (), np.dtype(bool))
+        program.guards.append(Guard(is_finite, np.array(True)))
     task, fixed = task_of(program, inputs, returned + outputs, _names(made))
-    tensors = [tensor for _, tensor in made.tensors]
-    known = {*tensors}
-    changed = [pair for run, _ in gradients for pair in zip(run.tensors, run.value_views)]
-    arrays = [tensor._array for tensor in tensors]
-    compiled = Ready(
-        make(task),
+    tensors, runner = [tensor for _, tensor in made.tensors], make(task)
+    moved = [buffer for buffer, _ in made.moved]
+    ready = Ready(
+        runner,
         [step is not None for step in made.data],
         [draw for _, _, draw in made.drawn],
         tensors,
-        [*arrays, *[tensor._requires_grad for tensor in tensors]],
-        [*arrays, *[view for _, view in views], *fixed],
+        [tensor._requires_grad for tensor in tensors],
+        [*[view for _, view in views], *fixed],
         gradients,
-        all(tensor in known and tensor._array is view for tensor, view in changed),
-        None,
         views,
-        [buffer for buffer, _ in made.moved],
+        moved,
         runs,
+        run=Bound(runner, [], []),
+        given=[],
+        arrays=[],
+        update=None,
+        is_plain=False,
     )
-    return compiled, task
+    return ready.giving(moved), task
 
 
 def _names(made: Recording) -> dict[Step, str]:

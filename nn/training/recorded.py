@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -37,13 +38,31 @@ class Recording(NamedTuple):
     drawn: list[tuple[Step, Array, Callable[[], Array]]]
     tensors: list[tuple[Step, Tensor]]
     moved: list[tuple[Tensor, Step]]
-    arrays: list[Array]
+    batch: list[Array]
+    prints: list[int]  # of the batch, by which it is told from others
     learned: list[bool]  # which of the optimizer's parameters require grad
 
     def inputs(self) -> list[Step]:
         """What is given in each run: data, random numbers, and the arrays of tensors."""
         given = [step for step in self.data if step is not None]
         return [*given, *[step for step, _, _ in self.drawn], *[step for step, _ in self.tensors]]
+
+
+class Outline(NamedTuple):
+    """What is kept of a recording for a later one to be compared with: no arrays of its batch."""
+
+    steps: list[Step]
+    inputs: set[Step]
+    prints: list[int]
+    learned: list[bool]
+
+
+def outline(made: Recording) -> Outline:
+    """The outline of a recording, which is given up."""
+    inputs = made.inputs()
+    for step in inputs:
+        step.arguments = (np.broadcast_to(np.zeros((), step.dtype), step.shape),)
+    return Outline(made.tracer.program.steps, {*inputs}, made.prints, made.learned)
 
 
 @uncollected()
@@ -87,9 +106,11 @@ def record_step(
     drawn = [(known[id(array)], array, draw) for array, draw in noted if id(array) in known]
     if len(drawn) < len(noted):
         raise ValueError("what is drawn at random is not used as it is")
-    arrays = [x._array.copy() for x in leaves]  # which the next batch may be written to
+    arrays = [x._array for x in leaves]
+    prints = [zlib.crc32(np.ascontiguousarray(array).data) for array in arrays]
     learned = [tensor._requires_grad for tensor in optimizer.parameters]
-    return Recording(tracer, loss, data, drawn, [*tensors.items()], followed, arrays, learned)
+    known_as = [*tensors.items()]
+    return Recording(tracer, loss, data, drawn, known_as, followed, arrays, prints, learned)
 
 
 def _require_noted(model: Module, noted: Sequence[tuple[Any, Any]], rewind: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
@@ -224,6 +223,8 @@ def read_parts(array: Any) -> Iterator[Any]:
 
 def _give_back(leaf: Any) -> None:
     """Let go of the pages that were read, which count as memory of this process."""
+    import mmap
+
     if not _is_mapped(leaf) or leaf.mode == "c":  # what was written to a copy is only there
         return
     base = leaf

@@ -35,7 +35,7 @@ class Part(NamedTuple):
     n: int
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Samples:
     """What goes through the model together, and what measures its predictions.
 
@@ -74,6 +74,15 @@ class Samples:
         if isinstance(self.trained, Part):
             return -(-self.trained.n // size)
         return self.trained.steps(size)
+
+    def put_together(self, accumulate: int) -> None:
+        """Have so many batches from elsewhere make one."""
+        if isinstance(self.trained, Stream):
+            self.trained.together = accumulate
+
+    def size_of_parts(self, batch_size: int) -> int:
+        """Samples that go through the model together, where several batches make one."""
+        return self.trained.size if isinstance(self.trained, Stream) else batch_size
 
     def require_replay(self) -> None:
         """Raise an ArgumentError unless there is another epoch."""

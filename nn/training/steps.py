@@ -46,7 +46,7 @@ class UsualStep:
 
     def __init__(self, training: Training, samples: Samples, steps: Any, parts: int) -> None:
         self._training, self._samples, self._steps = training, samples, steps
-        self._size = training.arguments["batch_size"] if parts > 1 else 0
+        self._in_parts = parts > 1
 
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
         """Learn from one batch."""
@@ -71,13 +71,15 @@ class UsualStep:
 
     def _go_through(self, inputs: Any, targets: Sequence[Any]) -> bool:
         """Compute the loss of a batch and its gradients; whether these are in `.grad`."""
-        if not self._size or (n := len(leaves_of(inputs)[0])) <= self._size:
+        n = len(leaves_of(inputs)[0])
+        size = self._samples.size_of_parts(self._training.arguments["batch_size"])
+        if not self._in_parts or n <= size:
             return self._go_through_part(inputs, targets, 1.0)
         total, gradients = 0.0, dict[Tensor, Any]()
         optimizer = self._training.optimizer
-        for start in range(0, n, self._size):
-            part = slice(start, start + self._size)
-            share = 1.0 if self._samples.is_sum else min(self._size, n - start) / n
+        for start in range(0, n, size):
+            part = slice(start, start + size)
+            share = 1.0 if self._samples.is_sum else min(size, n - start) / n
             optimizer.zero_grad()
             self._go_through_part(at(inputs, part), [at(each, part) for each in targets], share)
             self._steps.show_gradients()

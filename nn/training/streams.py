@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite.arguments import as_array, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.trees import leaves_of, map_tree
+from autograd_lite.trees import leaves_of, map_tree, rebuilt
 from nn.losses.loss import require_weights
 from nn.training.inputs import Batch, as_arrays, floats_in, named_parts, require_finite, shown
 
@@ -29,18 +29,25 @@ class Stream:
         self.source, self.dtype, self.kind = source, dtype, kind
         self.once = iter(source) is source if not callable(source) else False
         """Whether it can be gone through only once."""
+        self.together = 1
+        """How many batches make one, of which a step is taken."""
+        self.size = 0
+        """Samples in the first batch of an epoch."""
         self._like: Any = None
 
     def steps(self, size: int) -> int | None:
-        """Batches of an epoch, where that is known."""
-        return len(self.source) if hasattr(self.source, "__len__") else None
+        """Batches of an epoch, as put together, where that is known."""
+        return -(-len(self.source) // self.together) if hasattr(self.source, "__len__") else None
 
     def batches(self, rng: np.random.Generator, size: int) -> Iterator[Batch]:
-        """An epoch, each batch checked; nothing is kept of it while the next one is made."""
+        """An epoch, batches put together; nothing is kept of one while the next one is made."""
+        return self._epoch(rng, self.together)
+
+    def _epoch(self, rng: np.random.Generator, together: int) -> Iterator[Batch]:
         checked, came = map(self._checked, count(1), self._made(rng)), False
-        while batch := [*islice(checked, 1)]:
+        while parts := [*islice(checked, together)]:
             came = True
-            yield batch.pop()
+            yield parts.pop() if len(parts) == 1 else _joined(parts)
         if not came:
             raise ArgumentError(
                 f"fit with {self.kind}batches from {describe_one(self.source)}",
@@ -51,7 +58,7 @@ class Stream:
 
     def in_order(self, size: int) -> Iterator[Batch]:
         """All batches once."""
-        return self.batches(np.random.default_rng(0), size)
+        return self._epoch(np.random.default_rng(0), 1)
 
     def each(self, function: Callable[[Batch], Any], size: int) -> Iterator[Any]:
         """What a function makes of all batches."""
@@ -96,6 +103,8 @@ class Stream:
                 "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
                 "Give one target for each sample",
             )
+        if number == 1:
+            self.size = len(arrays[0])
         if self._like not in (None, like):
             raise ShapeError(
                 f"{attempted}, X {shown(X)} and y {shown(y)}",
@@ -113,6 +122,13 @@ class Stream:
         weights = as_array(batch[2], f"{attempted}, weights")
         require_weights(weights, len(arrays[0]), f"{attempted}, weights")
         return X, y, weights.astype(float)
+
+
+def _joined(parts: list[Batch]) -> Batch:
+    """Several batches as one; those are given up."""
+    first = parts[0]
+    leaves = zip(*[leaves_of(parts.pop(0)) for _ in range(len(parts))])
+    return rebuilt(first, map(np.concatenate, leaves))  # type: ignore[no-any-return] # trees are Any
 
 
 def is_stream(values: Any) -> bool:

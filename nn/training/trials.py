@@ -144,7 +144,7 @@ def find_learning_rate(
     >>> 0.01 < curve.suggestion < 5
     True
     """
-    samples, loss = _prepared("find_learning_rate", model, X, y, loss, optimizer)
+    samples = _prepared("find_learning_rate", model, X, y, loss, optimizer)
     require("find_learning_rate", "lowest", lowest, POSITIVE)
     require("find_learning_rate", "highest", highest, POSITIVE)
     require("find_learning_rate", "steps", steps, COUNT)
@@ -275,7 +275,7 @@ def overfit_one_batch(
     ...                        optimizer=Adam(model.parameters(), 0.01)))
     True
     """
-    samples, loss = _prepared("overfit_one_batch", model, X, y, loss, optimizer)
+    samples = _prepared("overfit_one_batch", model, X, y, loss, optimizer)
     require("overfit_one_batch", "steps", steps, COUNT)
     require("overfit_one_batch", "batch_size", batch_size, COUNT)
     require("overfit_one_batch", "share", share, POSITIVE)
@@ -295,17 +295,11 @@ def overfit_one_batch(
 
 
 def _prepared(
-    name: str,
-    model: Module,
-    X: GivenSamples,
-    y: Labels,
-    loss: Any,
-    optimizer: Any,
-) -> tuple[Samples, Any]:
+    name: str, model: Module, X: GivenSamples, y: Labels, loss: Any, optimizer: Any
+) -> Samples:
     loss = loss_function(loss)
-    parameters = trained_parameters(model, loss, optimizer, name)
-    dtype = shared_dtype(parameters)
-    return prepared(dtype, X, y, loss, {}, None, None, None, 0), loss
+    dtype = shared_dtype(trained_parameters(model, loss, optimizer, name))
+    return prepared(dtype, X, y, loss, {}, None, None, None, 0)
 
 
 @contextmanager

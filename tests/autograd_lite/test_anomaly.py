@@ -8,6 +8,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from anomalies import anomaly_in, leaf, line_in
+from looping import looped
 
 import nn
 import viz
@@ -115,7 +116,7 @@ def test_scalars_have_no_index():
     assert error.entries == ((),)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@looped("bad", [np.nan, np.inf])
 def test_inputs_that_were_not_finite_already_are_named(bad):
     x, w = np.array([[1.0, 2.0], [bad, 4.0]]), leaf([[1.0], [2.0]], "w")
     error = anomaly_in(lambda: x @ w)

@@ -9,6 +9,7 @@ import threading
 import numpy as np
 import pytest
 from anomalies import anomaly_in, leaf, line_in
+from looping import looped
 
 import nn
 from autograd_lite import (
@@ -229,7 +230,7 @@ def test_nothing_is_remembered_of_graphs_that_are_dropped():
         gc.enable()
 
 
-@pytest.mark.parametrize("optimizer", [nn.SGD, nn.Adam])
+@looped("optimizer", [nn.SGD, nn.Adam])
 def test_training_inside_of_it_is_the_same_to_the_last_bit(optimizer):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 3)), rng.normal(size=(40, 1))

@@ -7,6 +7,7 @@ import traceback
 import numpy as np
 import pytest
 from anomalies import leaf
+from looping import looped
 
 import nn
 from autograd_lite import Tensor, checkpoint, detect_anomaly, grad, no_grad
@@ -146,7 +147,7 @@ def test_a_backward_pass_that_is_recorded_leaves_them_read_only_for_the_next():
         w.data[0] = x[0] = 5.0
 
 
-@pytest.mark.parametrize("error", [None, KeyError, AnomalyError, KeyboardInterrupt])
+@looped("error", [None, KeyError, AnomalyError, KeyboardInterrupt])
 def test_until_the_context_is_left_however_that_is(error):
     w, kept = leaf([1.0, 2.0]), []
 

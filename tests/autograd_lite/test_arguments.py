@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite as ag
 import nn
@@ -35,7 +36,7 @@ WITH_FLAGS = {
 }
 
 
-@pytest.mark.parametrize("name", WITH_FLAGS)
+@looped("name", WITH_FLAGS)
 def test_a_flag_is_true_or_false_and_no_text_or_number(name):
     for wrong in ("False", "no", 0, 1, None, [], np.array(True), float("nan")):
         with pytest.raises(ArgumentError, match=f"{name}=.* Give True or False"):

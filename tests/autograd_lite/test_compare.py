@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import Tensor, compare_gradients
 from autograd_lite.errors import ArgumentError
@@ -87,7 +88,7 @@ def test_another_shape_is_a_difference_even_if_it_would_broadcast():
     assert row.reason in str(report)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@looped("bad", [np.nan, np.inf])
 def test_nan_or_infinity_by_hand_is_a_difference_at_its_place(bad):
     (w,) = named(w=np.ones(3))
     (row,) = report = compare_gradients(w.sum(), {w: np.array([1.0, bad, 1.0])})
@@ -123,7 +124,7 @@ def test_errors_are_relative_to_the_largest_entry():
     assert not compare_gradients(loss, {w: np.array([1e6, 1.0 + 1e-1])})
 
 
-@pytest.mark.parametrize(
+@looped(
     ("tensor_dtype", "manual_dtype", "error", "agrees"),
     [
         (np.float64, np.float64, 1e-8, True),
@@ -146,7 +147,7 @@ def test_a_tolerance_can_be_given():
     assert not compare_gradients(w.sum(), {w: np.array([1.0, 1.0 + 1e-10])}, tolerance=1e-12)
 
 
-@pytest.mark.parametrize("manual", [[2, 4], (2.0, 4.0), Tensor([2.0, 4.0]), np.array([2, 4])])
+@looped("manual", [[2, 4], (2.0, 4.0), Tensor([2.0, 4.0]), np.array([2, 4])])
 def test_lists_tensors_and_integers_by_hand_are_compared(manual):
     (w,) = named(w=np.array([1.0, 2.0]))
     assert compare_gradients((w**2).sum(), {w: manual})

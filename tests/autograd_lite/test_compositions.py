@@ -212,9 +212,7 @@ def test_tensors_by_keyword_keep_their_gradients():
     assert weight.grad == 6.0
 
 
-@pytest.mark.parametrize(
-    "name", ["f", "self", "arguments", "positions", "keywords", "argnums", "x"]
-)
+@looped("name", ["f", "self", "arguments", "positions", "keywords", "argnums", "x"])
 def test_keywords_of_any_name_reach_the_function(name):
     def f(y, **given):
         return y**2 * given[name]

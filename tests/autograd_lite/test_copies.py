@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite
 from autograd_lite import (
@@ -41,7 +42,7 @@ def changed_often():
     return w
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, through_pickle])
+@looped("duplicate", [copy.copy, copy.deepcopy, through_pickle])
 def test_a_copy_of_a_leaf_can_be_trained(duplicate):
     w = changed_often()
     w.grad = np.array([3.0, 4.0])
@@ -111,7 +112,7 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("compute", ERRORS.values(), ids=ERRORS)
+@looped("compute", ERRORS.values(), ids=ERRORS)
 def test_errors_are_what_they_were_after_a_pickle(compute):
     error = error_of(compute)
     again = through_pickle(error)

@@ -126,6 +126,13 @@ def test_only_names_that_are_a_greek_letter_and_a_number_are_written_as_one():
     assert r"\mathrm{d}\mathrm{alphabet} &= 2 \mathrm{alphabet}" in derivation.markdown()
 
 
+def test_words_stand_upright_in_latex():
+    x = Tensor(np.ones((2, 2)), requires_grad=True, name="x")
+    loss = np.einsum("ij,jk->ik", x[:, None, 0], x).sum()
+    latex = derive(loss).markdown()
+    assert r"\text{'ij,jk->ik'}, x[:, \text{None}, 0], x" in latex
+
+
 def test_the_remainder_is_no_comment_in_latex():
     x = parameter(3, name="x")
     markdown = derive((np.remainder(x, 0.7) ** 2).sum()).markdown()
@@ -184,7 +191,7 @@ def test_a_constant_that_is_one_over_the_batch_size_by_chance_stays_a_constant(b
     assert_same([function_of(source)(x, y, W.data)], [W], relative=1e-14)
 
 
-@pytest.mark.parametrize(
+@looped(
     "loss",
     [
         lambda z, y, W: ((z - y) ** 2).sum() / len(y),
@@ -286,7 +293,7 @@ def test_weights_of_samples_are_not_taken_for_one_minus_the_labels_that_they_hap
     assert "np.array([1.0, 0.0, 1.0, 0.0])" in source
 
 
-@pytest.mark.parametrize("count", [4, 20])
+@looped("count", [4, 20])
 def test_a_mask_is_not_taken_for_the_labels_that_it_happens_to_equal(count):
     w = parameter(3, 1, name="w")
     x, y = X[:count], (np.arange(count)[:, None] % 2).astype(float)

@@ -95,7 +95,7 @@ def test_slices_side_by_side_are_joined_again():
     assert_right(loss, [z], {"z": z, "left": left, "right": right})
     rows = parameter("rows", 2, 3)
     loss = (rows[0] * np.exp(rows[1])).sum()
-    assert formulas(derive(loss))["drows"].== "stack([t1, rows[0] ⊙ t1])"
+    assert formulas(derive(loss))["drows"] == "stack([t1, rows[0] ⊙ t1])"
     assert_right(loss, [rows], {"rows": rows})
 
 
@@ -106,7 +106,8 @@ def test_a_choice_is_an_indicator_and_numbers_are_fractions_and_roots():
     found = formulas(derive(1 / (3 * m) * hinge))
     assert found["loss"] == "(1/18) hinge"
     assert found["hinge"] == "Σ max(0, 1 - y ⊙ X w)"
-    assert found["dw"].startswith("(-1/18) Xᵀ ([1 - y ⊙ X w > 0] ⊙ y)") or found
+    assert found["t1"] == "Xᵀ ([1 - y ⊙ X w > 0] ⊙ y)"
+    assert found["dw"] == "-(1/18) t1"
     x = parameter("x", 3)
     assert formulas(derive((x / np.sqrt(2 * np.pi)).sum()))["loss"] == "Σ (x/√(2 π))"
     assert r"\sqrt{2 \pi}" in derive((x / np.sqrt(2 * np.pi)).sum()).markdown()

@@ -6,8 +6,8 @@ They are to read like the tutorial's own derivation. Run as a script, this write
 from pathlib import Path
 
 import numpy as np
-import pytest
 from generated import function_of
+from looping import looped
 
 from autograd_lite import Tensor, derive, relu, sigmoid, to_source
 
@@ -79,13 +79,13 @@ def texts(network):
     }
 
 
-@pytest.mark.parametrize("network", [a3, a5, c5])
+@looped("network", [a3, a5, c5])
 def test_source_and_derivation_are_those_of_the_golden_files(network):
     for name, text in texts(network).items():
         assert text == (GOLDEN / name).read_text(encoding="utf-8"), name
 
 
-@pytest.mark.parametrize("network", [a3, a5, c5])
+@looped("network", [a3, a5, c5])
 def test_the_golden_source_computes_the_gradients(network):
     source, _, loss, data, parameters = network()
     loss.backward()

@@ -168,7 +168,7 @@ def test_what_has_labels_computes_entry_by_entry_itself_on_either_side(function,
         np.testing.assert_array_equal(x.grad, same.grad)
 
 
-@pytest.mark.parametrize("function", [operator.matmul, np.matmul, np.dot, np.add.outer])
+@looped("function", [operator.matmul, np.matmul, np.dot, np.add.outer])
 def test_and_is_refused_elsewhere(function):
     with pytest.raises(UnsupportedError, match=r"xarray.*Write x\.to_numpy\(\)"):
         function(leaf(), Labelled(VALUES))

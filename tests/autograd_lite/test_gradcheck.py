@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import Tensor, differentiable, gradcheck
 from autograd_lite.errors import AutogradError, GradientCheckError, ShapeError
@@ -40,9 +41,7 @@ def test_a_right_rule_gives_true():
     assert gradcheck(square_with(lambda g, y, x: g * 2 * x), np.array([1.0, -3.0]), order=2) is True
 
 
-@pytest.mark.parametrize(
-    "inputs", [0.3, np.array(0.3), np.float32(0.3), np.array([1, 2]), np.zeros((0, 3))]
-)
+@looped("inputs", [0.3, np.array(0.3), np.float32(0.3), np.array([1, 2]), np.zeros((0, 3))])
 def test_numbers_integers_and_empty_arrays_are_inputs(inputs):
     assert gradcheck(np.tanh, inputs, order=2)
 
@@ -71,7 +70,7 @@ def test_functions_that_ignore_an_input_or_are_linear_or_constant_pass(f, order)
     assert gradcheck(f, [np.array([1.0, 2.0]), np.array([3.0])], order=order)
 
 
-@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@looped("scale", [1e-6, 1.0, 1e6])
 def test_functions_of_any_scale_pass(scale):
     assert gradcheck(lambda x: scale * np.tanh(x / scale), scale * np.array([0.5, -1.0]))
 
@@ -111,7 +110,7 @@ def test_rounding_errors_of_large_values_are_allowed_for():
 # Kinks
 
 
-@pytest.mark.parametrize("slope", [-1.0, -0.5, 0.0, 0.3, 1.0])
+@looped("slope", [-1.0, -0.5, 0.0, 0.3, 1.0])
 def test_any_slope_between_the_one_sided_ones_passes_at_a_kink(slope):
     @differentiable(lambda g, y, x: g * np.where(x == 0, slope, np.sign(x)))
     def modulus(x):
@@ -120,7 +119,7 @@ def test_any_slope_between_the_one_sided_ones_passes_at_a_kink(slope):
     assert gradcheck(modulus, np.array([0.0, 1.0, -1.0]))
 
 
-@pytest.mark.parametrize("slope", [-1.1, 1.1, 5.0])
+@looped("slope", [-1.1, 1.1, 5.0])
 def test_a_slope_outside_of_the_one_sided_ones_fails_at_a_kink(slope):
     @differentiable(lambda g, y, x: g * np.where(x == 0, slope, np.sign(x)))
     def modulus(x):
@@ -129,7 +128,7 @@ def test_a_slope_outside_of_the_one_sided_ones_fails_at_a_kink(slope):
     assert "at index (1,)" in failure_of(modulus, np.array([1.0, 0.0]))
 
 
-@pytest.mark.parametrize("distance", [1e-8, 3e-7, 3e-6, 1e-4])
+@looped("distance", [1e-8, 3e-7, 3e-6, 1e-4])
 def test_a_kink_close_by_is_no_failure(distance):
     assert gradcheck(np.abs, np.array([distance, -distance]))
 
@@ -216,7 +215,7 @@ def plain(x):
     return x.data if isinstance(x, Tensor) else x
 
 
-@pytest.mark.parametrize(
+@looped(
     "detached",
     [
         lambda g, y, x: g * 2 * plain(x),
@@ -246,7 +245,7 @@ def test_second_derivatives_between_inputs_are_checked():
     assert "second derivative" in failure_of(product, inputs, order=2)
 
 
-@pytest.mark.parametrize("offset", [0.0, 1e3, 1e4])
+@looped("offset", [0.0, 1e3, 1e4])
 def test_a_wrong_derivative_beside_a_large_constant_is_found(offset):
     wrong = differentiable(lambda g, y, x: g * np.cos(x) * (1 + 1e-4))(lambda x: np.sin(x) + offset)
     right = differentiable(lambda g, y, x: g * np.cos(x))(lambda x: np.sin(x) + offset)

@@ -86,7 +86,7 @@ def test_a_dtype_of_whole_numbers_is_refused(name):
         WITH_DTYPE[name](Tensor(X, requires_grad=True), int)
 
 
-@pytest.mark.parametrize(
+@looped(
     "function",
     [
         lambda x: np.sum(x, where=X > 0),

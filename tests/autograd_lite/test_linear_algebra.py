@@ -24,7 +24,7 @@ def minor(a, i, j):
 # Special points
 
 
-@pytest.mark.parametrize("order", [None, 1, 2, 3, 1.5, np.inf])
+@looped("order", [None, 1, 2, 3, 1.5, np.inf])
 def test_the_derivative_of_a_norm_at_0_is_0(order):
     np.testing.assert_array_equal(gradient(lambda x: np.linalg.norm(x, order), np.zeros(3)), 0)
     np.testing.assert_array_equal(gradient(lambda x: 0 * np.linalg.norm(x, order), np.zeros(3)), 0)
@@ -91,7 +91,7 @@ def logarithm_by_svd(a):
     return (u * np.log(s)[..., None, :]) @ vh
 
 
-@pytest.mark.parametrize("f", [logarithm, logarithm_by_svd])
+@looped("f", [logarithm, logarithm_by_svd])
 def test_so_they_are_where_vectors_of_equal_values_are_multiplied_by_0(f):
     # The logarithm of 1 + E is E: what the vectors get is 0, and yet each entry has a slope.
     with pytest.raises(GradientError, match="values are equal"):
@@ -188,7 +188,7 @@ def test_vectors_of_values_that_are_0_up_to_rounding_count_by_these(function, ra
         gradient(lambda a: (weights * function(a)).sum(), rank_one)
 
 
-@pytest.mark.parametrize("tall", [True, False])
+@looped("tall", [True, False])
 def test_so_does_that_of_one_singular_value_beside_room_for_others(tall):
     rng = np.random.default_rng(0)
     a = rng.normal(size=(5, 2)) @ rng.normal(size=(2, 3))
@@ -201,7 +201,7 @@ def test_so_does_that_of_one_singular_value_beside_room_for_others(tall):
         gradient(f, a if tall else a.T)
 
 
-@pytest.mark.parametrize("a", [np.ones((3, 3)), rotated(0.0, 0.0, 2.0), np.diag([0.0, 0.0, 2.0])])
+@looped("a", [np.ones((3, 3)), rotated(0.0, 0.0, 2.0), np.diag([0.0, 0.0, 2.0])])
 def test_the_first_vector_has_a_derivative_beside_others_of_0(a):
     weights = np.random.default_rng(0).normal(size=(3, 3))
 
@@ -222,7 +222,7 @@ def test_the_first_vector_has_a_derivative_beside_others_of_0(a):
             assert numeric == pytest.approx((slopes * change).sum() / step, abs=1e-8)
 
 
-@pytest.mark.parametrize(
+@looped(
     "a",
     [
         np.diag([1.0, 2.0, 0.0]),
@@ -259,13 +259,13 @@ def test_the_logarithm_of_a_determinant_of_0_is_refused_where_it_counts():
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
-@pytest.mark.parametrize("order", [-1, -2, -0.5])
+@looped("order", [-1, -2, -0.5])
 def test_a_norm_of_negative_order_has_a_kink_where_an_entry_is_0(order):
     for x in ([0.0, 3.0, 4.0], [0.0, 0.0, 1.0]):
         np.testing.assert_array_equal(gradient(lambda x: np.linalg.norm(x, order), x), 0)
 
 
-@pytest.mark.parametrize(
+@looped(
     "f",
     [
         lambda a: np.linalg.cholesky(a).sum(),
@@ -293,7 +293,7 @@ def test_the_gradient_of_log_det_by_cholesky_is_the_inverse():
 # Results
 
 
-@pytest.mark.parametrize(
+@looped(
     "f", [np.linalg.eigh, np.linalg.slogdet, np.linalg.qr, np.linalg.svd], ids=lambda f: f.__name__
 )
 def test_several_results_come_in_the_named_tuple_of_numpy(f):
@@ -313,7 +313,7 @@ def test_multi_dot_multiplies_in_the_cheapest_order():
 # Refusals
 
 
-@pytest.mark.parametrize(
+@looped(
     ("f", "a", "message"),
     [
         (np.linalg.inv, np.zeros((2, 2)), r"inv\('A' \(2, 2\)\): Singular matrix"),
@@ -350,7 +350,7 @@ def test_what_is_refused_says_what_to_write_instead(f, shape, error, message):
         f(Tensor(np.ones(shape), requires_grad=True))
 
 
-@pytest.mark.parametrize("product", of_this_numpy({"matvec": None, "vecmat": None}))
+@looped("product", of_this_numpy({"matvec": None, "vecmat": None}))
 def test_a_vector_is_no_matrix(product):
     vector = Tensor(np.ones(3), requires_grad=True)
     with pytest.raises(ShapeError, match=r"(matvec|vecmat).*a matrix has two axes"):

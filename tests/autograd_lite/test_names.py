@@ -18,7 +18,8 @@ from autograd_lite import (
     no_grad,
     softmax,
 )
-from autograd_lite.names import ATTRIBUTES, KEYWORDS, NAMES, explains_keywords
+from autograd_lite.elsewhere import KEYWORDS, NAMES
+from autograd_lite.names import ATTRIBUTES, explains_keywords
 
 
 def leaf():

@@ -16,7 +16,7 @@ def leaf(data):
     return Tensor(np.array(data, float), requires_grad=True, name="x")
 
 
-@pytest.mark.parametrize("function", [operator.mod, operator.floordiv, divmod])
+@looped("function", [operator.mod, operator.floordiv, divmod])
 def test_remainders_and_quotients_are_numpy_s_on_either_side(function):
     for left, right in (
         (leaf(A), leaf(B)),
@@ -118,9 +118,7 @@ def test_functions_that_change_arrays_in_place_say_what_to_write(change):
     np.testing.assert_array_equal(x.data, A)
 
 
-@pytest.mark.parametrize(
-    "function", [math.sin, float, len, np.asarray, np.random.default_rng, print]
-)
+@looped("function", [math.sin, float, len, np.asarray, np.random.default_rng, print])
 def test_a_row_that_nothing_would_use_is_refused(function):
     with pytest.raises(UnsupportedError, match="no effect"):
         define(function, lambda g, y, x: g)
@@ -155,3 +153,19 @@ def test_a_number_is_a_constant_on_either_side():
 def test_a_number_that_fits_nothing_is_refused_by_name():
     with pytest.raises(AutogradError, match=r"power\(tensor \(2,\), -1\)"):
         Tensor(np.array([1, 2])) ** -1
+
+
+def test_bits_of_tensors_are_plain_arrays_as_comparisons_are():
+    a, b = np.array([True, True, False]), np.array([True, False, False])
+    for compute in (operator.and_, operator.or_, operator.xor):
+        expected = compute(a, b)
+        for pair in ((Tensor(a), Tensor(b)), (a, Tensor(b)), (Tensor(a), b.tolist())):
+            found = compute(*pair)
+            assert type(found) is np.ndarray
+            np.testing.assert_array_equal(found, expected, err_msg=compute.__name__)
+    np.testing.assert_array_equal(~Tensor(a), ~a)
+    np.testing.assert_array_equal(5 & Tensor([4, 1]), [4, 1])
+    x = Tensor([0.5, 2.0], requires_grad=True)
+    np.testing.assert_array_equal((x > 0) & ~(x > 1), [True, False])
+    with pytest.raises(UnsupportedError, match="invert"):
+        operator.invert(x)

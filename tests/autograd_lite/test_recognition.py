@@ -154,13 +154,13 @@ def test_at_0_a_sigmoid_is_that_of_the_argument_whose_slope_it_has():
     assert found_in(a)[a].argument is z
 
 
-@pytest.mark.parametrize("form", RESEMBLING[:4])
+@looped("form", RESEMBLING[:4])
 def test_what_holds_a_factor_fixed_is_no_activation(form):
     y = form(logits())
     assert y not in found_in(y)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@looped("dtype", [np.float64, np.float32])
 def test_small_values_are_not_0_where_nothing_rounds_them_off(dtype):
     z = Tensor(np.linspace(-40, -30, 6).astype(dtype), requires_grad=True)
     for p in (np.exp(-0.05 * z**2), np.exp(-0.05 * z**2) / 3):
@@ -180,7 +180,7 @@ def test_at_a_kink_one_slope_is_as_right_as_another():
     assert y not in found_in(y)
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2])
+@looped("axis", [0, 1, 2])
 def test_the_axis_of_a_softmax_is_found(axis):
     z = Tensor(np.random.default_rng(0).normal(size=(3, 4, 5)), requires_grad=True)
     p = np.exp(z) / np.exp(z).sum(axis=axis, keepdims=True)

@@ -74,7 +74,7 @@ def third(function, point):
     return float(grad(grad(grad(function)))(point))
 
 
-@pytest.mark.parametrize("function", [lambda x: grad(np.i0)(x), sp.i1])
+@looped("function", [lambda x: grad(np.i0)(x), sp.i1])
 def test_the_bessel_function_of_order_1_has_a_third_derivative_at_0(function):
     assert third(function, 0.0) == pytest.approx(3 / 8, rel=1e-13)
 
@@ -97,7 +97,7 @@ def test_powers_have_mixed_derivatives_at_whole_exponents(power, exponent):
     assert mixed == pytest.approx(a ** (exponent - 1) * (1 + exponent * np.log(a)), rel=1e-14)
 
 
-@pytest.mark.parametrize("n", range(4))
+@looped("n", range(4))
 def test_the_reciprocal_gamma_function_has_derivatives_at_its_zeros(n):
     assert grad(sp.rgamma)(-float(n)) == pytest.approx((-1) ** n * sp.factorial(n), rel=1e-14)
     assert grad(sp.rgamma)(n + 0.75) == pytest.approx(

@@ -71,7 +71,7 @@ def test_values_are_scipy_s_and_derivatives_agree_with_differences(name):
         np.testing.assert_allclose(one.grad, other.grad, rtol=2e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["i1", "j1", "i1e"])
+@looped("name", ["i1", "j1", "i1e"])
 def test_bessel_functions_of_order_1_have_the_slope_one_half_at_0(name):
     assert grad(getattr(sp, name))(0.0) == 0.5
 
@@ -102,7 +102,7 @@ def both_orders(function, *point):
     return first, [[float(grad(slope[i], j)(*point)) for j in places] for i in places]
 
 
-@pytest.mark.parametrize(("function", "own"), [(sp.rel_entr, 1.0), (sp.kl_div, 0.0)])
+@looped(("function", "own"), [(sp.rel_entr, 1.0), (sp.kl_div, 0.0)])
 def test_relative_entropies_have_their_limits_where_an_argument_is_0(function, own):
     with np.errstate(divide="ignore"):
         at_zeros = both_orders(function, 0.0, 1.0), both_orders(function, 1.0, 0.0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from generated import assert_same, function_of, generated
+from looping import looped
 from source_style import findings
 from test_random_programs import drawn, given_program, output
 from walk import Walk
@@ -239,7 +240,7 @@ def test_two_functions_of_one_name_are_refused():
         to_source((sigmoid(x) * al.sigmoid(x)).sum())
 
 
-@pytest.mark.parametrize(
+@looped(
     "loss",
     [
         lambda z, W: (-z).mean() + (2 * z).mean(),

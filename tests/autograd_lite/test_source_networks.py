@@ -80,7 +80,7 @@ def check_pair(activation, loss):
     check(model, loss_function(model(X), targets), X=X, targets=targets)
 
 
-@pytest.mark.parametrize(
+@looped(
     "layer",
     [
         nn.BatchNorm1d(5),
@@ -126,7 +126,7 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@looped("name", EXAMPLES)
 def test_each_network_of_the_examples(name):
     model = EXAMPLES[name]
     if name in ("digits", "real data"):

@@ -1,10 +1,10 @@
 """What a person would not write is found in source; `test_source` looks for it in every row's."""
 
-import pytest
+from looping import looped
 from source_style import findings
 
 
-@pytest.mark.parametrize(
+@looped(
     ("body", "finding"),
     [
         ("return 1 * x", "1 * x: a product with 1"),

@@ -168,7 +168,7 @@ def assert_second_derivatives_agree(f, arrays):
         assert np.all(error < 1e-5), f"{product} by the rules, {numeric} by differences"
 
 
-@walk.each_smooth_sample
+@walk_of_some.each_smooth_sample
 def second_derivatives_agree_with_differences(sample):
     assert_second_derivatives_agree(sample.function, sample.arrays)
 

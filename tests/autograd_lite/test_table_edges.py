@@ -35,7 +35,7 @@ def test_derivative_at_kinks_and_edges_is_the_documented_one(function, x, expect
     np.testing.assert_allclose(tensor.grad, expected, rtol=1e-15)
 
 
-@pytest.mark.parametrize("a", [0.0, 1.0, -3.0])
+@looped("a", [0.0, 1.0, -3.0])
 def test_ties_of_maximum_and_minimum_are_shared_equally(a):
     for function in (np.maximum, np.minimum):
         left, right = Tensor(a, requires_grad=True), Tensor(a, requires_grad=True)
@@ -168,7 +168,7 @@ def test_logsumexp_of_infinity_gives_finite_entries_no_gradient():
     assert x.grad[0] == 0
 
 
-@pytest.mark.parametrize(
+@looped(
     ("xp", "fp"),
     [
         ([0.0, 1.0, 1.0], [0.0, 1.0, 5.0]),

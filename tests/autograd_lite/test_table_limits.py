@@ -8,9 +8,10 @@ from looping import looped
 
 import autograd_lite as al
 from autograd_lite import Tensor, grad
+from autograd_lite.derivatives.bessel import i1
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.derivatives.normalization import standardize, statistics
-from autograd_lite.derivatives.special import i1, normal_cdf
+from autograd_lite.derivatives.special import normal_cdf
 from autograd_lite.table import activations
 
 INF, NAN = np.inf, np.nan
@@ -80,7 +81,7 @@ def test_shares_of_a_sum_of_exponentials_add_up_to_1_where_it_cannot_be_told_fro
     assert sum(slopes(np.logaddexp, 1e8, 1e8 + 8, dtype=np.float32)) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("function", "of_one_nan"),
     [(np.maximum, [1, 0]), (np.minimum, [1, 0]), (np.fmax, [0, 1]), (np.fmin, [0, 1])],
 )
@@ -172,7 +173,7 @@ def test_cross_entropies_take_targets_of_any_kind():
 # Binary cross-entropy of logits
 
 
-@pytest.mark.parametrize("function", [al.sigmoid_cross_entropy, sigmoid_cross_entropies])
+@looped("function", [al.sigmoid_cross_entropy, sigmoid_cross_entropies])
 def test_a_target_of_1_costs_what_its_mirror_image_does(function):
     for target, logit in ((1.0, 15.0), (0.0, -15.0)):
         z = Tensor(np.float32([logit]), requires_grad=True)
@@ -205,7 +206,7 @@ def test_logits_however_large_cost_what_they_should(logit, target, loss, slope, 
     assert np.asarray(getattr(z.grad, "data", z.grad))[0] == slope
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@looped("dtype", [np.float64, np.float32])
 def test_infinite_entries_share_the_cotangent_of_logsumexp(dtype):
     x = [[INF, 0.0, INF], [1.0, -INF, 1.0], [-INF, -INF, -INF]]
     y = al.logsumexp(Tensor(np.array(x, dtype)), axis=1)
@@ -293,14 +294,14 @@ def test_a_batch_of_half_precision_is_normalized_with_its_variance():
     np.testing.assert_allclose(statistics(x, found, (0,))[1], [[1.0, 1.0]], rtol=0.02)
 
 
-@pytest.mark.parametrize("function", [np.logaddexp, np.logaddexp2])
+@looped("function", [np.logaddexp, np.logaddexp2])
 def test_smooth_functions_have_second_derivatives_where_their_arguments_are_equal(function):
     curvature = math.log(2 if function is np.logaddexp2 else math.e) / 4
     found = al.hessian(lambda x: function(x[0], x[1]))(np.array([0.3, 0.3]))
     np.testing.assert_allclose(found, [[curvature, -curvature], [-curvature, curvature]], 1e-12)
 
 
-@pytest.mark.parametrize("p", [1.2, 1.5, 1.9])
+@looped("p", [1.2, 1.5, 1.9])
 def test_norms_below_2_bend_without_bound_at_entries_of_0(p):
     norm = lambda x: np.linalg.norm(x, ord=p)
     found = al.hessian(norm)(np.array([0.0, -2.0, 1.0]))

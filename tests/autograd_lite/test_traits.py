@@ -6,7 +6,7 @@ import graphlib
 import pathlib
 
 import numpy as np
-import pytest
+from looping import looped
 from samples import SAMPLES
 
 import autograd_lite
@@ -170,7 +170,7 @@ def test_the_modules_of_the_core_are_a_ladder_without_a_circle():
     assert order[-1] == "table"
 
 
-@pytest.mark.parametrize("name", ["relu", "gelu", "softmax"])
+@looped("name", ["relu", "gelu", "softmax"])
 def test_an_activation_is_exported_under_the_name_of_its_row(name):
     assert activations()[name] is getattr(autograd_lite, name)
 

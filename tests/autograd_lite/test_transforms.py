@@ -201,7 +201,7 @@ def test_the_tangent_is_infinite_where_the_derivative_is():
     assert tangent.tolist() == [np.inf, 0.25]
 
 
-@pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, hessian])
+@looped("transform", [grad, value_and_grad, jacobian, hessian])
 def test_a_function_that_lacks_a_return_is_refused(transform):
     def forgetful(x):
         (x**2).sum()
@@ -210,7 +210,7 @@ def test_a_function_that_lacks_a_return_is_refused(transform):
         transform(forgetful)(np.ones(3))
 
 
-@pytest.mark.parametrize(
+@looped(
     ("wrong", "words"),
     [("abc", "<U3"), (1, "int64"), (1j, "complex128"), ({"b": 1}, "int64")],
 )

@@ -25,7 +25,7 @@ def test_sorted_entries_that_tie_share_their_cotangents():
     np.testing.assert_allclose(grad, [370.0, 1.0, 370.0, 370.0])
 
 
-@pytest.mark.parametrize(
+@looped(
     ("x", "expected"),
     [
         ([3.0, 1.0, 2.0], [0, 0, 1]),
@@ -50,14 +50,14 @@ def test_equal_numbers_have_a_standard_deviation_with_gradient_0():
 # Singular points
 
 
-@pytest.mark.parametrize("f", [np.hypot, np.arctan2])
+@looped("f", [np.hypot, np.arctan2])
 def test_at_the_origin_a_cotangent_of_0_gives_0(f):
     found = gradients(lambda a, b: f(a, b) * [0.0, 1.0], [0.0, 3.0], [0.0, 4.0])
     expected = [0.6, 0.8] if f is np.hypot else [4 / 25, -3 / 25]
     np.testing.assert_allclose(found, [[0, expected[0]], [0, expected[1]]])
 
 
-@pytest.mark.parametrize(
+@looped(
     ("f", "point"),
     [(np.log, 0.0), (np.log2, 0.0), (np.log10, 0.0), (np.log1p, -1.0), (np.arctanh, 1.0)],
 )
@@ -69,9 +69,7 @@ def test_where_the_value_is_infinite_a_cotangent_of_0_gives_0(f, point):
     np.testing.assert_array_equal(x.grad, [0])
 
 
-@pytest.mark.parametrize(
-    ("f", "point"), [(np.cbrt, 0.0), (np.arcsin, 1.0), (np.arccos, -1.0), (np.arccosh, 1.0)]
-)
+@looped(("f", "point"), [(np.cbrt, 0.0), (np.arcsin, 1.0), (np.arccos, -1.0), (np.arccosh, 1.0)])
 def test_where_the_slope_is_infinite_a_cotangent_of_0_gives_0(f, point):
     x = Tensor([point], requires_grad=True)
     f(x).backward(np.zeros(1))
@@ -81,7 +79,7 @@ def test_where_the_slope_is_infinite_a_cotangent_of_0_gives_0(f, point):
 # Products with zeros, powers
 
 
-@pytest.mark.parametrize(
+@looped(
     ("x", "expected"),
     [
         ([2.0, 3.0, 4.0], [12, 8, 6]),
@@ -103,7 +101,7 @@ def test_second_derivatives_of_a_product_with_two_zeros_are_products_of_the_rest
     np.testing.assert_array_equal(x.grad, [0, 0, 3])
 
 
-@pytest.mark.parametrize(
+@looped(
     ("x", "expected"),
     [([2.0, 3.0], [1 + 3, 2]), ([0.0, 3.0], [1 + 3, 0]), ([0.0, 0.0, 5.0], [1, 0, 0])],
 )
@@ -174,7 +172,7 @@ def to_double(t):
         t *= 2.0
 
 
-@pytest.mark.parametrize(
+@looped(
     "view",
     [lambda x: x.reshape(-1), lambda x: x.T, lambda x: x[1:], lambda x: x.detach()],
     ids=["reshape", "transpose", "slice", "detach"],

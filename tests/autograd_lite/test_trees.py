@@ -36,7 +36,7 @@ class Tagged(list):
 MAPPINGS = [dict, OrderedDict, AttributeDict, OwnDict, UserDict, ChainMap, MappingProxyType]
 
 
-@pytest.mark.parametrize("kind", MAPPINGS)
+@looped("kind", MAPPINGS)
 def test_a_mapping_arrives_as_what_it_is_and_so_does_its_gradient(kind):
     seen = []
 
@@ -50,7 +50,7 @@ def test_a_mapping_arrives_as_what_it_is_and_so_does_its_gradient(kind):
     assert seen == [kind]
 
 
-@pytest.mark.parametrize("kind", [AttributeDict, OwnDict])
+@looped("kind", [AttributeDict, OwnDict])
 def test_attributes_of_a_mapping_are_its_variables(kind):
     given = kind(a=2.0, b=5.0)
     gradient = grad(lambda p: p.a * p.b)(given)

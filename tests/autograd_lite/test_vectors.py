@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import AutogradError, Tensor, grad, jacobian, ravel, value_and_grad
 
@@ -74,7 +75,7 @@ def test_nothing_is_a_vector_without_entries():
     assert unravel(vector) == {"a": None, "b": []}
 
 
-@pytest.mark.parametrize(
+@looped(
     ("call", "words"),
     [
         (lambda: ravel({"a": [1.0, 3]}), r"\['a'\]\[1\] .* int64\. .* 1\.0 for 1"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 from samples import SAMPLES, SUBJECTS
 from walk import Walk, name_of
 
@@ -47,11 +48,12 @@ def test_some_samples_come_from_all_over_the_list():
     assert np.ptp(numbers) > len(SAMPLES[np.sum]) / 2
 
 
-def test_of_what_is_composed_one_sample_is_taken():
+@looped(("of_each", "taken"), [(None, len(SAMPLES[np.linalg.norm])), (4, 1), (1, 0)])
+def test_of_what_is_composed_at_most_one_sample_is_taken_where_all_are_not(of_each, taken):
     walk, checked = Walk(), []
     walk.each_sample(checked.append)
-    assert not walk.failures(np.linalg.norm, of_each=4)
-    assert len(checked) == 1
+    assert not walk.failures(np.linalg.norm, of_each)
+    assert len(checked) == taken
 
 
 def test_all_that_fail_in_a_file_are_named():

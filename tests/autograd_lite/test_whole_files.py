@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from looping import looped
 
 from autograd_lite.arguments import require_path
 from autograd_lite.errors import (
@@ -142,7 +143,7 @@ def test_a_folder_that_may_not_be_written_in_is_refused(path, monkeypatch):
     assert refusal(FilePermissionError, path).errno == errno.EACCES
 
 
-@pytest.mark.parametrize(
+@looped(
     ("name", "error"),
     [
         ("", ArgumentError),

@@ -24,6 +24,7 @@ def trained(make):
 
 def states(make, *changes, named=None):
     """Refusals of a state, of which nothing is loaded."""
+    given = trained(make)
 
     def refusal(kind, change):
         def load(w):
@@ -31,7 +32,7 @@ def states(make, *changes, named=None):
             replaced = change(state)
             w.callback.load_state_dict(state if replaced is None else replaced)
 
-        return bad(kind, load, ArgumentError, LOAD, given=trained(make), named=named)
+        return bad(kind, load, ArgumentError, LOAD, given=given, named=named)
 
     return [
         refusal("type", lambda s: 3),

@@ -100,6 +100,7 @@ def reshaped(w):
 
 def states(kind, options):
     """Refusals of a state, of which nothing is loaded."""
+    given = chosen(kind, options)
 
     def refusal(sort, change, *words, error=ArgumentError):
         def load(w):
@@ -107,7 +108,7 @@ def states(kind, options):
             replaced = change(state)
             w.optimizer.load_state_dict(state if replaced is None else replaced)
 
-        return bad(sort, load, error, *words, given=chosen(kind, options), named=LOAD)
+        return bad(sort, load, error, *words, given=given, named=LOAD)
 
     def entry(value):
         return lambda s: s["state"][0].update(dict.fromkeys(kind.state_names, value))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import Tensor
 from autograd_lite.errors import AutogradError
@@ -32,7 +33,7 @@ CASES: dict[str, tuple[Any, Callable[[Any], Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("array", "function"), CASES.values(), ids=CASES.keys())
+@looped(("array", "function"), CASES.values(), ids=CASES.keys())
 def test_what_numpy_refuses_is_refused_in_words(array: Any, function: Callable[[Any], Any]) -> None:
     with pytest.raises((ValueError, TypeError, ZeroDivisionError, RuntimeError)):
         function(array)
@@ -40,7 +41,7 @@ def test_what_numpy_refuses_is_refused_in_words(array: Any, function: Callable[[
         function(Tensor(array, requires_grad=True))
 
 
-@pytest.mark.parametrize("lost", [np.nan, np.inf])
+@looped("lost", [np.nan, np.inf])
 def test_a_knot_keeps_its_value_beside_one_that_is_not_finite(lost: float) -> None:
     xp, heights = np.arange(4.0), np.array([1.0, lost, 3.0, lost])
     x, fp = np.array([0.0, 2.0]), Tensor(heights, requires_grad=True)

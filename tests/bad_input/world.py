@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 
 import nn
 from autograd_lite import Tensor
-from autograd_lite.derivatives import all_rows, scipy_special  # noqa: F401 - whose rows are there
+from autograd_lite.derivatives import all_rows
 from autograd_lite.modes import recording, watching
-from autograd_lite.table import COMPOSED
+from autograd_lite.table import COMPOSED, TABLE
 
+all_rows()  # from now on there are no others
 NAN = float("nan")
 X = np.random.default_rng(0).normal(size=(12, 2))
 Y = (X[:, :1] > 0).astype(float)
@@ -53,6 +54,7 @@ class World:
         self.X, self.Y, self.labels = X.copy(), Y.copy(), LABELS.copy()
         self.rng = np.random.default_rng(7)
         self.model = network()
+        self.modules = [module for _, module in self.model.named_modules()]
         self.w = named(2, 3, name="w")
         self.w.grad = np.full((2, 3), 0.25)
         self.ax = empty_axes()
@@ -78,15 +80,14 @@ class World:
     def state(self):
         """All that a refused call has to leave as it was, in parts that can be compared."""
         state = self.optimizer.state_dict()
-        modules = [module for _, module in self.model.named_modules()]
-        held = [value for module in modules for value in vars(module).values()]
+        held = [value for module in self.modules for value in vars(module).values()]
         tensors = [*(value for value in held if isinstance(value, Tensor)), self.w]
         return frozen(
             {
                 "weights": [tensor.data for tensor in tensors],
                 "gradients": [tensor.grad for tensor in tensors],
                 "flags": [(tensor.requires_grad, tensor.name) for tensor in tensors],
-                "modes": [module.training for module in modules],
+                "modes": [module.training for module in self.modules],
                 "optimizer": [state["state"], state["steps"]],
                 "hyper-parameters": state["groups"],
                 "schedule": self.schedule and self.schedule.state_dict(),
@@ -98,7 +99,7 @@ class World:
                 "recording": [recording.get(), watching.get()],
                 "NumPy's errors": np.geterr(),
                 "Ctrl-C": signal.getsignal(signal.SIGINT),
-                "derivatives": [len(all_rows()), len(COMPOSED)],
+                "derivatives": [len(TABLE), len(COMPOSED)],
                 "figures": pyplot.get_fignums(),
                 "axes": self.ax.has_data(),
             }

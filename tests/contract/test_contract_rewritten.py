@@ -154,6 +154,31 @@ def test_so_is_the_array_that_a_parameter_has_for_itself_once_it_is_handed_out(t
     np.testing.assert_array_equal(parameter.data, [0.25, 0.5])
 
 
+MOVES = {
+    "part": lambda t: t[0],
+    "transposed": lambda t: t.T,
+    "rows": lambda t: t.reshape(-1),
+    "squeezed": lambda t: np.squeeze(t),
+    "part of a part": lambda t: t[:1][0],
+}
+
+
+@looped("move", MOVES.values(), ids=MOVES)
+def test_what_shows_a_computed_tensor_without_a_record_cannot_be_written_to(move):
+    doubled = leaf([[1, 2], [3, 4]]) * 2
+    with no_grad():
+        shown = move(doubled)
+        copied = move(doubled.copy())
+        with pytest.raises(ValueError, match="read-only"):
+            shown.data[...] = 0
+        for change in (lambda: shown.__iadd__(1), lambda: shown.__setitem__(..., 0)):
+            with pytest.raises(MutationError, match=r"read-only. Change a copy: x = x.copy\(\)"):
+                change()
+        copied += 1
+    assert (copied.data == move(doubled).data + 1).all()
+    assert (doubled.data == [[2, 4], [6, 8]]).all()
+
+
 def test_a_step_takes_back_what_was_handed_out():
     model = nn.Sequential(nn.Dense(2, 3, "tanh", rng=0), nn.Dense(3, 1, rng=1))
     optimizer, first = nn.Adam(model.parameters()), model.layers[0].weight

@@ -139,6 +139,39 @@ def another_model_in_the_loss():
     return changing(lambda model, optimizer: teacher.weight.data.fill(2.0), Distills())
 
 
+@trap
+def a_buffer_that_is_assigned_from_outside():
+    class Weighted(nn.Module):
+        def __init__(self):
+            self.inner, self.weights = nn.Dense(4, 3, rng=0), nn.Buffer(np.ones(3))
+
+        def forward(self, x):
+            return self.inner(x) * self.weights
+
+    model = Weighted()
+
+    def given(number):
+        if number > 2:
+            model.weights.data = 0.5 * model.weights.data + number % 2
+        return batch(number)
+
+    return changing(model=model, given=given)
+
+
+@trap
+def a_frozen_layer_that_is_assigned_and_trained_later():
+    frozen = nn.Dense(4, 4, rng=6)
+    for parameter in frozen.parameters():
+        parameter.requires_grad = False
+
+    def thaw(model, optimizer):
+        for parameter in frozen.parameters():
+            parameter.data = 0.5 * parameter.data
+            parameter.requires_grad = True
+
+    return changing(thaw, model=nn.Sequential(frozen, nn.Dense(4, 3, rng=0)))
+
+
 class Scaled(nn.Module):
     def __init__(self):
         self.inner, self.scale = nn.Dense(4, 3, rng=0), 1.0

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor
@@ -12,7 +13,7 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 SCORES = np.array([[0.1, 2.0, 0.0], [3.0, 0.2, 0.0]])
 
 
-@pytest.mark.parametrize("row", [[1, 1, 0], [0, 0, 0], [0.5, 0.5, 0.0]])
+@looped("row", [[1, 1, 0], [0, 0, 0], [0.5, 0.5, 0.0]])
 def test_accuracy_refuses_rows_that_are_not_of_one_class(row):
     targets = np.array([[1, 0, 0], row])
     with pytest.raises(ArgumentError, match=r"row 1 of the targets.*\(predictions > threshold\)"):
@@ -20,13 +21,13 @@ def test_accuracy_refuses_rows_that_are_not_of_one_class(row):
     assert nn.accuracy(targets, np.array([[0.9, 0.05, 0.05], [-1, -1, 1]])) == 0.5
 
 
-@pytest.mark.parametrize("given", [{"threshold": 0, "loss": "mse"}, {"loss": lambda p, t: p}])
+@looped("given", [{"threshold": 0, "loss": "mse"}, {"loss": lambda p, t: p}])
 def test_accuracy_asks_a_loss_that_knows_or_is_given_a_threshold(given):
     with pytest.raises(ArgumentError, match="threshold"):
         nn.accuracy(np.array([0.2]), np.array([1]), **given)
 
 
-@pytest.mark.parametrize("labels", [[1, 3], [0, -1], [1.5, 0.0], [1, 2**40]])
+@looped("labels", [[1, 3], [0, -1], [1.5, 0.0], [1, 2**40]])
 def test_labels_without_a_column_of_predictions_are_refused(labels):
     with pytest.raises(ArgumentError, match=r"is no class: .* 0 to 2.*unique"):
         nn.accuracy(SCORES, np.array(labels))
@@ -48,7 +49,7 @@ def test_several_outputs_have_no_accuracy_together(several, kind):
             nn.accuracy(*given)
 
 
-@pytest.mark.parametrize("metric", [nn.accuracy, lambda p, t: nn.accuracy(p, t)])
+@looped("metric", [nn.accuracy, lambda p, t: nn.accuracy(p, t)])
 def test_accuracy_is_nan_where_a_loss_of_ones_own_leads_beyond_0_and_1(metric):
     X = np.random.default_rng(0).normal(size=(20, 2))
     y = (X[:, :1] > 0).astype(float)

@@ -41,7 +41,7 @@ def test_a_schedule_steps_after_each_batch():
     assert halved == [0.5 * 0.5**t for t in range(7)]
 
 
-@pytest.mark.parametrize("wrapped", [False, True])
+@looped("wrapped", [False, True])
 def test_reduce_on_plateau_is_given_its_figure(wrapped):
     def schedule_of(optimizer):
         plateau = nn.ReduceOnPlateau(optimizer, factor=0.1, patience=1)
@@ -54,7 +54,7 @@ def test_reduce_on_plateau_is_given_its_figure(wrapped):
     assert by_epoch == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("wrapped", [False, True])
+@looped("wrapped", [False, True])
 def test_a_figure_that_a_schedule_lacks_is_refused_before_training(wrapped):
     model = line()
     optimizer = nn.SGD(model.parameters(), learning_rate=0.5)
@@ -209,7 +209,7 @@ def test_gradients_are_clipped_by_value():
     assert before["weight"][0] > 0.5
 
 
-@pytest.mark.parametrize(
+@looped(
     "options",
     [
         {},

@@ -9,7 +9,7 @@ from card_arrays import CardArray, on_card, put_back
 from looping import looped
 
 import nn
-from autograd_lite import MutationError, Tensor, UnsupportedError
+from autograd_lite import MutationError, Tensor, UnsupportedError, gradcheck
 
 SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "cuda.py"))
 
@@ -79,6 +79,19 @@ def test_a_stand_in_computes_as_cupy_does():
 def test_arrays_here_and_there_are_refused_in_words(use):
     with pytest.raises(UnsupportedError, match=r"on a graphics card.*Give all of them there"):
         use(Tensor(X, requires_grad=True))
+
+
+def test_what_computes_here_alone_refuses_arrays_there_in_words():
+    model, samples = nn.Dense(3, 2), on_card(np.ones((4, 3)))
+    for parameter in model.parameters():
+        parameter.data = on_card(parameter.data)
+    for use in (
+        lambda: nn.diagnose(model, samples, on_card(np.ones((4, 2))), loss="mse"),
+        lambda: nn.gradient_difference(model, samples, on_card(np.ones((4, 2))), loss="mse"),
+        lambda: gradcheck(lambda x: x.sum(), [X]),
+    ):
+        with pytest.raises(UnsupportedError, match=r"on a graphics card.*Give x\.get\(\)"):
+            use()
 
 
 def test_a_model_that_moves_needs_a_new_optimizer():

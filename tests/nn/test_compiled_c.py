@@ -1,6 +1,8 @@
 """Training in C: what eager training gives, up to rounding; without a compiler, in NumPy."""
 
+import ctypes
 import signal
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from trained import StopsAfter
 import autograd_lite
 import nn
 from autograd_lite.errors import CompilerError
-from autograd_lite.program import c_backend, compiler
+from autograd_lite.program import c_runner, compiler
+from nn.optimizers.traced import Update
 
 with_compiler = pytest.mark.usefixtures("c_compiler")
 
@@ -66,17 +69,17 @@ def test_training_in_c_arrives_where_eager_training_does():
 @with_compiler
 def test_ctrl_c_within_a_step_in_c_ends_after_it_and_a_second_one_undoes_it(monkeypatch):
     monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
-    run, signals, losses = c_backend.Runner.__call__, 0, 0
+    run, signals, losses = c_runner.BoundInC.__call__, 0, 0
 
-    def interrupted(runner, arrays):
+    def interrupted(bound, arrays):
         nonlocal losses
-        found = run(runner, arrays)
-        losses += len(found) > 0  # and not of an update; the first is of the second batch
-        for _ in range(signals if found and losses == 8 else 0):
+        found = run(bound, arrays)
+        losses += 1  # the first is of the second batch
+        for _ in range(signals if losses == 8 else 0):
             signal.raise_signal(signal.SIGINT)
         return found
 
-    monkeypatch.setattr(c_backend.Runner, "__call__", interrupted)
+    monkeypatch.setattr(c_runner.BoundInC, "__call__", interrupted)
     expected = [trained("c", [StopsAfter(steps)])[1] for steps in (9, 8)]
     for signals, right in enumerate(expected, 1):
         losses, model = 0, []
@@ -89,6 +92,87 @@ def test_ctrl_c_within_a_step_in_c_ends_after_it_and_a_second_one_undoes_it(monk
         assert history.backend == "c"
         for a, b in zip(model[0].state_dict().values(), right.state_dict().values(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def small(backend):
+    """A model without buffers, its optimizer, a step, and batches."""
+    rng = np.random.default_rng(4)
+    model = nn.Sequential(nn.Dense(3, 5, activation="tanh", rng=0), nn.Dense(5, 2, rng=1))
+    optimizer = nn.Adam(model.parameters(), learning_rate=0.01)
+    given = [(rng.normal(size=(4, 3)), rng.normal(size=(4, 2))) for _ in range(12)]
+    return model, optimizer, nn.compile(model, "mse", optimizer, backend), given
+
+
+def looped(change, backend):
+    """A model, its optimizer and its losses; something is changed before one of the steps."""
+    model, optimizer, step, given = small(backend)
+    losses = []
+    for number, batch in enumerate(given):
+        if number == 6:
+            change(model, optimizer)
+        losses.append(step(*batch))
+        assert number < 2 or number in range(6, 9) or step.backend == backend
+    return model, optimizer, losses
+
+
+def reassign(model, optimizer):
+    model[0].weight.data = 0.5 * model[0].weight.data
+
+
+def freeze(model, optimizer):
+    model[1].bias.requires_grad = False
+
+
+def load(model, optimizer):
+    model.load_state_dict({k: 0.9 * v for k, v in model.state_dict().items()})
+    optimizer.load_state_dict(optimizer.state_dict())
+
+
+def decay(model, optimizer):
+    optimizer.weight_decay = 0.1
+
+
+def schedule(model, optimizer):
+    optimizer.learning_rate = nn.CosineAnnealing(0.1, steps=20)
+
+
+@pytest.mark.exhaustive
+def test_steps_that_are_one_call_of_c_are_those_of_numpy_whatever_is_changed(quick_c_compiler):
+    for change in (reassign, freeze, load, decay, schedule):
+        (model, optimizer, losses), (other, right, expected) = (
+            looped(change, backend) for backend in ("c", "numpy")
+        )
+        np.testing.assert_allclose(losses, expected, 1e-12, err_msg=change.__name__)
+        for a, b in zip(model.parameters(), other.parameters(), strict=True):
+            np.testing.assert_allclose(a.data, b.data, 1e-11, err_msg=change.__name__)
+        assert optimizer.steps == right.steps == 12
+
+
+def test_ctrl_c_within_a_step_that_is_one_call_of_c_comes_when_all_of_it_is_done(
+    monkeypatch, quick_c_compiler
+):
+    made, signals = Update._counting, []
+    arrives = getattr(ctypes.CDLL(None), "raise")  # which Python's own waits for to be handled
+
+    def with_signals(update, tapes):
+        counting = made(update, tapes)
+        return lambda: [*[(arrives, each) for each in signals], *counting()]
+
+    monkeypatch.setattr(Update, "_counting", with_signals)
+    found = []
+    for backend in ("numpy", "c"):
+        model, optimizer, step, given = small(backend)
+        for batch in given[:4]:
+            step(*batch)
+        reassign(model, optimizer)
+        assert step.backend == backend
+        signals += [int(signal.SIGINT)] * (backend == "c")
+        with pytest.raises(KeyboardInterrupt) if signals else nullcontext():
+            step(*given[4])
+        states = [run.kept.copy() for run in optimizer._runs]
+        found.append([*states, *model.state_dict().values(), optimizer.steps])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, 1e-11)
 
 
 def test_without_a_compiler_a_warning_says_so_and_numpy_runs(no_compiler):

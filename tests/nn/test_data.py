@@ -15,7 +15,7 @@ def sizes(n, batch_size):
     return [len(part) for (part,) in nn.batches(np.arange(n), batch_size=batch_size)]
 
 
-@pytest.mark.parametrize(
+@looped(
     ("n", "batch_size", "expected"),
     [(10, 4, [4, 4, 2]), (8, 4, [4, 4]), (3, 4, [3]), (3, 1, [1, 1, 1]), (0, 4, [])],
 )

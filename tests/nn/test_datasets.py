@@ -83,7 +83,7 @@ def test_disc_in_ring_without_noise_lies_in_the_unit_disc_uniform_in_radius():
     assert y.mean() == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("noise", [0.02, 0.1])
+@looped("noise", [0.02, 0.1])
 def test_noise_puts_eight_tenths_of_its_size_of_the_points_on_the_wrong_side(noise):
     X, y = datasets.disc_in_ring(50_000, noise=noise, rng=0)
     wrong = (np.linalg.norm(X, axis=1) >= 0.5) != (y[:, 0] == 1)

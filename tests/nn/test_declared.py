@@ -96,9 +96,7 @@ def test_a_loss_whose_option_was_assigned_uses_it():
     assert loss(np.array([3.0, 0.0]), np.zeros(2)).item() == 2 * (3 - 1)
 
 
-@pytest.mark.parametrize(
-    "duplicate", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
-)
+@looped("duplicate", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_copies_have_fields_of_their_own(duplicate):
     decay = Decay(3)
     other = duplicate(decay)
@@ -108,7 +106,7 @@ def test_copies_have_fields_of_their_own(duplicate):
         other.every = 0
 
 
-@pytest.mark.parametrize("kind", [nn.LeakyReLU, nn.ELU, nn.Softmax, nn.LogSoftmax])
+@looped("kind", [nn.LeakyReLU, nn.ELU, nn.Softmax, nn.LogSoftmax])
 def test_an_activation_has_the_parameters_and_defaults_of_its_function(kind):
     parameters = list(inspect.signature(kind.function).parameters.values())[1:]
     assert [(p.name, p.default) for p in inspect.signature(kind).parameters.values()] == [

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from diagnosed import CLASSES, LABELS, LARGE, SMALL, YES, YES_OR_NO, X, found, names, network
+from looping import looped
 
 import autograd_lite as al
 import nn
@@ -159,7 +160,7 @@ def test_few_samples_make_no_unit_dead():
     assert names(model, X[:1], YES[:1], YES_OR_NO) == []
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+@looped("activation", ["sigmoid", "tanh"])
 def test_saturated_units_are_found(activation):
     wide = partial(nn.init.normal, standard_deviation=10.0)
     model = network([8, 32, 32, 10], activation, weight_init=wide)

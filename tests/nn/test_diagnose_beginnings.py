@@ -77,14 +77,14 @@ def test_several_classes_may_begin_with_weights_of_zero():
     assert names(nn.Dense(8, 10, **ZEROS), X, LABELS, nn.CrossEntropyLoss()) == []
 
 
-@pytest.mark.parametrize("rate", [0.0, 1e-12, 10.0])
+@looped("rate", [0.0, 1e-12, 10.0])
 def test_the_learning_rate_makes_no_fault_of_a_beginning(rate):
     model = nn.Dense(8, 1, **ZEROS)
     optimizer = nn.SGD(model.parameters(), rate)
     assert "constant outputs" not in names(model, X, YES, YES_OR_NO, optimizer=optimizer)
 
 
-@pytest.mark.parametrize("bias", [0.0, 1e6])
+@looped("bias", [0.0, 1e6])
 def test_a_regression_may_begin_as_a_constant_that_is_far_from_its_slope(bias):
     model = nn.Dense(8, 1, **ZEROS)
     model.bias.data[...] = bias
@@ -97,7 +97,7 @@ def test_a_regression_may_begin_as_a_constant_that_is_far_from_its_slope(bias):
 # What stays
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@looped("activation", ["tanh", "relu"])
 def test_weights_of_zero_in_two_layers_are_found(activation):
     model = network([8, 16, 1], activation, weight_init="zeros")
     seen = found(model, X, YES, YES_OR_NO)

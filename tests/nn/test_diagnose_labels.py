@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite as al
 import nn
@@ -47,7 +48,7 @@ def with_epsilon(p, y):
     return -(y * np.log(p + 1e-8) + (1 - y) * np.log(1 - p + 1e-8)).mean()
 
 
-@pytest.mark.parametrize(
+@looped(
     ("activation", "loss"),
     [
         (None, nn.BCEWithLogitsLoss()),
@@ -64,7 +65,7 @@ def test_indices_given_to_a_binary_loss_are_found(activation, loss):
     assert findings(4, ONE_HOT, loss, activation) == []
 
 
-@pytest.mark.parametrize(
+@looped(
     ("activation", "loss"),
     [
         (None, nn.CrossEntropyLoss()),
@@ -140,7 +141,7 @@ def test_one_hot_rows_used_as_indices_are_found():
 # Values that are not finite
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@looped("bad", [np.nan, np.inf])
 def test_values_that_are_not_finite_are_counted_where_they_come_from(bad):
     broken = X.copy()
     broken[3, :2] = bad
@@ -155,7 +156,7 @@ def test_values_that_are_not_finite_are_counted_where_they_come_from(bad):
     assert [finding.where for finding in report.findings] == [("0.weight",)]
 
 
-@pytest.mark.parametrize(
+@looped(
     ("loss", "where"),
     [
         (lambda p, y: np.log(p * 0).mean(), "the loss"),

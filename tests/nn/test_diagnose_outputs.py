@@ -1,7 +1,6 @@
 """What `diagnose` finds in outputs and losses, each where it is and where it is not."""
 
 import numpy as np
-import pytest
 from diagnosed import CLASSES, LABELS, LARGE, ONE_HOT, YES, YES_OR_NO, X, found, names, network
 from looping import looped
 
@@ -40,7 +39,7 @@ def yes_or_no_by_hand(p, t):
     return -(t * np.log(p + 1e-30) + (1 - t) * np.log(1 - p + 1e-30)).mean()
 
 
-@pytest.mark.parametrize(
+@looped(
     ("output", "loss", "targets", "chance"),
     [
         (None, nn.BCEWithLogitsLoss(pos_weight=2.0), YES, None),
@@ -70,7 +69,7 @@ def test_a_regression_has_no_chance():
     assert names(network([8, 16, 1]), X, 1000 * YES, nn.MSELoss()) == []
 
 
-@pytest.mark.parametrize(
+@looped(
     ("output", "loss", "targets"),
     [
         ("softmax", CLASSES, LABELS),
@@ -195,7 +194,7 @@ def test_other_losses_want_no_logarithms(output, loss):
 # ReLU
 
 
-@pytest.mark.parametrize(
+@looped(
     ("layers", "targets", "loss"),
     [
         ([nn.ReLU()], LABELS, CLASSES),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from diagnosed import CLASSES, LABELS, ONE_HOT, YES, YES_OR_NO, X, found, names
+from looping import looped
 
 import autograd_lite as al
 import nn
@@ -50,7 +51,7 @@ class Network(nn.Module):
         return self.last(self.hidden(x @ self.W1 + self.b1) @ self.W2)
 
 
-@pytest.mark.parametrize("hidden", [*RELUS, sigmoid, tanh], ids=lambda f: f.__name__)
+@looped("hidden", [*RELUS, sigmoid, tanh], ids=lambda f: f.__name__)
 def test_a_healthy_network_has_no_findings(hidden):
     assert names(Network(hidden), X, YES, YES_OR_NO) == []
     assert names(Network(hidden, 10), X, LABELS, CLASSES) == []
@@ -59,7 +60,7 @@ def test_a_healthy_network_has_no_findings(hidden):
     assert names(Network(hidden, 10, softmax), X, ONE_HOT, softmax_loss) == []
 
 
-@pytest.mark.parametrize("hidden", RELUS)
+@looped("hidden", RELUS)
 def test_dead_relus(hidden):
     finding = found(Network(hidden, bias=-99.0), X, YES, YES_OR_NO)["dead ReLUs"]
     assert (finding.where, finding.figure) == (("b1",), 1.0)
@@ -70,7 +71,7 @@ def test_leaky_relus_that_are_below_zero_are_not_dead():
     assert "dead ReLUs" not in names(leaky, X, YES, YES_OR_NO)
 
 
-@pytest.mark.parametrize(("hidden", "function"), [(sigmoid, al.sigmoid), (tanh, np.tanh)])
+@looped(("hidden", "function"), [(sigmoid, al.sigmoid), (tanh, np.tanh)])
 def test_saturated_units(hidden, function):
     here, there = (
         found(Network(each, scale=10.0), X, YES, YES_OR_NO)["saturated units"]
@@ -80,7 +81,7 @@ def test_saturated_units(hidden, function):
     assert here.where == ("b1",)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("last", "outputs", "y", "loss", "text"),
     [
         (softmax, 10, LABELS, CLASSES, "ends in softmax, and the loss applies softmax"),
@@ -110,7 +111,7 @@ def test_losses_that_write_out_what_they_apply():
     assert names(Network(np.tanh), X, YES, of_logits) == []
 
 
-@pytest.mark.parametrize("hidden", RELUS)
+@looped("hidden", RELUS)
 def test_a_relu_on_the_logits(hidden):
     model = Network(np.tanh, 10, hidden)
     assert "ReLU on the logits" in names(model, X, LABELS, CLASSES)

@@ -67,7 +67,7 @@ def test_the_callback_finds_a_loss_that_keeps_its_records(capsys):
     assert "growing graph" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("every", [0, 2.5])
+@looped("every", [0, 2.5])
 def test_the_callback_refuses_an_interval_that_counts_no_epochs(every):
     with pytest.raises(AutogradError, match="every"):
         nn.DiagnosisMonitor(X, Y, loss=LOSS, every=every)

@@ -108,7 +108,7 @@ def press_ctrl_c(training):
     os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.parametrize("ending", [press_ctrl_c, stop])
+@looped("ending", [press_ctrl_c, stop])
 def test_the_best_weights_are_restored_after_an_interruption(ending):
     other = hook("batch_end", ending, epoch=3, batch=1)
     model, states, _, history = scripted([3, 1, 2, 2, 2], other)
@@ -133,7 +133,7 @@ def test_the_best_weights_are_restored_after_a_second_ctrl_c():
     assert not np.array_equal(before[0], after[0][0])
 
 
-@pytest.mark.parametrize("where", ["loss", "gradient", "callback"])
+@looped("where", ["loss", "gradient", "callback"])
 def test_the_best_weights_are_restored_after_an_error(where):
     model = normalized()
     states = []
@@ -194,7 +194,7 @@ def test_training_goes_on_from_the_restored_weights():
     assert_same(parameters(model), [states[1][name] for name, _ in model.named_parameters()])
 
 
-@pytest.mark.parametrize("ending", [press_ctrl_c, stop])
+@looped("ending", [press_ctrl_c, stop])
 def test_patience_that_ends_with_an_interruption_leaves_its_reason(ending):
     # In the last batch of the epoch after which patience has ended, too.
     _, _, stopping, history = scripted(
@@ -207,7 +207,7 @@ def test_patience_that_ends_with_an_interruption_leaves_its_reason(ending):
     assert history.stop_reason == expected
 
 
-@pytest.mark.parametrize("refusing", [[], [hook("fit_start", lambda training: 1 / 0)]])
+@looped("refusing", [[], [hook("fit_start", lambda training: 1 / 0)]])
 def test_a_training_that_is_refused_leaves_the_model_as_it_is(refusing):
     model, stopping = normalized(), nn.EarlyStopping(patience=5)
     fit(model, validation=(X, Y), callbacks=[stopping])
@@ -224,21 +224,19 @@ def test_a_training_that_is_refused_leaves_the_model_as_it_is(refusing):
 # Options
 
 
-@pytest.mark.parametrize("monitor", ["accuracy", "validation_accuracy", "score", "lossless"])
+@looped("monitor", ["accuracy", "validation_accuracy", "score", "lossless"])
 def test_a_mode_that_the_figures_name_does_not_tell_has_to_be_given(monitor):
     with pytest.raises(ArgumentError, match=f'{monitor}.*mode="max" if higher is better'):
         nn.EarlyStopping(monitor=monitor)
     assert nn.EarlyStopping(monitor=monitor, mode="max").mode == "max"
 
 
-@pytest.mark.parametrize("monitor", ["loss", "running_loss", "validation_loss", "hinge_loss"])
+@looped("monitor", ["loss", "running_loss", "validation_loss", "hinge_loss"])
 def test_of_losses_lower_is_better(monitor):
     assert nn.EarlyStopping(monitor=monitor).mode == "min"
 
 
-@pytest.mark.parametrize(
-    ("monitor", "mode"), [("validation_loss", "max"), ("validation_accuracy", "min")]
-)
+@looped(("monitor", "mode"), [("validation_loss", "max"), ("validation_accuracy", "min")])
 def test_a_mode_that_contradicts_the_figures_name_is_refused(monitor, mode):
     with pytest.raises(ArgumentError, match=f"{monitor}.*{mode}"):
         nn.EarlyStopping(monitor=monitor, mode=mode)
@@ -261,7 +259,7 @@ def test_with_mode_max_the_epoch_of_the_highest_accuracy_is_restored():
     assert nn.accuracy(nn.predict(model, X), labels) == max(history["accuracy"])
 
 
-@pytest.mark.parametrize(
+@looped(
     "options",
     [
         {"patience": 0},
@@ -276,7 +274,7 @@ def test_options_of_early_stopping_are_checked(options):
         nn.EarlyStopping(**options)
 
 
-@pytest.mark.parametrize(("monitor", "mode"), [("validation_loss", None), ("accuracy", "max")])
+@looped(("monitor", "mode"), [("validation_loss", None), ("accuracy", "max")])
 def test_a_figure_that_is_not_recorded_is_refused_before_training(monitor, mode):
     model = line()
     before = parameters(model)
@@ -293,9 +291,7 @@ def test_an_option_that_is_assigned_before_training_is_used():
     assert (len(history["score"]), stopping.best_epoch, stopping.waited) == (3, 2, 2)
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "best"), [("min_delta", 0.5, 3), ("mode", "max", 4), ("patience", 9, 1)]
-)
+@looped(("name", "value", "best"), [("min_delta", 0.5, 3), ("mode", "max", 4), ("patience", 9, 1)])
 def test_an_option_that_is_assigned_in_training_begins_the_comparison_anew(name, value, best):
     change = hook("epoch_end", lambda t: setattr(t.callbacks[1], name, value), epoch=1)
     _, _, stopping, _ = scripted([3, 1, 4, 2, 5], change, patience=8)

@@ -1,3 +1,4 @@
+import inspect
 import pickle
 from functools import partial
 
@@ -132,11 +133,41 @@ def test_weights_of_classes_go_by_their_names():
         quick(class_weight={"upside": 3}).fit(X, names)
 
 
+def test_what_fit_takes_is_taken_by_the_same_name():
+    lacking = {"model", "X", "y", "sample_weight", "rng"}  # others: fit's, random_state
+    lacking |= {"resume_from", "may_differ", "client"}
+    wanted = set(inspect.signature(nn.fit).parameters) - lacking
+    assert wanted <= NeuralClassifier().get_params().keys()
+    assert wanted - {"class_weight"} <= NeuralRegressor().get_params().keys()
+    X, y = MOONS
+    rare = np.concatenate([np.flatnonzero(y)[:10], np.flatnonzero(y == 0)])
+    shares, steps = [], []
+
+    def augment(X, y, rng):
+        shares.append(y.mean())
+        return X, y
+
+    def step(training, batch):
+        steps.append(len(batch[0]))
+        return (training.model(batch[0]) ** 2).mean()
+
+    shown = {"augment": augment, "compile": False, "epochs": 4}
+    eager = quick(sampling="balanced", **shown).fit(X[rare], y[rare])
+    assert eager.history_.backend == "eager: it was asked for"
+    assert 0.35 < np.mean(shares) < 0.65
+    whole = quick(batch_size=50, epochs=3).fit(X, y)
+    parts = quick(batch_size=25, accumulate=2, epochs=3).fit(X, y)
+    np.testing.assert_allclose(parts.predict_proba(X), whole.predict_proba(X), rtol=1e-9)
+    first, second = quick(step=step, epochs=2).fit(X, y).history_["running_loss"]
+    assert steps == [50] * 8
+    assert first == pytest.approx(second, rel=1e-12)  # as the step takes none
+
+
 def test_training_stops_early_with_copies_of_the_callbacks():
     callback = nn.EarlyStopping(patience=3)
     network = quick(validation=0.2, callbacks=[callback], epochs=500).fit(*MOONS)
     assert len(network.history_["validation_loss"]) < 500
-    assert vars(callback) == vars(nn.EarlyStopping(patience=3))
+    assert pickle.dumps(callback) == pickle.dumps(nn.EarlyStopping(patience=3))
     assert network.history_.best_epoch is not None
 
 

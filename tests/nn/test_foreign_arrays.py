@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor
@@ -82,7 +83,7 @@ def test_frames_matrices_and_memory_maps_count_by_position(make, tmp_path):
         np.testing.assert_allclose(use(), expected(), rtol=1e-12)
 
 
-@pytest.mark.parametrize(("make", "remedy"), REFUSED.values(), ids=REFUSED)
+@looped(("make", "remedy"), REFUSED.values(), ids=REFUSED)
 def test_masked_and_sparse_arrays_and_other_tensors_are_refused_by_name(make, remedy):
     samples = make(X)
     for number, use in enumerate([*uses(samples, Y)][: len(LAYERS) + 4]):
@@ -90,7 +91,7 @@ def test_masked_and_sparse_arrays_and_other_tensors_are_refused_by_name(make, re
             raise AssertionError(f"use {number} took it: {use()}")
 
 
-@pytest.mark.parametrize(("make", "remedy"), list(REFUSED.values())[:3], ids=list(REFUSED)[:3])
+@looped(("make", "remedy"), list(REFUSED.values())[:3], ids=list(REFUSED)[:3])
 def test_targets_and_weights_are_refused_likewise(make, remedy):
     targets, predictions = make(Y), Tensor(X[:, :1])
     for call in (

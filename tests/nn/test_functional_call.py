@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor, no_grad
@@ -102,7 +103,7 @@ def test_what_encloses_the_model_itself_is_refused_and_its_methods_are_rebound()
         nn.functional_call(Own(False), {"scale": 3.0}, X)
 
 
-@pytest.mark.parametrize("given", [{"weigth": np.ones((2, 1))}, {"weight": np.ones((1, 2))}])
+@looped("given", [{"weigth": np.ones((2, 1))}, {"weight": np.ones((1, 2))}])
 def test_parameters_that_do_not_fit_are_refused(given):
     with pytest.raises(ArgumentError, match="weight, bias"):
         nn.functional_call(nn.Dense(2, 1), given, X)
@@ -122,7 +123,7 @@ def test_a_search_for_parameters_that_would_miss_those_given_is_refused():
         nn.functional_call(model, {"inner.bias": np.ones(1)}, X)
 
 
-@pytest.mark.parametrize("whole", [np.ones((2, 1), int), np.ones((2, 1), bool), [[1], [1]]])
+@looped("whole", [np.ones((2, 1), int), np.ones((2, 1), bool), [[1], [1]]])
 def test_whole_numbers_in_place_of_parameters_are_floats(whole):
     model = nn.Dense(2, 1, dtype=np.float32)
     for given in (whole, Tensor(whole)):
@@ -183,14 +184,14 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("reach", FOLLOWED.values(), ids=FOLLOWED)
+@looped("reach", FOLLOWED.values(), ids=FOLLOWED)
 def test_a_layer_is_replaced_wherever_attributes_lead_to_it(reach):
     model, zero = Reaching(reach), np.zeros((2, 1))
     assert model(X).data.any()
     assert not nn.functional_call(model, {"layer.weight": zero}, X).data.any()
 
 
-@pytest.mark.parametrize("reach", REFUSED.values(), ids=REFUSED)
+@looped("reach", REFUSED.values(), ids=REFUSED)
 def test_what_holds_a_layer_and_cannot_be_made_anew_is_refused(reach):
     with pytest.raises(UnsupportedError, match=r"holds on to Dense"), no_grad():
         nn.functional_call(Reaching(reach), {"layer.weight": np.zeros((2, 1))}, X)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import differentiable, no_grad
@@ -39,9 +40,7 @@ def test_a_right_gradient_differs_by_rounding_alone():
 
 
 # With every entry a times the right one it is |a - 1| / (|a| + 1).
-@pytest.mark.parametrize(
-    ("mistake", "value"), [("doubled", 1 / 3), ("opposite", 1), ("missing", 1)]
-)
+@looped(("mistake", "value"), [("doubled", 1 / 3), ("opposite", 1), ("missing", 1)])
 def test_it_is_the_norm_of_the_difference_over_the_sum_of_the_norms(mistake, value):
     wrong = Mistaken(mistake, network())
     np.testing.assert_allclose(nn.gradient_difference(wrong, X, Y, loss=LOSS), value, rtol=1e-7)
@@ -85,7 +84,7 @@ def test_a_part_that_the_record_lost_is_a_difference():
     assert nn.gradient_difference(network(), X, Y, loss=detached) > 0.5
 
 
-@pytest.mark.parametrize("training", [True, False])
+@looped("training", [True, False])
 def test_dropout_and_batch_normalization_are_checked_in_the_mode_that_they_are_in(training):
     model = network(nn.Dropout(0.5, rng=3), nn.BatchNorm1d(5)).train(training)
     assert nn.gradient_difference(model, X, Y, loss=LOSS) < 1e-7
@@ -116,7 +115,7 @@ def test_labels_lists_and_no_grad_do_as_well():
     assert value < 1e-8
 
 
-@pytest.mark.parametrize(
+@looped(
     ("arguments", "error", "match"),
     [
         ({"model": nn.Dense}, UnsupportedError, "no module"),

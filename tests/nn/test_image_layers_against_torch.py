@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor
@@ -164,7 +165,7 @@ KINDS = (
 )
 
 
-@pytest.mark.parametrize("make", KINDS)
+@looped("make", KINDS)
 def test_a_layer_is_that_of_pytorch_whatever_its_options(make):
     assert_agree(make, range(8))
 

@@ -47,7 +47,7 @@ def test_mean_is_0_and_variance_as_documented(name):
     assert abs(weight.mean()) < 4 * np.sqrt(VARIANCES[name] / weight.size)
 
 
-@pytest.mark.parametrize("name", LIMITS)
+@looped("name", LIMITS)
 def test_uniform_weights_fill_their_interval_evenly(name):
     weight = draw(name) / LIMITS[name]
     assert np.abs(weight).max() <= 1
@@ -55,14 +55,14 @@ def test_uniform_weights_fill_their_interval_evenly(name):
     np.testing.assert_allclose(counts / weight.size, 0.1, atol=0.005)
 
 
-@pytest.mark.parametrize("name", [name for name in RANDOM if name.endswith("normal")])
+@looped("name", [name for name in RANDOM if name.endswith("normal")])
 def test_normal_weights_have_the_tails_of_the_normal_distribution(name):
     weight = np.abs(draw(name)) / np.sqrt(VARIANCES[name])
     within = [np.mean(weight < deviations) for deviations in (1, 2, 3)]
     np.testing.assert_allclose(within, [0.6827, 0.9545, 0.9973], atol=0.004)
 
 
-@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4), (1, 6), (6, 1)])
+@looped("shape", [(5, 3), (3, 5), (4, 4), (1, 6), (6, 1)])
 def test_orthogonal_rows_or_columns_have_length_gain_at_right_angles(shape):
     weight = nn.init.orthogonal(np.random.default_rng(0), *shape, gain=2.0)
     assert weight.shape == shape

@@ -39,9 +39,7 @@ def with_random_affine(layer):
     return layer
 
 
-@pytest.mark.parametrize(
-    ("layer", "axis"), [(nn.BatchNorm1d(3), 0), (nn.LayerNorm(3), 1), (nn.LayerNorm((3,)), 1)]
-)
+@looped(("layer", "axis"), [(nn.BatchNorm1d(3), 0), (nn.LayerNorm(3), 1), (nn.LayerNorm((3,)), 1)])
 def test_normalization_and_its_gradients_follow_the_formulas(layer, axis):
     with_random_affine(layer)
     x = Tensor(X, requires_grad=True)
@@ -55,12 +53,12 @@ def test_normalization_and_its_gradients_follow_the_formulas(layer, axis):
     np.testing.assert_allclose(layer.bias.grad, G.sum(0), rtol=1e-12)
 
 
-@pytest.mark.parametrize("axes", [(0,), (-1,), (-2, -1)])
+@looped("axes", [(0,), (-1,), (-2, -1)])
 def test_the_row_of_standardization_is_right_to_second_order(axes):
     assert gradcheck(lambda x: standardize(x, axes, 0.1), RNG.normal(size=(4, 3)), order=2)
 
 
-@pytest.mark.parametrize("layer", [nn.BatchNorm1d(3), nn.LayerNorm(3)])
+@looped("layer", [nn.BatchNorm1d(3), nn.LayerNorm(3)])
 def test_normalized_entries_have_mean_0_and_variance_1(layer):
     axis = 0 if isinstance(layer, nn.BatchNorm1d) else 1
     y = layer(X).data
@@ -68,7 +66,7 @@ def test_normalized_entries_have_mean_0_and_variance_1(layer):
     np.testing.assert_allclose(y.var(axis), 1, rtol=1e-4)
 
 
-@pytest.mark.parametrize("layer", [nn.BatchNorm1d(2), nn.LayerNorm(2)])
+@looped("layer", [nn.BatchNorm1d(2), nn.LayerNorm(2)])
 def test_equal_entries_become_0_with_finite_gradients(layer):
     x = Tensor(np.full((4, 2), 3.0), requires_grad=True)
     y = layer(x)
@@ -201,7 +199,7 @@ def test_a_state_dict_with_buffers_makes_another_model_the_same():
     np.testing.assert_array_equal(other.state_dict()["1.running_mean"], state["1.running_mean"])
 
 
-@pytest.mark.parametrize("fault", ["missing", "misshapen"])
+@looped("fault", ["missing", "misshapen"])
 def test_nothing_is_loaded_when_a_buffer_does_not_fit(fault):
     layer = nn.BatchNorm1d(3)
     before = layer.state_dict()
@@ -216,7 +214,7 @@ def test_nothing_is_loaded_when_a_buffer_does_not_fit(fault):
         np.testing.assert_array_equal(array, before[name])
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+@looped("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_a_copied_layer_has_statistics_of_its_own(duplicate):
     layer = nn.BatchNorm1d(3)
     layer(X)
@@ -263,7 +261,7 @@ def test_modes_reach_what_is_inside_of_a_residual():
     assert [module.training for _, module in layer.eval().named_modules()] == [False] * 4
 
 
-@pytest.mark.parametrize("features", [2, 1])
+@looped("features", [2, 1])
 def test_residual_refuses_shapes_that_differ_or_would_broadcast(features):
     with pytest.raises(AutogradError, match="projection") as caught:
         nn.Residual(nn.Dense(3, features))(X)
@@ -271,7 +269,7 @@ def test_residual_refuses_shapes_that_differ_or_would_broadcast(features):
     assert "(6, 3)" in str(caught.value)
 
 
-@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4), (2, 1, 3, 4), (5,), (0, 3, 2)])
+@looped("shape", [(2, 3), (2, 3, 4), (2, 1, 3, 4), (5,), (0, 3, 2)])
 def test_flatten_keeps_samples_and_joins_the_rest(shape):
     x = Tensor(np.arange(np.prod(shape), dtype=float).reshape(shape), requires_grad=True)
     y = nn.Flatten()(x)
@@ -386,7 +384,7 @@ def test_a_refused_batch_leaves_the_running_statistics():
     np.testing.assert_array_equal(layer.running_var.data, np.ones(3))
 
 
-@pytest.mark.parametrize("layers", [[nn.ReLU()], (nn.ReLU(),), {"a": nn.ReLU()}])
+@looped("layers", [[nn.ReLU()], (nn.ReLU(),), {"a": nn.ReLU()}])
 def test_layers_are_given_one_by_one(layers):
     with pytest.raises(UnsupportedError, match=r"one by one.*Sequential\(\*layers\)"):
         nn.Sequential(layers)

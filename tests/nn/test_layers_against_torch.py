@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 from norm_network import LABELS, LEARNING_RATE, STEPS, X, build, train
 
 import nn
@@ -37,7 +38,7 @@ def copy_affine(ours, theirs, rng):
         getattr(theirs, name).data = torch.tensor(values)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.1, 0.7, 1.0])
+@looped("momentum", [0.0, 0.1, 0.7, 1.0])
 def test_batch_norm_in_training_and_evaluation_is_that_of_pytorch(momentum):
     rng = np.random.default_rng(0)
     ours = nn.BatchNorm1d(4, momentum=momentum)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import AutogradError, Tensor
@@ -71,7 +72,7 @@ def trace(model, optimizer):
     }
 
 
-@pytest.mark.parametrize("grown", [False, True])
+@looped("grown", [False, True])
 def test_a_diagnosis_changes_nothing(grown):
     model = eventful()
     optimizer = nn.Adam(model.parameters(), 0.01)

@@ -308,9 +308,7 @@ def test_root_mean_squared_error_is_the_root_of_the_mean():
     assert gradcheck(lambda x: nn.RMSELoss()(x, TARGETS), PREDICTIONS, order=2)
 
 
-@pytest.mark.parametrize(
-    "loss", [nn.MSELoss, nn.MAELoss, nn.RMSELoss, nn.HuberLoss, nn.HalfSquaredErrorLoss]
-)
+@looped("loss", [nn.MSELoss, nn.MAELoss, nn.RMSELoss, nn.HuberLoss, nn.HalfSquaredErrorLoss])
 def test_exact_predictions_have_loss_and_slope_zero(loss):
     x = Tensor([1.0, 2.0], requires_grad=True)
     result = loss()(x, np.array([1.0, 2.0]))
@@ -368,7 +366,7 @@ def test_a_class_of_probability_zero_costs_100_and_with_epsilon_its_logarithm():
     assert result.item() == pytest.approx(-np.log(1e-8), rel=1e-12)
 
 
-@pytest.mark.parametrize("options", [{}, {"reduction": "sum"}, {"weight": [1.0, 2.0]}])
+@looped("options", [{}, {"reduction": "sum"}, {"weight": [1.0, 2.0]}])
 def test_a_class_that_is_excluded_by_its_logit_costs_the_others_nothing(options):
     z = Tensor([[-np.inf, 0.0]], requires_grad=True)
     result = nn.CrossEntropyLoss(**options)(z, np.array([1]))

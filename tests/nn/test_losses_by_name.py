@@ -52,7 +52,7 @@ def test_a_loss_says_what_its_predictions_are(loss, takes, link, threshold):
     assert (loss.takes, loss.link, loss.threshold) == (takes, link, threshold)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("of_logits", "of_probabilities", "targets"),
     [
         (nn.BCEWithLogitsLoss, nn.BCELoss, BINARY),
@@ -70,7 +70,7 @@ def test_a_loss_shows_its_options():
     assert repr(nn.HuberLoss(delta=2.0)) == "HuberLoss(reduction='mean', delta=2.0)"
 
 
-@pytest.mark.parametrize(
+@looped(
     ("loss", "predictions", "targets", "row"),
     [
         (nn.CrossEntropyLoss(), PREDICTIONS, LABELS, "softmax_cross_entropy"),

@@ -61,7 +61,7 @@ def test_shapes_that_would_broadcast_are_refused_with_both(loss, shapes):
     assert loss.__name__ in str(caught.value)
 
 
-@pytest.mark.parametrize("loss", ELEMENTWISE)
+@looped("loss", ELEMENTWISE)
 def test_arrays_without_entries_are_refused(loss):
     with pytest.raises(AutogradError, match="no entries"):
         loss()(Tensor(np.ones((0, 2))), np.ones((0, 2)))
@@ -99,7 +99,7 @@ def test_labels_of_the_wrong_kind_are_refused(loss, labels, reduction):
         loss(reduction=reduction)(Tensor(np.full((N, CLASSES), 0.25)), labels)
 
 
-@pytest.mark.parametrize("loss", [nn.CategoricalCrossEntropyLoss, nn.NLLLoss, nn.CrossEntropyLoss])
+@looped("loss", [nn.CategoricalCrossEntropyLoss, nn.NLLLoss, nn.CrossEntropyLoss])
 def test_a_batch_without_samples_is_refused(loss):
     with pytest.raises(AutogradError, match="no entries"):
         loss()(Tensor(np.ones((0, 3))), np.ones(0, int))
@@ -112,7 +112,7 @@ def test_weights_that_do_not_fit_the_classes_are_refused():
         nn.BCELoss(pos_weight=[1, 2, 3])(Tensor(PROBABILITIES), BINARY)
 
 
-@pytest.mark.parametrize("wrong", [-0.1, 1.5, np.nan])
+@looped("wrong", [-0.1, 1.5, np.nan])
 def test_logits_in_place_of_probabilities_are_refused(wrong):
     predictions = Tensor([[0.5, wrong]])
     with pytest.raises(AutogradError, match="give logits to CrossEntropyLoss"):

@@ -47,7 +47,7 @@ CONTAINERS = {
 }
 
 
-@pytest.mark.parametrize(("held", "places"), CONTAINERS.values(), ids=CONTAINERS)
+@looped(("held", "places"), CONTAINERS.values(), ids=CONTAINERS)
 def test_layers_in_containers_are_trained_saved_and_switched(held, places):
     model = Holder(held(layer(0), layer(1)))
     names = [f"{place}.0.{name}" for place in places for name in ("weight", "bias")]
@@ -214,7 +214,7 @@ def test_a_function_may_take_the_place_of_a_method():
     assert model(X)[0, 0] == np.tanh(X[0, 0])
 
 
-@pytest.mark.parametrize("part", [lambda: nn.Parameter([1.0]), lambda: nn.Dense(1, 1)])
+@looped("part", [lambda: nn.Parameter([1.0]), lambda: nn.Dense(1, 1)])
 def test_parameters_in_the_body_of_a_class_are_refused(part):
     with pytest.raises(UnsupportedError, match=r"class Own with scale = .*self\.scale = "):
         type("Own", (nn.Module,), {"scale": part()})

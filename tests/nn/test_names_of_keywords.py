@@ -9,17 +9,18 @@ from looping import looped
 import autograd_lite
 import nn
 import viz
+from autograd_lite.elsewhere import CHOICES
 from autograd_lite.errors import (
     ArgumentError,
     MissingKeyError,
     MissingNameError,
     UnsupportedError,
 )
-from autograd_lite.names import CHOICES
 from autograd_lite.table import activations
-from nn.elsewhere import ATTRIBUTES, NAMES
+from nn.elsewhere import NAMES
 from nn.init import INITIALIZERS
 from nn.losses.loss_function import LOSSES, loss_function
+from nn.module import ATTRIBUTES
 
 MODEL = nn.Dense(2, 1, rng=0)
 P = MODEL.parameters()

@@ -186,7 +186,7 @@ def test_wrong_parameters_are_refused(name):
         nn.SGD(BAD_PARAMETERS[name](leaf(1.0)), learning_rate=0.1)
 
 
-@pytest.mark.parametrize("rate", [-0.1, NAN, INF, "a", None, True])
+@looped("rate", [-0.1, NAN, INF, "a", None, True])
 def test_a_bad_learning_rate_is_not_assigned(rate):
     optimizer = nn.SGD([leaf(1.0)], learning_rate=0.1)
     with pytest.raises(ArgumentError, match="learning_rate"):
@@ -217,7 +217,7 @@ def test_nothing_is_changed_by_a_step_that_fails(case, error):
             np.testing.assert_array_equal(entry[name], expected[name])
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+@looped("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_the_groups_of_a_copy_may_be_changed(duplicate):
     optimizer = duplicate(nn.SGD([leaf([1.0])], learning_rate=0.5))
     optimizer.groups[0]["learning_rate"] = 0.25

@@ -116,7 +116,7 @@ def test_fifty_steps_agree_with_pytorch(case):
     np.testing.assert_allclose(path, torch_path(case), rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["Adagrad", "RMSprop", "Adam", "AdamW", "NAdam"])
+@looped("name", ["Adagrad", "RMSprop", "Adam", "AdamW", "NAdam"])
 def test_the_defaults_are_those_of_pytorch(name):
     pytest.importorskip("torch", reason="compares with PyTorch's defaults")
     x, expected = leaf(5.0), [5.0]
@@ -318,7 +318,7 @@ def test_hyper_parameters_are_given_by_position_or_by_name_as_the_signature_says
         kind([leaf(1.0)], lr=0.1)
 
 
-@pytest.mark.parametrize(
+@looped(
     "change",
     [
         lambda groups, y: groups.append({"parameters": [y], "learning_rate": 0.1}),
@@ -373,7 +373,7 @@ def test_parameters_frozen_in_turn_do_not_fall_into_ever_more_runs():
     assert len(optimizer._runs) == 2
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@looped("bad", [np.nan, np.inf, -np.inf])
 def test_a_step_that_requires_finite_gradients_changes_nothing_when_one_is_not(bad):
     first, second = (Tensor([1.0, 2.0], requires_grad=True, name=name) for name in "ab")
     optimizer = SGD([first, second], learning_rate=0.1, momentum=0.9)
@@ -384,7 +384,7 @@ def test_a_step_that_requires_finite_gradients_changes_nothing_when_one_is_not(b
     assert optimizer.state_dict()["state"][0]["steps"] == 0
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@looped("dtype", [np.float16, np.float32, np.float64])
 def test_gradients_whose_squares_overflow_are_finite(dtype):
     largest = np.finfo(dtype).max
     x = Tensor(np.ones(2, dtype), requires_grad=True)

@@ -46,7 +46,7 @@ def test_float16_takes_the_steps_of_float32(make, kind):
         assert name == "steps" or array.dtype == np.float32
 
 
-@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@looped("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_a_state_of_float16_parameters_goes_on_where_it_was(make):
     weight = nn.Parameter(np.ones(4, np.float16))
     optimizer = make([weight])

@@ -299,11 +299,25 @@ def test_a_loop_of_ones_own_has_the_same_parts():
     assert_same(parameters(model), parameters(other))
 
 
-def test_batches_from_elsewhere_go_through_a_step_and_are_not_accumulated():
+def test_batches_from_elsewhere_go_through_a_step():
     batches = [(X[start : start + 4], Y[start : start + 4]) for start in range(0, 12, 4)]
     one, other = line(), line()
     history = fit(one, X=batches, y=None, step=usual)
     assert fit(other, X=batches, y=None, compile=False) == history
     assert_same(parameters(one), parameters(other))
-    with pytest.raises(UnsupportedError, match="batches from elsewhere with accumulate=2"):
-        fit(line(), X=batches, y=None, accumulate=2)
+
+
+@looped("weights", [(), (np.arange(12.0) / 5.5,)])
+def test_batches_from_elsewhere_are_accumulated_though_some_are_smaller(weights):
+    def cut(*places):
+        parts = [slice(*pair) for pair in zip((0, *places), (*places, 12))]
+        return lambda: iter([(X[p], Y[p], *[each[p] for each in weights]) for p in parts])
+
+    one, other, sizes = line(), line(), []
+    expected = fit(one, X=cut(7), y=None, epochs=2)
+    other.register_forward_hook(lambda module, inputs, output: sizes.append(len(output)))
+    history = fit(other, X=cut(3, 6, 7, 10), y=None, accumulate=3, epochs=2, metrics=None)
+    for array, wanted in zip(parameters(other), parameters(one), strict=True):
+        np.testing.assert_allclose(array, wanted, rtol=1e-12)
+    np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-12)
+    assert max(sizes) == 3

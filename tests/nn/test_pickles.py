@@ -55,7 +55,7 @@ def test_a_model_and_its_optimizer_stay_tied_and_go_on_alike(make, way, loaded):
     np.testing.assert_equal(other.state_dict()["state"], optimizer.state_dict()["state"])
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@looped("way", WAYS.values(), ids=WAYS)
 def test_what_forward_kept_travels_without_its_record(way):
     class Remembering(nn.Module):
         def __init__(self):

@@ -3,7 +3,6 @@
 from functools import partial
 
 import numpy as np
-import pytest
 from looping import looped
 
 import autograd_lite
@@ -68,7 +67,7 @@ RECTIFIERS = [
 ]
 
 
-@pytest.mark.parametrize("activation", RECTIFIERS)
+@looped("activation", RECTIFIERS)
 def test_a_rectifier_gets_the_weights_of_relu_in_whatever_form(activation):
     expected = nn.Dense(5, 4, activation="relu", rng=0).weight.data
     np.testing.assert_array_equal(
@@ -76,7 +75,7 @@ def test_a_rectifier_gets_the_weights_of_relu_in_whatever_form(activation):
     )
 
 
-@pytest.mark.parametrize("activation", [None, nn.Tanh(), nn.Softmax(), np.tanh, lambda x: x])
+@looped("activation", [None, nn.Tanh(), nn.Softmax(), np.tanh, lambda x: x])
 def test_other_activations_get_xavier(activation):
     expected = nn.Dense(5, 4, activation="tanh", rng=0).weight.data
     np.testing.assert_array_equal(

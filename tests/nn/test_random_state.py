@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor
@@ -34,7 +35,7 @@ DRAWING = {
 }
 
 
-@pytest.mark.parametrize("draw", DRAWING.values(), ids=DRAWING)
+@looped("draw", DRAWING.values(), ids=DRAWING)
 def test_the_same_seed_gives_the_same_bits_and_one_thing_after_another_differs(draw):
     nn.manual_seed(3)
     first, second = draw(), draw()
@@ -130,7 +131,7 @@ def test_processes_that_were_forked_differ_unless_they_are_seeded(seeded):
         assert (other.map(draw_in_process, [0]) == first) is seeded
 
 
-@pytest.mark.parametrize("seed", [None, -1, 1.5, "a", True])
+@looped("seed", [None, -1, 1.5, "a", True])
 def test_what_is_no_seed_is_refused(seed):
     with pytest.raises(ArgumentError, match="manual_seed with seed="):
         nn.manual_seed(seed)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from looping import looped
 from model_files import assert_same_bits, content, every_layer, refusal
 
 import nn
@@ -295,7 +296,7 @@ def written(module, names):
     return eval(call, names)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@looped("dtype", [np.float32, np.float64])
 def test_the_text_of_each_layer_builds_an_equal_one(dtype):
     names = {**activations(), "float32": np.float32}
     for _, module in every_layer(dtype).named_modules():
@@ -319,7 +320,7 @@ def test_an_argument_after_one_that_is_not_kept_is_shown_by_name():
     assert repr(Net(np.ones(3), 16)) == "Net(width=16)"
 
 
-@pytest.mark.parametrize(
+@looped(
     ("layer", "name", "value"),
     [
         (nn.Dropout(0.25), "p", 1.5),

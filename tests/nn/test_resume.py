@@ -13,17 +13,12 @@ from resumed_runs import (
     interrupted,
     watching,
 )
+from tiers import in_second_tier
 from training_runs import LABELS, X, Y, assert_same, hook, parameters
 
 import nn
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError
-
-
-def in_second_tier(values, but):
-    """Parameters that are for the exhaustive tier, but for some."""
-    marks = {True: (), False: pytest.mark.exhaustive}
-    return [pytest.param(value, marks=marks[value in but]) for value in values]
 
 
 def assert_resumes_bit_for_bit(tmp_path, epoch, batch=1, run=Run, **options):
@@ -38,7 +33,7 @@ def test_whichever_epoch_is_interrupted(tmp_path, epoch):
     assert_resumes_bit_for_bit(tmp_path, epoch)
 
 
-@pytest.mark.parametrize("batch", [0, 1, 2])
+@pytest.mark.parametrize("batch", in_second_tier([0, 1, 2], but=(2,)))
 def test_whichever_batch_is_interrupted(tmp_path, batch):
     assert_resumes_bit_for_bit(tmp_path, 3, batch)
 

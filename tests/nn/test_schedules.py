@@ -101,7 +101,7 @@ def path(optimizer, x, after=lambda: None, steps=12):
     return np.array(values)
 
 
-@pytest.mark.parametrize("case", FUNCTIONS)
+@looped("case", FUNCTIONS)
 def test_a_schedule_is_a_function_of_the_step(case):
     optimizer = sgd()
     rates = rates_of(optimizer, SCHEDULES[case][0](optimizer), LOSSES)
@@ -109,7 +109,7 @@ def test_a_schedule_is_a_function_of_the_step(case):
     assert [schedule(t) for t in range(len(rates))] == rates
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@looped("name", CLASSES)
 def test_every_optimizer_takes_the_steps_of_the_schedule_it_is_given(name):
     x, y = (Tensor([1.0, -2.0], requires_grad=True) for _ in range(2))
     options = {"l2": 0.1, "weight_decay": 0.05}
@@ -231,7 +231,7 @@ AFTER = {
 }
 
 
-@pytest.mark.parametrize("case", AFTER)
+@looped("case", AFTER)
 def test_warm_up_rises_to_where_the_next_schedule_begins_and_then_follows_it(case):
     optimizer, alone = sgd(), sgd()
     losses = [0.3, 0.2, 0.2, 0.2, 0.2, 0.1, 0.1, 0.1]
@@ -245,7 +245,7 @@ def test_warm_up_rises_to_where_the_next_schedule_begins_and_then_follows_it(cas
 # ReduceOnPlateau
 
 
-@pytest.mark.parametrize(("name", "value"), [("mode", "max"), ("threshold", 0.5)])
+@looped(("name", "value"), [("mode", "max"), ("threshold", 0.5)])
 def test_what_values_are_compared_by_may_be_assigned_and_forgets_the_best(name, value):
     options = {"factor": 0.5, "patience": 1}
     schedule, made = nn.ReduceOnPlateau(sgd(), **options), sgd()
@@ -287,7 +287,7 @@ def test_a_rate_below_the_minimum_is_not_raised():
     assert rates_of(optimizer, schedule, [1.0, 1.0]) == [0.01, 0.01, 0.01]
 
 
-@pytest.mark.parametrize("value", [None, "a", [1.0]])
+@looped("value", [None, "a", [1.0]])
 def test_reduce_on_plateau_needs_a_number(value):
     schedule = nn.ReduceOnPlateau(sgd())
     before = schedule.state_dict()
@@ -392,7 +392,7 @@ def test_a_schedule_of_something_else_is_refused(case):
         SCHEDULES[case][0](sgd(0.0))
 
 
-@pytest.mark.parametrize("then", [3, nn.ExponentialDecay, nn.ExponentialDecay(sgd(), 0.5)])
+@looped("then", [3, nn.ExponentialDecay, nn.ExponentialDecay(sgd(), 0.5)])
 def test_a_warm_up_before_something_else_is_refused(then):
     with pytest.raises(AutogradError, match="then"):
         nn.Warmup(sgd(), steps=2, then=then)

@@ -1,7 +1,7 @@
 """What layers of sequences promise, without any other library to compare with."""
 
 import numpy as np
-import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor
@@ -17,7 +17,7 @@ def last_of(ends):
     return [x.data for x in leaves_of(ends)]
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@looped("name", LAYERS)
 def test_cells_step_by_step_are_the_layer(name):
     layer, cell = LAYERS[name](2, 4, rng=0), getattr(nn, f"{name}Cell")(2, 4, rng=1)
     for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
@@ -32,7 +32,7 @@ def test_cells_step_by_step_are_the_layer(name):
         np.testing.assert_allclose(found.data, end[0], rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@looped("name", LAYERS)
 def test_a_short_sequence_beside_long_ones_is_what_it_is_alone(name):
     layer = LAYERS[name](2, 4, num_layers=2, bidirectional=True, rng=0)
     filled = X.copy()

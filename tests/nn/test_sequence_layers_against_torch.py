@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor
@@ -244,7 +245,7 @@ def assert_agree(name, seeds):
             raise AssertionError(f"{name}, seed {seed}: {error}") from error
 
 
-@pytest.mark.parametrize("name", KINDS)
+@looped("name", KINDS)
 def test_a_layer_of_sequences_is_that_of_pytorch_whatever_its_options(name):
     assert_agree(name, range(3))
 

@@ -134,7 +134,7 @@ def fit(X, y, model=None, **options):
     return nn.fit(model, X, y, optimizer=nn.SGD(model.parameters(), 0.0), **options)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("call", "kind", "words"),
     [
         (lambda: fit((A, B[:5]), (A, B)), ShapeError, r"\(12, 2\).*\(5, 3\)"),
@@ -229,7 +229,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("given", WRONG.values(), ids=WRONG)
+@looped("given", WRONG.values(), ids=WRONG)
 def test_inputs_that_forward_does_not_take_are_refused_in_words(given):
     model = Two()
     for call in (
@@ -314,7 +314,7 @@ def test_a_loss_for_each_output_is_the_sum_of_all(kept, weights):
     assert history.backend == "numpy"
 
 
-@pytest.mark.parametrize(
+@looped(
     ("loss", "words"),
     [
         ({"x": "mse"}, "'x': the predictions, or the targets, are 'x', 'y'"),

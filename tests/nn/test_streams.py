@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 from training_runs import X, Y, assert_same, fit, hook, line, parameters
 
 import nn
@@ -114,7 +115,7 @@ def raising(after):
     return source
 
 
-@pytest.mark.parametrize("after", [0, 1, 2])
+@looped("after", [0, 1, 2])
 def test_an_iterable_that_raises_ends_training_with_all_that_was_learned(after):
     ended = []
     model = line()
@@ -139,7 +140,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@looped("name", REFUSED)
 def test_a_batch_that_does_not_fit_ends_training_in_words(name):
     batch, error, words = REFUSED[name]
     model = line()

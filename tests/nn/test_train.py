@@ -55,7 +55,7 @@ def test_many_samples_are_evaluated_in_parts_that_add_up():
     assert history["loss"][-1] == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("loss", [nn.MSELoss, nn.MAELoss, nn.HuberLoss])
+@looped("loss", [nn.MSELoss, nn.MAELoss, nn.HuberLoss])
 def test_a_loss_that_is_a_sum_is_recorded_per_sample(loss):
     two = np.concatenate([Y, 2 * Y], axis=1)
     model, same = nn.Dense(3, 2, rng=0), nn.Dense(3, 2, rng=0)
@@ -139,7 +139,7 @@ def test_a_share_that_leaves_nothing_is_refused(share):
     assert_same(parameters(model), before)
 
 
-@pytest.mark.parametrize(
+@looped(
     "validation",
     [(X, Y[:4]), (X[:, :2], Y), (X, Y[:, 0]), (X[:0], Y[:0]), (X,), (X, Y, Y), (X, Y + np.nan)],
 )
@@ -220,7 +220,7 @@ def test_callbacks_see_the_training():
     np.testing.assert_allclose(history["running_loss"], running, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("name", "batch", "n_batches", "n_epochs"),
     [
         ("fit_start", None, 0, 0),
@@ -240,7 +240,7 @@ def test_a_callback_stops_after_the_batch_or_the_epoch(name, batch, n_batches, n
     assert history.stop_reason == "enough"
 
 
-@pytest.mark.parametrize("name", ["fit_start", "gradients", "batch_end", "epoch_end", "fit_end"])
+@looped("name", ["fit_start", "gradients", "batch_end", "epoch_end", "fit_end"])
 def test_an_error_in_a_hook_comes_out_and_the_mode_is_as_before(name):
     model = normalized()
     model.layers[1].eval()
@@ -303,7 +303,7 @@ def test_hooks_that_are_set_on_an_instance_are_called():
     assert called == ["fit_start", "gradients", "batch_end", "epoch_end", "fit_end"]
 
 
-@pytest.mark.parametrize("name", ["fit_start", "epoch_end"])
+@looped("name", ["fit_start", "epoch_end"])
 def test_every_epoch_begins_in_training_mode(name):
     model, modes = nn.Sequential(nn.Dropout(0.5, rng=0), line()), []
     evaluate = hook(name, lambda training: training.model.eval())
@@ -361,7 +361,7 @@ def test_bad_arguments_are_refused_before_training(options, error):
     assert not model.training
 
 
-@pytest.mark.parametrize(("name", "loss"), [("mse", nn.MSELoss()), ("huber", nn.HuberLoss())])
+@looped(("name", "loss"), [("mse", nn.MSELoss()), ("huber", nn.HuberLoss())])
 def test_a_loss_may_be_given_by_name(name, loss):
     by_name, by_instance = line(), line()
     assert fit(by_name, loss=name) == fit(by_instance, loss=loss)
@@ -371,9 +371,7 @@ def test_a_loss_may_be_given_by_name(name, loss):
     assert difference == nn.gradient_difference(line(), X, Y, loss=loss)
 
 
-@pytest.mark.parametrize(
-    ("loss", "outputs"), [(nn.BCEWithLogitsLoss(), None), (nn.BCELoss(), "sigmoid")]
-)
+@looped(("loss", "outputs"), [(nn.BCEWithLogitsLoss(), None), (nn.BCELoss(), "sigmoid")])
 def test_accuracy_has_the_threshold_of_the_loss(loss, outputs):
     model = nn.Dense(3, 1, activation=outputs, rng=0)
     y = (Y > 0).astype(float)

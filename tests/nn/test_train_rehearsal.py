@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from looping import looped
 from training_runs import (
     LABELS,
     X,
@@ -26,7 +27,7 @@ from autograd_lite.errors import ArgumentError, ShapeError, TrainingError, Unsup
 # Targets
 
 
-@pytest.mark.parametrize("index", [0, 11])
+@looped("index", [0, 11])
 def test_a_label_that_is_no_class_is_found_wherever_it_is(index):
     labels = LABELS.copy()
     labels[index] = 2
@@ -48,7 +49,7 @@ def test_targets_of_another_shape_are_found():
     assert_refused(ShapeError, "CrossEntropyLoss", y=Y[:, [0, 0, 0]])
 
 
-@pytest.mark.parametrize("result", [1.0, np.float64(1.0), None, np.ones(2)])
+@looped("result", [1.0, np.float64(1.0), None, np.ones(2)])
 def test_a_loss_that_cannot_be_differentiated_is_found(result):
     assert_refused(UnsupportedError, "single entry", loss=lambda p, t: result)
 
@@ -67,7 +68,7 @@ def test_a_model_that_returns_one_number_for_all_samples_is_found():
 # Metrics
 
 
-@pytest.mark.parametrize(
+@looped(
     ("metric", "error"),
     [
         (lambda predictions: 0.0, UnsupportedError),
@@ -136,7 +137,7 @@ REACHED = {
 }
 
 
-@pytest.mark.parametrize("reached", REACHED.values(), ids=REACHED)
+@looped("reached", REACHED.values(), ids=REACHED)
 def test_what_metrics_are_bound_to_is_as_before_when_training_begins(reached):
     counter = Counter()
     history = fit(line(), metrics={"m": reached(counter)}, epochs=2)
@@ -190,7 +191,7 @@ def test_a_loss_that_takes_the_targets_first_is_refused_with_what_to_write():
 # Batches
 
 
-@pytest.mark.parametrize(
+@looped(
     ("n", "batch_size", "validation", "named"),
     [
         (11, 5, None, "11 training samples and batch_size=5"),
@@ -354,7 +355,7 @@ def test_what_float32_cannot_hold_is_refused():
 # Other arguments
 
 
-@pytest.mark.parametrize("batch_size", [2.5, 0, -1, "2", True])
+@looped("batch_size", [2.5, 0, -1, "2", True])
 def test_predict_refuses_batch_sizes_that_count_nothing(batch_size):
     with pytest.raises(ArgumentError, match="predict with batch_size"):
         nn.predict(line(), X, batch_size=batch_size)
@@ -375,7 +376,7 @@ def test_numpys_integers_count_as_pythons():
     assert_same(parameters(model), parameters(same))
 
 
-@pytest.mark.parametrize("targets", [2 * LABELS - 1, LABELS + 1, LABELS + 0.5])
+@looped("targets", [2 * LABELS - 1, LABELS + 1, LABELS + 0.5])
 def test_accuracy_of_one_number_a_sample_is_of_targets_0_and_1(targets):
     scores = np.linspace(-1.0, 1.0, 12)
     with pytest.raises(ArgumentError, match=r"HingeLoss.*\(targets \+ 1\) / 2, threshold=0"):

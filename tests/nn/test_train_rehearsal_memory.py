@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from looping import looped
 from training_runs import (
     Y,
     assert_refused,
@@ -128,12 +129,12 @@ CHANGES_OF_MODELS = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES_OF_METRICS.values(), ids=CHANGES_OF_METRICS)
+@looped("change", CHANGES_OF_METRICS.values(), ids=CHANGES_OF_METRICS)
 def test_large_arrays_that_a_metric_changes_are_put_back(change):
     assert_large_arrays_are_put_back(Wide(), Table(change))
 
 
-@pytest.mark.parametrize("change", CHANGES_OF_MODELS.values(), ids=CHANGES_OF_MODELS)
+@looped("change", CHANGES_OF_MODELS.values(), ids=CHANGES_OF_MODELS)
 def test_large_arrays_that_a_model_changes_are_put_back(change):
     assert_large_arrays_are_put_back(Wide(change), Table())
 

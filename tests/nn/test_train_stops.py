@@ -34,7 +34,7 @@ def states_before_batches(model):
     return states, hook("batch_end", lambda training: states.append(model.state_dict()))
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@looped("bad", [np.nan, np.inf, -np.inf])
 def test_a_loss_that_is_not_finite_is_named_and_all_is_as_before_its_batch(bad):
     model = normalized()
     states, keep = states_before_batches(model)
@@ -106,9 +106,7 @@ def no_gradient(*arguments):
     raise GradientError("backward()", "nothing was recorded", "Record something")
 
 
-@pytest.mark.parametrize(
-    "options", [{"loss": no_gradient}, {"callbacks": [hook("gradients", no_gradient)]}]
-)
+@looped("options", [{"loss": no_gradient}, {"callbacks": [hook("gradients", no_gradient)]}])
 def test_gradient_errors_of_other_kinds_come_out_as_they_are(options):
     with pytest.raises(GradientError, match="nothing was recorded"):
         fit(line(), **options)
@@ -142,7 +140,7 @@ def test_ctrl_c_in_the_last_batch_of_an_epoch_or_after_it_keeps_the_epoch():
         assert history.stop_reason == "interrupted in epoch 2, batch 3"
 
 
-@pytest.mark.parametrize("name", ["fit_start", "gradients", "batch_end", "epoch_end"])
+@looped("name", ["fit_start", "gradients", "batch_end", "epoch_end"])
 def test_a_second_ctrl_c_raises(name):
     def twice(training):
         press_ctrl_c(training)
@@ -188,7 +186,7 @@ def test_ctrl_c_between_two_epochs_names_the_first_batch_of_the_second():
     assert history.stop_reason == "interrupted in epoch 3, batch 1"
 
 
-@pytest.mark.parametrize("name", ["gradients", "batch_end", "epoch_end"])
+@looped("name", ["gradients", "batch_end", "epoch_end"])
 def test_a_keyboard_interrupt_from_inside_ends_the_training_too(name):
     history = fit(line(), callbacks=[hook(name, interrupt, epoch=1)])
     expected = 2 if name == "epoch_end" else 1
@@ -196,7 +194,7 @@ def test_a_keyboard_interrupt_from_inside_ends_the_training_too(name):
     assert history.stop_reason.startswith("interrupted in epoch 2")
 
 
-@pytest.mark.parametrize("ending", [interrupt, press_ctrl_c])
+@looped("ending", [interrupt, press_ctrl_c])
 def test_an_interruption_before_the_first_batch_raises_as_nothing_was_learned(ending):
     model = line()
     before = parameters(model)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor
@@ -45,7 +46,7 @@ def fit(model, parameters):
     )
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@looped("way", WAYS.values(), ids=WAYS)
 def test_what_predictions_depend_on_is_a_parameter_of_the_model(way):
     model = Model(way(nn.Dense(2, 2, rng=1)))
     before = model.state_dict()
@@ -69,7 +70,7 @@ def test_what_is_frozen_or_the_optimizers_may_be_anywhere():
     fit(shared, shared.parameters())
 
 
-@pytest.mark.parametrize("cut", [None, Tensor.detach, lambda y: Tensor(y.data)])
+@looped("cut", [None, Tensor.detach, lambda y: Tensor(y.data)])
 def test_a_loss_that_depends_on_no_parameter_is_refused(cut):
     layer = nn.Dense(2, 1, rng=0)
     for parameter in layer.parameters() if cut is None else ():

@@ -140,7 +140,7 @@ def test_balanced_classes_have_equal_sums_of_weights():
     assert_same(parameters(balanced), parameters(explicit))
 
 
-@pytest.mark.parametrize(
+@looped(
     ("targets", "loss", "outputs"),
     [
         (LABELS, nn.CrossEntropyLoss(), 2),
@@ -221,7 +221,7 @@ def test_a_function_of_ones_own_that_takes_weights_is_given_them():
         np.testing.assert_allclose(of_other[figure], values, rtol=1e-12)
 
 
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 2.0, 0.5: 1.0}])
+@looped("class_weight", ["balanced", {0: 1.0, 1: 2.0, 0.5: 1.0}])
 def test_classes_of_targets_that_are_not_whole_are_refused(class_weight):
     targets = np.where(LABELS == 1, 0.5, 0.0)[:, None]
     with pytest.raises(ArgumentError, match=r"y is no label where it is 0\.5"):

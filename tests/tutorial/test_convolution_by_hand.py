@@ -7,6 +7,7 @@ the layers against these.
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor, compare_gradients, gradcheck
@@ -94,7 +95,7 @@ def average_pool_backward(dy, size):
     return np.repeat(np.repeat(dy, size, axis=2), size, axis=3) / size**2
 
 
-@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (1, 1), (2, 0), (2, 1), (3, 2)])
+@looped(("stride", "padding"), [(1, 0), (1, 1), (2, 0), (2, 1), (3, 2)])
 def test_convolution_and_its_gradients_are_those_of_loops(stride, padding):
     x, W, b = RNG.normal(size=(2, 3, 7, 6)), RNG.normal(size=(4, 3, 3, 2)), RNG.normal(size=4)
     layer = nn.Conv2d(3, 4, (3, 2), stride, padding)

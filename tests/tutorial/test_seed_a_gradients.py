@@ -69,9 +69,7 @@ def test_a1_relu_has_slope_1_above_zero_and_0_elsewhere_zero_included():
 # --- A2: initial weights
 
 
-@pytest.mark.parametrize(
-    ("activation", "name", "variance"), [("relu", None, 2), ("sigmoid", "lecun_normal", 1)]
-)
+@looped(("activation", "name", "variance"), [("relu", None, 2), ("sigmoid", "lecun_normal", 1)])
 def test_a2_weights_are_normal_draws_scaled_by_the_fan_in_and_biases_are_zero(
     activation, name, variance
 ):
@@ -160,7 +158,7 @@ def test_a3_the_librarys_loss_has_the_seeds_epsilon_also_where_a_probability_is_
 # --- A11: L2
 
 
-@pytest.mark.parametrize("strength", [0.01, 0.7])
+@looped("strength", [0.01, 0.7])
 def test_a11_cost_and_gradients_with_l2_equal_the_hand_derived_ones(strength):
     np.random.seed(11)
     sizes = [2, 16, 8, 1]
@@ -210,7 +208,7 @@ def test_a12_dropout_with_a_known_mask_scales_what_is_kept_forward_and_backward(
     assert_agree(x.grad, upstream * mask / keep)
 
 
-@pytest.mark.parametrize("hidden", ["relu", "sigmoid"])
+@looped("hidden", ["relu", "sigmoid"])
 def test_a12_gradients_of_a_network_with_dropout_equal_those_by_hand_with_the_same_masks(hidden):
     np.random.seed(12)
     sizes, keep = [2, 32, 16, 8, 1], 0.8

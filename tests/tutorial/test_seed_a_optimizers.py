@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import seed_a_by_hand as by_hand
 from agreement import assert_agree
+from looping import looped
 
 import nn
 
@@ -18,7 +19,7 @@ def samples(n):
     return np.stack([numbers, -numbers], axis=1), 10 * numbers[:, None]
 
 
-@pytest.mark.parametrize(("n", "sizes"), [(100, [32, 32, 32, 4]), (64, [32, 32]), (5, [5])])
+@looped(("n", "sizes"), [(100, [32, 32, 32, 4]), (64, [32, 32]), (5, [5])])
 def test_a6_batches_have_every_sample_once_with_its_target_and_the_last_one_is_smaller(n, sizes):
     X, y = samples(n)
     found = list(nn.batches(X, y, batch_size=32, rng=0))

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import seed_b_by_hand as by_hand
+from looping import looped
 from matplotlib import pyplot as plt
 from pictures import assert_boundary_shows
 from sklearn.datasets import make_circles, make_classification, make_moons
@@ -157,7 +158,7 @@ def test_b3_the_figure_has_the_activations_above_their_derivatives_from_minus_5_
         assert (x[0], x[-1]) == (-5, 5)
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@looped("name", ACTIVATIONS)
 def test_b3_both_curves_of_an_activation_follow_its_formulas(name):
     function, derivative = ACTIVATIONS[name]
     pairs = zip(*panels(), strict=True)

@@ -63,7 +63,7 @@ def test_b1_gradients_of_every_layer_equal_those_by_hand(sizes, batch, hidden):
     assert_layers_agree(gradients_of(model), expected)
 
 
-@pytest.mark.parametrize("hidden", ["relu", "tanh"])
+@looped("hidden", ["relu", "tanh"])
 def test_b1_gradients_through_logits_equal_those_by_hand_as_well(hidden):
     model, X, y = example([4, 6, 5, 3], 10, hidden)
     expected = by_hand.gradients(X, y, *by_hand.arrays_of(model), hidden)

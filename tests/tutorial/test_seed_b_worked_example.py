@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 from agreement import assert_agree
+from looping import looped
 
 import nn
 from autograd_lite import Tensor, compare_gradients, sigmoid
@@ -140,29 +141,29 @@ def assert_is(array, number):
     np.testing.assert_allclose(array, number, rtol=0, atol=ROUNDING)
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@looped("name", PARAMETERS)
 def test_b5_the_seeds_weights_are_the_known_numbers(name):
     assert_is(seed_example()[name], WEIGHTS[name])
 
 
-@pytest.mark.parametrize("name", COMPUTED)
+@looped("name", COMPUTED)
 def test_b5_each_value_of_the_forward_pass_is_the_known_number(name):
     assert_is(run(seed_example())[name].data, VALUES[name])
 
 
-@pytest.mark.parametrize("name", GRADIENTS)
+@looped("name", GRADIENTS)
 def test_b5_each_gradient_is_the_known_number(name):
     assert_is(run(seed_example())[name[1:]].grad, GRADIENTS[name])
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@looped("name", PARAMETERS)
 def test_b5_each_updated_weight_is_the_known_number(name):
     tensor = run(seed_example())[name]
     tensor.data -= LEARNING_RATE * tensor.grad
     assert_is(tensor.data, UPDATED[name])
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@looped("name", PARAMETERS)
 def test_b5_one_step_of_fit_gives_the_known_weights(name):
     arrays = seed_example()
     model = as_model(arrays)

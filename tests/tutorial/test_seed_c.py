@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from agreement import assert_agree
+from looping import looped
 
 import nn
 from autograd_lite import Tensor, sigmoid
@@ -86,7 +87,7 @@ def sigmoid_layers(weights, biases):
     return nn.Sequential(*layers)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@looped("seed", [0, 1, 2])
 def test_c2_one_neuron_is_the_sigmoid_of_its_weighted_sum_with_the_hand_derived_gradient(seed):
     rng = np.random.default_rng(seed)
     w, b = rng.normal(size=3), rng.normal()
@@ -145,7 +146,7 @@ def test_c5_backward_pass_on_the_fixed_numbers_gives_the_hand_derived_gradients(
     assert_agree(biases[0].grad, delta1)
 
 
-@pytest.mark.parametrize("sizes", [[2, 3, 1], [5, 4, 3, 2], [784, 30, 10]])
+@looped("sizes", [[2, 3, 1], [5, 4, 3, 2], [784, 30, 10]])
 def test_c6_errors_of_one_sample_equal_the_recursion_of_deltas(sizes):
     weights, biases, X, Y = random_network(sizes, 1, seed=len(sizes))
     zs, activations = forward(as_parameters(weights), as_parameters(biases), X)
@@ -155,9 +156,7 @@ def test_c6_errors_of_one_sample_equal_the_recursion_of_deltas(sizes):
         assert_agree(z.grad, delta)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "batch"), [([784, 30, 10], 10), ([2, 3, 1], 1), ([5, 4, 3, 2], 6), ([3, 1], 4)]
-)
+@looped(("sizes", "batch"), [([784, 30, 10], 10), ([2, 3, 1], 1), ([5, 4, 3, 2], 6), ([3, 1], 4)])
 def test_c6_gradients_of_a_mini_batch_equal_the_average_over_its_samples(sizes, batch):
     weights, biases, X, Y = random_network(sizes, batch, seed=batch)
     W, b = as_parameters(weights), as_parameters(biases)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from agreement import assert_agree
+from looping import looped
 
 import nn
 import viz
@@ -42,7 +43,7 @@ ACTIVATIONS = {
 }
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@looped("name", ACTIVATIONS)
 def test_c7_activation_and_derivative_equal_the_formulas(name):
     function, module, by_hand, derivative = ACTIVATIONS[name]
     for activation in (function, module):
@@ -53,7 +54,7 @@ def test_c7_activation_and_derivative_equal_the_formulas(name):
         assert_agree(z.grad, derivative(POINTS))
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@looped("name", ACTIVATIONS)
 def test_c7_a_layer_takes_the_activation_by_name(name):
     _, _, by_hand, _ = ACTIVATIONS[name]
     layer = nn.Dense(2, 3, activation=name, rng=0)
@@ -61,7 +62,7 @@ def test_c7_a_layer_takes_the_activation_by_name(name):
     assert_agree(nn.predict(layer, x), by_hand(x @ layer.weight.data))
 
 
-@pytest.mark.parametrize("alpha", [0.1, 0.5])
+@looped("alpha", [0.1, 0.5])
 def test_c7_alpha_is_the_callers_choice(alpha):
     z = Tensor([-2.0, 3.0], requires_grad=True)
     (nn.LeakyReLU(alpha)(z) + nn.ELU(alpha)(z)).sum().backward()
@@ -84,7 +85,7 @@ def loss_and_gradient(loss, predictions, targets):
     return value.item(), p.grad
 
 
-@pytest.mark.parametrize(
+@looped(
     ("loss", "printed"),
     [
         (nn.MSELoss(), 0.052),
@@ -115,7 +116,7 @@ DERIVATIVES = {
 }
 
 
-@pytest.mark.parametrize("name", DERIVATIVES)
+@looped("name", DERIVATIVES)
 def test_c8_derivatives_of_losses_equal_the_formulas(name):
     rng = np.random.default_rng(8)
     examples = [(PROBABILITIES, ANSWERS)]
@@ -135,7 +136,7 @@ def test_c8_binary_losses_of_the_second_worked_example_have_the_derivatives_work
     np.testing.assert_allclose(gradient, [-1 / 3.6, 1 / 3.6, -1 / 3.2, 1 / 3.2], rtol=1e-12)
 
 
-@pytest.mark.parametrize("one_hot", [False, True])
+@looped("one_hot", [False, True])
 def test_c8_p_minus_y_over_n_is_the_derivative_by_the_logits_and_not_by_the_probabilities(one_hot):
     rng = np.random.default_rng(9)
     logits, labels = rng.normal(size=(4, 3)), np.array([0, 1, 2, 0])

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from agreement import assert_agree
+from looping import looped
 
 import nn
 from autograd_lite import Tensor, compare_gradients, sigmoid, softmax
@@ -251,7 +252,7 @@ def test_c11_layers_added_one_by_one_and_compiled_by_name_learn_the_linear_bound
     assert np.all(nn.predict(model, np.array([[0.5, -0.3], [1.0, 0.8]])) > 0.5)
 
 
-@pytest.mark.parametrize(("batch", "agrees"), [(8, False), (1, True)])
+@looped(("batch", "agrees"), [(8, False), (1, True)])
 def test_c11_a_layer_that_divides_by_the_batch_once_more_is_off_by_the_batch_size(batch, agrees):
     """Only with a batch of 1 does the mistake not show."""
     parameters, x, y = two_layers(np.random.default_rng(12), classes=2, batch=batch)

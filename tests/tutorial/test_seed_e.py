@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from agreement import assert_agree
+from looping import looped
 
 import nn
 from autograd_lite import Tensor, compare_gradients, differentiable, sigmoid
@@ -28,7 +29,7 @@ def neuron(weights, bias):
     return layer
 
 
-@pytest.mark.parametrize(
+@looped(
     ("weights", "bias", "fires"),
     [
         ([1.0, 1.0], -1.5, [0, 0, 0, 1]),
@@ -139,7 +140,7 @@ def test_e6_gradients_from_the_seeds_weights_equal_the_hand_derived_ones():
     assert W1.grad[0, 0] == pytest.approx(-0.000157, abs=5e-7)
 
 
-@pytest.mark.parametrize(("sizes", "batch"), [((2, 2, 1), 4), ((3, 7, 2), 1), ((10, 4, 5), 24)])
+@looped(("sizes", "batch"), [((2, 2, 1), 4), ((3, 7, 2), 1), ((10, 4, 5), 24)])
 def test_e6_gradients_of_random_networks_equal_the_hand_derived_ones(sizes, batch):
     rng = np.random.default_rng(batch)
     arrays = rng.normal(size=sizes[:2]), rng.normal(size=sizes[1:])

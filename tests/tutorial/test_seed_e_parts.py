@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 from agreement import assert_agree
+from looping import looped
 
 import nn
 from autograd_lite import Tensor, relu, sigmoid, softmax
@@ -35,7 +36,7 @@ def assert_uniform(array, low, high):
     )
 
 
-@pytest.mark.parametrize(("low", "high"), [(-0.5, 0.5), (0.0, 1.0)])
+@looped(("low", "high"), [(-0.5, 0.5), (0.0, 1.0)])
 def test_e3_uniform_weights_fill_their_bounds_evenly(low, high):
     assert_uniform(weights(partial(nn.init.uniform, low=low, high=high)), low, high)
 
@@ -60,7 +61,7 @@ def test_e3_he_weights_are_normal_with_variance_2_over_fan_in():
     )
 
 
-@pytest.mark.parametrize("weight_init", ["uniform", "xavier_uniform", "he_normal"])
+@looped("weight_init", ["uniform", "xavier_uniform", "he_normal"])
 def test_e3_the_same_seed_draws_the_same_weights_and_biases_start_at_zero(weight_init):
     np.testing.assert_array_equal(weights(weight_init, seed=3), weights(weight_init, seed=3))
     assert np.all(weights(weight_init, seed=3) != weights(weight_init, seed=4))
@@ -161,7 +162,7 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("name", FORMULAS)
+@looped("name", FORMULAS)
 def test_e5_losses_by_name_equal_the_formulas_and_so_do_their_gradients(name):
     value, gradient = FORMULAS[name]
     p = Tensor(PREDICTIONS, requires_grad=True)

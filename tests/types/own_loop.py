@@ -6,6 +6,7 @@ import numpy as np
 
 import nn
 from autograd_lite import Tensor
+from autograd_lite.typing import Array
 
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(64, 4)), rng.normal(size=(64, 1))
@@ -13,6 +14,7 @@ model = nn.Sequential(nn.Dense(4, 8, "relu", rng=0), nn.Dense(8, 1, rng=1))
 optimizer, loss_function = nn.SGD(model.parameters(), learning_rate=0.01), nn.MSELoss()
 losses: list[float] = []
 for inputs, targets in nn.batches(X, y, batch_size=32, rng=rng):
+    assert_type(targets, Array)
     loss = loss_function(model(inputs), targets)
     assert_type(loss, Tensor)
     model.zero_grad()

@@ -1,5 +1,7 @@
 """Recurrent layers, attention and embeddings."""
 
+from typing import assert_type
+
 import numpy as np
 
 import nn
@@ -14,7 +16,8 @@ class Tagger(nn.Module):
         self.out = nn.Dense(6, tags, rng=3)
 
     def forward(self, words: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> Tensor:
-        states, _ = self.lstm(self.embedding(words))
+        states, last = self.lstm(self.embedding(words))
+        assert_type(last, tuple[Tensor, Tensor])
         found, _ = self.attention(states, states, states)
         return self.out(found)
 
@@ -23,3 +26,6 @@ tags = Tagger(10, 3)(np.array([[1, 2, 3], [4, 5, 6]]))
 loss = nn.CrossEntropyLoss()(tags.reshape(-1, 3), np.zeros(6, int))
 loss.backward()
 print(tags.shape, loss.item())
+again, state = nn.GRU(3, 2, rng=4)(tags)
+assert_type(state, Tensor)
+print(again.shape, state.shape)

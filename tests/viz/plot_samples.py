@@ -61,5 +61,8 @@ FIGURES = {
     "landscape": lambda: viz.plot_loss_landscape(
         nn.Dense(2, 1, rng=0), X, Y[:, None], "mse", resolution=5
     ),
+    "steep landscape": lambda: viz.plot_loss_landscape(
+        nn.Dense(2, 1, rng=0), X, X[:, :1], "mse", resolution=5, span=20.0
+    ),
     "histograms": lambda: viz.plot_activation_histograms({"a": np.eye(4)}),
 }

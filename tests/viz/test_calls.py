@@ -52,6 +52,19 @@ def test_what_a_module_has_of_its_own_is_no_input():
     assert [v.kind for v in used.vertices].count("constant") == 2
 
 
+def test_all_that_a_model_does_with_its_inputs_is_drawn():
+    model = nn.Sequential(nn.Flatten(), nn.LayerNorm(4), nn.Dense(4, 1, rng=0))
+    x = np.arange(8.0).reshape(2, 2, 2)
+    graph = viz.graph(model, x, highlight=[x])
+    assert [v.title for v in graph.vertices][:3] == [
+        *("input", "reshape(\u00b7, (2, 4))", "standardize(\u00b7, (-1,), 1e-05)")
+    ]
+    assert [v.kind for v in graph.vertices].count("input") == 1
+    assert graph.vertices[0].highlighted
+    twice = viz.graph(nn.Bilinear(3, 3, 2, rng=0), (X, X))
+    assert [v.kind for v in twice.vertices].count("input") == 1
+
+
 def test_an_input_is_one_also_where_the_model_converts_it():
     data = X.astype(np.float32)
     graph = viz.graph(nn.Sequential(nn.Dense(3, 2, rng=0))(data).sum())

@@ -1,6 +1,7 @@
 """Plots of training: that what is drawn are the numbers that were given, and where."""
 
 import sys
+from itertools import pairwise
 
 import matplotlib
 import numpy as np
@@ -13,6 +14,7 @@ import nn
 import viz
 from autograd_lite.errors import ArgumentError, ShapeError
 from viz import RenderingError
+from viz.figures import is_first_of_row, panels_of
 
 # --- all of them
 
@@ -33,6 +35,14 @@ def test_a_plot_draws_into_the_axes_of_a_part_of_a_figure(draw):
     assert draw(ax=ax) is figure
 
 
+def test_panels_are_in_even_rows_that_fit_a_page():
+    for count, width, grid in [(4, 5.0, (2, 2)), (5, 2.6, (2, 3)), (2, 20.0, (2, 1))]:
+        figure, axes = panels_of(count, (width, 2.0))
+        assert axes[0].get_subplotspec().get_gridspec().get_geometry() == grid
+        assert figure.get_figwidth() <= max(16.0, width)
+        assert sum(map(is_first_of_row, axes)) == grid[0]
+
+
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_a_plot_makes_one_figure_that_is_not_shown_and_has_room_for_all_of_its_text(
     draw, monkeypatch
@@ -43,6 +53,17 @@ def test_a_plot_makes_one_figure_that_is_not_shown_and_has_room_for_all_of_its_t
     assert plt.get_fignums() == [figure.number]
     figure.draw_without_rendering()
     assert_no_text_is_cut_off(figure)
+
+
+def test_a_logarithmic_axis_of_few_decades_has_labels_that_do_not_touch():
+    figure = viz.plot_history({"loss": [2.0, 0.02]})
+    axis = figure.axes[0].yaxis
+    figure.draw_without_rendering()
+    shown = [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_text()]
+    assert {"0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"} <= {text.get_text() for text in shown}
+    assert not any(tick.label1.get_text() for tick in axis.get_minor_ticks())
+    boxes = sorted((text.get_window_extent() for text in shown), key=lambda box: box.y0)
+    assert all(lower.y1 < upper.y0 for lower, upper in pairwise(boxes))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from sample_graphs import HOSTILE_NAMES, hostile_names, small_network, trained_network
 
+import nn
 import viz
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, FileError
@@ -106,6 +107,20 @@ def test_svg_has_a_legend(renderer):
     for kind in ("input", "parameter", "operation", "output"):
         assert shown[kind] == kind
     assert "Legend" in "".join(ElementTree.fromstring(svg.encode()).itertext())
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_arguments_of_layers_come_in_their_order(renderer, direction):
+    model = nn.Sequential(nn.Dense(2, 2, "relu", rng=0), nn.Dense(2, 2, rng=1))
+    graph = viz.graph(model, np.ones((1, 2)), direction=direction)
+    first = {}
+    for group in ElementTree.fromstring(graph.svg().encode()).iter(f"{SVG}g"):
+        if (text := group.find(f"{SVG}text")) is not None:
+            first.setdefault(group.get("id"), float(text.get("x" if direction == "down" else "y")))
+    for head in {edge.head for edge in graph.edges if edge.label}:
+        places = [first[f"n{edge.tail}"] for edge in graph.edges if edge.head == head]
+        assert places == sorted(places)
+        assert len(places) == 3
 
 
 def test_notebook_shows_the_svg(renderer):

@@ -99,6 +99,16 @@ def test_what_has_no_page_is_refused(tmp_path):
         viz.step_through(x * x).save(tmp_path / "steps.svg")
 
 
+def test_of_many_equal_steps_only_what_has_a_name_is_drawn_beside_them():
+    U, h = Tensor(np.eye(2), requires_grad=True), np.zeros(2)
+    for number in range(80):
+        h = np.tanh(U @ h + np.full(2, 0.01 * number))
+    steps = viz.step_through((h**2).sum())
+    assert [vertex.title for vertex in steps.graph.vertices][:2] == ["U", "h = \u00d780"]
+    assert len(steps.graph.vertices) == 4
+    assert len(steps.passages) > 400
+
+
 @pytest.fixture(scope="module")
 def browser():
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -159,3 +169,34 @@ def test_a_browser_begins_where_a_derivation_departs(browser, tmp_path):
     assert "dW1 =" in now
     assert "by hand" in now
     assert str(steps.comparison).split()[0] in browser.find_element(By.ID, "report").text
+
+
+@pytest.mark.exhaustive
+def test_a_browser_shows_what_is_lit_where_a_graph_is_too_large_to_be_read(browser, tmp_path):
+    x = Tensor(0.5, requires_grad=True)
+    y = x
+    for _ in range(40):
+        y = np.sin(y) + np.exp(y * 0.01)
+    browser.get(viz.step_through(y).save(tmp_path / "steps.html").as_uri())
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    def corners(selector):
+        box = browser.find_element(By.CSS_SELECTOR, selector).rect
+        return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+    for key in (Keys.HOME, *[Keys.ARROW_RIGHT] * 12, Keys.END):
+        browser.find_element(By.TAG_NAME, "body").send_keys(key)
+        left, top, right, bottom = corners("#graph .node.lit")
+        outer = corners("#graph svg")
+        assert outer[0] <= left < right <= outer[2]
+        assert outer[1] <= top < bottom <= outer[3]
+        assert bottom - top > 20
+    browser.find_element(By.ID, "whole").click()
+    assert outer[1] <= corners("#n0")[1] < corners("#n160")[3] <= outer[3]
+    assert corners("#n0")[3] - corners("#n0")[1] < 20
+    before = corners("#n0")
+    for key, factor in (("+", 1.25), ("-", 1.0), ("0", 1.0)):
+        browser.find_element(By.TAG_NAME, "body").send_keys(key)
+        after = corners("#n0")
+        assert abs((after[3] - after[1]) - factor * (before[3] - before[1])) < 0.5, key

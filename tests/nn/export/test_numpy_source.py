@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from exported_models import MODELS, RNG, Gathered, TwoInputs
+from exported_models import MASKED, MODELS, RNG, Gathered, TwoInputs, all_layers, more_of
 
 import nn
-from autograd_lite import ShapeError, UnsupportedError
+from autograd_lite import ShapeError, Tensor, UnsupportedError, differentiable
+from autograd_lite.trees import leaves_of
 from nn.export.numpy_source import to_numpy_source
 
 
@@ -21,6 +22,21 @@ def test_a_file_computes_what_a_model_predicts_for_any_number_of_samples():
         np.testing.assert_allclose(run(text, X), nn.predict(model, X), rtol=1e-12, err_msg=name)
 
 
+@pytest.mark.exhaustive  # what is traced is tried by ONNX in the first tier
+def test_every_layer_is_written_with_its_masks_and_lengths():
+    layers = [(layer, inputs, tuple(map(more_of, inputs))) for layer, inputs in all_layers()]
+    for layer, example, more in [*layers, *((m, made(3), made(7)) for m, made in MASKED.values())]:
+        given = example[0] if len(example) == 1 else example
+        more = more if isinstance(more, tuple) else (more,)
+        results = run(to_numpy_source(layer, given), *more)
+        results = [*results.values()] if isinstance(results, dict) else [results]
+        right = leaves_of(nn.predict(layer, more[0] if len(more) == 1 else more))
+        for result, expected in zip(results, right, strict=True):
+            np.testing.assert_allclose(
+                result, expected, rtol=1e-12, atol=1e-15, err_msg=repr(layer)
+            )
+
+
 def test_several_inputs_are_arguments_and_several_outputs_a_dict():
     X = {"left": RNG.normal(size=(5, 2)), "right": RNG.normal(size=(5, 4))}
     text = to_numpy_source(TwoInputs(), X)
@@ -29,6 +45,23 @@ def test_several_inputs_are_arguments_and_several_outputs_a_dict():
     right = nn.predict(TwoInputs(), tuple(given))
     for name, values in run(text, *given).items():
         np.testing.assert_allclose(values, right[name], rtol=1e-12)
+
+
+def test_names_of_outputs_and_weights_hide_no_others():
+    class Named(nn.Module):
+        def __init__(self):
+            self.array, self.base64 = (nn.Parameter(RNG.normal(size=(9, 9))) for _ in range(2))
+            self.x = nn.Parameter(np.ones(9))
+
+        def forward(self, x):
+            y = x @ self.array @ self.base64 + self.x
+            return {"x": y, "n": x.reshape(len(x) * 9), "np": x * 2, "output": x, "y": y - x}
+
+    model, X = Named(), RNG.normal(size=(4, 9))
+    found, right = run(to_numpy_source(model, X[:3]), X), model(Tensor(X))
+    assert found.keys() == right.keys()
+    for name, values in right.items():
+        np.testing.assert_allclose(found[name], values.data, rtol=1e-12, err_msg=name)
 
 
 def test_whole_numbers_stay_whole():
@@ -53,12 +86,31 @@ class BesideTheRecord(nn.Module):
         return x - np.mean(x.data, axis=0)
 
 
+@differentiable(lambda g, y, x, kept: g * kept, residual=True)
+def looking(x):
+    """Written out, as it returns more than its result, by calls that depend on entries."""
+    factor = 2.0 if x.max() > 0 else 3.0
+    return x * factor, factor
+
+
+class Halved(nn.Module):
+    def forward(self, x):
+        return x[: len(x) // 2]
+
+
 def test_what_is_not_the_same_function_of_all_samples_is_refused():
     X = RNG.normal(size=(4, 2))
     with pytest.raises(UnsupportedError, match="entries of tensors decide"):
         to_numpy_source(Deciding(), X)
-    with pytest.raises(UnsupportedError, match="for another number of samples"):
+    with pytest.raises(UnsupportedError, match="for other samples, or more of them"):
         to_numpy_source(BesideTheRecord(), X)
+    for count in (1, 2):  # of so many it may be seen in other numbers only
+        with pytest.raises(UnsupportedError, match="for other samples, or more of them"):
+            to_numpy_source(BesideTheRecord(), np.ones((count, 2)))
+        with pytest.raises(UnsupportedError, match="for other samples, or more of them"):
+            to_numpy_source(Halved(), np.ones((count, 2)))
+    with pytest.raises(UnsupportedError, match="entries of tensors decide"):
+        to_numpy_source(nn.Function(looking), X)
     with pytest.raises(UnsupportedError, match="which was not recorded"):
         to_numpy_source(nn.Function(lambda x: x.data), X)
     with pytest.raises(UnsupportedError, match="no module"):

@@ -1,10 +1,6 @@
-import runpy
-from pathlib import Path
-
 import numpy as np
 import pytest
-from exported_models import MODELS, RNG, Gathered, TwoInputs
-from model_files import every_layer, layers_of_images, layers_of_sequences
+from exported_models import MASKED, MODELS, RNG, Gathered, TwoInputs, all_layers, more_of
 
 import nn
 from autograd_lite import UnsupportedError
@@ -42,18 +38,15 @@ def assert_agrees(model, example, more, name):
         np.testing.assert_allclose(result, right, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-def more_of(array):
-    if array.dtype.kind != "f":
-        return np.concatenate([array, array[::-1]])
-    return RNG.normal(size=(len(array) + 3, *array.shape[1:]))
-
-
 def test_every_layer_of_the_library_is_written():
-    layers = [(every_layer(), (RNG.normal(size=(5, 2)),)), *layers_of_sequences()]
-    for layer, shapes in layers_of_images():
-        layers.append((layer, [RNG.normal(size=shape) for shape in shapes]))
-    for layer, inputs in layers:
-        assert_agrees(layer, tuple(inputs), tuple(map(more_of, inputs)), repr(layer))
+    for layer, inputs in all_layers():
+        assert_agrees(layer, inputs, tuple(map(more_of, inputs)), repr(layer))
+
+
+def test_masks_and_lengths_are_inputs_and_may_come_from_them():
+    for name, (model, samples) in MASKED.items():
+        example, more = (x if isinstance(x, tuple) else (x,) for x in map(samples, (3, 7)))
+        assert_agrees(model, example, more, name)
 
 
 def test_recurrent_layers_of_both_directions_begin_and_end_with_states():
@@ -87,14 +80,6 @@ def test_cells_that_onnx_does_not_give_are_refused():
             to_onnx(lambda x, index=index: cells(x, index), x)
 
 
-@pytest.mark.exhaustive  # the example's other models are tried where they are trained
-def test_language_models_of_the_examples_are_written():
-    example = runpy.run_path(str(Path(__file__).parents[3] / "examples" / "language_models.py"))
-    x = RNG.integers(0, 9, (3, 7))
-    for name in ("Recurrent", "Transformer"):
-        assert_agrees(example[name](9, np.random.default_rng(0)), (x,), (more_of(x),), name)
-
-
 def test_several_inputs_and_outputs_have_their_keys_as_names():
     X = {"left": RNG.normal(size=(5, 2)), "right": RNG.normal(size=(5, 4))}
     proto = to_onnx(TwoInputs(), X)
@@ -119,6 +104,29 @@ def test_parameters_keep_their_names_and_samples_are_free():
     assert dimension.dim_param == "n"
 
 
+def test_outputs_may_have_the_keys_of_inputs_and_of_nodes():
+    def model(x):
+        return {"x": x + 1 + x, "add_1": 2 * x, "constant_2": x[:, 0]}
+
+    X = RNG.normal(size=(5, 2))
+    found = run(to_onnx(model, X[:2]), x=X)
+    assert list(found) == ["output_x", "add_1", "constant_2"]
+    for values, right in zip(found.values(), model(X).values()):
+        np.testing.assert_allclose(values, right, rtol=1e-5, atol=1e-6)
+
+
+def test_whole_numbers_are_given_in_the_dtype_that_they_have():
+    images = RNG.integers(0, 256, (5, 2, 3)).astype(np.uint8)
+    model = nn.Sequential(lambda x: x / 255.0 + (x > 100), nn.Flatten(), nn.Dense(6, 2, rng=0))
+    assert_agrees(model, (images[:2],), (images,), "images")
+    with pytest.raises(UnsupportedError, match=r"multiply.*uint8.*wrap around.*astype\(int\)"):
+        to_onnx(lambda x: 2 * x, images)
+
+
 def test_a_function_without_an_operator_is_refused_by_name():
     with pytest.raises(UnsupportedError, match="sort: ONNX has no operator"):
         to_onnx(lambda x: np.sort(x, axis=1), np.ones((4, 2)))
+    with pytest.raises(UnsupportedError, match="an index of arrays beside slices, or of truth"):
+        to_onnx(lambda x: x[x > 0].sum() * x, np.ones((4, 2)))
+    with pytest.raises(UnsupportedError, match=r"no such arguments.*unsupported type"):
+        to_onnx(lambda x: (x > 0) + (x > 1), np.ones((4, 2)))

@@ -1,0 +1,137 @@
+"""The steps of a recorded backward pass: where a mistake can be made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.engine import given_to_rules
+from autograd_lite.node import Array, Node, plain
+from autograd_lite.operation import Operation, Traits
+from autograd_lite.tensor import Tensor
+
+Vjp = Callable[..., Any]
+"""Called as the vjps of the table are: `vjp(g, y, *arguments, **keywords)`."""
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """Where a mistake can be made: the step from a node to one of its arguments."""
+
+    node: Tensor
+    slot: int  # of the argument; -1 for the forward step, which has the loss for an argument
+    argument: Tensor
+    operation: Operation
+    traits: Traits
+    number: int  # of the step in the program
+
+    def vjp(self, *given: Any, **keywords: Any) -> Any:
+        """The right vjp of the step."""
+        return self.operation.contribution(self.slot, [*given], keywords)
+
+    def unmatched(self, cotangent: Array) -> Array:
+        """What the step gives for a cotangent, before it is summed to the argument's shape."""
+        given = given_to_rules(self.node, cotangent, create_graph=False)
+        return self.operation.contribution(self.slot, given, self.node.keywords)
+
+    def changed(self, change: Callable[..., Any]) -> Vjp:
+        """The vjp with something done to its result: `change(result, g, y, *arguments)`."""
+        return lambda *given, **keywords: change(self.vjp(*given, **keywords), *given)
+
+    def arriving(self, change: Callable[..., Any]) -> Vjp:
+        """The vjp of something else than what arrives: `change(g, y, *arguments)`."""
+        return lambda *given, **keywords: self.vjp(change(*given), *given[1:], **keywords)
+
+    def given(self, change: Callable[..., tuple[Any, ...]]) -> Vjp:
+        """The vjp with others, `change(y, *arguments)`, than its own output and arguments."""
+        return lambda g, *own, **keywords: self.vjp(g, *change(*own), **keywords)
+
+    def taken(self) -> Array:
+        """For each entry of the node, which is taken of the argument, the number of that one."""
+        numbers = np.arange(self.argument.size).reshape(self.argument.shape).copy()
+        others = map(plain, self.node.arguments[1:])
+        return self.operation.compute(numbers, *others, **self.node.keywords)
+
+    @property
+    def bends(self) -> bool:
+        """Whether the function has one argument, and a result like it that is not linear in it."""
+        if self.traits.additive or self.slot in self.traits.linear:
+            return False
+        arrays = [a for a in self.node.arguments if is_array(plain(a))]
+        return len(arrays) == 1 and self.node.shape == self.argument.shape
+
+    @property
+    def multiplies_entries(self) -> bool:
+        """Whether the function is a product, or a quotient, entry by entry."""
+        return self.traits.product and self.traits.elementwise
+
+    @property
+    def multiplies_matrices(self) -> bool:
+        """Whether the function is a product with a matrix, as layers have them."""
+        return self.traits.product and not self.traits.elementwise
+
+    @property
+    def others(self) -> dict[int, Any]:
+        """The arguments of the node besides the one that the step leads to, by their slots."""
+        return {slot: a for slot, a in enumerate(self.node.arguments) if slot != self.slot}
+
+    @property
+    def other_arguments(self) -> list[Any]:
+        """The same without the slots."""
+        return [*self.others.values()]
+
+    @property
+    def numbers(self) -> list[float]:
+        """Those of the other arguments that are a number."""
+        others = [plain(a) for a in self.other_arguments if not is_recorded(a)]
+        return [float(np.sum(a)) for a in others if np.size(a) == 1]
+
+
+Wrong = dict[Place, Vjp]
+"""Steps that are done wrongly, and how."""
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is an array, or one of NumPy's numbers, and no tensor, index or name."""
+    return isinstance(value, np.ndarray | np.generic)
+
+
+def is_recorded(value: Any) -> bool:
+    """Whether it is a tensor that requires grad."""
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def mask_of(node: Tensor) -> Array | None:
+    """A plain array argument of a product whose entries are 0 or one other value, if any."""
+    for argument in node.arguments:
+        values = plain(argument)
+        if is_recorded(argument) or not isinstance(values, np.ndarray):
+            continue
+        if values.ndim == node.ndim and 1 < values.size <= node.size:
+            present = np.unique(values)
+            if len(present) <= 2 and present[-1] > 0 and present[0] == 0:
+                return values
+    return None
+
+
+def index_parts(index: Any) -> list[Any]:
+    """What an index has for each axis, with lists, ranges and tensors as arrays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return [np.asarray(p) if isinstance(p, list | range) else plain(p) for p in parts]
+
+
+def is_bounded(node: Node) -> bool:
+    """Whether a computed node is a maximum or a minimum, entry by entry, such as relu."""
+    traits = node.operation.traits
+    return traits.rectifies or (traits.extremum and traits.elementwise)
+
+
+def grouped(places: Iterable[Place], key: Callable[[Place], Any]) -> dict[Any, list[Place]]:
+    """The places that have a key, such as the operation, in common."""
+    groups: dict[Any, list[Place]] = {}
+    for place in places:
+        groups.setdefault(key(place), []).append(place)
+    return groups
