@@ -27,7 +27,8 @@ Parts = list[Step | Loop]
 
 def completed(parts: Parts, terms: Terms) -> Parts:
     """Parts in an order in which they can be computed, with loops that took in single steps."""
-    again: dict[Step, Step] = {}  # the term of what is the same value once more
+    # Steps that loops do besides those that are needed, and terms of the same values.
+    again: dict[Step, Step] = {}
     for loop in _loops(parts):
         _let_carried_be_last(loop)
         parts = _longest(parts, loop, terms, again)
@@ -114,6 +115,7 @@ def _extended(
     rest = [part for part in parts if part not in found or is_view(part)]
     ordered = _in_order(rest, loop, iteration, given.values())
     if ordered is not None:
+        again.update({made[own]: made[own] for own in vain})
         _add(loop, iteration, given, at_end, loops)
     return ordered
 

@@ -79,7 +79,9 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
     """The formulas of the gradients of a loss, step by step, with the shapes of all arrays.
 
     δ1 stands for the cotangent of the pre-activation z1; otherwise dA is that of A. ⊙ multiplies
-    entry by entry, Σ₀ sums over axis 0, and [x > 0] is 1 where that holds, else 0.
+    entry by entry, Σ₀ sums over axis 0, and [x > 0] is 1 where that holds, else 0. Steps that
+    repeat are a loop: h[t] is a value in it, h[t-1] the one before; sums of gradients begin with 0.
+    The values of its lines are those after it.
 
     Args:
         loss: a scalar that was recorded.

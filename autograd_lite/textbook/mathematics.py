@@ -303,6 +303,8 @@ class Mathematics(NumpySource):
             return f"|{self.text(term.arguments[0])}|", ATOM
         if term.function is np.sqrt:
             return self.root(term.arguments[0])
+        if term.function is np.square:
+            return self.raised(term.arguments[0], 2), POWER
         if notation := traits_of(term.function).notation:
             *signs, places = notation
             left, right = (self.text(term.arguments[place], ATOM) for place in places)

@@ -17,6 +17,7 @@ from autograd_lite.engine import backward_order
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.program.outline import outline
 from autograd_lite.program.program import Program, Step
+from autograd_lite.table import traits_of
 from autograd_lite.textbook import naming
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.numpy_source import is_short
@@ -179,8 +180,8 @@ def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:
     return found
 
 
-_LOGARITHMS = (np.log, np.log1p, log_softmax)
-"""What targets are multiplied by in a cross-entropy."""
+_LOGARITHMS = (np.log1p, log_softmax)
+"""What targets are multiplied by in a cross-entropy, besides logarithms of what is given."""
 
 
 def _by_place(node: Node, array: Array) -> str:
@@ -191,8 +192,9 @@ def _by_place(node: Node, array: Array) -> str:
     if traits.product and not traits.elementwise:
         return "x"
     if traits.product and array.size > 1 and np.isin(array, (0, array.max())).all():
-        logarithm = not {*_others(node)}.isdisjoint(_LOGARITHMS)
-        return "y" if logarithm else "mask"
+        others = _others(node)
+        is_entropy = any(traits_of(f).logarithm or f in _LOGARITHMS for f in others)
+        return "y" if is_entropy else "mask"
     is_like_result = array.shape == np.shape(node._array)
     return "y" if node.operation.function is np.subtract and is_like_result else "data"
 
