@@ -103,7 +103,7 @@ def lines_of(
     backward = needed.keys() - recorded | (recorded - of_values)
     named, symbols = reader.named_cotangents(found, result_names, backward)
     names = reader.names, named, reader.identifiers
-    listing = listing_of(results, needed, *names, of_values, computed, reader, symbols, first)
+    listing = listing_of(results, needed, *names, of_values, computed, first, reader, symbols)
     inputs = sorted(listing.inputs, key=lambda term: term not in data)
     arrays = {listing.names[term]: term.arguments[0] for term in inputs}
     counts, batch = _counts(listing, [term for term in inputs if term in data], reader)

@@ -36,26 +36,31 @@ def listing_of(
     identifiers: Identifiers,
     of_values: Collection[Step],
     loss: Mapping[str, Any],
-    formulas: Formulas,
-    symbols: dict[str, str],
     first: int,
+    formulas: Formulas | None = None,
+    symbols: dict[str, str] | None = None,
 ) -> Listing:
     """Lines that compute results: values get some if they are needed, cotangents if long too.
 
-    What is of the forward pass alone gets no name of a cotangent.
+    What is of the forward pass alone gets no name of a cotangent. Given formulas, of which all are
+    terms, loops are completed, and named by what they are the cotangents of; symbols get what
+    mathematics calls them.
     """
+    terms, meant = (formulas.terms, formulas.values_of) if formulas else (None, {})
     results = {**loss, **gradients}
     needed = needed_for(loss.values(), for_gradients)
     leaves = [term for term in needed if term.function is None]
     large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
     values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
     inputs = {leaf: values[leaf] for leaf in leaves if leaf in values}
-    parts = with_loops(needed, first, [*results.values()], formulas.terms, values)
+    parts = with_loops(needed, first, [*results.values()], terms, values)
     uses = _uses(results, parts, needed, for_gradients)
     naming = LineNames(values, cotangents, of_values, results, uses, identifiers)
     naming.weights |= dict.fromkeys(inputs, 0)
     has_loops = any(isinstance(part, Loop) for part in parts)
-    repeater = Repeater(parts, uses, naming, identifiers, formulas.values_of, symbols, [*results])
+    repeater = Repeater(
+        parts, uses, naming, identifiers, meant, {} if symbols is None else symbols, [*results]
+    )
     # Loops may look at what others look at too.
     naming.weights |= {term: weight_of(term) for term in needed if has_loops and is_view(term)}
     lines: dict[str, Any] = {}

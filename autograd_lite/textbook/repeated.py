@@ -27,7 +27,7 @@ def with_loops(
     needed: Mapping[Step, list[Step]],
     first: int,
     results: Collection[Any],
-    terms: Terms,
+    terms: Terms | None,
     named: Collection[Step],
 ) -> list[Step | Loop]:
     """Computed terms in an order in which that can be done, with loops in place of what repeats.
@@ -38,8 +38,11 @@ def with_loops(
     computed = {term: parts for term, parts in needed.items() if term.function}
     values = sorted([term for term in computed if term.number < first], key=attrgetter("number"))
     gradients = {term: parts for term, parts in computed.items() if term.number >= first}
-    parts = _together(rolled([*values, *_early(gradients)], least=LEAST), named)
-    parts = _busy(completed(_busy(parts, LEAST, needed), terms), LEAST + 1, needed)
+    least = LEAST if terms else MANY
+    parts = _together(rolled([*values, *_early(gradients)], least=least), named)
+    parts = _busy(parts, least, needed)
+    if terms:
+        parts = _busy(completed(parts, terms), LEAST + 1, needed)
     _write_again([part for part in parts if isinstance(part, Loop)], named)
     parts = _busy(parts, LEAST + 1, needed)
     collect(parts, results, is_view)
