@@ -228,12 +228,15 @@ def _fits(place: Step, value: Any, loop: Loop) -> bool:
 
 
 def _iteration(body: list[Step], given: Mapping[Step, Any], terms: Terms) -> list[Any]:
-    """The terms of a body, in order."""
-    found = {**given}
+    """The terms of a body, in order, up to one that is a number."""
+    found, made = {**given}, []
     for step in body:
         arguments, keywords = replaced(step, found)
         found[step] = terms.build(step.function, arguments, keywords, step.shape)
-    return [found[step] for step in body]
+        made.append(found[step])
+        if not isinstance(found[step], Step):
+            break
+    return made
 
 
 def _in_order(
