@@ -105,7 +105,8 @@ def _extended(
     inside = {*chain.from_iterable(chain.from_iterable(each.originals for each in loops))}
     seen = {step for step in iteration if is_view(step) and step.number <= count}
     moving = {place for place, (of, _) in loop.sliced.items() if of is None}
-    vain = [own for own, step in made.items() if step not in found | inside | seen]
+    known = found | inside | seen
+    vain = [own for own, step in made.items() if step not in known]
     if (
         len(vain) > len(found)
         or not moving.isdisjoint(x for own in vain for x in moving_in(own))

@@ -219,19 +219,12 @@ def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cota
 
 def _collected(parts: list[Cotangent]) -> list[Cotangent]:
     """Parts, with the sum of the factors for multiples of one term."""
-    found: list[Cotangent] = []
-    for factor, term in parts:
-        alike = [
-            place
-            for place, (own, other) in enumerate(found)
-            if other is term and own[1:] == factor[1:] and isinstance(term, Step)
-        ]
-        if alike:
-            total = found[alike[0]][0].numerator + factor.numerator
-            found[alike[0]] = Factor(total, *factor[1:]), term
-        else:
-            found.append((factor, term))
-    return [(factor, term) for factor, term in found if factor.numerator] or parts
+    found: dict[Any, Cotangent] = {}
+    for place, (factor, term) in enumerate(parts):
+        key = (term, *factor[1:]) if isinstance(term, Step) else place
+        above = found[key][0].numerator if key in found else 0
+        found[key] = Factor(above + factor.numerator, *factor[1:]), term
+    return [(factor, term) for factor, term in found.values() if factor.numerator] or parts
 
 
 def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:
