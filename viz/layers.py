@@ -82,10 +82,7 @@ def arranged(boxes: Sequence[Place], lines: Sequence[Line], gap: float) -> list[
 
 
 def _set_layers(boxes: Sequence[Place], lines: Sequence[Line], reached: Container[int]) -> None:
-    """Each box goes into the layer below all that have a line to it, a source to where it is used.
-
-    What comes from beyond the boxes has no place among them that would be nearer.
-    """
+    """Each box goes below all that have a line to it, and what no line reaches above its users."""
     ranks = {id(box): rank for rank, box in enumerate(boxes)}
     inner = [(line.tail, line.head) for line in lines if line.tail and line.head]
     for tail, head in sorted(inner, key=lambda ends: ranks[id(ends[1])]):

@@ -17,7 +17,6 @@ from autograd_lite.errors import RenderingError
 
 SECONDS = 10.0
 """How long Graphviz may take."""
-WITHOUT = "graph.save('graph.dot') works without it"
 DRAW = """
 import sys, pygraphviz
 text = sys.stdin.buffer.read().decode()
@@ -55,7 +54,7 @@ def draw(dot: str, file_format: str) -> bytes | None:
         raise RenderingError(
             f"drawing a graph as {file_format}",
             f"{program} failed: {said.decode(errors='replace')}",
-            f"Mend the installation of Graphviz; {WITHOUT}",
+            "Mend the installation of Graphviz; graph.save('graph.dot') works without it",
         )
     return content
 
@@ -70,7 +69,8 @@ def render(dot: str, file_format: str) -> bytes:
             reason = f"Graphviz took longer than {SECONDS:.0f} seconds"
             remedy = "Draw less of it, as with depth=1"
         attempted = f"drawing a graph as {file_format}"
-        raise RenderingError(attempted, reason, f"{remedy}; graph.save('graph.svg') and {WITHOUT}")
+        otherwise = "graph.save('graph.svg') and graph.save('graph.dot') work without it"
+        raise RenderingError(attempted, reason, f"{remedy}; {otherwise}")
     return content
 
 

@@ -173,8 +173,7 @@ def with_arrays(node: Node, values: Iterable[Any]) -> tuple[tuple[Any, ...], dic
 
 def signature(node: Node) -> tuple[Any, ...]:
     """What tells nodes apart for which the rules may compute otherwise."""
-    array = node._array
-    key = [node.operation, array.shape, array.dtype, *map(value_key, node.arguments)]
+    key = [node.operation, node._array.shape, node._array.dtype, *map(value_key, node.arguments)]
     return (*key, value_key([*node.keywords.items()])) if node.keywords else tuple(key)
 
 
@@ -242,9 +241,7 @@ class Tracer:
         """Write what was noted that gave plain values, which decided on what is computed."""
         for call in noted:
             if not isinstance(call.outcome, Node):
-                compared = isinstance(call.function, np.ufunc)
-                known = (call.outcome.shape, call.outcome.dtype) if compared else (None, None)
-                self.guard(self.called(call, *known), call.outcome)
+                self.guard(self.called(call), call.outcome)
 
     def leaf(self, array: Array) -> Step:
         require_numpy(array)
@@ -280,8 +277,7 @@ class Tracer:
             known = inputs.get(id(array)) or self.leaf(array)
             if id(array.base) in self.made:
                 # It shows what was computed: its entries were used as they were.
-                computed = self.input(array.base)
-                self.guard(computed, array.base.copy())
+                self.guard(self.input(array.base), array.base.copy())
         else:
             known = self.noted(made) if isinstance(made, Taken) else self.own_part(made)
             self.made[id(array)] = known
@@ -306,8 +302,7 @@ class Tracer:
 
     def noted(self, call: Taken) -> Step:
         """The step of a noted call that gave a tensor."""
-        data = call.outcome._array
-        step = self.called(call, data.shape, data.dtype)
+        data, step = call.outcome._array, self.called(call)
         if np.array_equal(self.value(step), data, equal_nan=True):
             return step
         # It is random, or was changed in place since.
@@ -315,9 +310,12 @@ class Tracer:
             self.guard(given, np.copy(self.value(given)))
         return self.leaf(data)
 
-    def called(self, call: Taken, shape: Any, dtype: Any) -> Step:
+    def called(self, call: Taken) -> Step:
         arguments, keywords = self.own(call.arguments), self.own(call.keywords)
-        return self.program.step(call.function, arguments, keywords, shape, dtype)
+        data = plain(call.outcome)
+        is_array = data is not call.outcome or isinstance(call.function, np.ufunc)
+        known = (data.shape, data.dtype) if is_array else (None, None)
+        return self.program.step(call.function, arguments, keywords, *known)
 
     def guard(self, step: Step, outcome: Any) -> None:
         self.program.guards.append(Guard(step, outcome))

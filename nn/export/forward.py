@@ -157,14 +157,14 @@ class _Follower(Tracer):
     attempted = ""
 
     def noted(self, call: Taken) -> Step:
-        return self.called(call, call.outcome._array.shape, call.outcome._array.dtype)
+        return self.called(call)
 
-    def called(self, call: Taken, shape: Any, dtype: Any) -> Step:
+    def called(self, call: Taken) -> Step:
         if call.function is plain:  # of a detached tensor
             return cast(Step, self.own_part(call.arguments[0]))
         row = row_of(call.function)
         if row is None:
-            return super().called(call, shape, dtype)
+            return super().called(call)
         node = object.__new__(Node)
         node._array, node.operation = call.outcome._array, row
         node.arguments, node.keywords = call.arguments, call.keywords
