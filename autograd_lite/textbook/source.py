@@ -184,9 +184,10 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     Gradients equal those of `loss.backward()` up to rounding, and to the last bit where the
     operations are the same ones in the same order. They are not where a textbook has others: a
     constant factor of the loss, such as 1/m, is applied once and at the end; a mean is divided by
-    its count; the cross-entropies of logits and dropout have the usual formulas. Where float32
-    meets float64, NumPy decides on the dtypes in between. Where a rule guards against ties or 0/0,
-    the guard is there only if the recorded data need it.
+    its count; equal summands are one; activations that are written out, the cross-entropies of
+    logits and dropout have the usual formulas. Where float32 meets float64, NumPy decides on the
+    dtypes in between. Where a rule guards against ties or 0/0, the guard is there only if the
+    recorded data need it.
 
     Args:
         loss: a scalar that was recorded.
