@@ -132,6 +132,7 @@ class Latex(Mathematics):
         name = last_name(function)
         shown = rf"\{name}" if name in OF_LATEX else rf"\operatorname{{{name}}}".replace("_", r"\_")
         shown = r"\sigma" if function is neural.sigmoid else shown
+        shown = r"\Phi" if name == "Φ" else shown
         return rf"{shown}{windows}\left({inside}\right)", ATOM
 
     def sum(self, axes: tuple[int, ...]) -> str:

@@ -253,7 +253,8 @@ class Mathematics(NumpySource):
         """A B; wᵀ x of two vectors."""
         left, right = term.arguments
         if len(shape_of(left)) == len(shape_of(right)) == 1:
-            return f"{self.row(left)} {self.text(right, TIGHT + 1)}", TIGHT
+            sign = self.infix[np.matmul][1]
+            return f"{self.row(left)}{sign}{self.text(right, TIGHT + 1)}", TIGHT
         return super().between(term)
 
     def row(self, vector: Any) -> str:
@@ -261,7 +262,8 @@ class Mathematics(NumpySource):
         named = vector in self.names
         if is_call(vector, np.matmul) and not named and len(shape_of(vector.arguments[0])) == 1:
             left, right = vector.arguments
-            return f"{self.row(left)} {self.text(right, TIGHT + 1)}"
+            sign = self.infix[np.matmul][1]
+            return f"{self.row(left)}{sign}{self.text(right, TIGHT + 1)}"
         return f"{self.text(vector, ATOM)}{self.transposed}"
 
     def choice(self, term: Step) -> Written:
