@@ -244,7 +244,7 @@ class Mathematics(NumpySource):
         written = self.written(right) if isinstance(right, Step) else None
         first = self.operand(left, TIGHT)
         if written and right not in self.names and right.function in (np.matmul, np.dot):
-            return f"{first} {written[0]}", TIGHT
+            return f"{first} {written[0]}", TIGHT if shape_of(right) else PRODUCT
         if written and right not in self.names and right.function is np.sum:
             return f"{first} {written[0]}", PRODUCT
         return f"{first} {self.operand(right, TIGHT + 1)}", TIGHT

@@ -46,6 +46,8 @@ class Terms:
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
         traits = traits_of(function)
+        if function is np.multiply and shape_of(arguments[1]) == () != shape_of(arguments[0]):
+            arguments = arguments[::-1]  # g * x and x * g are one term, if g is a scalar
         # Only what may move makes a call of an elementwise function simpler, but for +x.
         may_be_simpler = not traits.elementwise or function is np.positive
         parts = []
