@@ -29,14 +29,15 @@ def completed(parts: Parts, terms: Terms) -> Parts:
     """Parts in an order in which they can be computed, with loops that took in single steps."""
     # Steps that loops do besides those that are needed, and terms of the same values.
     again: dict[Step, Step] = {}
+    known = terms.count  # the number of the last term that nobody made to try
     for loop in _loops(parts):
         _let_carried_be_last(loop)
-        parts = _longest(parts, loop, terms, again)
+        parts = _longest(parts, loop, terms, again, known)
         # Where it begins was found by chance: if it begins elsewhere it may do more.
         read = {x for each in _loops(parts) for x in read_from(each)}
         found = [(parts, dict(vars(loop)))]
         for start in range(1, len(loop.body)) if read.isdisjoint(loop.body) else ():
-            longer = _longest(_turned(parts, loop, start, again), loop, terms, again)
+            longer = _longest(_turned(parts, loop, start, again), loop, terms, again, known)
             found.append((longer, dict(vars(loop))))
             vars(loop).update(found[0][1])
         parts, state = min(found, key=lambda each: (len(each[0]), len(each[1]["carried"])))
@@ -67,17 +68,17 @@ def _turned(parts: Parts, loop: Loop, start: int, again: Mapping[Step, Step]) ->
     return [*parts[:own], *before, loop, *behind, *parts[own + 1 :]]
 
 
-def _longest(parts: Parts, loop: Loop, terms: Terms, again: dict[Step, Step]) -> Parts:
+def _longest(parts: Parts, loop: Loop, terms: Terms, again: dict[Step, Step], known: int) -> Parts:
     """The parts, with a loop that does all iterations that it can."""
     _read_views(loop, parts, terms)
     for at_end in (False, True):
-        while (longer := _extended(parts, loop, terms, again, at_end)) is not None:
+        while (longer := _extended(parts, loop, terms, again, known, at_end)) is not None:
             parts = longer
     return parts
 
 
 def _extended(
-    parts: Parts, loop: Loop, terms: Terms, again: dict[Step, Step], at_end: bool
+    parts: Parts, loop: Loop, terms: Terms, again: dict[Step, Step], known: int, at_end: bool
 ) -> Parts | None:
     """The parts, if a loop does one more iteration, before its others or after them.
 
@@ -89,7 +90,6 @@ def _extended(
     given |= {place: _at(index, sliced, parts) for place, sliced in loop.sliced.items()}
     if not all(_fits(place, value, loop) for place, value in given.items()):
         return None
-    count = terms.count
     iteration = _iteration(loop.body, given, terms)
     made = dict(zip(loop.body, iteration))
     if not all(isinstance(term, Step) for term in iteration):
@@ -103,10 +103,10 @@ def _extended(
     found = {part for part in parts if isinstance(part, Step)}.intersection(iteration)
     loops = _loops(parts)
     inside = {*chain.from_iterable(chain.from_iterable(each.originals for each in loops))}
-    seen = {step for step in iteration if is_view(step) and step.number <= count}
+    seen = {step for step in iteration if is_view(step) and step.number <= known}
     moving = {place for place, (of, _) in loop.sliced.items() if of is None}
-    known = found | inside | seen
-    vain = [own for own, step in made.items() if step not in known]
+    there = found | inside | seen
+    vain = [own for own, step in made.items() if step not in there]
     if (
         len(vain) > len(found)
         or not moving.isdisjoint(x for own in vain for x in moving_in(own))
