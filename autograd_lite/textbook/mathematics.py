@@ -54,11 +54,12 @@ ROOTS = {math.sqrt(n): n for n in range(2, 1025) if math.isqrt(n) ** 2 != n}
 """Of what a number is the square root."""
 OF_PI = {
     math.pi: ("π", r"\pi"),
-    2 * math.pi: ("2 π", r"2 \pi"),
-    math.sqrt(2 * math.pi): ("√(2 π)", r"\sqrt{2 \pi}"),
+    2 * math.pi: ("2π", r"2 \pi"),
+    math.sqrt(math.pi): ("√π", r"\sqrt{\pi}"),
+    math.sqrt(2 * math.pi): ("√(2π)", r"\sqrt{2 \pi}"),
     math.sqrt(2 / math.pi): ("√(2/π)", r"\sqrt{2 / \pi}"),
-    0.5 * math.log(2 * math.pi): ("log(2 π)/2", r"\frac{1}{2} \log\left(2 \pi\right)"),
-    math.log(2 * math.pi): ("log(2 π)", r"\log\left(2 \pi\right)"),
+    0.5 * math.log(2 * math.pi): ("log(2π)/2", r"\frac{1}{2} \log\left(2 \pi\right)"),
+    math.log(2 * math.pi): ("log(2π)", r"\log\left(2 \pi\right)"),
 }
 """Numbers of π, in text and in LaTeX."""
 DIGITS = 12
@@ -194,14 +195,16 @@ class Mathematics(NumpySource):
         return text.removeprefix("np.s_"), precedence
 
     def number(self, value: Any) -> Written:
-        """A number, the root that it is, or what it was computed from."""
+        """A number, what it is of π or the root of, or what it was computed from."""
         if type(value) is float and value in self.constants:
             return self.written(self.constants[value])
         if type(value) is not float:
             return super().number(value)
         root, word = ROOTS.get(value), OF_PI.get(abs(value))
         if word and value > 0:
-            return word[self.is_latex], PRODUCT if word[0].endswith("/2") else POWER
+            return word[self.is_latex], PRODUCT if word[0][:2] == "2π" or word[0][
+                -2:
+            ] == "/2" else ATOM
         if root:
             return self.root(root)
         return self.ratio(value) or super().number(int(value) if value % 1 == 0 else value)

@@ -84,6 +84,19 @@ def test_derivatives_in_several_uses_are_summed():
     assert formulas(derive((y * x + y).sum(), [x]))["dx"] == "y + (1 + x) ⊙ y"
 
 
+def test_equal_contributions_to_both_factors_of_a_square_are_one_with_twice_the_factor():
+    x = parameter(4, name="x")
+    z = np.tanh(x)
+    assert formulas(derive((z * z).sum()))["dx"] == "2 z ⊙ (1 - z²)"
+
+
+def test_numbers_of_densities_are_written_with_pi():
+    x = parameter(3, name="x")
+    loss = (np.exp(-(x**2)) / np.sqrt(2 * np.pi)).sum() + np.log(2 * np.pi) * x.sum()
+    assert formulas(derive(loss))["dx"] == "log(2π) - 2 exp(-x²) ⊙ x/√(2π)"
+    assert r"\sqrt{2 \pi}" in derive(loss).markdown()
+
+
 def test_latex_aligns_one_row_for_each_step():
     W, b, lam = parameter(3, 2, name="W"), parameter(2, name="b"), 0.1
     loss = (al.sigmoid(X @ W + b) / 7).sum() + lam * (W**2).sum()

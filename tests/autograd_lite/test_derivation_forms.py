@@ -109,7 +109,7 @@ def test_a_choice_is_an_indicator_and_numbers_are_fractions_and_roots():
     assert found["t1"] == "Xᵀ ([1 - y ⊙ X w > 0] ⊙ y)"
     assert found["dw"] == "-(1/18) t1"
     x = parameter("x", 3)
-    assert formulas(derive((x / np.sqrt(2 * np.pi)).sum()))["loss"] == "Σ (x/√(2 π))"
+    assert formulas(derive((x / np.sqrt(2 * np.pi)).sum()))["loss"] == "Σ (x/√(2π))"
     assert r"\sqrt{2 \pi}" in derive((x / np.sqrt(2 * np.pi)).sum()).markdown()
 
 
