@@ -200,7 +200,8 @@ def _is_constant(term: Any) -> bool:
 
 def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cotangent:
     """The sum of what arrived at a node, in the order of arrival; what is alike is one."""
-    parts = _collected(parts)
+    if len(parts) > 1:
+        parts = _collected(parts)
     if len(parts) == 1:
         return parts[0]
     sizes = {(abs(factor.numerator), *factor[1:]) for factor, _ in parts}
