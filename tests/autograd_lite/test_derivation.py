@@ -43,7 +43,7 @@ def test_a_softmax_classifier_is_derived_as_in_a_textbook():
         "δ2": "(softmax(z2) - eye(3)[labels])/m",
         "dW2": "a1ᵀ δ2",
         "db2": "Σ₀ δ2",
-        "δ1": "δ2 W2ᵀ ⊙ (1 - a1 ⊙ a1)",
+        "δ1": "δ2 W2ᵀ ⊙ (1 - a1²)",
         "dW1": "xᵀ δ1",
         "db1": "Σ₀ δ1",
     }
@@ -87,7 +87,7 @@ def test_derivatives_in_several_uses_are_summed():
 def test_equal_contributions_to_both_factors_of_a_square_are_one_with_twice_the_factor():
     x = parameter(4, name="x")
     z = np.tanh(x)
-    assert formulas(derive((z * z).sum()))["dx"] == "2 z ⊙ (1 - z ⊙ z)"
+    assert formulas(derive((z * z).sum()))["dx"] == "2 z ⊙ (1 - z²)"
 
 
 def test_numbers_of_densities_are_written_with_pi():
