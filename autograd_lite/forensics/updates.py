@@ -56,8 +56,9 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
 
 def _by_its_size(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
     """The gradient over its own size, lr g / sqrt(s g² + e) or lr g / (sqrt(s) |g| + e)."""
-    unlike = len(np.unique(given)) >= min(FEWEST, given.size)  # Else one number stands for all.
-    if right.size < FEWEST or not given.all() or not np.isfinite(right).all() or not unlike:
+    if right.size < FEWEST or not given.all() or not np.isfinite(right).all():
+        return
+    if len(np.unique(given)) < FEWEST:  # What is one number in all entries fits anything.
         return
     quotient, size = np.ravel(right / given), abs(np.ravel(right))
     if not np.ptp(quotient) > 0.01 * abs(quotient).max():
