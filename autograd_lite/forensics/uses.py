@@ -65,12 +65,13 @@ def decaying_uses(case: Case) -> Iterator[Candidate]:
     """The uses of each tensor, as in a loop over samples, count by the powers of one number."""
     graph, rng = case.graph, np.random.default_rng(0)
     wrong = [t for t in case.manual if t not in case.fitted(graph.right)]
-    every = [graph.in_time(graph.consumers.get(t, ())) for t in wrong]
+    every = {t: graph.in_time(graph.consumers.get(t, ())) for t in wrong}
+    tensor = max(wrong, key=lambda t: t.size)
     # A number that was solved for is no evidence in less entries.
-    if sum(t.size for t in wrong) < FEWEST or not 2 < len(every[0]) <= MOST_USES:
+    if tensor.size < FEWEST or not 2 < len(every[tensor]) <= MOST_USES:
         return
-    tensor, along = wrong[0], rng.normal(size=wrong[0].shape)
-    shares = [float(np.vdot(along, graph.right.values[use.number])) for use in every[0]]
+    along = rng.normal(size=tensor.shape)
+    shares = [float(np.vdot(along, graph.right.values[use.number])) for use in every[tensor]]
     given = case.manual[tensor]
     total = float(np.vdot(along, given)) if given.shape == tensor.shape else np.nan
     if not np.isfinite([*shares, total]).all():
@@ -82,13 +83,13 @@ def decaying_uses(case: Case) -> Iterator[Candidate]:
             neighbor = "after" if order == 1 else "before"
             what = f"each use counts {by:.6g} times as much as the one {neighbor}: momentum, "
             what += "or a decay, is in the loop that sums up"
-            powers = [(use, by**n) for own in every for n, use in enumerate(own[::order])]
+            powers = [(use, by**n) for own in every.values() for n, use in enumerate(own[::order])]
             steps = {use: Scaled(use, factor) for use, factor in powers}
             yield joint("another quantity", what, {**steps})
 
 
 FEWEST = 3
-"""Entries of gradients from which on a number is looked for that all uses count by."""
+"""Entries of a gradient from which on a number is looked for that all uses count by."""
 MOST_USES = 50
 """Uses of a tensor whose weights are looked for as powers of a number."""
 
