@@ -1,20 +1,71 @@
-"""Arrays that are read-only while something holds them."""
+"""Arrays that are read-only: as something holds them, or for whom they are given to."""
 
 from __future__ import annotations
 
+import functools
 import os
 
 # What `threading` has, which most programs do not import.
 from _thread import RLock
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.errors import AutogradError, MutationError, describe
 from autograd_lite.interruption import whole
 
 Array = Any
+
+OURS = ("autograd_lite", "nn", "numpy")
+"""Packages whose functions write to nothing that they are given."""
+
+
+def read_only(array: Any) -> Any:
+    """A view that cannot be written to, of an array of NumPy's; anything else as it is."""
+    if type(array) is not np.ndarray:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def reading(name: str, function: Any) -> Any:
+    """A function of somebody else's, called with such views: others read the arrays after it."""
+    if not isinstance(function, FunctionType) or function.__module__.partition(".")[0] in OURS:
+        return function
+
+    @functools.wraps(function)
+    def call(*given: Any, **keywords: Any) -> Any:
+        if any(map(_looks_itself, given)):
+            return function(*given, **keywords)
+        with refusing_writes(lambda: f"{name}{describe(given, keywords)}"):
+            named = {name: read_only(value) for name, value in keywords.items()}
+            return function(*map(read_only, given), **named)
+
+    return call
+
+
+def _looks_itself(array: Any) -> bool:
+    """Whether it is an array of another kind, as tensors and expressions are."""
+    return not isinstance(array, np.ndarray | np.generic) and hasattr(array, "__array_ufunc__")
+
+
+@contextmanager
+def refusing_writes(attempted: Callable[[], str]) -> Iterator[None]:
+    """Say in words that a function has written to an array that is read-only for it."""
+    try:
+        yield
+    except ValueError as error:
+        if isinstance(error, AutogradError) or "read-only" not in str(error):
+            raise
+        raise MutationError(
+            attempted(),
+            "it writes to an array that it is given, which others read too",
+            "Compute a new one, 2 * x for x *= 2, or begin with x = x.copy()",
+        ) from error
 
 
 class _Hold:

@@ -24,12 +24,12 @@ from autograd_lite.mutation import (
     handed_out,
     mark_mutated,
     note_change,
-    read_only,
     require_from_now,
 )
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, arrays_in, plain
 from autograd_lite.operators import plain_index
+from autograd_lite.read_only import read_only, writable
 from autograd_lite.refusals import (
     FAILURES,
     explained,
@@ -293,8 +293,6 @@ class Tensor(Methods):
             if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
                 result: Tensor = compute(self, other)
                 return result
-        from autograd_lite.read_only import writable
-
         try:
             with writable(self._array):
                 data = in_place(self._array, plain(admit(other, f"{symbol}= with")))
@@ -322,8 +320,6 @@ class Tensor(Methods):
             )
         # A number has no memory to write to: it is replaced.
         array = np.array(self._array) if isinstance(self._array, np.generic) else self._array
-        from autograd_lite.read_only import writable
-
         try:
             if isinstance(value, Tensor) and np.may_share_memory(array, value._array):
                 refuse_exchange(self, array[plain_index(index)], value)

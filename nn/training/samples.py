@@ -12,6 +12,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import is_number, require_function, require_real, require_takes
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.read_only import read_only
 from autograd_lite.trees import leaves_of, map_tree, matched
 from nn.losses.loss import Loss
 from nn.losses.loss_function import weighted_loss
@@ -264,9 +265,13 @@ def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
 
 
 def _matching(X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
-    """Arrays of real numbers, with a target for each sample; those that are read later stay."""
+    """Arrays of real numbers, with a target for each sample; those that are read later stay.
+
+    They are the caller's, and read in every epoch: no function that is given them may write there.
+    """
     X, y = (
-        as_arrays(x, f"fit with {kind}{name}", is_read_later) for name, x in (("X", X), ("y", y))
+        map_tree(read_only, as_arrays(x, f"fit with {kind}{name}", is_read_later))
+        for name, x in (("X", X), ("y", y))
     )
     for name, array in named_parts((X, y), kind):
         require_real(array, f"fit with {name}")
@@ -326,7 +331,8 @@ def _parted(samples: Any, share: Any, seed: int) -> tuple[Any, Any, Any]:
         return samples.part(mask), samples.part(~mask, "validation "), mask
     X, y, *_ = samples
     held_out, trained = (
-        Part(at(X, index), at(y, index), None, len(index)) for index in (drawn, kept)
+        Part(map_tree(read_only, at(X, index)), map_tree(read_only, at(y, index)), None, len(index))
+        for index in (drawn, kept)
     )
     return trained, held_out, kept
 
