@@ -23,7 +23,7 @@ from autograd_lite.errors import (
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
-from autograd_lite.read_only import read_only, refusing_writes
+from autograd_lite.read_only import is_of_writing, read_only, refused_write, refusing_writes
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 from nn.evaluating import evaluation
 from nn.losses.loss_function import adds_up
@@ -82,9 +82,15 @@ def predict(model: Any, X: GivenSamples, batch_size: int | None = None) -> Any:
     if is_read_later(X):
         return _predicted(model, X, batch_size or EVALUATED_AT_ONCE)
     n = count(X, "predict of X")
-    X = map_tree(read_only, in_precision(model, X))
-    with evaluation(), refusing_writes(lambda: _forward_of(model, X)):
-        return _outputs(model, X, n, batch_size or n)
+    X = in_precision(model, X)
+    X = read_only(X) if type(X) is np.ndarray else map_tree(read_only, X)
+    try:
+        with evaluation():
+            return _outputs(model, X, n, batch_size or n)
+    except ValueError as error:
+        if not is_of_writing(error):
+            raise
+        raise refused_write(_forward_of(model, X)) from error
 
 
 def _forward_of(model: Any, X: Any) -> str:
