@@ -190,6 +190,7 @@ class Tensor(Methods):
         """The last two axes swapped."""
         return self.swapaxes(-1, -2)
 
+    @explains_keywords
     def item(self) -> float:
         """The only entry, as a Python number."""
         array = self._array
@@ -202,11 +203,13 @@ class Tensor(Methods):
         take_entries(self)
         return float(array) if type(array) is float64 else array.item()
 
+    @explains_keywords
     def numpy(self) -> Array:
         """The array itself, without the record: of a computed tensor a read-only view."""
         take_entries(self)
         return self.data
 
+    @explains_keywords
     def detach(self) -> Tensor:
         """A tensor that does not require grad, on the same memory as a leaf's.
 
@@ -218,6 +221,7 @@ class Tensor(Methods):
         take(plain, (self,), NO_KEYWORDS, detached)
         return detached
 
+    @explains_keywords
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self.grad = None
