@@ -101,7 +101,8 @@ class Operation:
         # Whether there is more to its rules than to call them with cotangent, output and arguments.
         self.special = variadic or residual
         if isinstance(function, np.ufunc) and function.signature is None:
-            self.traits = traits._replace(elementwise=True)
+            says_more = traits is not NO_TRAITS
+            self.traits = traits._replace(elementwise=True) if says_more else ELEMENTWISE
         for vjp in vjps:
             if vjp is not None and not callable(vjp):
                 raise UnsupportedError(

@@ -2,7 +2,8 @@
 
 Both have one hidden layer of 100 units and scikit-learn's defaults: Adam, 200 epochs, batches of
 200 samples. The data are those that scikit-learn ships; each figure is a mean over ten seeds, which
-split the data and draw the weights. The score is the accuracy, of diabetes the share of variance.
+split the data and draw the weights, and beside their difference stands its standard error. The
+score is the accuracy, of diabetes the share of variance.
 
 Run it: python benchmarks/estimators.py
 """
@@ -45,7 +46,7 @@ def split(name, seed):
 
 
 def measured(make, name):
-    """Seconds of all fits, and the mean score."""
+    """Seconds of all fits, and the scores."""
     seconds, scores = 0.0, []
     for seed in range(SEEDS):
         X, X_test, y, y_test = split(name, seed)
@@ -54,7 +55,7 @@ def measured(make, name):
         estimator.fit(X, y)
         seconds += time.thread_time() - start
         scores.append(estimator.score(X_test, y_test))
-    return seconds, float(np.mean(scores))
+    return seconds, np.array(scores)
 
 
 def main():
@@ -64,12 +65,15 @@ def main():
         theirs, ours = MLPClassifier, NeuralClassifier
         if name == "diabetes":
             theirs, ours = MLPRegressor, NeuralRegressor
-        reference, score = measured(
+        reference, scores = measured(
             lambda seed, kind=theirs: kind(random_state=seed, n_iter_no_change=10**6), name
         )
         seconds, own = measured(lambda seed, kind=ours: kind(random_state=seed), name)
-        rows.append([name, f"{score:.4f}", f"{own:.4f}", verdict(seconds / reference, TARGET)])
-    print_table(["data", "scikit-learn", "nn.estimators", "time"], rows)
+        more = own - scores
+        error = more.std(ddof=1) / np.sqrt(SEEDS)
+        means = [f"{scores.mean():.4f}", f"{own.mean():.4f}", f"{more.mean():+.4f} ± {error:.4f}"]
+        rows.append([name, *means, verdict(seconds / reference, TARGET)])
+    print_table(["data", "scikit-learn", "nn.estimators", "more by", "time"], rows)
 
 
 if __name__ == "__main__":

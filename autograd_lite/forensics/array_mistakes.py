@@ -245,6 +245,9 @@ def next_slice(graph: Graph, place: Place) -> StepMistakes:
                 words,
                 Instead(place, slot, rolled, f"np.roll({{0}}, {shift}, axis=0)"),
             )
+        if is_data and is_array(value) and value.ndim == 2 and value.shape[1] > 1:
+            words = "the columns of the other factor are in reverse order"
+            yield "misplaced", words, Instead(place, slot, value[:, ::-1], "{0}[:, ::-1]")
 
 
 def _next_slices(array: Any) -> Iterator[Array]:

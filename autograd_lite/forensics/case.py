@@ -25,6 +25,8 @@ from autograd_lite.tensor import Tensor
 REPEATS = 3
 LONG = 1000
 """Steps of a graph from which on one backward pass with noise has to do."""
+MANY = 3_000_000
+"""Entries of all its arrays from which on that is so, too."""
 SAFETY = 32.0
 """How much more than the effect of noise is still taken for rounding."""
 ALMOST = 1e-4
@@ -57,7 +59,9 @@ class Case:
         self.rounding = dict.fromkeys(self.manual, 0.0)
         """The largest error of an entry that rounding explains."""
         rng = np.random.default_rng(0)
-        for _ in range(REPEATS if len(self.graph.places) < LONG else 1):
+        entries = sum(node.size for node in self.graph.order)
+        is_large = len(self.graph.places) >= LONG or entries >= MANY
+        for _ in range(1 if is_large else REPEATS):
             noisy = self.graph.replay({place: _noisy(place, rng) for place in self.graph.places})
             if noisy is None:
                 continue
@@ -220,7 +224,8 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
 def _picks(place: Place) -> bool:
     """Whether a result is made of entries that are chosen by their size, as sort does it."""
     traits, values = place.traits, place.argument._array
-    if traits.extremum or traits.elementwise or traits.moves or place.slot in traits.linear:
+    computes = traits.elementwise or traits.reduces or traits.activation or traits.product
+    if traits.extremum or computes or traits.moves or place.slot in traits.linear:
         return traits.extremum
     return bool(np.isin(place.node._array, values).all())
 

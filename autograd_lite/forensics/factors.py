@@ -136,6 +136,10 @@ def factors_of_constant(
             yield constant / rest, f"it is divided by {rest:.6g}, where {number} is right"
         for length in lengths:
             yield constant / length, f"it is divided by {length}, where {number} is right"
+        if math.isclose(constant**2, round(constant**2)):
+            for length in lengths:
+                words = f"it is divided by the root of {length}, where that of {constant**2:.6g} is"
+                yield constant / math.sqrt(length), f"{words} right"
         for whole in range(2, SMALL) if constant == round(constant) else ():
             yield constant / whole, f"it is divided by {whole}, where {number} is right"
     else:

@@ -65,6 +65,8 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words, partial(_straight, place)
     words = "the mask of {operation} is where what arrives is positive, not where z is"
     yield "another mask", words, lambda g, *given, **k: g * (g > 0)
+    words = "what arrives and is negative is lost, too, as by guided backpropagation"
+    yield "another mask", words, place.arriving(lambda g, *given: g * (g > 0))
 
 
 BELOW_0: tuple[tuple[str, Slope], ...] = (

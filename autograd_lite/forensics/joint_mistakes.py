@@ -191,6 +191,9 @@ def to_all_arguments(case: Case) -> Candidates:
             words = "it is multiplied by the transposed matrix, where the system is to be solved"
             inverse = {p: p.given(lambda y, a, b: (y, np.linalg.inv(a), b)) for p in places}
             yield joint("transposed", words, inverse)
+            words = "the system is not solved on the way back: the inverse matrix is left out"
+            left_out = {p: p.given(lambda y, a, b: (y, np.eye(len(a)), b)) for p in places}
+            yield joint("derivative forgotten", words, left_out)
 
 
 def _with_branches_swapped(y: Array, condition: Array, *both: Array) -> tuple[Array, ...]:

@@ -126,11 +126,13 @@ def products_elsewhere(case: Case) -> Iterator[Candidate]:
             words = "the other factor of {operation}, such as a weight of the step, is left out"
             yield from _with_values("derivative forgotten", words, group, slot, ones)
     for group, slot in products[:MOST_PRODUCTS]:
-        for others, other in products[:MOST_PRODUCTS]:
-            if len(group) == len(others) and _are_near(case.graph, group, others):
-                values = [place.node.arguments[other] for place in others]
-                words = "the product is taken with the values of another layer"
-                yield from _with_values("other values", words, group, slot, values)
+        for steps, other in products[:MOST_PRODUCTS]:
+            # A loop's first step, or last, may have constants where others have states.
+            for others in (steps, *([steps[:-1], steps[1:]] * (len(steps) == len(group) + 1))):
+                if len(group) == len(others) and _are_near(case.graph, group, others):
+                    values = [place.node.arguments[other] for place in others]
+                    words = "the product is taken with the values of another layer"
+                    yield from _with_values("other values", words, group, slot, values)
 
 
 def steps_elsewhere(case: Case) -> Iterator[Candidate]:

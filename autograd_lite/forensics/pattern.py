@@ -11,6 +11,8 @@ from autograd_lite.forensics.wording import Names
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
+LARGEST = 1_000_000
+"""Entries up to which the rank of an error is looked at."""
 LARGEST_RANK = 64
 """Ranks of larger matrices take long to compute, and say little."""
 
@@ -53,7 +55,7 @@ def _features(manual: Array, automatic: Array, difference: Array, off: Array) ->
     if opposite.any():
         every = "all of these" if (opposite == off).all() else f"{int(opposite.sum())} of these"
         yield f"{every} have the opposite sign"
-    if off.ndim == 2 and 1 < min(off.shape) <= LARGEST_RANK and count > 1:
+    if off.ndim == 2 and 1 < min(off.shape) <= LARGEST_RANK and count > 1 and off.size <= LARGEST:
         rank = int(np.linalg.matrix_rank(difference, tol=1e-6 * np.abs(difference).max()))
         if rank < min(off.shape):
             yield f"the error has rank {rank}"

@@ -166,7 +166,7 @@ def _other_points(
         if array.shape == node.shape and np.ptp(array) > 0:
             yield " is evaluated at data, such as the targets", lambda *_, of=array: (of, of)
     here = graph.position[node]
-    others = [other for other in graph.close_to(node) if other.shape == node.shape]
+    others = [other for other in graph.close_to(node) if _fits(other, node)]
     others.sort(key=lambda other: abs(graph.position[other] - here))
     nearest = {graph.position[other] > here: other for other in reversed(others)}
     others = others if len(others) < IN_A_LOOP else [*nearest.values()]  # Else it is a loop.
@@ -177,6 +177,12 @@ def _other_points(
             words = f" is evaluated at the values of the one {where}"
         at = other._array, plain(other.arguments[0])
         yield words, lambda *_, at=at: at
+
+
+def _fits(other: Tensor, node: Tensor) -> bool:
+    """Whether a node has the shape of another one, or is broadcast to it, as one output is."""
+    lengths = zip(other.shape, node.shape)
+    return other.ndim == node.ndim and all(own in (1, length) for own, length in lengths)
 
 
 def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:

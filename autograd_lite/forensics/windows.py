@@ -129,6 +129,8 @@ def _windows_in(argument: Any) -> tuple[Window | None, list[Tensor]]:
 def _of_index(node: Tensor) -> Window | None:
     """The windows that an index takes of an array, if they are evenly spaced."""
     whole = plain(node.arguments[0])
+    if whole.size > LARGEST or node.size > LARGEST:
+        return None
     try:
         others = map(plain, node.arguments[1:])
         taken = node.operation.compute(np.arange(whole.size).reshape(whole.shape), *others)
@@ -145,6 +147,8 @@ def _of_index(node: Tensor) -> Window | None:
     return _window(whole, first, strides, taken.shape) if np.array_equal(taken, even) else None
 
 
+LARGEST = 1_000_000
+"""Entries of an array whose windows are looked for."""
 Where = tuple[Start, tuple[int, ...]]
 """The first entry of a window, and its steps."""
 

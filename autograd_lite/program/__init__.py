@@ -9,6 +9,6 @@ a back end, see `backends`, make one function of the steps. That of NumPy makes 
 decides on their `layout`, and writes them: `numpy_backend`, `numpy_forms` and `numpy_names`.
 
 `c_backend` runs steps in C: `c_lowering` makes them statements on the memory of `c_arrays`,
-`c_schedule` says which share a loop, `c_kernels` and `c_forms` write these, `compiler` compiles.
-`scalars` runs thousands of single numbers in groups.
+`c_schedule` says which share a loop, `c_kernels` and `c_forms` write these, `compiler` compiles,
+and `c_runner` calls what it made. `scalars` runs thousands of single numbers in groups.
 """

@@ -150,10 +150,6 @@ class Statement:
     def outs(self) -> list[Array]:
         return [self.out]
 
-    @property
-    def may_fail(self) -> bool:
-        return False
-
 
 @dataclass(eq=False, slots=True)
 class Entries(Statement):
@@ -206,10 +202,6 @@ class Check(Statement):
 
     refuse: Callable[..., Any] = print  # called with the other arrays that it reads
 
-    @property
-    def may_fail(self) -> bool:
-        return True
-
 
 @dataclass(eq=False, slots=True)
 class Kept:
@@ -228,10 +220,6 @@ class Host(Statement):
     kept: Kept | None = None  # where the result goes, if that is not `out`
     product: bool = False  # of matrices, which cannot fail
 
-    @property
-    def may_fail(self) -> bool:
-        return not self.product
-
 
 @dataclass(eq=False, slots=True)
 class Looped(Statement):
@@ -245,7 +233,3 @@ class Looped(Statement):
     @property
     def outs(self) -> list[Array]:
         return [self.out, *self.writes]
-
-    @property
-    def may_fail(self) -> bool:
-        return any(statement.may_fail for group in self.groups for statement in group)

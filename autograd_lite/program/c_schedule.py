@@ -10,7 +10,10 @@ from typing import Any
 from autograd_lite.program.c_arrays import (
     Array,
     Buffer,
+    Check,
     Entries,
+    Host,
+    Looped,
     Reduced,
     Shape,
     Statement,
@@ -108,7 +111,7 @@ class Schedule:
     def last_that_may_fail(self) -> int:
         """The last group that may refuse what it is given; -1 if there is none."""
         return max(
-            (number for number, (first, *_) in enumerate(self.groups) if first.may_fail),
+            (number for number, (first, *_) in enumerate(self.groups) if _may_fail(first)),
             default=-1,
         )
 
@@ -126,6 +129,13 @@ class Schedule:
             return False
         reads = [x for statement in self.groups[number] for x in statement.arrays]
         return all(x.key == target.key for x in reads if x.buffer is target.buffer)
+
+
+def _may_fail(statement: Statement) -> bool:
+    """Whether it may refuse what it is given."""
+    if isinstance(statement, Looped):
+        return any(_may_fail(first) for first, *_ in statement.groups)
+    return isinstance(statement, Check) or (isinstance(statement, Host) and not statement.product)
 
 
 def _sums_along(statement: Statement) -> bool:

@@ -147,8 +147,10 @@ def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         ]
         return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
     array = isinstance(data, np.ndarray | np.generic)
-    if not array or (function is operator.getitem and _is_mask(given[1])):
-        tape.looks += [x for x in arrays_in([arguments, keywords]) if isinstance(x, Node)]
+    masks = function is operator.getitem and _is_mask(given[1])
+    if masks or not array:
+        decides = [arguments[1]] if masks else [arguments, keywords]
+        tape.looks += [x for x in arrays_in(decides) if isinstance(x, Node)]
     return tape.expression(data, function, arguments, keywords) if array else data
 
 

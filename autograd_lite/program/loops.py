@@ -7,7 +7,7 @@ array, number in an index, or value of an earlier loop. How loops are found is i
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,7 +24,8 @@ class Sliced(NamedTuple):
 
     of: Any
     """A step in the body of an earlier loop, of which it reads the value at that iteration; or a
-    list of arrays as steps, which are slices of one array; or None: it is the index itself."""
+    list of arrays as steps, which are slices of one array; or None: it is the index itself. At
+    index -1 a step that is carried has what it is at first."""
     indices: range
 
 
@@ -86,6 +87,18 @@ def with_moved(step: Step, own: Callable[[Any], Any]) -> tuple[tuple[Any, ...], 
         ]
     )
     return arguments, step.keywords and mapped(steps_only, step.keywords)
+
+
+def moving_in(step: Step) -> set[Any]:
+    """What may be another in each iteration, also in the slices of an index."""
+    found: set[Any] = set()
+    with_moved(step, found.add)
+    return found
+
+
+def replaced(step: Step, others: Mapping[Any, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments and keywords of a step, with others in place of some of those that move."""
+    return with_moved(step, lambda part: others.get(part, part))
 
 
 def index_place(step: Step) -> int:

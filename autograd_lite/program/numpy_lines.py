@@ -93,17 +93,13 @@ class Lines:
         if type(loop) is Step and loop in self._loops:
             names.call(step, self._loops[loop].results[step.arguments[1]])
             return []
-        if step in self.places:
-            added = isinstance(function_of(step), Adding) and step not in self.in_place
-            lines = [names.copied(step)] if added else []
-            return lines + self._statements(step, names.of(step))
         if step in layout.offsets:
             self._static.add(step)
             names.buffer(step, self.value(step), layout.offsets[step], self._memory)
-            lines = []
-            if isinstance(function_of(step), Adding) and step not in layout.in_place:
-                lines = [names.copied(step)]
-            return lines + self._statements(step, names.of(step))
+        if step in layout.offsets or step in self.places:
+            in_place = step in self.in_place or step in layout.in_place
+            copies = isinstance(function_of(step), Adding) and not in_place
+            return [names.copied(step)] * copies + self._statements(step, names.of(step))
         if isinstance(function_of(step), Adding):
             return [
                 f'{names.of(step)} = {names.text(step.arguments[0])}.copy("K")',

@@ -176,6 +176,8 @@ class LoopLines:
         if moved:
             values = ", ".join(names.text(then) for _, then in moved)
             lines.append(f"{', '.join(name for name, _ in moved)} = {values}")
+        if not (lines or over):
+            return before  # each result is one of what it is given
         opening = [f"for _ in range({self.made.count}):"]
         if over:
             variables, lists = (", ".join(each) for each in zip(*over))
@@ -183,7 +185,7 @@ class LoopLines:
             whole = f"for ({variables},)\0in\0zip({lists}):"
             parts = fill(whole, WIDTH, subsequent_indent=" " * 8, break_on_hyphens=False)
             opening = parts.replace("\0", " ").split("\n")
-        return [*before, *opening, *[f"    {line}" for line in lines]]
+        return [*before, *opening, *[f"    {line}" for line in lines or ["pass"]]]
 
     def _result(self, x: Any, every: bool, moved: Collection[str]) -> tuple[str, list[str]]:
         """The text that gives an output, and what an iteration does for it."""

@@ -26,28 +26,28 @@ class Run(NamedTuple):
         return self.start + self.period * self.times
 
 
-def repeated(kinds: Array) -> list[Run]:
-    """Stretches in which numbers of kinds repeat, in order and without overlap.
+def repeated(kinds: Array, least: int = LEAST) -> list[Run]:
+    """Stretches in which numbers of kinds repeat so often, in order and without overlap.
 
     >>> repeated(np.array([7, *[1, 2, 3] * 10, 7]))
     [Run(start=1, period=3, times=10)]
     """
     free = np.ones(len(kinds), dtype=bool)
     runs = []
-    while run := _longest(kinds, free):
+    while run := _longest(kinds, free, least):
         runs.append(run)
         free[run.start : run.stop] = False
     return sorted(runs)
 
 
-def _longest(kinds: Array, free: Array) -> Run | None:
+def _longest(kinds: Array, free: Array, least: int) -> Run | None:
     best = None
-    for period in _periods(kinds, free):
+    for period in _periods(kinds, free, least):
         same = (kinds[:-period] == kinds[period:]) & free[:-period] & free[period:]
         start, length = longest_stretch(same)
         # A multiple of the period may cover a little more.
         covered = best.period * (best.times + 1) if best else 0
-        if length and length + period > max(covered, LEAST * period - 1):
+        if length and length + period > max(covered, least * period - 1):
             best = Run(start, period, (length + period) // period)
     return best
 
@@ -64,7 +64,7 @@ def longest_stretch(marked: Array) -> tuple[int, int]:
     return (int(edges[2 * longest]), int(lengths[longest])) if len(lengths) else (0, 0)
 
 
-def _periods(kinds: Array, free: Array) -> list[int]:
+def _periods(kinds: Array, free: Array, least: int) -> list[int]:
     """Distances at which those of one kind often follow each other, the shortest first."""
     places = np.flatnonzero(free)
     order = places[np.argsort(kinds[places], kind="stable")]
@@ -73,5 +73,5 @@ def _periods(kinds: Array, free: Array) -> list[int]:
         one, two = order[:-apart], order[apart:]
         alike = kinds[one] == kinds[two]
         found, counts = np.unique((two - one)[alike], return_counts=True)
-        distances.update(found[counts >= LEAST - 1].tolist())
+        distances.update(found[counts >= least - 1].tolist())
     return sorted(distances)

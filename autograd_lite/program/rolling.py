@@ -5,7 +5,7 @@ What does not is left as single steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -25,15 +25,17 @@ from autograd_lite.program.repeats import LEAST, OCCURRENCES, Run, repeated
 from autograd_lite.program.trace import value_key
 
 
-def rolled(steps: Iterable[Step], results: Iterable[Any] = ()) -> list[Step | Loop]:
-    """The steps in order, with loops in place of what repeats.
+def rolled(
+    steps: Iterable[Step], results: Iterable[Any] = (), least: int = LEAST
+) -> list[Step | Loop]:
+    """The steps in order, with loops in place of what repeats so often.
 
     Steps without a function, which are arrays, are left out. What is collected is what other parts
     use, and the results.
     """
-    roller = _Roller([step for step in steps if step.function is not None])
+    roller = _Roller([step for step in steps if step.function is not None], least)
     parts = roller.parts()
-    roller.collect(parts, results)
+    collect(parts, results)
     return parts
 
 
@@ -98,7 +100,7 @@ def _frozen(value: Any, moving: list[Any], in_index: bool) -> Any:
     return id(value) if isinstance(value, np.ndarray) else value_key(value)
 
 
-def _between_slices(one: Step, two: Step) -> int:
+def between_slices(one: Step, two: Step) -> int:
     """How many bytes lie between slices of one array; 0 if these are none."""
     a, b = one.arguments[0], two.arguments[0]
     if not isinstance(a, np.ndarray) or a.base is None or a.base is not getattr(b, "base", None):
@@ -116,8 +118,8 @@ an argument of; or to the same call in another iteration of an earlier loop."""
 class _Roller:
     """Finds the loops in calls."""
 
-    def __init__(self, calls: list[Step]) -> None:
-        self.calls = calls
+    def __init__(self, calls: list[Step], least: int) -> None:
+        self.calls, self.least = calls, least
         self.position = {step: place for place, step in enumerate(calls)}
         self.kinds, self.parts_of = _read_all(calls)
         parts = [*chain.from_iterable(self.parts_of)]
@@ -135,7 +137,7 @@ class _Roller:
     def parts(self) -> list[Step | Loop]:
         found: list[Step | Loop] = []
         place = 0
-        for run in repeated(self.kinds):
+        for run in repeated(self.kinds, self.least):
             while place < run.stop:
                 rest = max(place, run.start)
                 # Calls of one kind, such as sums, may repeat in twos.
@@ -153,13 +155,13 @@ class _Roller:
 
     def moving(self, run: Run) -> Run | None:
         """The longest part of a run in which all arguments move alike."""
-        if run.times < LEAST:
+        if run.times < self.least:
             return None
         parts = slice(*self.offsets[[run.start, run.stop]])
         codes = self.codes[parts].reshape(run.times, -1)
         is_number = self.is_number[parts].reshape(run.times, -1)
         starts = np.arange(run.start, run.stop, run.period)[:-1, None]
-        moves = self._moves(codes, is_number, starts)
+        moves = self._moves(codes, is_number, starts, run.period)
         can = (moves[0] != NONE).all(axis=1).tolist()
         equal = (moves[:, :-1] == moves[:, 1:]).all(axis=0)
         # One before may begin with other values of what is carried.
@@ -175,9 +177,10 @@ class _Roller:
             best = max(best, (last - start, -start))
             first = max(last, first + 1)
         count, start = best[0] + 1, -best[1]
-        return Run(run.start + start * run.period, run.period, count) if count >= LEAST else None
+        found = Run(run.start + start * run.period, run.period, count)
+        return found if count >= self.least else None
 
-    def _moves(self, codes: Array, is_number: Array, starts: Array) -> Array:
+    def _moves(self, codes: Array, is_number: Array, starts: Array, period: int) -> Array:
         """How each part moves from an iteration to the next: the kind, and two numbers."""
         one, two = codes[:-1], codes[1:]
         numbers, mixed = is_number[1:], is_number[:-1] != is_number[1:]
@@ -193,7 +196,8 @@ class _Roller:
                 np.where(one < starts, SAME, NONE),
                 np.where((one < 0) & (two < 0), SLICE, NONE),
                 np.where(same_loop, HISTORY, NONE),
-                INSIDE,
+                # What is in the same iteration is so in the one before, too.
+                np.where((two < starts + period) | (two - one == period), INSIDE, NONE),
             ],
             NONE,
         )
@@ -201,7 +205,7 @@ class _Roller:
         first = np.select(cases, [two - one, one - starts, loops[:-1]], 0)
         second = np.select(cases, [0, two - one, iterations[1:] - iterations[:-1]], 0)
         for place in zip(*np.nonzero(kinds == SLICE)):
-            first[place] = _between_slices(self.arrays[one[place]], self.arrays[two[place]])
+            first[place] = between_slices(self.arrays[one[place]], self.arrays[two[place]])
             kinds[place] = SLICE if first[place] else NONE
         return np.stack([kinds, first, second])
 
@@ -266,22 +270,37 @@ class _Roller:
             loop.sliced[placeholder] = Sliced(earlier.body[q], indices)
         return placeholder
 
-    def collect(self, parts: Iterable[Step | Loop], results: Iterable[Any]) -> None:
-        """Note which values of each loop are used after it."""
-        used = steps_in([*results])
-        loops = [part for part in parts if isinstance(part, Loop)]
-        places = {step: (loop, q) for loop in loops for q, step in enumerate(loop.body)}
-        for part in parts:
-            if isinstance(part, Step):
-                used += steps_in(part)
-                continue
-            used += [step for body in part.body for step in steps_in(body)]
-            used += [first for first, _ in part.carried.values() if type(first) is Step]
-            for of, indices in part.sliced.values():
-                if type(of) is Step:
-                    earlier, q = places[of]
-                    used += [earlier.originals[index][q] for index in indices]
-        for step in used:
-            if step in self.position and self.first[self.position[step]] >= 0:
-                loop, q, j = self._inside(step)
-                loop.collected.setdefault(loop.body[q], set()).add(j)
+
+def collect(
+    parts: Iterable[Step | Loop],
+    results: Iterable[Any],
+    is_view: Callable[[Step], bool] = lambda step: False,
+) -> None:
+    """Note which values of each loop are used after it; of views that of which they are."""
+    used = steps_in([*results])
+    loops = [part for part in parts if isinstance(part, Loop)]
+    places = {step: (loop, q) for loop in loops for q, step in enumerate(loop.body)}
+    inside = {
+        original: (loop, q, j)
+        for loop in loops
+        for j, iteration in enumerate(loop.originals)
+        for q, original in enumerate(iteration)
+    }
+    for part in parts:
+        if isinstance(part, Step):
+            used += () if is_view(part) else steps_in(part)
+            continue
+        part.collected = {}
+        used += [step for body in part.body for step in steps_in(body)]
+        used += [first for first, _ in part.carried.values() if type(first) is Step]
+        for of, indices in part.sliced.values():
+            if type(of) is Step:
+                earlier, q = places[of]
+                used += [earlier.originals[index][q] for index in indices if index >= 0]
+    while used:
+        step = used.pop()
+        if is_view(step):
+            used += steps_in(step)
+        elif step in inside:
+            loop, q, j = inside[step]
+            loop.collected.setdefault(loop.body[q], set()).add(j)

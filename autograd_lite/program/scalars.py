@@ -7,16 +7,21 @@ Chains of additions become sums, in the order in which they were added.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from autograd_lite.node import Array
 from autograd_lite.program.backends import FEWEST, Missed, Runner, Task
 from autograd_lite.program.computed import row_of
 from autograd_lite.program.program import Step, same, steps_in
 from autograd_lite.table import TABLE, traits_of
+
+MOST_VIEWS = 4
+"""From how many views of rows, or for how few rows, a sum is one of rows that are gathered."""
 
 
 class Group(NamedTuple):
@@ -157,7 +162,7 @@ class ScalarRunner(Runner):
         self.scalars = scalars
         self._numbers = np.empty(scalars.size)
         self._numbers[: len(scalars.values)] = scalars.values
-        self._calls = [self._call(group) for group in scalars.groups]
+        self._calls = [call_of(self._numbers, group) for group in scalars.groups]
         place, inputs = scalars.place, [*scalars.inputs]
         returned = [place[step] for step, target in scalars.outputs if target is None]
         self._returned = np.array(returned, np.intp)
@@ -188,36 +193,91 @@ class ScalarRunner(Runner):
             for call in self._calls:
                 call()
 
-    def _call(self, group: Group) -> Callable[[], Any]:
-        function, start, places = group
-        numbers = self._numbers
-        out = numbers[start : start + places.shape[1]]
-        operands = [_shown(numbers, row) for row in places]
-        sums = function is np.add and len(places) > 2
-        if sums or any(x is None for x in operands):
-            room = np.empty(places.shape)
-            operands = [*room]
-            take = numbers.take
-        if sums:
-            reduce: Any = np.add.reduce
-            return lambda: reduce(take(places, None, room, "clip"), 0, None, out)
-        row = TABLE.get(function)
-        compute = function if isinstance(function, np.ufunc) or row is None else row.compute
-        if any(x is None for x in operands) or operands[0].base is not numbers:
-            if isinstance(compute, np.ufunc):
-                return lambda: compute(*take(places, None, room, "clip"), out=out)
-            return lambda: np.copyto(out, compute(*take(places, None, room, "clip")))
-        if isinstance(compute, np.ufunc):
-            return lambda: compute(*operands, out=out)
-        return lambda: np.copyto(out, compute(*operands))
+
+def call_of(numbers: Array, group: Group) -> Callable[[], Any]:
+    """What computes a group, given all numbers."""
+    function, start, places = group
+    out = numbers[start : start + places.shape[1]]
+    if function is np.add and len(places) > 2:
+        return _sum_of(numbers, places, out)
+    row = TABLE.get(function)
+    compute = function if isinstance(function, np.ufunc) or row is None else row.compute
+    if not isinstance(compute, np.ufunc):
+        compute = _written_by(compute)
+    # Each other one: what both operands of a product contribute to stands side by side.
+    for apart in (1, 2):
+        parts = [slice(first, None, apart) for first in range(apart)]
+        shown = [_shown(numbers, places[:, part]) for part in parts]
+        if all(shown):
+            calls = [
+                functools.partial(compute, *views, out=out[part].reshape(views[0].shape))
+                for views, part in zip(shown, parts)
+            ]
+            return _in_order(calls)
+    take, room = numbers.take, np.empty(places.shape)
+    return lambda: compute(*take(places, None, room, "clip"), out=out)
 
 
-def _shown(numbers: Array, places: Array) -> Any:
-    """The numbers at some places as a view, if these are evenly apart; else None."""
-    steps = np.diff(places)
-    if len(places) < 2 or steps[0] <= 0 or (steps != steps[0]).any():
-        return None
-    return numbers[places[0] : places[-1] + 1 : steps[0]]
+def _in_order(calls: Sequence[Callable[[], Any]]) -> Callable[[], Any]:
+    return calls[0] if len(calls) == 1 else lambda: [call() for call in calls]
+
+
+def _written_by(compute: Callable[..., Any]) -> Callable[..., None]:
+    return lambda *operands, out: np.copyto(out, compute(*operands))
+
+
+def _shown(numbers: Array, places: Array) -> list[Array]:
+    """The numbers at rows of places as views of one shape; none if these lie in no such order.
+
+    >>> _shown(10.0 * np.arange(9), np.array([[0, 1, 2, 4, 5, 6], [8, 8, 8, 7, 7, 7]]))[1]
+    array([[80., 80., 80.],
+           [70., 70., 70.]])
+    """
+    shape, strides, firsts = list[int](), list[Array](), places
+    while firsts.shape[1] > 1:
+        steps = np.diff(firsts, axis=1)
+        others = np.flatnonzero((steps != steps[:, :1]).any(axis=0))
+        length = int(others[0]) + 1 if len(others) else firsts.shape[1]
+        if length == 1 or firsts.shape[1] % length:
+            return []
+        blocks = firsts.reshape(len(firsts), -1, length)
+        if (np.diff(blocks, axis=2) != steps[:, :1, None]).any():
+            return []
+        shape.insert(0, length)
+        strides.insert(0, steps[:, 0])
+        firsts = blocks[:, :, 0]
+    item = numbers.itemsize
+    return [
+        as_strided(numbers[first:], shape, [item * int(stride[row]) for stride in strides])
+        for row, first in enumerate(firsts[:, 0])
+    ]
+
+
+def _sum_of(numbers: Array, places: Array, out: Array) -> Callable[[], Any]:
+    """What adds up rows of numbers: those that follow on one another evenly as one view."""
+    moves = np.diff(places, axis=0)
+    even = (moves == moves[:, :1]).all(axis=1)
+    starts = [0]
+    for row in range(1, len(places)):
+        began = row - 1 == starts[-1]
+        if not even[row - 1] or not (began or moves[row - 1, 0] == moves[row - 2, 0]):
+            starts.append(row)
+    as_views = len(starts) < MOST_VIEWS < len(places)
+    calls: list[Callable[[], Any]] = []
+    for first, stop in zip(starts, [*starts[1:], len(places)]):
+        shown = _shown(numbers, places[first : first + 1]) if as_views else []
+        if not shown:
+            take, room = numbers.take, np.empty(places.shape)
+            return lambda: np.add.reduce(take(places, None, room, "clip"), 0, None, out)
+        (view,) = shown
+        move = numbers.itemsize * int(moves[first, 0]) if stop - first > 1 else 0
+        rows = as_strided(view, (stop - first, *view.shape), (move, *view.strides))
+        into = np.empty(view.shape) if calls else out.reshape(view.shape)
+        calls.append(functools.partial(np.add.reduce, rows, 0, None, into))
+        if into.base is None:
+            whole = out.reshape(view.shape)
+            calls.append(functools.partial(np.add, whole, into, whole))
+    return _in_order(calls)
 
 
 def scalar_backend(task: Task) -> ScalarRunner:

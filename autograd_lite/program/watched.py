@@ -22,7 +22,7 @@ MOST_BYTES = 2**24
 """Of arrays that are compared in each run."""
 SHORT = 32
 """Entries of a container up to which each is compared by an expression of its own."""
-MOST_WRITTEN = 2000
+MOST_WRITTEN = 1000
 """Such expressions: Python's compiler takes some microseconds for each."""
 ABSENT = object()
 """What is read where there is nothing."""

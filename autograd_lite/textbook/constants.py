@@ -27,6 +27,7 @@ def sources_of(
         Step(None, (), {}, (), -1): (name, float(value))
         for name, value in variables.items()
         if isinstance(value, float | np.floating)
+        and name.isidentifier()
         and not name.startswith("_")
         and name not in NO_PART | {*taken}
     }

@@ -12,13 +12,15 @@ import numpy as np
 from autograd_lite.arguments import require_flag
 from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.node import Node
+from autograd_lite.program.program import Step
+from autograd_lite.textbook.blocks import Block
 from autograd_lite.textbook.constants import sources_of
+from autograd_lite.textbook.latex import Latex
 from autograd_lite.textbook.lines import Lines, lines_of
-from autograd_lite.textbook.mathematics import Latex, Mathematics
+from autograd_lite.textbook.mathematics import Mathematics
 from autograd_lite.textbook.naming import variables_of
-from autograd_lite.textbook.repeated import Block
-from autograd_lite.textbook.source import source_of
-from autograd_lite.textbook.terms import shape_of
+from autograd_lite.textbook.source import prepared, texts_of
+from autograd_lite.textbook.terms import is_broadcast, is_number, shape_of
 
 SHOWN = 6
 """Rows and columns of a matrix in Markdown; of more these many first and last ones."""
@@ -77,7 +79,9 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
     """The formulas of the gradients of a loss, step by step, with the shapes of all arrays.
 
     δ1 stands for the cotangent of the pre-activation z1; otherwise dA is that of A. ⊙ multiplies
-    entry by entry, Σ₀ sums over axis 0, and [x > 0] is 1 where that holds, else 0.
+    entry by entry, Σ₀ sums over axis 0, and [x > 0] is 1 where that holds, else 0. Steps that
+    repeat are a loop: h[t] is a value in it, h[t-1] the one before; sums of gradients begin with 0.
+    The values of its lines are those after it.
 
     Args:
         loss: a scalar that was recorded.
@@ -99,23 +103,37 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
           0.925669
     <BLANKLINE>
     Backward
-      δ = 2 (a - y) ⊙ (1 - a ⊙ a)    (1, 1)
+      δ = 2 (a - y) ⊙ (1 - a²)    (1, 1)
       dW = δ xᵀ                      (1, 2)
     """
     values = require_flag("derive", "values", values)
     variables = variables_of(sys._getframe(2))  # of the caller, behind the decorator
     lines = lines_of(loss, wrt, variables, with_loss=True)
-    found: dict[str, Any] = {}
-    if values:
-        exec(source_of(lines, "locals()"), found)
-        found = found["backward"](**lines.inputs)
-    found[lines.loss] = loss.item()
+    found = _values(lines) if values else [({}, {}) for _ in lines.listing.lines]
+    found = [(before, {**after, lines.loss: loss.item()}) for before, after in found]
     forward, backward = (tuple(_steps(lines, found, part, variables)) for part in (False, True))
     return Derivation(forward, backward)
 
 
+Values = list[tuple[dict[str, Any], dict[str, Any]]]
+"""Of each line, what variables are before its loop, if it is one, and after it."""
+
+
+def _values(lines: Lines) -> Values:
+    """The values of what is computed, but for the loss alone."""
+    space, found = prepared(lines), []
+    for line in lines.listing.lines:
+        texts = [] if lines.is_for_loss(line) else [*texts_of(line, lines.source())]
+        first = len(line.before) if isinstance(line, Block) else 0
+        exec("\n".join(texts[:first]), space)
+        before = {**space}
+        exec("\n".join(texts[first:]), space)
+        found.append((before, {**space}))
+    return found
+
+
 def _steps(
-    lines: Lines, values: dict[str, Any], backward: bool, variables: Mapping[str, Any]
+    lines: Lines, values: Values, backward: bool, variables: Mapping[str, Any]
 ) -> Iterator[Formula]:
     """The steps of the forward or of the backward pass."""
     listing, symbols = lines.listing, lines.symbols
@@ -125,44 +143,52 @@ def _steps(
     later = {name for name, _ in single} - lines.forward if not backward else set()
     known = {term: name for term, name in listing.names.items() if name not in later}
     names = numbers | {term: symbols.get(name, name) for term, name in known.items()}
+    names |= {term: name for term, name in listing.shown.items() if term in names}
     text, latex = (write(names, lines.counts, constants) for write in (Mathematics, Latex))
     if lines.batch and not backward:
         m, number, _ = lines.batch
         yield Formula(m, str(number), f"{latex.name(m)} = {number}", None)
 
-    def formula(own: str, term: Any) -> Formula:
-        name = symbols.get(own, own)
+    def formula(name: str, term: Any, value: Any) -> Formula:
         both = f"{latex.name(name)} = {latex.line(name, term)}"
-        return Formula(
-            text.name(name), text.line(name, term), both, shape_of(term), values.get(own)
-        )
+        return Formula(text.name(name), text.line(name, term), both, shape_of(term), value)
 
-    for line in listing.lines:
+    for line, (before, after) in zip(listing.lines, values):
         if lines.is_forward(line) == backward:
             continue
         if isinstance(line, Block):
-            yield from _repeated(line, formula, text)
+            yield from _repeated(line, (before, after), formula, names, text)
         else:
-            yield formula(*line)
+            name, term = line
+            yield formula(symbols.get(name, name), term, after.get(name))
 
 
 def _repeated(
-    block: Block, formula: Callable[[str, Any], Formula], text: Mathematics
+    block: Block,
+    values: tuple[dict[str, Any], dict[str, Any]],
+    formula: Callable[[str, Any, Any], Formula],
+    names: Mapping[Step, str],
+    text: Mathematics,
 ) -> Iterator[Formula]:
     """The formulas of a loop, after those of what it begins with."""
-    yield from (formula(name, term) for name, term in block.before)
+    before, after = values
+    variable, indices = block.variable, block.indices
+    for own, term, place in block.before:
+        name = names[place].replace(
+            f"[{variable}{-indices.step:+}]", f"[{indices[0] - indices.step}]"
+        )
+        value = None if is_number(term) or is_broadcast(term) else before.get(own)
+        yield replace(formula(name, term, value), shape=place.shape)
     for name, parts in block.slices:
         listed = ", ".join(map(text.text, parts))
         yield Formula(name, f"[{listed}]", rf"\mathrm{{{name}}} = [{listed}]", None)
-    last = block.loop.count - 1
-    head = f"for {block.variable} = 0, ..., {last}"
-    yield Formula(head, "", rf"\text{{for }} {block.variable} = 0, \dots, {last}:", None)
-    for name, term in block.lines:
-        step = formula(name, term)
+    first, last = indices[0], indices[-1]
+    head = f"for {variable} = {first}, ..., {last}"
+    yield Formula(head, "", rf"\text{{for }} {variable} = {first}, \dots, {last}:", None)
+    for own, term in block.lines:
+        step = formula(names[term], term, after.get(own))
         yield replace(step, name=f"  {step.name}", latex=rf"\quad {step.latex}")
-    # Lists, and what is carried, at the end of an iteration.
-    rest = [(f"{own}[{block.variable}]", text.text(term)) for own, term in block.lists]
-    for name, value in (*rest, *block.carried):
+    for name, value in block.carried:
         both = rf"\quad \mathrm{{{name}}} = \mathrm{{{value}}}".replace("_", r"\_")
         yield Formula(f"  {name}", value, both, None)
 

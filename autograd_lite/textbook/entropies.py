@@ -9,29 +9,25 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.indexing import scatter
-from autograd_lite.node import Node, inputs_of
+from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, shape_of
+from autograd_lite.textbook.written_out import (
+    Slope,
+    logits_of_sigmoid,
+    logits_of_softmax,
+    node_of,
+)
 
-PARTS = 8
-"""Operations that a sigmoid or a softmax that is written out consists of, at most."""
-
-
-class Slope(NamedTuple):
-    """What a node contributes to one before it, up to a sign."""
-
-    node: Node
-    sign: int
-    term: Any
-    note: str = ""  # what holds in the record that the term relies on
-    about: Any = None  # the term that it holds for
+Found = tuple[int, Any, str, Any]
+"""A sign, targets, what the record says, and of which term."""
 
 
 def slope_in_logits(
@@ -44,22 +40,27 @@ def slope_in_logits(
     p = formulas.known[node]
     if not isinstance(p, Step):
         return None
-    binary, (logits, axis) = _logits_of_sigmoid(p), _logits_of_softmax(p)
+    binary, (logits, axis) = logits_of_sigmoid(p), logits_of_softmax(p)
     if binary is None and logits is None:
         return None
     divided = _divided(g)
+    if binary is not None and divided:
+        slope = _of_logarithms(formulas, p, divided)
+        before = node_of(formulas, node, binary, kept) if slope is not None else None
+        if before is not None and _binary(p, divided) is None:
+            return Slope(before, 1, slope)
     if not divided or any(shape_of(above) != p.shape for _, above, _ in divided):
         return None
     if binary is not None:
         logits, found = binary, _binary(p, divided)
     else:
         found = _categorical(formulas, p, axis, node._array.dtype, divided, parameters)
-    before = _node_of(formulas, node, logits, kept) if found else None
+    before = node_of(formulas, node, logits, kept) if found else None
     if found is None or before is None:
         return None
-    sign, targets, note = found
+    sign, targets, note, about = found
     p = formulas.terms.call(np.exp, p) if is_call(p, neural.log_softmax) else p
-    return Slope(before, sign, formulas.terms.call(np.subtract, p, targets), note, targets)
+    return Slope(before, sign, formulas.terms.call(np.subtract, p, targets), note, about)
 
 
 def _divided(g: Any) -> list[tuple[int, Any, Any]]:
@@ -81,14 +82,30 @@ def _divided(g: Any) -> list[tuple[int, Any, Any]]:
     return found
 
 
-def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> tuple[int, Any, str] | None:
-    """A sign, and the targets y, where the slope is that sign times (1 - y)/(1 - p) - y/p."""
+def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> Found | None:
+    """The targets y, and a sign, where the slope is that sign times (1 - y)/(1 - p) - y/p."""
     above = {below: (sign, x) for sign, x, below in divided}
     others = [below for below in above if below is not p]
     if len(divided) != 2 or p not in above or len(others) != 1 or not _is_rest(others[0], p):
         return None
     (sign, y), (other_sign, rest) = above[p], above[others[0]]
-    return (-sign, y, "") if sign == -other_sign and _is_rest(rest, y) else None
+    return (-sign, y, "", None) if sign == -other_sign and _is_rest(rest, y) else None
+
+
+def _of_logarithms(formulas: Formulas, p: Step, divided: list[tuple[int, Any, Any]]) -> Any:
+    """What reaches z from quotients by p and 1 - p, as log(p) and log(1 - p) have; else None.
+
+    With the slope p (1 - p) of a sigmoid that is x (1 - p) for x/p, and x p for x/(1 - p).
+    """
+    call, total = formulas.terms.call, None
+    for sign, x, below in divided:
+        rest = _is_rest(below, p)
+        if below is not p and not rest:
+            return None
+        part = call(np.multiply, x, p if rest else call(np.subtract, 1, p))
+        part = part if sign > 0 else call(np.negative, part)
+        total = part if total is None else call(np.add, total, part)
+    return total
 
 
 def _categorical(
@@ -98,8 +115,8 @@ def _categorical(
     dtype: Any,
     divided: list[tuple[int, Any, Any]],
     parameters: Collection[Any],
-) -> tuple[int, Any, str] | None:
-    """A sign, the targets t, and a note, where the slope is minus that sign times t/p."""
+) -> Found | None:
+    """The targets t, and a sign, where the slope is minus that sign times t/p."""
     if len(divided) != 1:
         return None
     sign, above, below = divided[0]
@@ -107,11 +124,19 @@ def _categorical(
     if indices is not None:
         classes = formulas.plain(np.eye(p.shape[axis], dtype=dtype))
         one_hot = formulas.terms.build(operator.getitem, (classes, indices), {}, p.shape)
-        return -sign, one_hot, ""
+        return -sign, one_hot, "", None
     whole = is_one(below) if is_call(p, neural.log_softmax) else below is p
-    if whole and _sums_to_one(above, axis, parameters):
-        return -sign, above, f"sums over axis {axis} are 1"
+    of, axis = _sliced(above, axis)
+    if whole and _sums_to_one(of, axis, parameters):
+        return -sign, above, f"sums over axis {axis} are 1", of
     return None
+
+
+def _sliced(targets: Any, axis: int) -> tuple[Any, int]:
+    """Of what targets are a slice at a number, and an axis of them in it."""
+    if is_call(targets, operator.getitem) and isinstance(targets.arguments[1], int):
+        return targets.arguments[0], axis + 1
+    return targets, axis
 
 
 def _is_rest(term: Any, of: Any) -> bool:
@@ -148,71 +173,3 @@ def _picked(p: Step, axis: int, above: Any, below: Any) -> Any:
 
 def _is_leaf(term: Any) -> bool:
     return is_call(term, None)
-
-
-def _logits_of_sigmoid(p: Step) -> Any:
-    """z, where p is sigmoid(z), also written out."""
-    if is_call(p, neural.sigmoid):
-        return p.arguments[0]
-    if not is_call(p, np.divide):
-        return None
-    above, below = p.arguments
-    if not is_call(below, np.add):
-        return None
-    inside = [x for x in below.arguments if is_call(x, np.exp)]
-    if len(inside) != 1 or not any(map(is_one, below.arguments)):
-        return None
-    power = inside[0].arguments[0]
-    if is_one(above) and is_call(power, np.negative):
-        return power.arguments[0]
-    return power if above is inside[0] else None
-
-
-def _logits_of_softmax(p: Step) -> tuple[Any, int]:
-    """z and the axis, where p is softmax(z), also written out."""
-    last = len(p.shape) - 1
-    if is_call(p, neural.softmax) or is_call(p, neural.log_softmax):
-        axis = p.keywords.get("axis", [*p.arguments, -1][1])
-        return p.arguments[0], axis % (last + 1)
-    if not is_call(p, np.divide):
-        return None, 0
-    above, divisor = p.arguments
-    sums = divisor.arguments[0] if _adds_axes(divisor) else divisor
-    if not is_call(above, np.exp) or not is_call(sums, np.sum) or sums.arguments[0] is not above:
-        return None, 0
-    axis = sums.keywords.get("axis", 0 if last == 0 else None)
-    if not isinstance(axis, int) or not _is_along(divisor, axis, p):
-        return None, 0
-    (power,) = above.arguments
-    if is_call(power, np.subtract):
-        z, shift = power.arguments
-        if is_call(shift, np.max) and shift.arguments[0] is z and _is_along(shift, axis, p):
-            power = z
-    return power, axis
-
-
-def _adds_axes(term: Any) -> bool:
-    """Whether it is another array with more axes, as x[:, None] is."""
-    if is_call(term, operator.getitem) and isinstance(term.arguments[1], tuple):
-        return all(part is None or part == slice(None) for part in term.arguments[1])
-    return is_call(term, np.expand_dims)
-
-
-def _is_along(term: Step, axis: int, p: Step) -> bool:
-    """Whether it is the same for all entries of p along an axis."""
-    return term.shape == () or (len(term.shape) == len(p.shape) and term.shape[axis] == 1)
-
-
-def _node_of(formulas: Formulas, node: Node, term: Any, kept: Collection[Node]) -> Node | None:
-    """The node behind another that has a term, if none of those between is kept."""
-    stack, seen = [*inputs_of(node)], set[Node]()
-    while stack and len(seen) < PARTS:
-        before = stack.pop()
-        if formulas.known.get(before) is term:
-            return before if before._array.shape == node._array.shape else None
-        if before in kept:
-            return None
-        if before not in seen:
-            seen.add(before)
-            stack += inputs_of(before)
-    return None

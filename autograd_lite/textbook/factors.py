@@ -7,6 +7,8 @@ is complete.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import operator
 from collections.abc import Collection, Iterator, Sequence
@@ -15,12 +17,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine import backward_steps
-from autograd_lite.node import Node
+from autograd_lite.node import Node, inputs_of
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.joined import joined
 from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
+from autograd_lite.textbook.written_out import slope_of_written_out
+
+SEVERAL = 4
+"""Uses of a parameter that make a recurrence of them."""
 
 
 class Factor(NamedTuple):
@@ -88,12 +95,15 @@ def cotangents(
 ) -> dict[Node, Any]:
     """The terms of the cotangents of nodes, which come in the order of computation, the loss last.
 
-    A constant factor is applied at leaves, and at nodes that are named. Given which cotangents are
-    wanted, those of logits are p - y where that is what they are, and some others are left out.
+    A constant factor is applied at leaves, at nodes that are named, and before it would reach a
+    leaf from several nodes, as in a recurrence. Given which cotangents are wanted, those of logits
+    are p - y where that is what they are, and some others are left out.
     """
     terms, careful = formulas.terms, dict(backward_steps(reversed(nodes)))
     parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
     parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
+    terms.values = terms.count
+    whole = {*named, *_behind_shared(nodes)}
     found = {}
     for node in reversed(nodes):
         if node not in parts:
@@ -103,6 +113,9 @@ def cotangents(
             arrived.reverse()  # A share of the node itself, from a penalty, comes last in books.
         factor, term = _sum(terms, arrived, lengths)
         found[node] = factor.to(terms, term, lengths)
+        for own in (found[node], term):
+            if isinstance(own, Step) and own.number > terms.values:
+                formulas.values_of.setdefault(own, formulas.term(node))
         if node.operation is None:
             continue
         if wanted is not None:
@@ -113,15 +126,33 @@ def cotangents(
                     formulas.notes[slope.about] = slope.note
                 parts.setdefault(slope.node, []).append((factor.times(own), slope.term))
                 continue
-        if node in named and not _is_constant(term):
+        if node in whole and not _is_constant(term):
             factor, term = ONE, found[node]
         if node._array.dtype != np.float64:
             term = _in_dtype(terms, term, node._array.dtype)
         g = terms.broadcast(term, node._array.shape)
+        slope = None if wanted is None else slope_of_written_out(formulas, node, g, wanted)
+        if slope is not None:
+            parts.setdefault(slope.node, []).append((factor, slope.term))
+            continue
         loose = factor != ONE or _is_constant(term)
         for argument, own, part in _contributed(formulas, node, g, careful[node], loose):
             parts.setdefault(argument, []).append((factor.times(own), part))
     return found
+
+
+def _behind_shared(nodes: Sequence[Node]) -> set[Node]:
+    """The nodes behind those that use a leaf which several others use too."""
+    users: dict[Node, list[Node]] = {}
+    for node in nodes:
+        for x in inputs_of(node):
+            if x.operation is None:
+                users.setdefault(x, []).append(node)
+    behind = {*itertools.chain(*(each for each in users.values() if len(each) >= SEVERAL))}
+    for node in nodes if behind else ():
+        if node.operation and not behind.isdisjoint(inputs_of(node)):
+            behind.add(node)
+    return behind
 
 
 def _contributed(
@@ -168,19 +199,33 @@ def _is_constant(term: Any) -> bool:
 
 
 def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cotangent:
-    """The sum of what arrived at a node, in the order of arrival."""
+    """The sum of what arrived at a node, in the order of arrival; what is alike is one."""
+    if len(parts) > 1:
+        parts = _collected(parts)
     if len(parts) == 1:
         return parts[0]
     sizes = {(abs(factor.numerator), *factor[1:]) for factor, _ in parts}
     common = Factor(*sizes.pop()) if len(sizes) == 1 else ONE
-    total: Any = None
+    found = []
     for factor, part in parts:
         own = Factor(math.copysign(1, factor.numerator), 1) if common != ONE else factor
-        term = own.to(terms, part, lengths)
-        total = term if total is None else terms.call(np.add, total, term)
+        found.append(own.to(terms, part, lengths))
+    total = joined(terms, found)
+    if total is None:
+        total = functools.reduce(functools.partial(terms.call, np.add), found)
     if is_call(total, np.negative):
         return common.times(MINUS_ONE), total.arguments[0]
     return common, total
+
+
+def _collected(parts: list[Cotangent]) -> list[Cotangent]:
+    """Parts, with the sum of the factors for multiples of one term."""
+    found: dict[Any, Cotangent] = {}
+    for place, (factor, term) in enumerate(parts):
+        key = (term, *factor[1:]) if isinstance(term, Step) else place
+        above = found[key][0].numerator if key in found else 0
+        found[key] = Factor(above + factor.numerator, *factor[1:]), term
+    return [(factor, term) for factor, term in found.values() if factor.numerator] or parts
 
 
 def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:
@@ -192,7 +237,7 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
         return Factor(1, term.count, term.count), 1.0
     if is_number(term):
         return (Factor(float(term), 1), 1.0) if term and math.isfinite(term) else (ONE, term)
-    if term.number <= since and not all(map(is_number, term.arguments)):
+    if term.number <= since and not (all(map(is_number, term.arguments)) or _is_constant(term)):
         return ONE, term
     function = term.function
     if function not in (np.negative, np.broadcast_to, np.multiply, np.divide):

@@ -29,6 +29,7 @@ class Formulas:
         self.known: dict[Any, Any] = {}
         self.names: dict[Step, str] = {}
         self.notes: dict[Step, str] = {}  # what formulas rely on, by what it is about
+        self.values_of: dict[Any, Step] = {}  # the terms of values, by those of their cotangents
         self._rules = Rules(rules, function_written_out)
         self._arguments: dict[Node, list[Any]] = {}
         self._constants: dict[Any, Step] = {}

@@ -14,8 +14,12 @@ from autograd_lite.textbook.spellings import Count, Share
 from autograd_lite.textbook.terms import is_call, is_number, shape_of
 
 
-def fraction(quotient: Step, names: Collection[Step]) -> tuple[Any, Any]:
+def fraction(
+    quotient: Step, names: Collection[Step], counts: Collection[int] = ()
+) -> tuple[Any, Any]:
     """What is above and below in a quotient, of whose parts those with names stay whole.
+
+    A share of so many is written as one over that, if it is among the counts, which have names.
 
     >>> from autograd_lite.textbook.terms import Terms
     >>> terms = Terms()
@@ -32,6 +36,11 @@ def fraction(quotient: Step, names: Collection[Step]) -> tuple[Any, Any]:
         whole = is_number(term) and not isinstance(term, Count | Share) and term % 1 == 0
         if whole and term:
             numbers[side] *= int(term)
+        elif isinstance(term, Share):
+            if term.count in counts:
+                parts[1 - side].append(Count(term.count))
+            else:
+                numbers[1 - side] *= term.count
         elif is_call(term, np.divide) and term not in names:
             stack += [(term.arguments[1], 1 - side), (term.arguments[0], side)]
         elif is_call(term, np.multiply) and term not in names and _has_scalar(term):
@@ -41,6 +50,20 @@ def fraction(quotient: Step, names: Collection[Step]) -> tuple[Any, Any]:
     common = math.gcd(*numbers)
     above, below = (_product(n // common, several) for n, several in zip(numbers, parts))
     return above, below
+
+
+def has_share(product: Step, names: Collection[Step]) -> bool:
+    """Whether a share, or a quotient of numbers alone, is a factor of a product with numbers."""
+    stack: list[Any] = [product]
+    while stack:
+        term = stack.pop()
+        if isinstance(term, Share):
+            return True
+        if is_call(term, np.divide) and term not in names and shape_of(term) == ():
+            return True
+        if is_call(term, np.multiply) and term not in names and _has_scalar(term):
+            stack += term.arguments
+    return False
 
 
 def _has_scalar(product: Step) -> bool:

@@ -16,11 +16,12 @@ from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.tensor import Tensor
+from autograd_lite.textbook.blocks import Block, Line
 from autograd_lite.textbook.factors import cotangents, value_of
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.listing import Listing, listing_of
+from autograd_lite.textbook.numpy_source import NumpySource
 from autograd_lite.textbook.reading import Reader
-from autograd_lite.textbook.repeated import Block, Line
 from autograd_lite.textbook.spellings import Count, Reduced, Share
 from autograd_lite.textbook.terms import is_broadcast, needed_for
 
@@ -46,6 +47,10 @@ class Lines(NamedTuple):
     symbols: dict[str, str]
     data: list[str]  # the names of inputs that are no parameters
     notes: list[str]  # what holds in the record that some lines rely on
+
+    def source(self) -> NumpySource:
+        """What writes terms as NumPy source."""
+        return NumpySource(self.listing.names, self.counts)
 
     def is_forward(self, line: Line | Block) -> bool:
         """Whether it is of the forward pass."""
@@ -98,7 +103,7 @@ def lines_of(
     backward = needed.keys() - recorded | (recorded - of_values)
     named, symbols = reader.named_cotangents(found, result_names, backward)
     names = reader.names, named, reader.identifiers
-    listing = listing_of(results, needed, *names, of_values, computed, first)
+    listing = listing_of(results, needed, *names, of_values, computed, first, reader, symbols)
     inputs = sorted(listing.inputs, key=lambda term: term not in data)
     arrays = {listing.names[term]: term.arguments[0] for term in inputs}
     counts, batch = _counts(listing, [term for term in inputs if term in data], reader)

@@ -8,6 +8,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -24,15 +25,12 @@ from autograd_lite.derivatives.pooling import (
     transposed_resampling,
 )
 from autograd_lite.derivatives.windows import Borders, Lengths
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, steps_in
 from autograd_lite.table import traits_of
-from autograd_lite.textbook.fractions import fraction
+from autograd_lite.textbook.fractions import fraction, has_share
 from autograd_lite.textbook.numpy_source import (
-    AND,
     ATOM,
     COMPARISON,
-    NOTHING,
-    OR,
     POWER,
     PRODUCT,
     SIGN,
@@ -41,25 +39,41 @@ from autograd_lite.textbook.numpy_source import (
     Written,
     full_name,
 )
-from autograd_lite.textbook.terms import is_one, several, shape_of
+from autograd_lite.textbook.terms import is_call, is_number, is_one, several, shape_of
+from autograd_lite.textbook.written_out import logits_of_sigmoid
 
 GREEK = {
     **{"alpha": ("α", "alpha"), "beta": ("β", "beta"), "gamma": ("γ", "gamma")},
+    **{"sigma": ("σ", "sigma"), "tau": ("τ", "tau"), "phi": ("φ", "phi")},
+    **{"omega": ("ω", "omega"), "eta": ("η", "eta"), "psi": ("ψ", "psi")},
     **{"theta": ("θ", "theta"), "mu": ("μ", "mu"), "lam": ("λ", "lambda")},
     **dict.fromkeys(("eps", "epsilon", "EPS", "EPSILON"), ("ε", "varepsilon")),
 }
 """Names that are written as a letter, also with a number behind; δ stands for a cotangent."""
 ROOTS = {math.sqrt(n): n for n in range(2, 1025) if math.isqrt(n) ** 2 != n}
 """Of what a number is the square root."""
-OF_LATEX = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det"}
-"""Functions that LaTeX has a command for."""
+OF_PI = {
+    math.pi: ("π", r"\pi"),
+    2 * math.pi: ("2π", r"2 \pi"),
+    math.sqrt(math.pi): ("√π", r"\sqrt{\pi}"),
+    math.sqrt(2 * math.pi): ("√(2π)", r"\sqrt{2 \pi}"),
+    math.sqrt(2 / math.pi): ("√(2/π)", r"\sqrt{2 / \pi}"),
+    0.5 * math.log(2 * math.pi): ("log(2π)/2", r"\frac{1}{2} \log\left(2 \pi\right)"),
+    math.log(2 * math.pi): ("log(2π)", r"\log\left(2 \pi\right)"),
+}
+"""Numbers of π, in text and in LaTeX."""
+DIGITS = 12
+"""So many are too many to be read."""
+NAMES = {"maximum": "max", "minimum": "min", "normal_cdf": "Φ"}
+"""What mathematics calls functions."""
 HAT = re.compile("[A-Za-z]_?hat")
 NUMBERED = re.compile(r"(.*)\[(\d+)\](.*)")
 
 
 def last_name(function: Any) -> str:
     """The name of a function without that of its module."""
-    return full_name(function).rpartition(".")[2]
+    name = full_name(function).rpartition(".")[2]
+    return NAMES.get(name, name)
 
 
 def windows_of(function: Any, how: Sequence[Any]) -> str:
@@ -142,6 +156,8 @@ class Mathematics(NumpySource):
     forms: ClassVar[dict[Any, str]] = {
         **NumpySource.forms,
         np.outer: "outer",
+        np.matmul: "matrix_product",
+        np.where: "choice",
         # Axes of length 1, and broadcasting, go without saying.
         **dict.fromkeys((np.expand_dims, np.broadcast_to), "inner"),
     }
@@ -157,13 +173,15 @@ class Mathematics(NumpySource):
         """What some numbers were computed from."""
 
     def name(self, name: str) -> str:
-        """dβ1 for ∂beta1, and ŷ for y_hat."""
+        """dβ1 for ∂beta1, ŷ for y_hat; an index stays."""
+        name, bracket, index = name.partition("[")
         whole = name.removeprefix("∂")
         letters = whole.rstrip("0123456789")
         shown = GREEK.get(letters, (letters,))[0]
         if HAT.fullmatch(letters):
             shown = unicodedata.normalize("NFC", f"{letters[0]}\N{COMBINING CIRCUMFLEX ACCENT}")
         shown += whole[len(letters) :]
+        shown += bracket + index
         return shown if whole == name else f"d{shown}"
 
     def line(self, name: str, term: Any) -> str:
@@ -173,27 +191,93 @@ class Mathematics(NumpySource):
     def plain(self, value: Any) -> Written:
         if isinstance(value, list):
             return f"[{', '.join(shortened([*map(self.text, value)]))}]", ATOM
-        return super().plain(value)
+        text, precedence = super().plain(value)
+        return text.removeprefix("np.s_"), precedence
 
     def number(self, value: Any) -> Written:
-        """A number, the root that it is, or what it was computed from."""
+        """A number, what it is of π or the root of, or what it was computed from."""
         if type(value) is float and value in self.constants:
             return self.written(self.constants[value])
-        root = ROOTS.get(value) if type(value) is float else None
-        return self.root(root) if root else super().number(value)
+        if type(value) is not float:
+            return super().number(value)
+        root, word = ROOTS.get(value), OF_PI.get(abs(value))
+        if word and value > 0:
+            return word[self.is_latex], PRODUCT if word[0][:2] == "2π" or word[0][
+                -2:
+            ] == "/2" else ATOM
+        if root:
+            return self.root(root)
+        return self.ratio(value) or super().number(int(value) if value % 1 == 0 else value)
+
+    def ratio(self, value: float) -> Written | None:
+        """p/q for a number of many digits that it is, such as 1/6."""
+        if not math.isfinite(value) or len(repr(value)) < DIGITS:
+            return None
+        ratio = Fraction(value).limit_denominator(1000)
+        if float(ratio) != value:
+            return None
+        return self.quotient(*ratio.as_integer_ratio())
 
     def between(self, term: Step) -> Written:
         """An operator between two operands; nothing between a number and what it multiplies."""
         if term.function is np.divide:
-            return self.quotient(*fraction(term, self.names))
+            z = logits_of_sigmoid(term)
+            parts = (*term.arguments, *steps_in(term.arguments[1])) if z is not None else ()
+            if parts and not any(isinstance(x, Step) and x in self.names for x in parts):
+                return self.function(neural.sigmoid, self.text(z))
+            return self.quotient(*fraction(term, self.names, self.counts))
         if term.function is np.multiply:
-            left, right = self.ordered(term)
-            if () in (shape_of(left), shape_of(right)):
-                return f"{self.operand(left, TIGHT)} {self.operand(right, TIGHT + 1)}", TIGHT
+            return self.product(term)
         if term.function is np.power:
             return self.raised(*term.arguments), POWER
         text, precedence = super().between(term)
         return (f"[{text}]", ATOM) if precedence == COMPARISON else (text, precedence)
+
+    def product(self, term: Step) -> Written:
+        """x², a x without a sign where one of them is a number, or x ⊙ y."""
+        left, right = self.ordered(term)
+        if left is right:
+            return self.raised(left, 2), POWER
+        if () not in (shape_of(left), shape_of(right)):
+            return super().between(term)
+        if has_share(term, self.names):
+            return self.quotient(
+                *fraction(Step(np.divide, (term, 1), {}, term.shape, -1), self.names)
+            )
+        written = self.written(right) if isinstance(right, Step) else None
+        first = self.operand(left, TIGHT)
+        if written and right not in self.names and right.function in (np.matmul, np.dot):
+            return f"{first} {written[0]}", TIGHT if shape_of(right) else PRODUCT
+        if written and right not in self.names and right.function is np.sum:
+            return f"{first} {written[0]}", PRODUCT
+        return f"{first} {self.operand(right, TIGHT + 1)}", TIGHT
+
+    def matrix_product(self, term: Step) -> Written:
+        """A B; wᵀ x of two vectors."""
+        left, right = term.arguments
+        if len(shape_of(left)) == len(shape_of(right)) == 1:
+            sign = self.infix[np.matmul][1]
+            return f"{self.row(left)}{sign}{self.text(right, TIGHT + 1)}", TIGHT
+        return super().between(term)
+
+    def row(self, vector: Any) -> str:
+        """A vector at the left of another one: wᵀ, or wᵀ A."""
+        named = vector in self.names
+        if is_call(vector, np.matmul) and not named and len(shape_of(vector.arguments[0])) == 1:
+            left, right = vector.arguments
+            sign = self.infix[np.matmul][1]
+            return f"{self.row(left)}{sign}{self.text(right, TIGHT + 1)}"
+        return f"{self.text(vector, ATOM)}{self.transposed}"
+
+    def choice(self, term: Step) -> Written:
+        """[c] for 1 where c holds, else 0; x ⊙ [c] for x there."""
+        condition, x, y = term.arguments if len(term.arguments) == 3 else (None, 1, 1)
+        if not (is_number(y) and y == 0) or not isinstance(condition, Step):
+            return self.call(term)
+        if is_one(x):
+            return self.written(condition)
+        sign = self.infix[np.multiply][1]
+        return f"{self.operand(x, PRODUCT)}{sign}{self.text(condition, PRODUCT + 1)}", PRODUCT
 
     def quotient(self, above: Any, below: Any) -> Written:
         """a/(2 b)."""
@@ -224,6 +308,8 @@ class Mathematics(NumpySource):
             return f"|{self.text(term.arguments[0])}|", ATOM
         if term.function is np.sqrt:
             return self.root(term.arguments[0])
+        if term.function is np.square:
+            return self.raised(term.arguments[0], 2), POWER
         if notation := traits_of(term.function).notation:
             *signs, places = notation
             left, right = (self.text(term.arguments[place], ATOM) for place in places)
@@ -300,90 +386,3 @@ class Mathematics(NumpySource):
 
     def inner(self, term: Step) -> Written:
         return self.written(term.arguments[0])
-
-
-class Latex(Mathematics):
-    """Mathematics in LaTeX."""
-
-    infix: ClassVar[dict[Any, tuple[int, str]]] = {
-        **Mathematics.infix,
-        np.multiply: (PRODUCT, r" \odot "),
-        np.matmul: (TIGHT, r" \, "),
-        np.remainder: (PRODUCT, r" \bmod "),
-        np.not_equal: (COMPARISON, r" \ne "),
-        np.equal: (COMPARISON, " = "),
-        np.less_equal: (COMPARISON, r" \le "),
-        np.greater_equal: (COMPARISON, r" \ge "),
-        np.bitwise_and: (AND, r" \land "),
-        np.bitwise_or: (OR, r" \lor "),
-    }
-    around: ClassVar[dict[Any, tuple[str, str, int]]] = {
-        **NumpySource.around,
-        np.transpose: ("", r"^{\top}", POWER),
-    }
-
-    is_latex = True
-    transposed = r"^{\top}"
-
-    def enclosed(self, text: str) -> str:
-        return rf"\left({text}\right)"
-
-    def beside(self, text: str) -> str:
-        shown = text.replace("_", r"\_")
-        return rf"_{{\text{{{shown}}}}}"
-
-    def name(self, name: str) -> str:
-        r"""W_{1} for W1, \mathrm{d}W_{1} for ∂W1."""
-        letters = name.removeprefix("∂").rstrip("0123456789")
-        number = name[len(name.rstrip("0123456789")) :]
-        known = {"δ": r"\delta", **{name: rf"\{word}" for name, (_, word) in GREEK.items()}}
-        if HAT.fullmatch(letters):
-            known[letters] = rf"\hat{{{letters[0]}}}"
-        elif letters not in known and len(letters) > 1:
-            known[letters] = rf"\mathrm{{{letters}}}".replace("_", r"\_")
-        d = r"\mathrm{d}" if name.startswith("∂") else ""
-        return d + known.get(letters, letters) + (f"_{{{number}}}" if number else "")
-
-    def quotient(self, above: Any, below: Any) -> Written:
-        """A fraction without fractions in it: those above come behind, those below get a slash."""
-        if is_one(below):
-            return self.written(above)
-        over, under = self.operand(above, NOTHING), self.operand(below, NOTHING)
-        if r"\frac" in under:
-            return super().quotient(above, below)
-        if r"\frac" in over:
-            return rf"\frac{{1}}{{{under}}} {self.operand(above, TIGHT)}", TIGHT
-        return rf"\frac{{{over}}}{{{under}}}", TIGHT
-
-    def root(self, value: Any) -> Written:
-        r"""\sqrt{x}."""
-        return rf"\sqrt{{{self.operand(value, NOTHING)}}}", ATOM
-
-    def number(self, value: Any) -> Written:
-        """A number; 1e-8 is a power of ten."""
-        text, precedence = super().number(value)
-        parts = re.fullmatch(r"(.*[\d.])e(-?\d+)", text)
-        if not parts:
-            return text, precedence
-        tens = f"10^{{{parts[2]}}}"
-        return (tens, POWER) if parts[1] == "1" else (rf"{parts[1]} \cdot {tens}", TIGHT)
-
-    def plain(self, value: Any) -> Written:
-        """A constant; words stand upright."""
-        text, precedence = super().plain(value)
-        if value is None or isinstance(value, str | np.dtype | type):
-            text = rf"\text{{{text}}}".replace("_", r"\_")
-        return text, precedence
-
-    def raised(self, base: Any, exponent: Any) -> str:
-        """x^{p}."""
-        return f"{self.text(base, ATOM)}^{{{self.operand(exponent, NOTHING)}}}"
-
-    def function(self, function: Any, inside: str, windows: str = "") -> Written:
-        name = last_name(function)
-        shown = rf"\{name}" if name in OF_LATEX else rf"\operatorname{{{name}}}".replace("_", r"\_")
-        shown = r"\sigma" if function is neural.sigmoid else shown
-        return rf"{shown}{windows}\left({inside}\right)", ATOM
-
-    def sum(self, axes: tuple[int, ...]) -> str:
-        return r"\sum" + (f"_{{{', '.join(map(str, axes))}}}" if axes else "")

@@ -124,6 +124,8 @@ class NumpySource:
         # Numbers alone keep their dtype.
         write = self.operand if Step in (type(left), type(right)) else self.text
         left, right = write(left, precedence), write(right, precedence + 1)
+        if precedence == SUM and right.startswith("-"):  # a - (-2 b) is a + 2 b
+            symbol, right = " - " if term.function is np.add else " + ", right[1:]
         return f"{left}{symbol}{right}", precedence
 
     def ordered(self, term: Step) -> tuple[Any, ...]:

@@ -17,10 +17,11 @@ from autograd_lite.engine import backward_order
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.program.outline import outline
 from autograd_lite.program.program import Program, Step
+from autograd_lite.table import traits_of
 from autograd_lite.textbook import naming
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.numpy_source import is_short
-from autograd_lite.textbook.recognized import recognized, sliced
+from autograd_lite.textbook.recognized import begun, recognized, sliced
 from autograd_lite.textbook.terms import needed_for
 
 
@@ -55,6 +56,7 @@ class Reader(Formulas):
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
         self.factors = _factors(nodes)
+        self.joins = [x for x in nodes if x.operation and x.operation.function is np.concatenate]
         for leaf in naming.leaves_in_order(nodes):
             if leaf in self.given:
                 self._enter(leaf)
@@ -125,6 +127,9 @@ class Reader(Formulas):
             term = sliced(self.terms, array, self.visible)
             if term is None:
                 term = recognized(self.terms, array, operands, twins, self.visible)
+            if term is None:
+                joins = (node for node in self.joins if node._array.shape == array.shape)
+                term = begun(self, array, joins, self.visible)
             if term is not None:
                 self.known[self.key(value)] = term
                 for part in needed_for([term]):
@@ -133,6 +138,8 @@ class Reader(Formulas):
             role = _role(node, position)
             if role or not is_short(array):
                 wish = role or _by_place(node, array)
+                visible = {name for name, _ in self.unused.values()}
+                wish = f"{wish}0" if wish in visible else wish
                 self.given[naming.key_of(value)] = self.identifiers.unique(wish)
         self._enter(value)
 
@@ -173,8 +180,8 @@ def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:
     return found
 
 
-_LOGARITHMS = (np.log, np.log1p, log_softmax)
-"""What targets are multiplied by in a cross-entropy."""
+_LOGARITHMS = (np.log1p, log_softmax)
+"""What targets are multiplied by in a cross-entropy, besides logarithms of what is given."""
 
 
 def _by_place(node: Node, array: Array) -> str:
@@ -185,8 +192,9 @@ def _by_place(node: Node, array: Array) -> str:
     if traits.product and not traits.elementwise:
         return "x"
     if traits.product and array.size > 1 and np.isin(array, (0, array.max())).all():
-        logarithm = not {*_others(node)}.isdisjoint(_LOGARITHMS)
-        return "y" if logarithm else "mask"
+        others = _others(node)
+        is_entropy = any(traits_of(f).logarithm or f in _LOGARITHMS for f in others)
+        return "y" if is_entropy else "mask"
     is_like_result = array.shape == np.shape(node._array)
     return "y" if node.operation.function is np.subtract and is_like_result else "data"
 

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.node import Node
 from autograd_lite.program.loops import distance_between
 from autograd_lite.program.program import Step
+from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.terms import Terms
 
 Known = Iterable[tuple[Step, Any]]
@@ -45,23 +47,85 @@ def recognized(terms: Terms, array: Any, operands: Known, twins: Known, visible:
 
 
 def sliced(terms: Terms, array: Any, visible: Known) -> Any:
-    """The term of an array that is in the memory of another as its slice at a number, or None."""
+    """The term of an array that is in the memory of another as its slice, or None.
+
+    That is one at a number, x[t], or one of as many axes, x[t:t + 3].
+    """
     for term, x in visible:
-        if (
-            array.base is None
-            or x.ndim != array.ndim + 1
-            or array.base is not (x if x.base is None else x.base)
-        ):
+        if array.base is None or array.base is not (x if x.base is None else x.base):
+            continue
+        if array.dtype != x.dtype or not array.size:
             continue
         distance = distance_between(x, array)
-        for axis, (length, stride) in enumerate(zip(x.shape, x.strides)):
-            rest = (*x.strides[:axis], *x.strides[axis + 1 :])
-            number = distance // stride if stride else 0
-            shape = (*x.shape[:axis], *x.shape[axis + 1 :])
-            whole = array.shape == shape and array.strides == rest and array.dtype == x.dtype
-            if whole and 0 <= number < length and number * stride == distance:
-                index = (*[slice(None)] * axis, number) if axis else number
-                return terms.build(operator.getitem, (term, index), {}, array.shape)
+        if x.ndim == array.ndim + 1:
+            index = _number(x, array, distance)
+        else:
+            index = _stretch(x, array, distance) if x.ndim == array.ndim else None
+        if index is not None:
+            return terms.build(operator.getitem, (term, index), {}, array.shape)
+    return None
+
+
+def _number(x: Any, array: Any, distance: int) -> Any:
+    """The index of a slice at a number along one axis."""
+    for axis, (length, stride) in enumerate(zip(x.shape, x.strides)):
+        rest = (*x.strides[:axis], *x.strides[axis + 1 :])
+        number = distance // stride if stride else 0
+        shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+        whole = array.shape == shape and array.strides == rest
+        if whole and 0 <= number < length and number * stride == distance:
+            return (*[slice(None)] * axis, number) if axis else number
+    return None
+
+
+def _stretch(x: Any, array: Any, distance: int) -> Any:
+    """The index of a slice that is shorter along some axes."""
+    if array.strides != x.strides or min(x.strides, default=0) <= 0 or array.shape == x.shape:
+        return None
+    starts = [0] * x.ndim
+    for axis in sorted(range(x.ndim), key=x.strides.__getitem__, reverse=True):
+        starts[axis], distance = divmod(distance, x.strides[axis])
+    places = [*zip(starts, array.shape, x.shape)]
+    if distance or not all(start >= 0 and start + n <= whole for start, n, whole in places):
+        return None
+    index = tuple(
+        slice(None) if n == whole else slice(start, start + n) for start, n, whole in places
+    )
+    return index if len(index) > 1 else index[0]
+
+
+def begun(formulas: Formulas, array: Any, joins: Iterable[Node], visible: Known) -> Any:
+    """The term of an array that was joined of zeros and a slice, as tensors are later; or None.
+
+    So is the first state of a recurrence, if that is an array, beside the first input.
+    """
+    for node in joins:
+        parts, axis = node.arguments, node.keywords.get("axis", 0)
+        if axis is None:
+            continue
+        ends = np.cumsum([np.shape(part)[axis] for part in parts])[:-1]
+        pairs = zip(parts, np.split(array, ends, axis))
+        found = [_begun(formulas, part, piece, [*visible]) for part, piece in pairs]
+        if not any(term is None for term in found):
+            keywords = formulas.plain(node.keywords)
+            return formulas.terms.build(np.concatenate, (found,), keywords, array.shape)
+    return None
+
+
+def _begun(formulas: Formulas, part: Any, piece: Any, visible: Known) -> Any:
+    """The term of what takes the place of a tensor, if it is 0, or of a slice, if it is one too."""
+    if isinstance(part, Node):
+        return None if piece.any() else formulas.plain(piece.copy())
+    term = sliced(formulas.terms, part, visible)
+    of, index = term.arguments if term is not None else (None, None)
+    if of is None or len(of.shape) != len(term.shape) + 1:
+        return None
+    before = index[:-1] if isinstance(index, tuple) else ()
+    x = next(x for leaf, x in visible if leaf is of)
+    for number in range(x.shape[len(before)]):
+        if np.array_equal(x[(*before, number)], piece):
+            own = (*before, number) if before else number
+            return formulas.terms.build(operator.getitem, (of, own), {}, piece.shape)
     return None
 
 

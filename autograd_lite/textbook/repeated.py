@@ -1,91 +1,128 @@
-"""Lines that repeat: the loops of a program as a person writes them, with names for what they keep.
-
-Values that are carried from one iteration to the next are variables, and those that are read later
-are appended to lists.
-"""
+"""Terms in an order in which they can be computed, with loops in place of what repeats."""
 
 from __future__ import annotations
 
 import itertools
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from autograd_lite.program.loops import Loop, Sliced
+from autograd_lite.program.loops import Loop, Sliced, moving_in, replaced, with_moved
 from autograd_lite.program.program import Step, steps_in
-from autograd_lite.program.rolling import rolled
-from autograd_lite.textbook.naming import Identifiers
-from autograd_lite.textbook.terms import parts_written
+from autograd_lite.program.rolling import collect, rolled
+from autograd_lite.textbook.completed import completed, read_from
+from autograd_lite.textbook.line_names import is_trivial, is_view, weight_of
+from autograd_lite.textbook.terms import Terms
+from autograd_lite.textbook.written_out import input_of_activation
 
-Line = tuple[str, Any]
-"""name = term."""
-
-
-class Block(NamedTuple):
-    """Lines that are run as often as their loop."""
-
-    loop: Loop
-    variable: str
-    before: list[Line]  # what is carried, at first
-    lists: list[Line]  # names of lists, and what is appended to them at the end of an iteration
-    slices: list[tuple[str, list[Step]]]  # names of lists of arrays, and these
-    lines: list[Line]
-    carried: list[tuple[str, str]]  # variables that take the value of others at the end
-
-
-def terms_of(line: Line | Block) -> list[Any]:
-    """What a line computes, or those of a loop do."""
-    if not isinstance(line, Block):
-        return [line[1]]
-    inside = [term for _, term in (*line.before, *line.lines)]
-    return [*inside, *(part for _, parts in line.slices for part in parts)]
+LEAST, MANY = 2, 6
+"""Iterations, besides the first and the last, that make a loop of a recurrence; and of the rest."""
+LONG = 4
+"""Steps in the body of a recurrence, besides those that only look."""
 
 
 def with_loops(
     needed: Mapping[Step, list[Step]],
     first: int,
-    results: Iterable[Any],
-    is_view: Callable[[Step], bool],
+    results: Collection[Any],
+    terms: Terms | None,
+    named: Collection[Step],
 ) -> list[Step | Loop]:
     """Computed terms in an order in which that can be done, with loops in place of what repeats.
 
     Values come as they were computed. Of what is from `first` on, the backward pass, sums come as
     early as they can, so that a loop adds what it contributes.
     """
-    terms = {term: parts for term, parts in needed.items() if term.function}
-    values = sorted([term for term in terms if term.number < first], key=attrgetter("number"))
-    gradients = {term: parts for term, parts in terms.items() if term.number >= first}
-    parts = rolled([*values, *_early(gradients)], results)
+    computed = {term: parts for term, parts in needed.items() if term.function}
+    values = sorted([term for term in computed if term.number < first], key=attrgetter("number"))
+    gradients = {term: parts for term, parts in computed.items() if term.number >= first}
+    least = LEAST if terms else MANY
+    parts = _together(rolled([*values, *_early(gradients)], least=least), named)
+    parts = _busy(parts, least, needed)
+    if terms:
+        parts = _busy(completed(parts, terms), LEAST + 1, needed)
+    _write_again([part for part in parts if isinstance(part, Loop)], named)
+    parts = _busy(parts, LEAST + 1, needed)
+    collect(parts, results, is_view)
+    return parts
+
+
+def _busy(parts: Sequence[Step | Loop], least: int, needed: Collection[Step]) -> list[Step | Loop]:
+    """The parts, with single steps for loops that are none to a reader.
+
+    These only look at slices that no other reads; or they are short, and neither do they belong to
+    a recurrence, which makes of what is carried more than a sum. What computes in vain stays.
+    """
     loops = [part for part in parts if isinstance(part, Loop)]
-    read = {sliced.of for loop in loops for sliced in loop.sliced.values() if _is_step(sliced.of)}
-    # A loop does more than to look at slices, unless others read from it.
-    idle = {loop for loop in loops if all(is_view(s) and s not in read for s in loop.body)}
-    kept: list[Step | Loop] = []
+    read = {step for loop in loops for step in read_from(loop)}
+    loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(is_view, x.body)))]
+    busy = {loop for loop in loops if _is_busy(loop, least, needed)}
+    return _with(parts, _joined(busy, loops))
+
+
+def _together(parts: Sequence[Step | Loop], named: Collection[Step]) -> list[Step | Loop]:
+    """The parts, with single steps for short loops whose iterations have names of their own."""
+    loops = [part for part in parts if isinstance(part, Loop)]
+    short = [loop for loop in loops if loop.count < MANY]
+    apart = {
+        x for x in short if any(sum(map(named.__contains__, y)) > 1 for y in zip(*x.originals))
+    }
+    return _with(parts, {*loops} - _joined(apart, loops))
+
+
+def _joined(some: set[Loop], loops: Sequence[Loop]) -> set[Loop]:
+    """Some loops, and all that are joined to them, as one reads from another."""
+    owner = {step: loop for loop in loops for step in loop.body}
+    for _ in loops:
+        for loop in loops:
+            others = {owner[step] for step in read_from(loop)}
+            if loop in some or not others.isdisjoint(some):
+                some |= {loop, *others}
+    return some
+
+
+def _with(parts: Sequence[Step | Loop], loops: Collection[Loop]) -> list[Step | Loop]:
+    """The parts, with single steps for all loops but some."""
+    found: list[Step | Loop] = []
     for part in parts:
-        kept += itertools.chain(*part.originals) if part in idle else [part]
-    return kept
+        if isinstance(part, Loop) and part not in loops:
+            found += itertools.chain(*part.originals)
+        else:
+            found.append(part)
+    return found
 
 
-def _is_step(value: Any) -> bool:
-    return isinstance(value, Step)
+def _is_busy(loop: Loop, least: int, needed: Collection[Step]) -> bool:
+    if loop.count >= least and (loop.count >= MANY or _is_recurrent(loop)):
+        return True
+    return any(step not in needed for row in loop.originals for step in row)
+
+
+def _is_recurrent(loop: Loop) -> bool:
+    pairs = [(place, then) for place, (_, then) in loop.carried.items()]
+    goes_on = any(place not in steps_in(then) and not is_view(then) for place, then in pairs)
+    return goes_on and sum(not is_view(step) for step in loop.body) >= LONG
 
 
 def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
-    """The terms, given with their parts, each sum as soon as both of its parts are there."""
-    missing = {
-        term: {part for part in parts if part in terms}
-        for term, parts in terms.items()
-        if term.function is np.add
-    }
+    """The terms, given with their parts, each sum as soon as both of its parts are there.
+
+    So are parts of a sum that are multiples of others.
+    """
+    early = {term for term in terms if term.function is np.add}
+    for term in [*terms][::-1]:
+        used = terms[term] if term in early else ()
+        early.update(x for x in used if x in terms and _is_multiple(x))
+    missing = {term: {part for part in terms[term] if part in terms} for term in early}
     waiting: dict[Step, list[Step]] = {}
     for term, parts in missing.items():
         for part in parts:
             waiting.setdefault(part, []).append(term)
     found: dict[Step, None] = {}
-    for term in terms:
+    ready = [term for term in waiting if not missing.get(term, True)]
+    for term in (*ready, *terms):
         stack = [] if term in found or missing.get(term) else [term]
         while stack:
             done = stack.pop()
@@ -97,91 +134,65 @@ def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
     return [*found]
 
 
-class Repeater:
-    """Writes loops as blocks, and says what their results are called outside."""
+def _is_multiple(term: Step) -> bool:
+    return term.function in (np.multiply, np.divide, np.negative) and len(steps_in(term)) == 1
 
-    def __init__(
-        self,
-        identifiers: Identifiers,
-        wishes: Callable[[Step], str | None],
-        temporaries: Iterable[str],
-        is_long: Callable[[Step, dict[Step, int], int], bool],
-    ) -> None:
-        self.identifiers = identifiers
-        self.wishes = wishes
-        self.temporaries = iter(temporaries)
-        self.is_long = is_long
-        self.lists: dict[Step, str] = {}  # by step of a body
-        self.names: dict[Step, str] = {}  # of placeholders, of steps in bodies, and outside
 
-    def block(self, loop: Loop) -> Block:
-        variable = self.identifiers.unique("t")
-        slices = []
-        for place, sliced in loop.sliced.items():
-            if isinstance(sliced.of, list):
-                name = self.identifiers.unique("slices")
-                slices.append((name, sliced.of))
-                self.names[place] = f"{name}[{variable}]"
-            else:
-                self.names[place] = self._read(sliced, variable)
-        lines = self._lines(loop)
-        self._name_results(loop)
-        before, carried = self._carried(loop, lines)
-        lists = [(self.lists[s], s) for s in loop.collected if s in self.lists]
-        return Block(loop, variable, before, lists, slices, lines, carried)
+def _write_again(loops: Sequence[Loop], named: Collection[Step]) -> None:
+    """Let loops compute again what is trivial and unnamed, such as 1 - a or x[t], not read it."""
+    writer = _Again(loops, named)
+    for loop in loops:
+        read, loop.sliced = loop.sliced, {}
+        used = set[Any]().union(*map(moving_in, loop.body))
+        again = {x: writer.read(loop, *read[x], x) for x in read if x in used}
+        for step in loop.body:
+            step.arguments, step.keywords = replaced(step, again)
 
-    def _read(self, sliced: Sliced, variable: str) -> str:
-        start, step = sliced.indices.start, sliced.indices.step
-        index = variable if step == 1 else f"{step} * {variable}"
-        if step < 0:
-            index = f"{start} - {variable if step == -1 else f'{-step} * {variable}'}"
-        elif start:
-            index = f"{index} + {start}"
-        return index if sliced.of is None else f"{self.lists[sliced.of]}[{index}]"
 
-    def _lines(self, loop: Loop) -> list[Line]:
-        """The lines of an iteration; what is long, used often or used later has a name."""
-        kept = {*loop.collected, *(then for _, then in loop.carried.values())}
-        uses = Counter(part for step in loop.body for part in steps_in(step))
-        weights: dict[Step, int] = {}
-        lines = []
-        for position, step in enumerate(loop.body):
-            long = self.is_long(step, weights, uses[step])
-            if step in kept or long:
-                found = (self.wishes(iteration[position]) for iteration in loop.originals[::-1])
-                name = next(filter(None, found), None) or next(self.temporaries)
-                self.names[step] = name
-                weights[step] = 0
-                lines.append((name, step))
-        return lines
+class _Again:
+    """Writes what is read in a loop, or how that is computed."""
 
-    def _name_results(self, loop: Loop) -> None:
-        """Say what the values are called that are used after the loop."""
-        for step, iterations in loop.collected.items():
-            position = loop.body.index(step)
-            if iterations == {loop.count - 1}:
-                self.names[loop.originals[-1][position]] = self.names[step]
-                continue
-            own = self.lists[step] = self.identifiers.unique(f"{self.names[step]}_list")
-            for j in iterations:
-                self.names[loop.originals[j][position]] = f"{own}[{j}]"
+    def __init__(self, loops: Sequence[Loop], named: Collection[Step]) -> None:
+        self.named = named
+        self.owner = {step: loop for loop in loops for step in loop.body}
+        self.written: set[Step] = set()
 
-    def _carried(self, loop: Loop, lines: list[Line]) -> tuple[list[Line], list[tuple[str, str]]]:
-        """What is carried at first; and what takes other values at the end of an iteration.
+    def read(self, loop: Loop, of: Any, at: range, like: Step) -> Step:
+        if isinstance(of, Step) and min(at) >= 0 and self._is_trivial(of):
+            return self._again(loop, of, at, self.owner[of])
+        known = (place for place, sliced in loop.sliced.items() if sliced == (of, at))
+        place = next(known, None) or Step(None, (), {}, like.shape, -1, like.dtype)
+        loop.sliced[place] = Sliced(of, at)
+        return place
 
-        A value is in the variable that it is carried in, if that is not read any more.
-        """
-        before, carried = [], []
-        taken: set[Step] = set()
-        written = [{*parts_written(step, self.names)} for _, step in lines]
-        for place, (first, then) in loop.carried.items():
-            own = next(i for i, (_, step) in enumerate(lines) if step is then)
-            free = not any(place in parts for parts in written[own + 1 :]) and then not in taken
-            if free:
-                taken.add(then)
-                self.names[place] = self.names[then]
-            else:
-                self.names[place] = self.identifiers.unique(f"{self.names[then]}_before")
-                carried.append((self.names[place], self.names[then]))
-            before.append((self.names[place], first))
-        return before, carried
+    def _is_trivial(self, step: Step) -> bool:
+        rows = self.owner[step].originals
+        place = self.owner[step].body.index(step)
+        return (
+            is_trivial(step, weight_of(step))
+            and input_of_activation(step) is None
+            and not any(row[place] in self.named for row in rows)
+        )
+
+    def _again(self, loop: Loop, step: Step, at: range, earlier: Loop) -> Step:
+        """A step of an earlier loop, for a loop that reads its value at some iterations."""
+
+        def own(part: Any) -> Any:
+            if part in self.written:
+                return self._again(loop, part, at, earlier)
+            if part in earlier.sliced:
+                of, inner = earlier.sliced[part]
+                return self.read(loop, of, _range(inner[at[0]], inner.step * at.step, at), part)
+            if part in earlier.carried:
+                then = earlier.carried[part][1]
+                return self.read(loop, then, _range(at[0] - 1, at.step, at), part)
+            return self.read(loop, part, at, part) if part in earlier.body else part
+
+        arguments, keywords = with_moved(step, own)
+        found = Step(step.function, arguments, keywords, step.shape, step.number, step.dtype)
+        self.written.add(found)
+        return found
+
+
+def _range(start: int, step: int, like: range) -> range:
+    return range(start, start + step * len(like), step)

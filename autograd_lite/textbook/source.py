@@ -17,11 +17,11 @@ from autograd_lite.errors import UnsupportedError
 from autograd_lite.foreign import beside
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
+from autograd_lite.textbook.blocks import Block, Line, terms_of
 from autograd_lite.textbook.fixed import fixed_numbers
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
-from autograd_lite.textbook.repeated import Block, Line, terms_of
 from autograd_lite.textbook.spellings import DEFINITIONS
 from autograd_lite.textbook.terms import needed_for
 
@@ -184,9 +184,10 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     Gradients equal those of `loss.backward()` up to rounding, and to the last bit where the
     operations are the same ones in the same order. They are not where a textbook has others: a
     constant factor of the loss, such as 1/m, is applied once and at the end; a mean is divided by
-    its count; the cross-entropies of logits and dropout have the usual formulas. Where float32
-    meets float64, NumPy decides on the dtypes in between. Where a rule guards against ties or 0/0,
-    the guard is there only if the recorded data need it.
+    its count; equal summands are one; activations that are written out, the cross-entropies of
+    logits and dropout have the usual formulas. Where float32 meets float64, NumPy decides on the
+    dtypes in between. Where a rule guards against ties or 0/0, the guard is there only if the
+    recorded data need it.
 
     Args:
         loss: a scalar that was recorded.
@@ -216,25 +217,40 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     return source_of(lines_of(loss, wrt, variables))
 
 
-def source_of(lines: Lines, returned: str | None = None) -> str:
-    """The program of some lines, which returns the gradients unless told otherwise."""
+def source_of(lines: Lines) -> str:
+    """The program of some lines, which returns the gradients."""
+    source = lines.source()
     written = [line for line in lines.listing.lines if not lines.is_for_loss(line)]
-    terms = itertools.chain.from_iterable(map(terms_of, written))
-    definitions = Definitions(term.function for term in needed_for(terms, lines.needed))
-    source = NumpySource(lines.listing.names, lines.counts)
     body = [text for line in written for text in texts_of(line, source)]
     notes = [f"# {note}" for note in lines.notes]
     data = {name: lines.inputs[name] for name in lines.data}
     weights = {name: array for name, array in lines.inputs.items() if name not in data}
     notes += fixed_numbers(body, data, weights)
-    if lines.batch:
-        name, _, length = lines.batch
-        body.insert(0, f"{name} = {length}")
-    body = notes + body
-    body.append(f"return {returned or ', '.join(lines.gradients)}")
+    body = [*notes, *_counted(lines), *body, f"return {', '.join(lines.gradients)}"]
     function = [f"def backward({', '.join(lines.inputs)}):", *(f"    {line}" for line in body)]
-    imports = "\n".join(sorted(definitions.imports))
-    return "\n\n\n".join([imports, *definitions.texts.values(), "\n".join(function)]) + "\n"
+    return "\n\n\n".join([*_definitions(lines), "\n".join(function)]) + "\n"
+
+
+def prepared(lines: Lines) -> dict[str, Any]:
+    """What lines are run with: arrays, and functions."""
+    space: dict[str, Any] = {}
+    exec("\n\n".join(_definitions(lines)), space)
+    space |= lines.inputs
+    exec("\n".join(_counted(lines)), space)
+    return space
+
+
+def _definitions(lines: Lines) -> list[str]:
+    """The source of all that lines use."""
+    written = [line for line in lines.listing.lines if not lines.is_for_loss(line)]
+    terms = itertools.chain.from_iterable(map(terms_of, written))
+    definitions = Definitions(term.function for term in needed_for(terms, lines.needed))
+    return ["\n".join(sorted(definitions.imports)), *definitions.texts.values()]
+
+
+def _counted(lines: Lines) -> list[str]:
+    """The number of samples."""
+    return [f"{lines.batch[0]} = {lines.batch[2]}"] if lines.batch else []
 
 
 def texts_of(line: Line | Block, source: NumpySource) -> Iterator[str]:
@@ -243,15 +259,23 @@ def texts_of(line: Line | Block, source: NumpySource) -> Iterator[str]:
         name, term = line
         yield f"{name} = {source.line(name, term)}"
         return
-    yield from (f"{name} = {source.text(term)}" for name, term in line.before)
-    yield from (f"{name} = []" for name, _ in line.lists)
+    yield from (f"{name} = {source.text(term)}" for name, term, _ in line.before)
+    for name, first, _ in line.lists:
+        yield f"{name} = [{source.text(first) if first else ''}]"
     yield from (f"{name} = [{', '.join(map(source.text, parts))}]" for name, parts in line.slices)
-    yield f"for {line.variable} in range({line.loop.count}):"
+    yield f"for {line.variable} in {_range(line.indices)}:"
     yield from (f"    {name} = {source.line(name, term)}" for name, term in line.lines)
-    yield from (f"    {name}.append({source.text(term)})" for name, term in line.lists)
+    yield from (f"    {name}.append({source.text(term)})" for name, _, term in line.lists)
     if line.carried:
         places, values = (", ".join(names) for names in zip(*line.carried))
         yield f"    {places} = {values}"
+
+
+def _range(indices: range) -> str:
+    """The numbers that a loop is over, as a person writes them."""
+    low, high = min(indices), max(indices) + 1
+    text = f"range({low}, {high})" if low else f"range({high})"
+    return text if indices.step == 1 else f"reversed({text})"
 
 
 _BUILT_IN = {None, operator.getitem, astype}

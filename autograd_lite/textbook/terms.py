@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ class Terms:
     def __init__(self) -> None:
         self._by_key: dict[Any, Step] = {}
         self.count = 0
+        self.values = sys.maxsize  # the number of the last term that is of a value
 
     def leaf(self, shape: Shape, *array: Any) -> Step:
         """A new term for something that is not computed: data, a parameter, a cotangent."""
@@ -44,6 +46,8 @@ class Terms:
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
         traits = traits_of(function)
+        if function is np.multiply and shape_of(arguments[1]) == () != shape_of(arguments[0]):
+            arguments = arguments[::-1]  # g * x and x * g are one term, if g is a scalar
         # Only what may move makes a call of an elementwise function simpler, but for +x.
         may_be_simpler = not traits.elementwise or function is np.positive
         parts = []
@@ -252,6 +256,13 @@ def _reshape(terms: Terms, shape: Shape, x: Any, target: Any, order: str = "C") 
     gone = _inserted(shape, x.shape)
     if not gone:
         return None
+    multiple = x.function in (np.multiply, np.divide) and len(steps_in(x)) == 1
+    if multiple and all(shape_of(part) in ((), x.shape) for part in x.arguments):
+        inner = [
+            terms.build(np.reshape, (part, target), {}, shape) if shape_of(part) else part
+            for part in x.arguments
+        ]
+        return terms.call(x.function, *inner)
     if (
         is_call(x, np.sum)
         and x.keywords.get("keepdims")
@@ -285,6 +296,9 @@ def _reordering(function: Any) -> Any:
     def simplify(terms: Terms, shape: Shape, x: Any, *how: Any) -> Any:
         if is_call(x, np.transpose) and not how and len(x.arguments) == 1:
             return x.arguments[0]
+        if is_call(x, np.matmul) and len(shape) == 2 and not how and x.number > terms.values:
+            turned = [_turned(terms, part) for part in x.arguments[::-1]]
+            return terms.build(np.matmul, tuple(turned), {}, shape) if None not in turned else None
         # Without entries, as all axes are told apart by their lengths.
         lengths = tuple(range(len(shape)))
         axes = [part.arguments[0] if isinstance(part, Step) else part for part in how]
@@ -295,6 +309,12 @@ def _reordering(function: Any) -> Any:
         return terms.build(np.transpose, (x,), {}, shape) if is_reverse else None
 
     return simplify
+
+
+def _turned(terms: Terms, x: Any) -> Any:
+    """The transpose of a factor, if that is a matrix."""
+    shape = shape_of(x)
+    return terms.build(np.transpose, (x,), {}, shape[::-1]) if len(shape) == 2 else None
 
 
 def _reduction(function: Any) -> Any:

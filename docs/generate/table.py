@@ -16,7 +16,7 @@ from autograd_lite.errors import AutogradError
 from autograd_lite.node import plain
 from autograd_lite.table import TABLE
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.mathematics import Latex
+from autograd_lite.textbook.latex import Latex
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
 from autograd_lite.textbook.spellings import RULES
 

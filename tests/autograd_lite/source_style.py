@@ -4,7 +4,10 @@ import ast
 from collections import Counter
 
 VIEWS = {"T", "reshape", "squeeze", "transpose", "swapaxes", "moveaxis", "flip", "shape"}
-CONSTANTS = {"zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "arange", "eye"}
+CONSTANTS = {
+    *{"zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "arange", "eye"},
+    "range",
+}
 
 
 def findings(source):
@@ -61,7 +64,7 @@ def repeated(function):
 def is_trivial(node):
     """1 - a, x.reshape(2, 3), np.zeros((2, 3)): what one writes again rather than name it."""
     if isinstance(node, ast.Call):
-        name = getattr(node.func, "attr", "")
+        name = getattr(node.func, "attr", "") or getattr(node.func, "id", "")
         return name in CONSTANTS or (name in VIEWS and not has_operation(node))
     sides = (node.left, node.right)
     return any(isinstance(side, ast.Constant) for side in sides) and not any(

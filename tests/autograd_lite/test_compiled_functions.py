@@ -219,6 +219,21 @@ def test_a_gradient_inside_is_never_that_of_other_data():
     assert "gradients that are taken within are" in compiled.backend
 
 
+def test_a_mask_that_is_the_same_for_all_entries_guards_none():
+    """The rule of np.pad takes those that were not added."""
+
+    def f(x):
+        h = np.tanh(x)
+        return (np.pad(h, ((1, 0), (0, 0)))[:-1] * h).sum()
+
+    fast, rng = value_and_grad(autograd_lite.compile(f)), np.random.default_rng(0)
+    for _ in range(3):
+        x = rng.normal(size=(3, 2))
+        (value, gradient), (expected, right) = fast(x), value_and_grad(f)(x)
+        assert (value, gradient.tobytes()) == (expected, right.tobytes())
+    assert fast.backend == "numpy"
+
+
 def test_what_is_compiled_of_a_gradient_is_the_gradient_of_what_is_compiled():
     def f(x, y):
         return (x**3 * y).sum()

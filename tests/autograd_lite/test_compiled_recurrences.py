@@ -1,5 +1,7 @@
 """Compiled recurrences, in which what repeats is a loop: the same numbers, in fewer lines."""
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,9 @@ import autograd_lite as al
 from autograd_lite import value_and_grad
 from autograd_lite.program import c_backend as in_c
 from autograd_lite.program import numpy_backend as in_numpy
+from autograd_lite.program.backends import Task
 from autograd_lite.program.folding import Repeated, folded
+from autograd_lite.program.program import Step, same
 
 
 @pytest.fixture
@@ -65,6 +69,29 @@ def test_a_longer_recurrence_has_no_longer_a_function_and_runs_by_itself():
     exec(fast.source, bound)
     _, gradient, _ = bound["step"](weight, x, np.zeros((2, 3)))
     assert gradient.tobytes() == value_and_grad(recurrence)(weight, x)[1].tobytes()
+
+
+@pytest.mark.parametrize("make", [in_numpy.numpy_backend, in_c.c_backend])
+def test_a_loop_may_do_no_more_than_to_pass_on_what_it_is_given(make, quick_c_compiler):
+    def step(function, arguments, shape=(3,)):
+        steps.append(Step(function, arguments, {}, shape, len(steps), np.dtype(float)))
+        return steps[-1]
+
+    for of_rows in (False, True):
+        steps, loop = [], Repeated(6)
+        x, place = step(None, (np.ones((6, 3)),), (6, 3)), step(None, ())
+        passed = step(same, (place,))
+        rows = [step(operator.getitem, (x, number)) for number in range(6)]
+        loop.body, loop.outputs = [passed], [(passed, False)]
+        if of_rows:
+            loop.sliced = [(place, range(6))]
+        else:
+            loop.given = [place]
+        given = ([], [rows], []) if of_rows else ([rows[5]], [], [])
+        found = step(operator.getitem, (step(loop, given, None), 0))
+        run = make(Task([x, *steps[3:], step(np.add, (found, found))], [x], [(steps[-1], None)]))
+        (result,) = run([np.arange(18.0).reshape(6, 3)])
+        np.testing.assert_array_equal(result, [30, 32, 34])
 
 
 def test_values_that_are_carried_may_change_places(counts):

@@ -43,7 +43,7 @@ def test_a_softmax_classifier_is_derived_as_in_a_textbook():
         "δ2": "(softmax(z2) - eye(3)[labels])/m",
         "dW2": "a1ᵀ δ2",
         "db2": "Σ₀ δ2",
-        "δ1": "δ2 W2ᵀ ⊙ (1 - a1 ⊙ a1)",
+        "δ1": "δ2 W2ᵀ ⊙ (1 - a1²)",
         "dW1": "xᵀ δ1",
         "db1": "Σ₀ δ1",
     }
@@ -82,6 +82,19 @@ def test_derivatives_in_several_uses_are_summed():
     x = parameter(3, name="x")
     y = np.exp(x)
     assert formulas(derive((y * x + y).sum(), [x]))["dx"] == "y + (1 + x) ⊙ y"
+
+
+def test_equal_contributions_to_both_factors_of_a_square_are_one_with_twice_the_factor():
+    x = parameter(4, name="x")
+    z = np.tanh(x)
+    assert formulas(derive((z * z).sum()))["dx"] == "2 z ⊙ (1 - z²)"
+
+
+def test_numbers_of_densities_are_written_with_pi():
+    x = parameter(3, name="x")
+    loss = (np.exp(-(x**2)) / np.sqrt(2 * np.pi)).sum() + np.log(2 * np.pi) * x.sum()
+    assert formulas(derive(loss))["dx"] == "log(2π) - 2 exp(-x²) ⊙ x/√(2π)"
+    assert r"\sqrt{2 \pi}" in derive(loss).markdown()
 
 
 def test_latex_aligns_one_row_for_each_step():

@@ -11,7 +11,7 @@ from autograd_lite.program import compiler
 from autograd_lite.program.backends import Missed, Task
 from autograd_lite.program.c_backend import c_backend
 from autograd_lite.program.program import Guard, Step
-from autograd_lite.program.scalars import are_numbers, scalar_backend
+from autograd_lite.program.scalars import Group, are_numbers, call_of, scalar_backend
 from autograd_lite.program.trace import trace
 
 with_c = pytest.mark.skipif(
@@ -63,6 +63,28 @@ def test_groups_compute_what_backward_does_for_other_numbers(backend):
     assert [(x.shape, x.dtype) for x in found] == [((), np.dtype(float))] * 22
     largest = np.abs(expected[1:]).max()
     np.testing.assert_allclose(found, expected, 1e-12, 1e-12 * largest)
+
+
+def test_groups_in_any_order_compute_the_same():
+    """Operands that are evenly apart, in nests, side by side, or nowhere near each other."""
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        operands, shape = rng.integers(1, 9), rng.integers(1, 5, size=3)
+        moves = rng.integers(-2, 3, size=(operands, 3)) * (rng.random(3) < 0.8)
+        if operands > 2 and number % 4:
+            moves[1:] = moves[1]  # all but the first lie alike
+        places = 40 + np.tensordot(moves, np.indices(shape), 1).reshape(operands, -1)
+        places += np.arange(operands)[:, None] * (number % 3)
+        if number % 5 == 0:
+            places[:, 1::2] = places[::-1, 1::2] + 3
+        if number % 7 == 0:
+            places = rng.permutation(places, axis=1)
+        function = {1: np.tanh, 2: np.multiply}.get(operands, np.add)
+        numbers = np.append(rng.normal(size=80), np.zeros(places.shape[1]))
+        call_of(numbers, Group(function, 80, places))()
+        given = numbers[places]
+        expected = given.sum(axis=0) if function is np.add else function(*given)
+        np.testing.assert_allclose(numbers[80:], expected, 1e-12, 1e-13, err_msg=f"{number}")
 
 
 @backends

@@ -33,7 +33,7 @@ class Tier(NamedTuple):
 
 
 TIERS = [
-    pytest.param(Tier(2, 1, 10, 4, 4), id="few"),
+    pytest.param(Tier(2, 1, 10, 3, 3), id="few"),
     pytest.param(Tier(4, 5, 60, 15, 15), id="many", marks=pytest.mark.exhaustive),
 ]
 

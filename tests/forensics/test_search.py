@@ -61,8 +61,9 @@ def hinge(z):
         (lambda z: leaky_relu(z, 0.2), lambda z: np.where(z >= 0, 1, 0.2)),
         (np.abs, lambda z: np.where(z >= 0, 1.0, -1.0)),
         (lambda z: hinge(z + 1), lambda z: -1.0 * (z <= 0)),
+        (relu, lambda z: np.heaviside(z, 0.5)),
     ],
-    ids=["relu", "leaky_relu", "absolute", "hinge"],
+    ids=["relu", "leaky_relu", "absolute", "hinge", "half"],
 )
 def test_another_slope_exactly_at_a_kink_is_a_convention(function, slope):
     rng = np.random.default_rng(0)

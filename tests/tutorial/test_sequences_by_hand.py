@@ -218,9 +218,9 @@ def test_the_derivation_of_an_unrolled_network_reads_as_backpropagation_through_
     text = str(derive((h3**2).sum()))
     lines = [line.split("  ")[0] for line in text.partition("Backward\n")[2].strip().split("\n  ")]
     assert lines == [
-        "t1 = 2 h3 ⊙ (1 - h3 ⊙ h3)",
-        "t2 = t1 Uᵀ ⊙ (1 - h2 ⊙ h2)",
-        "t3 = t2 Uᵀ ⊙ (1 - h1 ⊙ h1)",
+        "t1 = 2 h3 ⊙ (1 - h3²)",
+        "t2 = t1 Uᵀ ⊙ (1 - h2²)",
+        "t3 = t2 Uᵀ ⊙ (1 - h1²)",
         "dW = x3ᵀ t1 + x2ᵀ t2 + x1ᵀ t3",
         "dU = h2ᵀ t1 + h1ᵀ t2 + startᵀ t3",
     ]

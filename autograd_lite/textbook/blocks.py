@@ -1,0 +1,306 @@
+"""Lines that repeat: the loops of a program as a person writes them, with names for what they keep.
+
+Values that are carried from one iteration to the next are variables, and those that are read later
+are appended to lists: h[t] in mathematics, and h[t-1] for what the iteration began with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.program.loops import Loop, Sliced
+from autograd_lite.program.program import Step, steps_in
+from autograd_lite.table import traits_of
+from autograd_lite.textbook.line_names import SHORT, LineNames, is_long
+from autograd_lite.textbook.naming import Identifiers
+from autograd_lite.textbook.terms import parts_written
+from autograd_lite.textbook.written_out import input_of_activation
+
+Line = tuple[str, Any]
+"""name = term."""
+TEMPORARY = re.compile(r"t\d+(_\d+)?")
+
+
+class Block(NamedTuple):
+    """Lines that are run as often as their loop."""
+
+    loop: Loop
+    variable: str
+    indices: range  # the values of the variable
+    before: list[tuple[str, Any, Step]]  # what is carried, at first, and its placeholder
+    # Names of lists; the placeholder that is first in them, if any; and what is appended to them.
+    lists: list[tuple[str, Step | None, Step]]
+    slices: list[tuple[str, list[Step]]]  # names of lists of arrays, and these
+    lines: list[Line]
+    carried: list[tuple[str, str]]  # variables that take the value of others at the end
+
+
+def terms_of(line: Line | Block) -> list[Any]:
+    """What a line computes, or those of a loop do."""
+    if not isinstance(line, Block):
+        return [line[1]]
+    inside = [part[1] for part in (*line.before, *line.lines)]
+    return [*inside, *(part for _, parts in line.slices for part in parts)]
+
+
+class Kept(NamedTuple):
+    """The list of what a step of a body gives."""
+
+    name: str  # of the list
+    shown: str  # what mathematics calls it
+    indices: range  # the numbers of its entries there
+    before: int  # 1 if it begins with what was carried into the first iteration
+
+
+class Repeater:
+    """Writes loops as blocks, and says what their results are called outside."""
+
+    def __init__(
+        self,
+        parts: Sequence[Step | Loop],
+        uses: Mapping[Any, int],  # outside of the loops that compute them
+        naming: LineNames,
+        identifiers: Identifiers,
+        meant: Mapping[Any, Step],
+        symbols: dict[str, str],
+        results: Sequence[str],
+    ) -> None:
+        self.naming = naming
+        self.identifiers = identifiers
+        self.meant = meant  # by cotangent, the value that it is of
+        self.symbols = symbols  # what mathematics calls variables
+        self.uses = uses
+        self.results = {name: place for place, name in enumerate(results)}
+        self.variable = ""
+        loops = [part for part in parts if isinstance(part, Loop)]
+        read = [sliced for loop in loops for sliced in loop.sliced.values()]
+        self.from_first = {of for of, at in read if isinstance(of, Step) and min(at) < 0}
+        self.lists: dict[Step, Kept] = {}  # by step of a body
+        self.slices: dict[int, str] = {}  # names, by id of a list
+        self.names: dict[Step, str] = {}  # of placeholders, of steps in bodies, and outside
+        self.shown: dict[Step, str] = {}  # what mathematics calls them, if not so
+        self.taken: set[str] = set()  # the names of steps in bodies
+        self.bodies: dict[Step, Step] = {}  # by value, the step of a body that computes it
+        self.activations: dict[Step, Step] = {}  # of steps in bodies, by what they are of
+
+    def block(self, loop: Loop) -> Block:
+        self.variable = self.variable or self.identifiers.unique("t")
+        indices = self._indices(loop)
+        slices = []
+        for place, sliced in loop.sliced.items():
+            if isinstance(sliced.of, list) and id(sliced.of) not in self.slices:
+                name = self.slices[id(sliced.of)] = self.identifiers.unique("slices")
+                slices.append((name, sliced.of))
+            self.names[place], self.shown[place] = self._read(sliced, indices)
+        self._note_values(loop)
+        lines = self._lines(loop)
+        lists = self._name_results(loop, indices)
+        before, carried = self._carried(loop, lines, indices)
+        return Block(loop, self.variable, indices, before, lists, slices, lines, carried)
+
+    def _indices(self, loop: Loop) -> range:
+        """The values of a variable that indexes most of what a loop reads by itself."""
+        read = [self._shown(sliced) for sliced in loop.sliced.values()]
+        counts = Counter(at for at in read if at.step in (1, -1) and min(at) >= 0)
+        if counts:
+            return max(counts, key=lambda at: (counts[at], -min(at)))
+        step = next((at.step for at in read if at.step in (1, -1)), 1)
+        return range(loop.count)[::step]
+
+    def _shown(self, sliced: Sliced) -> range:
+        """The numbers of what is read, in mathematics."""
+        of, at = sliced
+        if not (isinstance(of, Step) and of in self.lists):
+            return at
+        over = self.lists[of].indices
+        start, step = over[0] + over.step * at[0], over.step * at.step
+        return range(start, start + step * len(at), step)
+
+    def _read(self, sliced: Sliced, over: range) -> tuple[str, str]:
+        """What is read, in a source and in mathematics."""
+        of, at = sliced
+        kept = self.lists.get(of) if isinstance(of, Step) else None
+        shift = kept.before if kept else 0
+        own = self._index(range(at[0] + shift, at[0] + shift + at.step, at.step), over)
+        if kept:
+            index = self._index(self._shown(sliced), over).replace(" ", "")
+            return f"{kept.name}[{own}]", f"{kept.shown}[{index}]"
+        name = self.slices.get(id(of))
+        index = own.replace(" ", "")
+        return (f"{name}[{own}]", f"{name}[{index}]") if name else (own, index)
+
+    def _index(self, at: range, over: range) -> str:
+        """A number that moves, in terms of the variable."""
+        step = at.step * over.step  # that of the variable is 1 or -1
+        rest = at.start - step * over.start
+        moving = self.variable if abs(step) == 1 else f"{abs(step)} * {self.variable}"
+        if step < 0:
+            return f"{rest} - {moving}"
+        return f"{moving} {'-+'[rest > 0]} {abs(rest)}" if rest else moving
+
+    def _note_values(self, loop: Loop) -> None:
+        self.bodies |= {step: own for row in loop.originals for step, own in zip(row, loop.body)}
+        inputs = {step: input_of_activation(step) for step in loop.body}
+        self.activations |= {x: step for step, x in inputs.items() if isinstance(x, Step)}
+
+    # Names
+
+    def _lines(self, loop: Loop) -> list[Line]:
+        """The lines of an iteration; what is long, used often or used later has a name.
+
+        What only the next iteration reads comes last.
+        """
+        kept = {*loop.collected, *(then for _, then in loop.carried.values())}
+        uses = Counter(part for step in loop.body for part in steps_in(step))
+        weights: dict[Step, int] = {}
+        lines = []
+        beside = {x for step in loop.body if step.function in _JOINED for x in steps_in(step)}
+        for step in loop.body:
+            long = is_long(step, weights, uses[step])
+            if step in kept or long or (step in beside and weights[step] > SHORT):
+                name = self.names[step] = self._name(loop, step)
+                self.taken.add(name)
+                weights[step] = 0
+                lines.append((name, step))
+        last = {then for place, (_, then) in loop.carried.items() if place not in steps_in(then)}
+        return sorted(lines, key=lambda line: line[1] in last and not uses[line[1]])
+
+    def _name(self, loop: Loop, step: Step) -> str:
+        """The name of a step in a body: one that is wished for, or what it is the cotangent of."""
+        column = _column(loop, step)
+        carried = [(place, first) for place, (first, then) in loop.carried.items() if then is step]
+        goes_on = any(place in steps_in(step) for place, _ in carried)
+        # A sum with 0 is the term of what it adds.
+        wishes = [*filter(None, map(self.naming.wish, column[:-1] if goes_on else column))]
+        numbered = {wish.rstrip("0123456789") for wish in wishes}
+        if len(wishes) > 1 and len(numbered) == 1 and numbered != {""}:
+            return self.identifiers.unique(numbered.pop())
+        wish = next((wish for wish in wishes if wish not in self.taken), None)
+        if wish:
+            return wish
+        for _, first in carried:
+            name = self.naming.wish(first) if isinstance(first, Step) else None
+            if name and first in self.meant and self.uses[first] == 1:
+                return name  # that of the cotangent which it begins with
+        meant = self._meant(column[:1] if goes_on else column)
+        meant = meant or self._meant_next(loop, [place for place, _ in carried])
+        if meant:
+            name = self.identifiers.unique(meant[0])
+            self.symbols[name] = meant[1] + name.removeprefix(meant[0])
+            return name
+        return self._structural(loop, step) or next(self.naming.temporaries)
+
+    def _structural(self, loop: Loop, step: Step) -> str | None:
+        """What is called by its place: a state h, also c if no weight multiplies it; or a."""
+        activations = {*self.activations.values()}.intersection(loop.body)
+        places = [place for place, (_, then) in loop.carried.items() if then is step]
+        users = [own for own in loop.body for place in places if place in steps_in(own)]
+        is_value = not any(x in self.meant for x in loop.originals[-1])
+        if is_value and step.function in _JOINED:
+            return self.identifiers.unique("z")
+        if is_value and places and activations and step not in users:
+            is_state = step in activations or any(map(_multiplies, users))
+            return self.identifiers.unique("h" if is_state else "c")
+        return self.identifiers.unique("a") if step in activations else None
+
+    def _meant(self, column: Iterable[Step]) -> tuple[str, str] | None:
+        """What a cotangent is called, in a source and in mathematics, if there is a word for it."""
+        for value in filter(None, map(self.meant.get, column)):
+            body = self.bodies.get(value)
+            name = self.naming.wish(value) if body is None else self.names.get(body)
+            if name and not TEMPORARY.fullmatch(name):
+                return f"d{name}", f"∂{name}"
+            behind = self.activations.get(body) if body else None
+            activation = self.names.get(behind) if behind else None
+            if activation and len(self.activations) == 1:
+                return "dz", "δ"
+            if activation:
+                return f"dz_{activation}", f"δ{activation}"
+        return None
+
+    def _meant_next(self, loop: Loop, places: Iterable[Step]) -> tuple[str, str] | None:
+        """The same for what is carried into a sum that is a cotangent."""
+        adds = [step for step in loop.body if step.function is np.add]
+        for user in [step for step in adds if not set(places).isdisjoint(steps_in(step))]:
+            meant = self._meant(_column(loop, user))
+            if meant:
+                return f"{meant[0]}_next", f"{meant[1]}_next"
+        return None
+
+    def _name_results(self, loop: Loop, indices: range) -> list[tuple[str, Step | None, Step]]:
+        """Say what the values are called that are used after the loop; and which are in lists."""
+        lists = []
+        for step, iterations in loop.collected.items():
+            column, name = _column(loop, step)[::-1], self.names[step]
+            if iterations != {loop.count - 1} or step in self.from_first:
+                begins = [place for place, (_, then) in loop.carried.items() if then is step]
+                before = step in self.from_first
+                own, shown = self.identifiers.unique(f"{name}_list"), self.symbols.get(name, name)
+                self.lists[step] = Kept(own, shown, indices, before)
+                lists.append((own, begins[0] if before else None, step))
+                self.shown[step] = f"{shown}[{self.variable}]"
+                for j in iterations:
+                    self.names[column[j]] = f"{own}[{j + before}]"
+                    self.shown[column[j]] = f"{shown}[{indices[j]}]"
+            if loop.count - 1 in iterations:
+                self.names[column[-1]] = name
+        return lists
+
+    def _carried(
+        self, loop: Loop, lines: list[Line], indices: range
+    ) -> tuple[list[tuple[str, Any, Step]], list[tuple[str, str]]]:
+        """What is carried at first; and what takes other values at the end of an iteration.
+
+        A value is in the variable that it is carried in, if that is not read any more.
+        """
+        before, carried = [], []
+        taken: set[Step] = set()
+        written = [{*parts_written(step, self.names)} for _, step in lines]
+        for place, (first, then) in loop.carried.items():
+            own = next(i for i, (_, step) in enumerate(lines) if step is then)
+            free = not any(place in parts for parts in written[own + 1 :]) and then not in taken
+            if free:
+                taken.add(then)
+                self.names[place] = self.names[then]
+            else:
+                self.names[place] = self.identifiers.unique(f"{self.names[then]}_before")
+                carried.append((self.names[place], self.names[then]))
+            if then in self.lists:
+                index = self._index(
+                    range(indices[0] - indices.step, indices[0], indices.step), indices
+                )
+                self.shown[place] = f"{self.lists[then].shown}[{index.replace(' ', '')}]"
+            if first == 0:
+                first = self._zeros(_column(loop, then)[0])
+            if self.naming.names.get(first) != self.names[place]:
+                before.append((self.names[place], first, place))
+        before.sort(key=lambda line: self.results.get(line[0], -1))
+        return before, carried
+
+    def _zeros(self, total: Step) -> Any:
+        """What a sum begins with: zeros like a parameter, if it is the gradient of that."""
+        value = self.meant.get(total)
+        if value is None or value.function is not None or not self.naming.wish(value):
+            return 0
+        shape = Step(np.shape, (value,), {}, (len(value.shape),), -1)
+        return Step(np.broadcast_to, (0, shape), {}, value.shape, -1)
+
+
+def _multiplies(step: Step) -> bool:
+    """Whether it is a product of matrices, or puts a state beside an input for one."""
+    traits = traits_of(step.function)
+    return (traits.product and not traits.elementwise) or step.function in _JOINED
+
+
+_JOINED = (np.concatenate, np.hstack, np.vstack, np.stack)
+
+
+def _column(loop: Loop, step: Step) -> list[Step]:
+    """What a step of a body stands for, that of the last iteration first."""
+    position = loop.body.index(step)
+    return [iteration[position] for iteration in loop.originals[::-1]]
