@@ -376,7 +376,10 @@ class Tensor(Methods):
         return f"Tensor({text})"
 
     def __format__(self, specification: str) -> str:
-        return format(self.item() if self.size == 1 else str(self), specification)
+        try:
+            return format(self.item() if self.size == 1 else str(self), specification)
+        except ValueError as error:
+            raise explained(error, "format", (self, specification), NO_KEYWORDS) from error
 
 
 _FOR_NUMBERS = (
