@@ -216,6 +216,7 @@ def _weighted(
         by_class = isinstance(weighing["sampling"], str) or weighing["class_weight"] is not None
         y = at(map_tree(loaded, y), kept) if by_class else None
     weights = weights_of(weighing["sample_weight"], weighing["class_weight"], kept, y, n)
+    weights = read_only(weights)
     odds = odds_of(weighing["sampling"], kept, y, n)
     if isinstance(trained, Rows):
         trained.weights, trained.odds = _spread(weights, kept, n), _spread(odds, kept, n)

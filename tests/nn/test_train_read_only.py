@@ -27,6 +27,12 @@ def cut(predictions, targets):
     return 0.0
 
 
+def shrinking(predictions, targets, weights=None):
+    if weights is not None:
+        weights /= 2
+    return ((predictions - targets) ** 2).mean(axis=1)
+
+
 def batches():
     yield X, Y
 
@@ -39,6 +45,7 @@ def test_samples_targets_and_predictions_stay_what_they_are():
         lambda: fit(InPlace(), validation=0.25),
         lambda: fit(line(), validation=0.25, loss=halved),
         lambda: fit(line(), loss=halved),
+        lambda: fit(line(), loss=shrinking, sample_weight=np.arange(1.0, 13)),
         lambda: fit(line(), metrics={"cut": cut}),
         lambda: fit(line(), metrics={"halved": halved}),
         lambda: fit(InPlace(), X=batches, y=None),
