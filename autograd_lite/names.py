@@ -144,7 +144,7 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
             if error.__traceback__ is None or error.__traceback__.tb_next:
                 raise
             owner, _, name = function.__qualname__.rpartition(".")
-            if owner:  # maybe of a subclass, which has the name that users know
+            if owner and arguments:  # maybe of a subclass, which has the name that users know
                 kind = type(arguments[0]).__name__
                 name = kind if name == "__init__" else f"{kind}.{name}"
             parameters = dict(inspect.signature(function).parameters)

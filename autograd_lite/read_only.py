@@ -1,4 +1,4 @@
-"""Arrays that are read-only: as something holds them, or for whom they are given to."""
+"""Arrays that are read-only, while something holds them, or for a function that is given them."""
 
 from __future__ import annotations
 
