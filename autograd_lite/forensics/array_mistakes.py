@@ -66,6 +66,22 @@ def entry_of(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
     return {0: "row", node.ndim - 1: "column"}.get(axis, f"position along axis {axis}")
 
 
+def spread(graph: Graph, place: Place) -> StepMistakes:
+    """What arrives at one entry, or one of each row, is broadcast to others."""
+    shape, own = place.argument.shape, place.node.shape
+    if place.traits.indexes and place.node.size < place.argument.size:
+        behind = (*own, *[1] * (len(shape) - len(own)))
+        words = "the index is left out: what arrives at an entry goes to all, as by broadcasting"
+        for fits in dict.fromkeys((own, behind)):
+            if all(n in (1, m) for n, m in zip(fits[::-1], shape[::-1])):
+                to_all = partial(_to_all, fits, shape)
+                yield "misplaced", words, to_all
+
+
+def _to_all(fits: tuple[int, ...], shape: tuple[int, ...], g: Array, *_: Any, **k: Any) -> Array:
+    return np.broadcast_to(np.reshape(g, fits), shape)
+
+
 def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     """What an index names more than once is overwritten, or added once by dW[index] += g."""
     if place.operation.function in (np.repeat, np.tile):
@@ -279,6 +295,6 @@ def is_square(value: Any) -> bool:
 
 
 ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(some_entries, repeated_indices, shifted),
+    *(some_entries, spread, repeated_indices, shifted),
     *(kernels, inverted, next_slice, arrives_transposed),
 )

@@ -75,6 +75,11 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
     ("wrong formula", "the error is squared: (p - y) ** 2", lambda p, y, c: c * (p - y) ** 2),
     ("wrong formula", "the error's absolute value is taken", lambda p, y, c: c * abs(p - y)),
     (
+        "wrong place",
+        "the value of the cross-entropy itself is taken, entry by entry, not its derivative",
+        lambda p, y, c: -c * (y * np.log(p) + (1 - y) * np.log(1 - p)),
+    ),
+    (
         "another loss",
         "the error is divided by p: it is the derivative by p itself",
         lambda p, y, c: c * (p - y) / p,
@@ -174,6 +179,8 @@ def _targets(graph: Graph, p: Array) -> Iterator[Array]:
             arrays += [part for part in parts if is_array(part)]
     for array in arrays:
         yield from like_predictions(array, p)
+        if array.dtype.kind == "f" and array.shape == p.shape:
+            yield -array  # The loss may begin with -y * log(p).
     yield np.ones_like(p)
 
 

@@ -76,6 +76,7 @@ def usual_factors(
 
 def rarer_factors(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
     """Factors that are in the wrong place, or several at once."""
+    yield 0.25, "a factor of 4 is missing: that of a square twice, or of two uses"
     for rate in [rate for rate in RATES if rate < 1]:
         yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
         yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"

@@ -150,6 +150,9 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong place", words, partial(_at_what_arrives, place, lambda g: g)
         words += ", and not multiplied by it"
         yield "cotangent lost", words, partial(_at_what_arrives, place, np.ones_like)
+    if place.bends and np.shape(graph.unmatched[place]) == cotangent.shape:
+        words = "what arrives is multiplied in twice: the derivative of {operation} contains it"
+        yield "derivative twice", words, place.changed(lambda result, g, *_, **k: result * g)
     words = "of what arrives only the sign is left: 1 or -1 is written in its place"
     yield "other values", words, place.arriving(lambda g, *_: np.sign(g))
 

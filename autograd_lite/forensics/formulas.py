@@ -78,13 +78,23 @@ FORMULAS: dict[Any, Formulas] = {
     np.log10: (("1 / z, without the logarithm of 10", lambda a, z: 1 / z),),
     np.exp2: (("2 ** z, without the logarithm of 2", lambda a, z: a),),
     np.log1p: (("1 / z, without the 1", lambda a, z: 1 / z),),
-    np.sqrt: (("half of the root, not one over twice the root", lambda a, z: a / 2),),
+    np.sqrt: (
+        ("half of the root, not one over twice the root", lambda a, z: a / 2),
+        (
+            "1 / (2 z): one over twice what is under the root, not over the root",
+            lambda a, z: 0.5 / z,
+        ),
+    ),
     np.square: (("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),),
     np.reciprocal: (
         ("-1 / z, which is to be squared", lambda a, z: -a),
         ("log(z), its integral", lambda a, z: np.log(z)),
     ),
-    np.absolute: (("2 z, that of a square", lambda a, z: 2 * z),),
+    np.absolute: (
+        ("2 z, that of a square", lambda a, z: 2 * z),
+        ("0 where z is negative, and not -1", lambda a, z: z > 0),
+        ("0 where z is positive, and not 1", lambda a, z: -1.0 * (z < 0)),
+    ),
     np.cos: (("cos(z), the value itself, with a minus", lambda a, z: -a),),
     np.tan: (
         ("1 / cos(z), which is to be squared", lambda a, z: 1 / np.cos(z)),
@@ -154,6 +164,7 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             IS + "n x ** n: the exponent n is not lowered, so that it is multiplied by {argument}",
             lambda g, y, x, n: g * n * y,
         ),
+        (IS + "n, the exponent, without {argument}", lambda g, y, x, n: g * n),
         (
             IS + "n x ** (n - 2): the exponent n is lowered by 2",
             lambda g, y, x, n: g * n * x ** np.where(n == 2, 1, n - 2),  # Nobody writes x ** 0.

@@ -87,14 +87,22 @@ def _over_other_axes(y: Array, scale: Array, axes: Axes, right: Terms, reduce: A
     for other in [other for other in _sets_of_axes(y.ndim) if other != axes]:
         over = f"taken over {_in_words(other, y.ndim)}, the wrong one, and not over "
         over += _in_words(axes, y.ndim)
-        wrong = _over(other, reduce)
+        wrong, share = _over(other, reduce), _share(y, axes, other)
+        divided: Any = lambda a, wrong=wrong, share=share: wrong(a) * share
         for what, means in (
             (f"{name}s are", (wrong, wrong)),
+            (f"sums are, for the {name}s,", (divided, divided)),
             (f"{name} of g is", (wrong, mean)),
             (f"{name} of g * y is", (mean, wrong)),
         ):
             formula: Any = lambda g, means=means: right(g, y, *means) / scale
             yield "wrong axis", f" the {what} {over}", formula
+
+
+def _share(y: Array, axes: Axes, other: Axes) -> float:
+    """How many more entries there are over some axes than over others."""
+    lengths = [np.prod([y.shape[axis] for axis in each]) for each in (other, axes)]
+    return float(lengths[0] / lengths[1])
 
 
 def _in_words(axes: Axes, count: int) -> str:
@@ -180,6 +188,16 @@ def _scaled_late(
     words = " the factor of it, such as gamma, is multiplied in after the means are subtracted, "
     words += "and not before"
     yield "wrong place", words, lambda g: gamma * right(g / gamma, y, mean, mean) / scale
+    words = " the factor of it, such as gamma, is "
+    without: Any = lambda a: mean(a / gamma)
+    twice: Any = lambda a: mean(a) * gamma
+    for what, means in (
+        ("multiplied in twice in y times the mean of g * y", (mean, twice)),
+        ("left out of the means", (without, without)),
+        ("left out of the mean of g * y", (mean, without)),
+    ):
+        formula: Any = lambda g, means=means: right(g, y, *means) / scale
+        yield "wrong formula", words + what, formula
 
 
 def only(graph: Graph, chain: list[Place]) -> Wrong:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import StepMistakes
-from autograd_lite.forensics.place import Place
+from autograd_lite.forensics.candidate import Candidate, StepMistakes, joint, scaled
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.place import Place, Wrong
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.step_mistakes import forgotten_or_twice, misplaced
 from autograd_lite.node import Array, plain
+from autograd_lite.tensor import Tensor
 
 
 def on_one_way(graph: Graph, place: Place) -> StepMistakes:
@@ -37,6 +39,40 @@ def _done_wrongly(graph: Graph, use: Place, right: Array) -> Iterator[tuple[str,
     for mistakes in (forgotten_or_twice, misplaced, *SOFTMAX_MISTAKES):
         for _, words, vjp in mistakes(graph, use):
             yield words.replace("{operation}", name), vjp(*given, **use.node.keywords)
+
+
+def skip_before_block(case: Case) -> Iterator[Candidate]:
+    """What arrives over a skip connection is added at the block's output, or within, not below."""
+    graph = case.graph
+    for x, uses in graph.consumers.items():
+        skips = [use for use in uses if use.traits.additive and use.node.shape == x.shape]
+        if x.ndim == 0 or len(uses) < 2 or len(skips) != 1 or x.operation is None:
+            continue
+        carried = graph.right.values[skips[0].number]
+        for node in _within_block(graph, x, skips[0]):
+            more: Wrong = {
+                place: place.arriving(lambda g, *_, by=carried: g + by)
+                for place in graph.places_of[node]
+            }
+            words = "what arrives over the skip connection is added before the derivative of what "
+            words += "it skips, and not after it"
+            yield joint("one path", words, scaled(skips, 0.0) | more)
+
+
+def _within_block(graph: Graph, x: Tensor, skip: Place) -> list[Tensor]:
+    """What is computed in the next operations from a node that a skip connection starts at."""
+    found: dict[Tensor, None] = {}
+    ahead = [x]
+    for node in ahead:
+        for use in graph.consumers.get(node, ()):
+            if use is not skip and use.node is not skip.node and len(found) < MOST_WITHIN:
+                found.setdefault(use.node)
+                ahead.append(use.node)
+    return [node for node in found if node.shape == x.shape]
+
+
+MOST_WITHIN = 8
+"""Nodes of a block that what skips it may be added at."""
 
 
 def past_the_slope(graph: Graph, place: Place) -> StepMistakes:

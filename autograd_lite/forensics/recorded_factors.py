@@ -63,6 +63,10 @@ def _computed_numbers(graph: Graph) -> Iterator[tuple[float, str]]:
                 what = f"{number:.6g}, which {name} has given"
                 yield number, f"it is multiplied by {what}, or the division by it is forgotten"
                 yield 1 / number, f"it is divided by {what}, or the factor is forgotten"
+            arriving = float(np.sum(graph.right[node]))
+            if arriving not in (0, 1, -1):
+                what = f"{arriving:.6g}, what arrives at {name}: it belongs to another term"
+                yield arriving, f"it is multiplied by {what}"
 
 
 COPIES = np.repeat, np.tile

@@ -33,7 +33,7 @@ from autograd_lite.forensics.loops import (
     states_as_constants,
     steps_elsewhere,
 )
-from autograd_lite.forensics.one_way import on_one_way, past_the_slope
+from autograd_lite.forensics.one_way import on_one_way, past_the_slope, skip_before_block
 from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.other_forward import OTHER_FORWARD
 from autograd_lite.forensics.place import Place, Wrong
@@ -43,6 +43,7 @@ from autograd_lite.forensics.replay import Graph, Replay
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.forensics.uses import (
+    decaying_uses,
     dropped_alike,
     dropped_uses,
     factors_alike,
@@ -105,12 +106,24 @@ def _of_steps(
             same.setdefault(key, {})[place] = vjp
     for (kind, what, *_), wrong in same.items():
         own = [*wrong]
-        groups = [own, own[1:], *case.graph.alike_among(own)]
+        roles = case.graph.alike_among(own)
+        # Some of a few, as two of an LSTM's gates, in one step of it or in all.
+        whole = [role for role in roles if not any({*role} < {*other} for other in roles)]
+        some = [[*itertools.chain(*c)] for c in _some_of(whole)] + _some_of(own)
+        groups = [own, own[1:], *roles, *some]
         several = {tuple(group): group for group in groups if len(group) > 1}
         for chosen in [*several.values(), *([place] for place in own)]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
 
 
+def _some_of(few: list[Any]) -> list[list[Any]]:
+    """Two or more of up to four, but not all."""
+    counts = range(2, len(few)) if len(few) <= FEW_ALIKE else ()
+    return [[*some] for count in counts for some in itertools.combinations(few, count)]
+
+
+FEW_ALIKE = 4
+"""Steps, or roles of them in a loop, of which all subsets are tried."""
 USUAL = 4
 """Mistakes in one step that come before those in several: the first of them are made most often."""
 IN_ONE_STEP = [
@@ -123,9 +136,9 @@ STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *(dropped_uses, not_carried, states_as_constants, products_elsewhere, steps_elsewhere),
     *GROUP_MISTAKES,
     *IN_ONE_STEP[USUAL:],
-    *(clipped, forwards, other_arrays, factors_alike),
+    *(clipped, forwards, other_arrays, factors_alike, decaying_uses),
     *(other_deltas, windows_elsewhere, some_samples, other_masks),
-    *(*JOINT_MISTAKES, *OTHER_FORWARD),
+    *(*JOINT_MISTAKES, skip_before_block, *OTHER_FORWARD),
 )
 LONG = 500
 """Steps of a graph from which on mistakes in single steps are tried last."""

@@ -195,6 +195,9 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         yield Slip("reshaped", words), given, right.reshape(right.shape, order="F")
     if np.any(right):
         yield Slip("factor", "all entries are 0", 0.0), given, np.zeros_like(right)
+        if right.size > 2:
+            words = "each of its entries is the sum of all: it is summed over all axes"
+            yield Slip("wrong axis", words), given, np.full_like(right, right.sum())
     if tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1:
         return  # A factor there is a mistake in that step.
     factor = closest_factor(given, right)

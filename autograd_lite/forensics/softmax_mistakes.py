@@ -39,6 +39,7 @@ RULES: dict[Any, tuple[tuple[str, Rule], ...]] = {
             "the factor A in front of the difference is left out: dA - sum(A * dA)",
             lambda g, y, p, total: g - total(g * p),
         ),
+        ("1 - A stands for the whole, without the factor A", lambda g, y, p, total: g * (1 - p)),
         (
             "the sum of the others is added, not subtracted: y_i y_j and not -y_i y_j",
             lambda g, y, p, total: p * (g + total(g * p) - 2 * g * p),
@@ -55,6 +56,7 @@ RULES: dict[Any, tuple[tuple[str, Rule], ...]] = {
     neural.log_softmax: (
         (DIAGONAL, lambda g, y, p, total: g * (1 - p)),
         ("the sum of what arrives is left out", lambda g, y, p, total: g - p),
+        ("the probabilities alone are added: g + p", lambda g, y, p, total: g + p),
         (
             "the logarithm stands where the probabilities belong",
             lambda g, y, p, total: g - y * total(g),
@@ -74,6 +76,10 @@ def softmax(graph: Graph, place: Place) -> StepMistakes:
     words = "in the derivative of {operation} "
     for what, rule in RULES.get(function, ()):
         yield CROSS, words + what, partial(_by, function, rule, None)
+    if function is neural.softmax:
+        what = "the input stands for one of the two outputs: y_i (1 - x_i) and -y_i x_j"
+        yield "wrong place", words + what, _input_for_rows
+        yield "wrong place", words + what, _input_for_columns
     if function in RIGHT:
         for over in (*range(place.node.ndim), tuple(range(place.node.ndim))):
             what = f"the sum is taken over axis {over}, the wrong axis"
@@ -86,6 +92,14 @@ def _by(
     own = axis if over is None else over
     p = y if function is neural.softmax else np.exp(y)
     return rule(g, y, p, lambda a: a.sum(axis=own, keepdims=True))
+
+
+def _input_for_rows(g: Any, y: Any, x: Any, axis: Any = -1, **keywords: Any) -> Any:
+    return y * (g - (g * x).sum(axis=axis, keepdims=True))
+
+
+def _input_for_columns(g: Any, y: Any, x: Any, axis: Any = -1, **keywords: Any) -> Any:
+    return y * g - x * (g * y).sum(axis=axis, keepdims=True)
 
 
 def whole_losses(graph: Graph, place: Place) -> StepMistakes:

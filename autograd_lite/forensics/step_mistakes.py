@@ -21,6 +21,7 @@ from autograd_lite.forensics.shares import shares
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
 from autograd_lite.forensics.value_mistakes import (
+    NEARBY,
     multiplied_twice,
     other_factor,
     other_values,
@@ -166,6 +167,8 @@ def _other_points(
         if array.shape == node.shape and np.ptp(array) > 0:
             yield " is evaluated at data, such as the targets", lambda *_, of=array: (of, of)
     here = graph.position[node]
+    for other in [] if place.traits.kink else _sums_near(graph, place):
+        yield " is evaluated at another layer's sum", lambda *_, z=other: (compute(z), z)
     others = [other for other in graph.close_to(node) if _fits(other, node)]
     others.sort(key=lambda other: abs(graph.position[other] - here))
     nearest = {graph.position[other] > here: other for other in reversed(others)}
@@ -177,6 +180,16 @@ def _other_points(
             words = f" is evaluated at the values of the one {where}"
         at = other._array, plain(other.arguments[0])
         yield words, lambda *_, at=at: at
+
+
+def _sums_near(graph: Graph, place: Place) -> list[Array]:
+    """The sums, such as the inputs of other layers, that are near a step and of its shape."""
+    here = graph.index[place]
+    near = [p.node for p in graph.places[max(here - NEARBY, 0) : here + NEARBY]]
+    near = [n for n in dict.fromkeys(near) if n.shape == place.node.shape]
+    traits = [(n, n.operation.traits) for n in near if n is not place.argument]
+    sums = [n for n, of in traits if of.additive or (of.product and not of.elementwise)]
+    return [n._array for n in sums[:MOST_ARRAYS]]
 
 
 def _fits(other: Tensor, node: Tensor) -> bool:

@@ -58,6 +58,8 @@ def _by_its_size(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
     """The gradient over its own size, lr g / sqrt(s g² + e) or lr g / (sqrt(s) |g| + e)."""
     if right.size < FEWEST or not given.all() or not np.isfinite(right).all():
         return
+    if len(np.unique(given)) < FEWEST:  # What is one number in all entries fits anything.
+        return
     quotient, size = np.ravel(right / given), abs(np.ravel(right))
     if not np.ptp(quotient) > 0.01 * abs(quotient).max():
         return  # It is a multiple.

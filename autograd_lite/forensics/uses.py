@@ -13,7 +13,9 @@ from autograd_lite.forensics.candidate import (
     Arriving,
     Candidate,
     Instead,
+    Scaled,
     StepMistakes,
+    joint,
     left_out,
     scaled,
     with_strength,
@@ -57,6 +59,38 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
         for count in range(2, len(uses) if 2 < len(uses) <= FEW_USES else 0):
             for some in itertools.combinations(uses, count):
                 yield with_strength("factor", FACTOR, scaled, some, neutral=1.0)
+
+
+def decaying_uses(case: Case) -> Iterator[Candidate]:
+    """The uses of each tensor, as in a loop over samples, count by the powers of one number."""
+    graph, rng = case.graph, np.random.default_rng(0)
+    wrong = [t for t in case.manual if t not in case.fitted(graph.right)]
+    every = [graph.in_time(graph.consumers.get(t, ())) for t in wrong]
+    # A number that was solved for is no evidence in less entries.
+    if sum(t.size for t in wrong) < FEWEST or not 2 < len(every[0]) <= MOST_USES:
+        return
+    tensor, along = wrong[0], rng.normal(size=wrong[0].shape)
+    shares = [float(np.vdot(along, graph.right.values[use.number])) for use in every[0]]
+    given = case.manual[tensor]
+    total = float(np.vdot(along, given)) if given.shape == tensor.shape else np.nan
+    if not np.isfinite([*shares, total]).all():
+        return
+    for order in (1, -1):
+        first, *others = shares[::order]
+        roots = np.roots(np.array([*others[::-1], first - total]))
+        for by in (root.real for root in roots if abs(root.imag) < 1e-9 < root.real):
+            neighbor = "after" if order == 1 else "before"
+            what = f"each use counts {by:.6g} times as much as the one {neighbor}: momentum, "
+            what += "or a decay, is in the loop that sums up"
+            powers = [(use, by**n) for own in every for n, use in enumerate(own[::order])]
+            steps = {use: Scaled(use, factor) for use, factor in powers}
+            yield joint("another quantity", what, {**steps})
+
+
+FEWEST = 3
+"""Entries of gradients from which on a number is looked for that all uses count by."""
+MOST_USES = 50
+"""Uses of a tensor whose weights are looked for as powers of a number."""
 
 
 def dropped_alike(case: Case) -> Iterator[Candidate]:

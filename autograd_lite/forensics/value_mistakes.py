@@ -36,6 +36,10 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
                     Instead(place, slot, value, ""),
                 )
             matrix = _transposed_from(argument)
+            parameter = argument if matrix is None else matrix
+            if place.multiplies_matrices and is_recorded(parameter) and not parameter.operation:
+                words = "the product is taken with the gradient of a parameter, not with itself"
+                yield "other values", words, Instead(place, slot, graph.right[argument], "d{0}")
             for other in _beside(graph, place, matrix) if matrix is not None else ():
                 words = "the product is taken with another matrix"
                 vjp = Instead(place, slot, plain(other).T, other, turned=True)
@@ -75,6 +79,12 @@ def other_factor(graph: Graph, place: Place) -> StepMistakes:
         if is_array(value) and value.dtype.kind == "f" and not np.isin(value, (0, 1, -1)).all():
             words = "the other factor of {operation} is squared"
             yield "derivative twice", words, Instead(place, slot, value**2, "{0} ** 2")
+            for words, entries in (
+                ("only where it is not 0, as 1: x != 0", (value != 0).astype(value.dtype)),
+                ("as its sign", np.sign(value)),
+            ):
+                words = f"the other factor of {{operation}} counts {words}"
+                yield "other values", words, Instead(place, slot, entries, "")
             words = "the other factor of {operation} is left out, as if it were 1"
             if value.ndim == 1:
                 ones = np.ones_like(value)

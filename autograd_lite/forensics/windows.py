@@ -196,6 +196,8 @@ def _moves(
         one, other = axes[-2:]
         words = "at transposed positions: the indices of the two axes are exchanged"
         yield words, lambda start: _with(start, {one: start[other], other: start[one]})
+    words = "that are all where the first one is: the index of the window is left out"
+    yield words, lambda start: _with(start, {a: min(s[a] for s in starts) for a in slid})
     for by in (1, -1, 2, -2):
         for chosen in [slid, *([axis] for axis in slid if len(slid) > 1)]:
             words = (

@@ -16,6 +16,7 @@ from autograd_lite.engine import backward_order
 from autograd_lite.forensics.candidate import Always, Arriving, Candidate, Instead
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
+from autograd_lite.forensics.factors import rounded
 from autograd_lite.forensics.place import Place, is_array
 from autograd_lite.forensics.replay import DEPTH, Graph
 from autograd_lite.forensics.slips import Slip
@@ -331,7 +332,13 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
 
 
 def _factor(case: Case, factor: float, place: Place | None = None) -> str:
-    return case.in_words(factor, place) or f"{factor:.6g}"
+    whole, part = rounded(factor), rounded(1 / factor) if factor else 0.0
+    number = f"{factor:.6g}"
+    if 1 < whole == int(whole):
+        number += f": a factor of {number} too many"
+    elif 1 < part == int(part):
+        number += f": it is divided by {part:g} once too often"
+    return case.in_words(factor, place) or number
 
 
 def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:

@@ -153,6 +153,117 @@ def noisy(rng, mistake):
     return loss, {W: X.T @ dz, v: dv}
 
 
+def distances(rng, mistake):
+    """Two layers of one width and the distances to targets, with a root written out."""
+    X, Y = rng.normal(size=(5, 2)), rng.normal(size=(5, 3))
+    W1, W2 = leaf(rng.normal(size=(2, 3)), "W1"), leaf(rng.normal(size=(3, 3)), "W2")
+    z1 = X @ W1
+    a1 = np.tanh(z1)
+    z2 = a1 @ W2
+    root = np.sqrt(((z2 - Y) ** 2).sum(axis=1, keepdims=True))
+    dz2 = (z2.data - Y) / root.data ** (2 if mistake == "root" else 1)
+    dW2 = a1.data.T @ dz2
+    back = dz2 @ (dW2 if mistake == "gradient" else W2.data).T
+    dz1 = back * (1 - np.tanh((z2 if mistake == "layer" else z1).data) ** 2)
+    dW1 = X.T @ dz1
+    return root.sum(), {W1: np.full((2, 3), dW1.sum()) if mistake == "sum" else dW1, W2: dW2}
+
+
+def counted(rng, mistake):
+    """Counts, most of them 0, in softmax regression with a squared error; absolute errors."""
+    X, Y, t = rng.poisson(1.5, size=(7, 3)) * 1.0, np.eye(3)[[0, 2, 1, 0, 1, 2, 2]], np.arange(7)
+    W, v = leaf(rng.normal(size=(3, 3)), "W"), leaf(rng.normal(size=3), "v")
+    z, error = X @ W, X @ v - t
+    p = softmax(z, axis=1)
+    g, q, e = 2 * (p.data - Y), p.data, np.sign(error.data)
+    dz = q * (g - (g * (z.data if mistake == "input" else q)).sum(axis=1, keepdims=True))
+    dz = g * (1 - q) if mistake == "factor" else dz
+    met = (X != 0) if mistake == "indicator" else X
+    dv = met.T @ np.maximum(e, 0 if mistake == "negative" else -1)
+    return ((p - Y) ** 2).sum() + np.abs(error).sum(), {W: X.T @ dz, v: dv}
+
+
+def one_by_one(rng, mistake):
+    """A convolution as a loop over its kernel; logistic regression as one over samples."""
+    x, y = leaf(rng.normal(size=9), "x"), rng.normal(size=7)
+    k, w, t = leaf(rng.normal(size=3), "k"), leaf(rng.normal(size=3), "w"), [0, 1, 1, 0]
+    a, X = np.tanh(x), rng.normal(size=(4, 3))
+    error = k[0] * a[0:7] + k[1] * a[1:8] + k[2] * a[2:9] - y
+    da, dw, loss = np.zeros(9), np.zeros(3), (error**2).sum()
+    for i in range(3):
+        start = 0 if mistake == "starts" else i
+        da[start : start + 7] += 2 * k.data[i] * error.data
+    for sample, target in zip(X, t):
+        p = sigmoid(sample @ w)
+        loss = loss + (p - target) ** 2
+        kept = dw * 1.3 if mistake == "momentum" else dw
+        dw = kept + 2 * (p.data - target) * p.data * (1 - p.data) * sample
+    dk = np.array([2 * error.data @ a.data[i : i + 7] for i in range(3)])
+    return loss, {x: da * (1 - a.data**2), k: dk, w: dw}
+
+
+def penalized(rng, mistake):
+    """Logistic regression with a penalty on all weights but the first."""
+    X, y, w = rng.normal(size=(8, 2)), rng.integers(2, size=8), leaf(rng.normal(size=2), "w")
+    p = sigmoid(X @ w)
+    cost = -(y * np.log(p) + (1 - y) * np.log(1 - p))
+    delta = cost.data if mistake == "value" else p.data - y
+    penalty = 0.5 * w.data[1] * np.array([mistake == "broadcast", 1])
+    return cost.sum() + 0.25 * (w[1:] ** 2).sum(), {w: X.T @ delta + penalty}
+
+
+def gates(rng, mistake):
+    """Three gates at every step, and what they let through normalized over the features alone."""
+    xs, Wi, Wf, Wo = rng.normal(size=(3, 4, 2)), *(leaf(rng.normal(size=(2, 3)), n) for n in "ifo")
+    loss, gradients = 0, {W: np.zeros((2, 3)) for W in (Wi, Wf, Wo)}
+    for x in xs:
+        i, f, o = (sigmoid(x @ W) for W in (Wi, Wf, Wo))
+        loss = loss + (i * f * o).sum()
+        v = [gate.data for gate in (i, f, o)]
+        for number, W in enumerate((Wi, Wf, Wo)):
+            a, others = v[number], v[number - 1] * v[number - 2]
+            again = mistake == "again" and number != 1
+            gradients[W] += x.T @ (others * (1 / (1 + np.exp(-a)) if again else a * (1 - a)))
+    return loss, gradients
+
+
+def in_blocks(rng, mistake):
+    """Layer normalization of sequences, in the formula for the whole."""
+    x, y, W = rng.normal(size=(3, 2, 4)), rng.normal(size=(3, 2, 4)), rng.normal(size=(4, 4))
+    W = leaf(W, "W")
+    a = x @ W
+    centred = a - a.mean(axis=-1, keepdims=True)
+    s = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5)
+    h = centred / s
+    g, axes = 2 * (h.data - y), (0, 1, 2) if mistake == "all" else -1
+    sums = [v.sum(axis=axes, keepdims=True) / 4 for v in (g, g * h.data)]
+    return ((h - y) ** 2).sum(), {
+        W: np.einsum("bti,btj->ij", x, (g - sums[0] - h.data * sums[1]) / s.data)
+    }
+
+
+def residual(rng, mistake):
+    """A residual block that first divides by the root mean square; and log-probabilities."""
+    x, t = rng.normal(size=(5, 3)), rng.normal(size=(5, 4))
+    W, V, w = (leaf(rng.normal(size=s), n) for s, n in (((3, 4), "W"), ((4, 4), "V"), (4, "w")))
+    h = x @ W
+    r = 1 / np.sqrt((h**2).mean(axis=1, keepdims=True))
+    normal = h * r * w
+    out = np.tanh(normal) @ V + h
+    logs = log_softmax(out, axis=1)
+    g, p = 2 * (logs.data - t), np.exp(logs.data)
+    d = g + p if mistake == "added" else g - p * g.sum(axis=1, keepdims=True)
+    a, n = np.tanh(normal.data), h.data * r.data
+    slope = (1 - a**2) * (d @ V.data.T if mistake == "again" else 1)
+    dn = (d @ V.data.T) * slope
+    dw = (dn * n).sum(axis=0)
+    dn = (dn + d * (mistake == "before")) * w.data
+    late = w.data if mistake == "twice" else 1
+    dh = (dn - late * n * (dn * n).mean(axis=1, keepdims=True)) * r.data
+    dh = dh + d * (mistake != "before")
+    return ((logs - t) ** 2).sum(), {W: x.T @ dh, V: a.T @ d, w: dw}
+
+
 PLANTED = {
     weighted_pairs: {
         "weights": "all 9 steps of this kind: the other factor of multiply, such as a weight",
@@ -182,6 +293,34 @@ PLANTED = {
     noisy: {
         "noise": "noise, is left out in both passes",
         "sign": "v.*: the sign is wrong",
+    },
+    distances: {
+        "gradient": "with the gradient of a parameter, not with itself",
+        "root": "1 / \\(2 z\\): one over twice what is under the root",
+        "layer": "tanh is evaluated at another layer's sum",
+        "sum": "each of its entries is the sum of all",
+    },
+    counted: {
+        "input": "the input stands for one of the two outputs",
+        "factor": "1 - A stands for the whole",
+        "indicator": "counts only where it is not 0",
+        "negative": "0 where z is negative, and not -1",
+    },
+    one_by_one: {
+        "starts": "windows that are all where the first one is",
+        "momentum": "each use counts 1\\.3 times as much as the one after",
+    },
+    penalized: {
+        "value": "the value of the cross-entropy itself",
+        "broadcast": "what arrives at an entry goes to all",
+    },
+    gates: {"again": "all 6 steps of this kind: .*sigmoid\\(a\\)"},
+    in_blocks: {"all": "sums are, for the means, taken over all axes"},
+    residual: {
+        "twice": "multiplied in twice in y times the mean",
+        "before": "what arrives over the skip connection is added before",
+        "again": "what arrives is multiplied in twice",
+        "added": "the probabilities alone are added: g \\+ p",
     },
 }
 
