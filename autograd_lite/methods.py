@@ -13,7 +13,7 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
-from autograd_lite.names import ATTRIBUTES, tell_of
+from autograd_lite.names import ATTRIBUTES, explains_keywords, tell_of
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
@@ -101,6 +101,7 @@ class Methods(Operators):
         keywords = NO_KEYWORDS if in_rows else {"order": order}
         return _apply(TABLE[np.reshape], (self, unpacked(shape)), keywords)
 
+    @explains_keywords
     def ravel(self, order: str = "C") -> Tensor:
         """The entries in one axis."""
         return self.reshape(-1, order=order)
@@ -124,6 +125,7 @@ class Methods(Operators):
     def __dlpack_device__(self) -> Any:
         return self._array.__dlpack_device__()
 
+    @explains_keywords
     def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
         """A tensor of another floating dtype, through which gradients flow.
 
@@ -156,6 +158,7 @@ class Methods(Operators):
     any: Callable[..., Array] = _method(np.any)
     nonzero: Callable[[], tuple[Array, ...]] = _method(np.nonzero)
 
+    @explains_keywords
     def flatten(self, order: str = "C") -> Tensor:
         """The entries in one axis, in memory of their own."""
         return self.ravel(order).copy()
@@ -163,6 +166,7 @@ class Methods(Operators):
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__()} - HIDDEN)
 
+    @explains_keywords
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
         take_entries(self)

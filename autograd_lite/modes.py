@@ -216,6 +216,13 @@ class setting(SetForAWhile):  # noqa: N801 - used like no_grad
         return (self._setting,)
 
 
+_RUN_LATER = (
+    inspect.isgeneratorfunction,
+    inspect.iscoroutinefunction,
+    inspect.isasyncgenfunction,
+)
+
+
 class SetRecording(SetForAWhile, ContextDecorator):
     """Set `recording` on entry and restore it on exit, whatever happened inside."""
 
@@ -236,10 +243,10 @@ class SetRecording(SetForAWhile, ContextDecorator):
                 "it is no function",
                 f"Write `with {type(self).__name__}():` around what is computed",
             )
-        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        if isinstance(function, type) or any(later(function) for later in _RUN_LATER):
             raise UnsupportedError(
                 f"@{type(self).__name__}() of {function.__name__}",
-                "it runs after its call has returned",
+                "what it computes, it computes after its call has returned",
                 f"Write `with {type(self).__name__}():` inside of it",
             )
         return super().__call__(function)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from autograd_lite.node import Array, Node, clock
+from autograd_lite.read_only import read_only
 
 latest = 0
 """When the last one was."""
@@ -193,15 +194,6 @@ def _owner(node: Node) -> Node:
 def _shows(array: Array, source: Array) -> bool:
     """Whether what moved entries gave no copy of them, and maybe the array itself."""
     return array is source or getattr(array, "base", None) is not None
-
-
-def read_only(array: Any) -> Array:
-    """A view that cannot be written to, of an array of NumPy's; anything else as it is."""
-    if type(array) is not np.ndarray:
-        return array
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 def show(array: Array, sources: Iterable[Node]) -> Array:

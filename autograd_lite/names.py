@@ -143,9 +143,10 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
             # Raised by the call itself, and by nothing that runs in it.
             if error.__traceback__ is None or error.__traceback__.tb_next:
                 raise
-            name = function.__qualname__
-            if name.endswith("__init__"):  # also of a subclass, which has the name that users know
-                name = type(arguments[0]).__name__
+            owner, _, name = function.__qualname__.rpartition(".")
+            if owner and arguments:  # maybe of a subclass, which has the name that users know
+                kind = type(arguments[0]).__name__
+                name = kind if name == "__init__" else f"{kind}.{name}"
             parameters = dict(inspect.signature(function).parameters)
             parameters.pop("self", None)
             told = told_of_call(name, parameters, str(error))

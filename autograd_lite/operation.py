@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite.arguments import require_flag
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.precision import in_single, rule_in_single
+from autograd_lite.read_only import reading
 
 
 class Traits(NamedTuple):
@@ -119,6 +120,8 @@ class Operation:
                 )
         # How many arguments have a rule before the first that has none, which is looked for then.
         self.with_rules = sys.maxsize if variadic else [*vjps, None].index(None)
+        self.compute = reading(self.name, self.compute)
+        self.vjps = [reading(f"a vjp of {self.name}", vjp) for vjp in self.vjps]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self

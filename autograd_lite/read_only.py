@@ -1,20 +1,87 @@
-"""Arrays that are read-only while something holds them."""
+"""Arrays that are read-only, while something holds them, or for a function that is given them."""
 
 from __future__ import annotations
 
+import functools
 import os
 
 # What `threading` has, which most programs do not import.
 from _thread import RLock
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.errors import AutogradError, MutationError, describe
 from autograd_lite.interruption import whole
 
 Array = Any
+
+OURS = ("autograd_lite", "nn", "numpy")
+"""Packages whose functions write to nothing that they are given."""
+USUAL = frozenset({np.ndarray, np.float64, float, int})
+"""Types of what most functions are given."""
+
+
+def read_only(array: Any) -> Any:
+    """A view that cannot be written to, of an array of NumPy's; anything else as it is."""
+    if type(array) is not np.ndarray:
+        return array
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+def reading(name: str, function: Any) -> Any:
+    """A function of somebody else's, called with such views: others read the arrays after it."""
+    if not isinstance(function, FunctionType) or str(function.__module__).partition(".")[0] in OURS:
+        return function
+
+    @functools.wraps(function)
+    def call(*given: Any, **keywords: Any) -> Any:
+        if not USUAL.issuperset(map(type, given)) and any(map(_looks_itself, given)):
+            return function(*given, **keywords)
+        named = {name: read_only(keywords[name]) for name in keywords} if keywords else keywords
+        try:
+            return function(*map(read_only, given), **named)
+        except ValueError as error:
+            if not is_of_writing(error):
+                raise
+            raise refused_write(f"{name}{describe(given, keywords)}") from error
+
+    return call
+
+
+def _looks_itself(array: Any) -> bool:
+    """Whether it is an array of another kind, as tensors and expressions are."""
+    return hasattr(array, "__array_ufunc__") and not isinstance(array, np.ndarray | np.generic)
+
+
+@contextmanager
+def refusing_writes(attempted: Callable[[], str]) -> Iterator[None]:
+    """Say in words that a function has written to an array that is read-only for it."""
+    try:
+        yield
+    except ValueError as error:
+        if not is_of_writing(error):
+            raise
+        raise refused_write(attempted()) from error
+
+
+def is_of_writing(error: ValueError) -> bool:
+    """Whether it is NumPy's of an array that is read-only."""
+    return "read-only" in str(error) and not isinstance(error, AutogradError)
+
+
+def refused_write(attempted: str) -> MutationError:
+    """The error for a function that has written to what it was given."""
+    return MutationError(
+        attempted,
+        "it writes to an array that it is given, which others read too",
+        "Compute a new one, 2 * x for x *= 2, or begin with x = x.copy()",
+    )
 
 
 class _Hold:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from types import FrameType, FunctionType
 from typing import Any, Never
 
 import numpy as np
 
+from autograd_lite.arguments import require_real
 from autograd_lite.errors import (
     ArgumentError,
     AutogradError,
@@ -87,9 +89,13 @@ def refuse_stale(node: Node, given: Sequence[Any]) -> None:
 
 
 def require_fitting_gradients(leaves: Iterable[Node]) -> None:
-    """Raise a ShapeError if a leaf has a gradient to which its own cannot be added."""
+    """Raise an error if a leaf has a gradient to which its own cannot be added."""
     for leaf in leaves:
-        if leaf.grad is not None and getattr(leaf.grad, "shape", ()) not in ((), leaf._array.shape):
+        if leaf.grad is None:
+            continue
+        given = leaf.grad if hasattr(leaf.grad, "dtype") else np.asarray(leaf.grad)
+        require_real(given, f"backward to {describe_one(leaf)} with its gradient")
+        if getattr(leaf.grad, "shape", ()) not in ((), leaf._array.shape):
             raise ShapeError(
                 f"backward to {describe_one(leaf)}",
                 f"it has a gradient of shape {leaf.grad.shape}, to which it would be added",
@@ -255,11 +261,21 @@ def _asking() -> str:
         if module.startswith("scipy.sparse"):
             return ""
         if package == "scipy":
-            public = [part for part in module.split(".") if not part.startswith("_")]
-            found = ".".join([*public, frame.f_code.co_qualname])
+            found = _public_name(frame)
         elif package not in ("autograd_lite", "numpy"):
             break
     return found
+
+
+def _public_name(frame: FrameType) -> str:
+    """What users call the function that runs in a frame: of a wrapper, that which it wraps."""
+    code = frame.f_code
+    module, name = str(frame.f_globals.get("__name__")), code.co_qualname
+    for held in code.co_freevars if "<locals>" in name else ():
+        wrapped = frame.f_locals.get(held)
+        if isinstance(wrapped, FunctionType):
+            module, name = wrapped.__module__, wrapped.__qualname__
+    return ".".join([*(part for part in module.split(".") if not part.startswith("_")), name])
 
 
 def refuse_exchange(tensor: Node, target: Any, value: Node) -> None:

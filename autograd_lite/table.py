@@ -130,9 +130,9 @@ def differentiable(
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Make a function of arrays differentiable: the decorator form of `define`.
 
-    The function is called with plain arrays, and its result is recorded when it was given
-    tensors. What is differentiated inside of it, or inside of a rule, is as anywhere: a solver of
-    SciPy's may be given `value_and_grad(f)`.
+    The function is called with plain arrays, which neither it nor a rule may write to, and its
+    result is recorded when it was given tensors. What is differentiated inside of it, or inside of
+    a rule, is as anywhere: a solver of SciPy's may be given `value_and_grad(f)`.
 
     >>> from autograd_lite import Tensor
     >>> @differentiable(lambda g, y, x: g * 3 * x**2)

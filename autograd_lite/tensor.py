@@ -24,12 +24,12 @@ from autograd_lite.mutation import (
     handed_out,
     mark_mutated,
     note_change,
-    read_only,
     require_from_now,
 )
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, arrays_in, plain
 from autograd_lite.operators import plain_index
+from autograd_lite.read_only import read_only, writable
 from autograd_lite.refusals import (
     FAILURES,
     explained,
@@ -190,6 +190,7 @@ class Tensor(Methods):
         """The last two axes swapped."""
         return self.swapaxes(-1, -2)
 
+    @explains_keywords
     def item(self) -> float:
         """The only entry, as a Python number."""
         array = self._array
@@ -202,11 +203,13 @@ class Tensor(Methods):
         take_entries(self)
         return float(array) if type(array) is float64 else array.item()
 
+    @explains_keywords
     def numpy(self) -> Array:
         """The array itself, without the record: of a computed tensor a read-only view."""
         take_entries(self)
         return self.data
 
+    @explains_keywords
     def detach(self) -> Tensor:
         """A tensor that does not require grad, on the same memory as a leaf's.
 
@@ -218,6 +221,7 @@ class Tensor(Methods):
         take(plain, (self,), NO_KEYWORDS, detached)
         return detached
 
+    @explains_keywords
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self.grad = None
@@ -293,8 +297,6 @@ class Tensor(Methods):
             if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
                 result: Tensor = compute(self, other)
                 return result
-        from autograd_lite.read_only import writable
-
         try:
             with writable(self._array):
                 data = in_place(self._array, plain(admit(other, f"{symbol}= with")))
@@ -322,8 +324,6 @@ class Tensor(Methods):
             )
         # A number has no memory to write to: it is replaced.
         array = np.array(self._array) if isinstance(self._array, np.generic) else self._array
-        from autograd_lite.read_only import writable
-
         try:
             if isinstance(value, Tensor) and np.may_share_memory(array, value._array):
                 refuse_exchange(self, array[plain_index(index)], value)
@@ -376,7 +376,10 @@ class Tensor(Methods):
         return f"Tensor({text})"
 
     def __format__(self, specification: str) -> str:
-        return format(self.item() if self.size == 1 else str(self), specification)
+        try:
+            return format(self.item() if self.size == 1 else str(self), specification)
+        except ValueError as error:
+            raise explained(error, "format", (self, specification), NO_KEYWORDS) from error
 
 
 _FOR_NUMBERS = (

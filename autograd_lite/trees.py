@@ -21,11 +21,23 @@ def leaves_of(tree: Any) -> list[Any]:
     >>> leaves_of({"a": 1, "b": [2, None, 3]})
     [1, 2, 3]
     """
-    if isinstance(tree, SEQUENCES):
-        return [leaf for value in tree for leaf in leaves_of(value)]
-    if _is_mapping(tree):
-        return [leaf for value in tree.values() for leaf in leaves_of(value)]
+    try:
+        if isinstance(tree, SEQUENCES):
+            return [leaf for value in tree for leaf in leaves_of(value)]
+        if _is_mapping(tree):
+            return [leaf for value in tree.values() for leaf in leaves_of(value)]
+    except RecursionError:
+        raise nested_without_end(tree) from None
     return [] if tree is None else [tree]
+
+
+def nested_without_end(tree: Any) -> UnsupportedError:
+    """The error for what holds itself."""
+    return UnsupportedError(
+        f"arrays in a {type(tree).__name__}",
+        "it holds itself, or lies deeper than Python's recursion goes",
+        "Give lists, tuples and dicts of arrays, a few inside each other",
+    )
 
 
 def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -37,11 +49,17 @@ def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
     >>> map_tree(lambda x: x + 1, {"a": 1, "b": [2, None, 3]})
     {'a': 2, 'b': [3, None, 4]}
     """
-    if isinstance(tree, SEQUENCES):
-        return _with_items(tree, [map_tree(function, value) for value in tree])
-    if _is_mapping(tree):
-        return _with_values(tree, {key: map_tree(function, tree[key]) for key in tree})
-    return None if tree is None else function(tree)
+    items: Any = None
+    try:
+        if isinstance(tree, SEQUENCES):
+            items = [map_tree(function, value) for value in tree]
+        elif _is_mapping(tree):
+            items = {key: map_tree(function, tree[key]) for key in tree}
+    except RecursionError:
+        raise nested_without_end(tree) from None
+    if items is None:
+        return None if tree is None else function(tree)
+    return (_with_items if type(items) is list else _with_values)(tree, items)
 
 
 def _with_items(tree: Any, items: list[Any]) -> Any:
@@ -123,11 +141,14 @@ def matched(attempted: str, tree: Any, given: Any, path: str = "") -> list[tuple
         raise ShapeError(attempted, reason, "Give one of the same structure")
     if kind == ARRAY:
         return [(path, tree, given)]
-    return [
-        found
-        for key, part in parts.items()
-        for found in matched(attempted, part, parts_given[key], f"{path}[{key!r}]")
-    ]
+    try:
+        return [
+            found
+            for key, part in parts.items()
+            for found in matched(attempted, part, parts_given[key], f"{path}[{key!r}]")
+        ]
+    except RecursionError:
+        raise nested_without_end(tree) from None
 
 
 ARRAY = "an array"

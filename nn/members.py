@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError
+from autograd_lite.names import explains_keywords
 from nn.configuration import CONTAINERS, MAPPINGS, opened
 from nn.declared import Declared
 from nn.parameters import TENSORS, Buffer, Parameter, require_kept
@@ -32,6 +33,7 @@ class Members(Declared):
         """All attributes, opened."""
         return self._opened(vars(self).items())
 
+    @explains_keywords
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside of this one, with their names."""
         return (member for member in self._members() if isinstance(member[1], Members))
@@ -98,18 +100,22 @@ class Members(Declared):
                 waiting.extend(values if kind is list else values.values())
         return found
 
+    @explains_keywords
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module and all inside of it with their dotted names, a shared one once."""
         return self._named(Members)
 
+    @explains_keywords
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters with their dotted names, a shared one once, under its first name."""
         return self._named(Parameter)
 
+    @explains_keywords
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
         """All buffers with their dotted names, a shared one once, under its first name."""
         return self._named(Buffer)
 
+    @explains_keywords
     def parameters(self) -> list[Parameter]:
         """All parameters, in the order of `named_parameters`."""
         return [parameter for _, parameter in self.named_parameters()]

@@ -227,6 +227,7 @@ class Module(Members):
                 module.training = mode
         return self
 
+    @explains_keywords
     def eval(self) -> Self:
         """Switch this module and all inside of it from training to use."""
         return self.train(False)
@@ -250,6 +251,7 @@ class Module(Members):
         """Parameters, then buffers, by name."""
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 
+    @explains_keywords
     def state_dict(self) -> dict[str, Array]:
         """Copies of the arrays of all parameters and buffers, by name."""
         return {name: plain(tensor).copy() for name, tensor in self._state().items()}

@@ -144,7 +144,7 @@ def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> St
     >>> y = x * x
     >>> for step in step_through(y).passages:
     ...     print(step.phase, step.name, "=", step.formula, "=", *step.value)
-    forward y = x x = 9
+    forward y = x² = 9
     backward dy = 1 = 1
     backward dx = dy x + dy x = 6
     """

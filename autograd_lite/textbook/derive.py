@@ -104,7 +104,7 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
     <BLANKLINE>
     Backward
       δ = 2 (a - y) ⊙ (1 - a²)    (1, 1)
-      dW = δ xᵀ                      (1, 2)
+      dW = δ xᵀ                   (1, 2)
     """
     values = require_flag("derive", "values", values)
     variables = variables_of(sys._getframe(2))  # of the caller, behind the decorator

@@ -13,6 +13,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.names import explains_keywords
 from nn.architecture import register
 from nn.layers.activations import Function
 from nn.layers.inputs import require_input
@@ -93,6 +94,7 @@ class Sequential(Module, Generic[*Layers]):
             )
         return layer  # type: ignore[no-any-return] # checked above to be a module
 
+    @explains_keywords
     def append(self, layer: Module | Callable[[Any], Any]) -> Self:
         """Add a layer at the end.
 

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from operator import attrgetter, setitem
-from typing import TYPE_CHECKING, Any, ClassVar, Never
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.mutation import note_change
-from autograd_lite.names import unknown_keyword
+from autograd_lite.names import explains_keywords
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
 from nn.optimizers.flat import Run, copy_in, runs_of
@@ -215,15 +215,15 @@ class Optimizer(Declared):
                 found[tensor] = {"steps": run.steps, **dict(zip(self.state_names, arrays))}
         return found
 
-    def zero_grad(self, **others: Never) -> None:
+    @explains_keywords
+    def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
-        if others:
-            raise unknown_keyword("zero_grad(...)", next(iter(others)))
         for run in self._runs:
             for parameter in run.tensors:
                 parameter.grad = None
 
-    def step(self, *, require_finite: bool = False, **others: Never) -> None:
+    @explains_keywords
+    def step(self, *, require_finite: bool = False) -> None:
         """Change each parameter that has a gradient.
 
         Args:
@@ -239,8 +239,6 @@ class Optimizer(Declared):
 
         After an error, or an interruption, nothing is updated.
         """
-        if others:
-            raise unknown_keyword("step(...)", next(iter(others)), ("require_finite",))
         if require_finite is not False:
             require_finite = require_flag(self, "require_finite", require_finite)
         if (watch := watching_steps.get()) is not None:
@@ -340,6 +338,7 @@ class Optimizer(Declared):
         """
         raise NotImplementedError(f"{type(self).__name__} has no method update")
 
+    @explains_keywords
     def state_dict(self) -> dict[str, Any]:
         """What a run needs to go on from here, besides the parameters themselves.
 
@@ -363,6 +362,7 @@ class Optimizer(Declared):
             "steps": self.steps,
         }
 
+    @explains_keywords
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave, for parameters of the same shapes in the same order.
 

@@ -22,6 +22,7 @@ from autograd_lite.arguments import (
 )
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.interruption import at_once, whole
+from autograd_lite.names import explains_keywords
 from nn.declared import Declared, declared
 from nn.optimizers.optimizer import Optimizer
 
@@ -127,6 +128,7 @@ class Schedule(Declared):
             )
         return self.rate(self.base, step)
 
+    @explains_keywords
     def step(self, value: float | None = None) -> None:
         """Go on to the optimizer's next learning rate.
 
@@ -158,10 +160,12 @@ class Schedule(Declared):
             changes.append((setitem, group, "learning_rate", rate))
         at_once(changes)
 
+    @explains_keywords
     def state_dict(self) -> dict[str, Any]:
         """What is needed to go on from here."""
         return {"base_rates": list(self.base_rates), "steps": self.t}
 
+    @explains_keywords
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave, and set the optimizer's learning rates accordingly.
 
@@ -320,6 +324,7 @@ class Warmup(Schedule):
                 self.then._advance(value)
             super()._advance(value)
 
+    @explains_keywords
     def state_dict(self) -> dict[str, Any]:
         """What is needed to go on from here, "then" included."""
         state = super().state_dict()

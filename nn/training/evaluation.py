@@ -23,6 +23,7 @@ from autograd_lite.errors import (
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
+from autograd_lite.read_only import is_of_writing, read_only, refused_write, refusing_writes
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 from nn.evaluating import evaluation
 from nn.losses.loss_function import adds_up
@@ -82,8 +83,18 @@ def predict(model: Any, X: GivenSamples, batch_size: int | None = None) -> Any:
         return _predicted(model, X, batch_size or EVALUATED_AT_ONCE)
     n = count(X, "predict of X")
     X = in_precision(model, X)
-    with evaluation():
-        return _outputs(model, X, n, batch_size or n)
+    X = read_only(X) if type(X) is np.ndarray else map_tree(read_only, X)
+    try:
+        with evaluation():
+            return _outputs(model, X, n, batch_size or n)
+    except ValueError as error:
+        if not is_of_writing(error):
+            raise
+        raise refused_write(_forward_of(model, X)) from error
+
+
+def _forward_of(model: Any, X: Any) -> str:
+    return f"{type(model).__name__} of {shown(X)}"
 
 
 def _predicted(model: Module, X: Any, batch_size: int) -> Any:
@@ -184,13 +195,16 @@ def rehearse(model: Module, samples: Samples) -> None:
             if part is None:
                 continue
             n = part.n if kind else min(part.n, REHEARSED)
-            predictions = _outputs(model, at(part.X, slice(n)), n, EVALUATED_AT_ONCE)
+            X = at(part.X, slice(n))
+            with refusing_writes(partial(_forward_of, model, X)):
+                predictions = _outputs(model, X, n, EVALUATED_AT_ONCE)
             leaves = leaves_of(predictions)
             if n < part.n and all(len(leaf) == n for leaf in leaves):
                 predictions = map_tree(partial(_as_many, n=part.n), predictions)
             if all(np.isfinite(leaf).all() for leaf in leaves):  # else the first batch is named
                 if samples.loss is not None:
-                    loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
+                    with refusing_writes(lambda: "fit with a loss of one's own"):
+                        loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
                     _loss_figure(samples, loss, part)
                 _measured(samples, predictions, part, _figure)
 
@@ -227,7 +241,7 @@ def _measured(
     part: Part,
     figure: Callable[[str, Metric, Any, Any], float],
 ) -> dict[str, float]:
-    metrics = samples.metrics.items()
+    metrics, predictions = samples.metrics.items(), map_tree(read_only, predictions)
     return {name: figure(name, metric, predictions, part.y) for name, metric in metrics}
 
 
@@ -245,7 +259,8 @@ def _figure_or_nan(name: str, metric: Metric, predictions: Any, y: Any) -> float
 
 def _figure(name: str, metric: Metric, predictions: Any, y: Any) -> float:
     try:
-        return float(metric(predictions, y))
+        with refusing_writes(lambda: f"fit with the metric {name!r}"):
+            return float(metric(predictions, y))
     except AutogradError:
         raise
     except (TypeError, ValueError) as error:
@@ -285,7 +300,7 @@ def _outputs(model: Module, X: Any, n: int, batch_size: int) -> Any:
     joined = [np.concatenate(same) for same in zip(*leaves)]
     if any(len(leaf) != n for leaf in joined):
         raise ShapeError(
-            f"{type(model).__name__} of {shown(X)}, {batch_size} samples at a time",
+            f"{_forward_of(model, X)}, {batch_size} samples at a time",
             f"it returned {', '.join(map(describe_one, joined))} in all, which is not one entry "
             "for each sample",
             "Return predictions (n, ...) from forward, or predict all samples at once",
@@ -299,7 +314,7 @@ def _rows(model: Module, X: Any, output: Any) -> Any:
     if getattr(array, "ndim", 0):
         return array.copy()
     raise ShapeError(
-        f"{type(model).__name__} of {shown(X)}",
+        _forward_of(model, X),
         f"it returned {describe_one(array)}, and no array with a row for each sample",
         "Return predictions (n, ...) from forward",
     )

@@ -14,6 +14,7 @@ import numpy as np
 from autograd_lite.arguments import COUNT, is_number, require
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
+from autograd_lite.read_only import refusing_writes
 from autograd_lite.whole_files import FileName
 from nn.losses.loss_function import AnyLoss, loss_function
 from nn.module import Module
@@ -259,7 +260,8 @@ def fit(
             training.optimizers = optimizers
             training.reserved = None if step is None else frozenset(history) | set(RESERVED)
             carrying.training = training
-        with training_mode(model) as modules:
+        told = f"fit of {type(model).__name__}"
+        with training_mode(model) as modules, refusing_writes(lambda: told):
             with restored(training, saved, may_differ) if saved else nullcontext(), region.opened():
                 for callback in callbacks:
                     callback.fit_start(training)

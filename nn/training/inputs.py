@@ -41,6 +41,7 @@ def as_arrays(
         return values
     if not is_tree(values):
         return values if stays(values) else _as_one_array(values, attempted)
+    leaves_of(values)  # an error where they hold themselves
     if isinstance(values, Mapping):
         items = values.items()
         return {key: as_arrays(each, f"{attempted}[{key!r}]", stays) for key, each in items}

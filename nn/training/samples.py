@@ -12,6 +12,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import is_number, require_function, require_real, require_takes
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.read_only import read_only
 from autograd_lite.trees import leaves_of, map_tree, matched
 from nn.losses.loss import Loss
 from nn.losses.loss_function import weighted_loss
@@ -215,6 +216,7 @@ def _weighted(
         by_class = isinstance(weighing["sampling"], str) or weighing["class_weight"] is not None
         y = at(map_tree(loaded, y), kept) if by_class else None
     weights = weights_of(weighing["sample_weight"], weighing["class_weight"], kept, y, n)
+    weights = read_only(weights)
     odds = odds_of(weighing["sampling"], kept, y, n)
     if isinstance(trained, Rows):
         trained.weights, trained.odds = _spread(weights, kept, n), _spread(odds, kept, n)
@@ -264,9 +266,13 @@ def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
 
 
 def _matching(X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
-    """Arrays of real numbers, with a target for each sample; those that are read later stay."""
+    """Arrays of real numbers, with a target for each sample; those that are read later stay.
+
+    They are the caller's, and read in every epoch: no function that is given them may write there.
+    """
     X, y = (
-        as_arrays(x, f"fit with {kind}{name}", is_read_later) for name, x in (("X", X), ("y", y))
+        map_tree(read_only, as_arrays(x, f"fit with {kind}{name}", is_read_later))
+        for name, x in (("X", X), ("y", y))
     )
     for name, array in named_parts((X, y), kind):
         require_real(array, f"fit with {name}")
@@ -326,7 +332,8 @@ def _parted(samples: Any, share: Any, seed: int) -> tuple[Any, Any, Any]:
         return samples.part(mask), samples.part(~mask, "validation "), mask
     X, y, *_ = samples
     held_out, trained = (
-        Part(at(X, index), at(y, index), None, len(index)) for index in (drawn, kept)
+        Part(map_tree(read_only, at(X, index)), map_tree(read_only, at(y, index)), None, len(index))
+        for index in (drawn, kept)
     )
     return trained, held_out, kept
 

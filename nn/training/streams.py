@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite.arguments import as_array, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.read_only import read_only
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 from nn.losses.loss import require_weights
 from nn.training.inputs import Batch, as_arrays, floats_in, named_parts, require_finite, shown
@@ -93,7 +94,7 @@ class Stream:
                 f"it is {describe_one(batch)}, and no pair",
                 "Give samples and targets, (X, y), or (X, y, weights)",
             )
-        X, y = (as_arrays(x, f"{attempted},") for x in batch[:2])
+        X, y = (map_tree(read_only, as_arrays(x, f"{attempted},")) for x in batch[:2])
         like = map_tree(lambda leaf: leaf.shape[1:], (X, y)), len(batch)
         arrays = leaves_of((X, y))
         lengths = {array.shape[:1] for array in arrays}

@@ -14,6 +14,7 @@ from autograd_lite.arguments import COUNT, POSITIVE, require
 from autograd_lite.errors import ArgumentError, GradientError, needed
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
+from autograd_lite.read_only import refusing_writes
 from autograd_lite.trees import leaves_of
 from nn.losses.loss_function import loss_function
 from nn.module import Module
@@ -286,7 +287,8 @@ def overfit_one_batch(
     else:
         inputs, targets, *_ = next(part.in_order(int(batch_size)))
     losses: list[float] = []
-    with _left_alone(model, optimizer):
+    told = f"overfit_one_batch of {type(model).__name__}"
+    with _left_alone(model, optimizer), refusing_writes(lambda: told):
         for _ in range(int(steps) + 1):
             losses.append(_stepped(samples, model, optimizer, inputs, targets))
             if not math.isfinite(losses[-1]) or losses[-1] <= share * losses[0]:

@@ -140,6 +140,11 @@ def test_functions_of_scipy_are_called_by_their_names():
         (sp.softmax, r"scipy\.special\.softmax", r"Write autograd_lite\.softmax"),
         (scipy.linalg.expm, r"scipy\.linalg\.expm", "differentiable"),
         (lambda x: scipy.linalg.solve(x, np.ones(2)), r"scipy\.linalg\.solve", "differentiable"),
+        (
+            lambda x: scipy.linalg.solve_triangular(x, np.ones(2)),
+            r"scipy\.linalg\.solve_triangular",
+            "differentiable",
+        ),
     ],
 )
 def test_functions_that_convert_are_called_by_their_names_too(call, name, told):

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import AutogradError, grad, hvp, jacobian, jvp, value_and_grad, vjp
+import nn
+from autograd_lite import (
+    AutogradError,
+    UnsupportedError,
+    grad,
+    hvp,
+    jacobian,
+    jvp,
+    ravel,
+    value_and_grad,
+    vjp,
+)
 from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
 
 Layer = namedtuple("Layer", ["weight", "bias"])
@@ -225,3 +236,19 @@ def test_jacobians_have_the_structure_of_inputs_within_that_of_outputs():
 def test_structures_without_arrays_have_gradients_without_arrays():
     value, gradient = value_and_grad(lambda p: 3.0)({"a": None, "b": []})
     assert (value, gradient) == (3.0, {"a": None, "b": []})
+
+
+def test_what_holds_itself_is_refused_wherever_structures_go():
+    listed, mapped = [1.0], {"x": np.ones((2, 1))}
+    listed.append(listed)
+    mapped["all"] = mapped
+    for call in (
+        lambda: grad(lambda tree: tree[0])(listed),
+        lambda: vjp(lambda tree: tree["x"], mapped),
+        lambda: jvp(lambda tree: tree[0], (listed,), (listed,)),
+        lambda: hvp(lambda tree: tree[0], (listed,), (listed,)),
+        lambda: ravel(mapped),
+        lambda: nn.predict(nn.Dense(1, 1), mapped),
+    ):
+        with pytest.raises(UnsupportedError, match="holds itself"):
+            call()

@@ -9,6 +9,7 @@ import pytest
 
 from autograd_lite import (
     AutogradError,
+    MutationError,
     Tensor,
     differentiable,
     grad,
@@ -277,3 +278,36 @@ def test_a_rule_that_differentiates_at_its_own_output_has_second_derivatives():
         for _ in range(order):
             found, expected = grad(found), grad(expected)
         assert found(0.3) == pytest.approx(expected(0.3), rel=1e-12)
+
+
+def test_what_an_operation_is_given_is_not_written_to():
+    def doubled(x):
+        x *= 2
+        return x
+
+    into_cotangent = differentiable(lambda g, y, x: np.multiply(g, 2, out=g))(lambda x: x * 2)
+    into_output = differentiable(lambda g, y, x: np.multiply(y, g, out=y))(np.exp)
+    into_argument = differentiable(lambda g, y, x: np.multiply(x, g, out=x))(lambda x: x * x)
+    by_name = differentiable(lambda g, y, x, *, k: g.__imul__(k))(lambda x, *, k: x * k)
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    middle = x * 1
+    for name, call in (
+        ("doubled", lambda: differentiable(lambda g, y, x: 2 * g)(doubled)(x)),
+        ("a vjp", lambda: (into_cotangent(middle) + middle).sum().backward()),
+        ("a vjp", lambda: into_output(x).sum().backward()),
+        ("a vjp", lambda: into_argument(x).sum().backward()),
+        ("a vjp", lambda: by_name(x, k=2.0).sum().backward()),
+    ):
+        with pytest.raises(MutationError, match=f"^{name}.*(new one|copy)"):
+            call()
+        assert (x.data.tolist(), x.grad) == ([1.0, 2.0], None)
+
+
+def test_a_rule_may_change_what_it_has_made():
+    def rule(g, y, x, scale):
+        made = g * scale
+        made *= 2
+        return made
+
+    own = differentiable(rule)(lambda x, scale: 2 * scale * x)
+    np.testing.assert_array_equal(grad(lambda x: own(x, np.array(3.0)))(5.0), 6.0)

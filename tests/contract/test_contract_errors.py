@@ -244,6 +244,11 @@ def test_a_gradient_of_another_shape_is_not_added_to(shape):
         (other * x).sum().backward()
     assert x.grad is given
     assert other.grad is None
+    for wrong in ("0", 1j, np.array([1j, 1.0]), np.array(["a", "b"]), object()):
+        x.grad = wrong
+        with pytest.raises(UnsupportedError, match=r"with its gradient .* real numbers"):
+            (other * x).sum().backward()
+        assert other.grad is None
     for known in (0, np.zeros(2)):  # the way of those who write loops of scalars
         x.grad = known
         (3 * x).sum().backward()

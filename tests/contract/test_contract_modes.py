@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from autograd_lite import Tensor, enable_grad, no_grad
+from autograd_lite import Tensor, UnsupportedError, enable_grad, no_grad
 
 
 @pytest.fixture
@@ -187,3 +187,23 @@ def test_backward_works_inside_of_no_grad(x):
         y.backward()
     assert x.grad.tolist() == [2.0, 4.0]
     assert not isinstance(x.grad, Tensor)
+
+
+def test_what_computes_after_its_call_has_returned_is_not_decorated():
+    def numbers():
+        yield 1
+
+    async def number():
+        return 1
+
+    async def later():
+        yield 1
+
+    class Model:
+        def __call__(self):
+            return 1
+
+    for mode in (no_grad, enable_grad):
+        for function in (numbers, number, later, Model):
+            with pytest.raises(UnsupportedError, match=f"{function.__name__}: .* Write `with"):
+                mode()(function)

@@ -64,8 +64,8 @@ CALLED = [
     (lambda: nn.batches(X, bs=3), "batches", "bs", "batch_size"),
     (lambda: nn.load("a", net=MODEL), "load", "net", "model"),
     (lambda: nn.Checkpoint(filepath="a"), "Checkpoint", "filepath", "path"),
-    (lambda: nn.MSELoss()(X, target=X), "Loss.__call__", "target", "targets"),
-    (lambda: nn.MSELoss()(y_true=X, y_pred=X), "Loss.__call__", "y_true", "targets"),
+    (lambda: nn.MSELoss()(X, target=X), "MSELoss.__call__", "target", "targets"),
+    (lambda: nn.MSELoss()(y_true=X, y_pred=X), "MSELoss.__call__", "y_true", "targets"),
     (lambda: nn.diagnose(MODEL, X, X, criterion="mse"), "diagnose", "criterion", "loss"),
 ]
 
@@ -259,3 +259,25 @@ def test_a_call_with_fewer_or_more_arguments_is_told_how_to_write_it(call, told)
     with pytest.raises(UnsupportedError) as caught:
         call()
     assert str(caught.value).startswith(told)
+
+
+def test_methods_say_what_they_do_not_take():
+    model = nn.Sequential(nn.Dense(1, 1))
+    optimizer = nn.SGD(model.parameters(), 0.1)
+    x = autograd_lite.Tensor([1.0], requires_grad=True)
+    for called, names in (
+        (model, "children eval named_buffers named_modules named_parameters parameters state_dict"),
+        (model, "append load_state_dict train zero_grad"),
+        (optimizer, "load_state_dict state_dict step zero_grad"),
+        (nn.StepDecay(optimizer, 2), "load_state_dict state_dict step"),
+        (x, "astype backward detach flatten item numpy ravel tolist zero_grad"),
+    ):
+        for name in names.split():
+            method, told = (
+                getattr(called, name),
+                f"^{type(called).__name__}.{name}\\(...\\): it takes",
+            )
+            with pytest.raises(UnsupportedError, match=told):
+                method(*[None] * 9)
+            with pytest.raises(UnsupportedError, match="it takes no closure"):
+                method(closure=None)
