@@ -1,6 +1,6 @@
 """Run an example; then onnxruntime, with what each of its models has learned, on other data.
 
-Called as `python tests/run_exported.py example.py arguments`. Models are those that are called
+Called as `python -P tests/run_exported.py example.py arguments`. Models are those that are called
 from outside of any other: each is written for some of the samples that it was called with last, and
 tried on more of them.
 """

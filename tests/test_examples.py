@@ -71,7 +71,9 @@ PICTURES = {
 
 def run(name, *arguments):
     """What an example prints; onnxruntime agrees with what its models have learned."""
-    command = [sys.executable, Path(__file__).with_name("run_exported.py"), EXAMPLES / name]
+    # The folder nn beside that script is not the package.
+    script = Path(__file__).with_name("run_exported.py")
+    command = [sys.executable, "-P", script, EXAMPLES / name]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
     models = int(re.search(r"onnxruntime agrees with (\d+) models", done.stderr)[1])
     assert models > 0 or name == "lotka_volterra.py"  # which fits an equation
