@@ -11,7 +11,7 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,27 +118,38 @@ def cotangents(
                 formulas.values_of.setdefault(own, formulas.term(node))
         if node.operation is None:
             continue
-        if wanted is not None:
-            slope = slope_in_logits(formulas, node, term, parameters, wanted)
-            if slope is not None:
-                own = ONE if slope.sign > 0 else MINUS_ONE
-                if slope.note:
-                    formulas.notes[slope.about] = slope.note
-                parts.setdefault(slope.node, []).append((factor.times(own), slope.term))
-                continue
+        slope = (
+            None if wanted is None else slope_in_logits(formulas, node, term, parameters, wanted)
+        )
+        if slope is not None:
+            own = ONE if slope.sign > 0 else MINUS_ONE
+            if slope.note:
+                formulas.notes[slope.about] = slope.note
+            parts.setdefault(slope.node, []).append((factor.times(own), slope.term))
+            continue
         if node in whole and not _is_constant(term):
             factor, term = ONE, found[node]
-        if node._array.dtype != np.float64:
-            term = _in_dtype(terms, term, node._array.dtype)
-        g = terms.broadcast(term, node._array.shape)
-        slope = None if wanted is None else slope_of_written_out(formulas, node, g, wanted)
-        if slope is not None:
-            parts.setdefault(slope.node, []).append((factor, slope.term))
-            continue
-        loose = factor != ONE or _is_constant(term)
-        for argument, own, part in _contributed(formulas, node, g, careful[node], loose):
+        for argument, own, part in _passed_on(formulas, node, factor, term, careful[node], wanted):
             parts.setdefault(argument, []).append((factor.times(own), part))
     return found
+
+
+def _passed_on(
+    formulas: Formulas,
+    node: Node,
+    factor: Factor,
+    term: Any,
+    careful: bool,
+    wanted: Collection[Node] | None,
+) -> Iterable[tuple[Node, Factor, Any]]:
+    """What a node passes on of its cotangent, which is a factor times a term."""
+    if node._array.dtype != np.float64:
+        term = _in_dtype(formulas.terms, term, node._array.dtype)
+    g = formulas.terms.broadcast(term, node._array.shape)
+    slope = None if wanted is None else slope_of_written_out(formulas, node, g, wanted)
+    if slope is not None:
+        return [(slope.node, ONE, slope.term)]
+    return _contributed(formulas, node, g, careful, factor != ONE or _is_constant(term))
 
 
 def _behind_shared(nodes: Sequence[Node]) -> set[Node]:
