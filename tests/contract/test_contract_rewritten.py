@@ -3,15 +3,13 @@
 import copy
 import pickle
 import random
-import threading
 
 import numpy as np
 import pytest
 from looping import looped
 
 import nn
-from autograd_lite import MutationError, Tensor, enable_grad, no_grad
-from autograd_lite.modes import recording
+from autograd_lite import MutationError, Tensor, no_grad
 
 
 def leaf(data):
@@ -360,56 +358,3 @@ def test_other_assignments_of_parts_are_what_they_are_for_arrays():
     x, rng = rows(), np.random.default_rng(0)
     x = x[rng.permutation(len(x))]
     assert sorted(x.data[:, 0]) == [0, 2, 4, 6, 8, 10]
-
-
-# Contexts that end in another order than they began
-
-
-def paused(context):
-    with context():
-        yield recording.get()
-
-
-@pytest.mark.parametrize("last_first", [False, True])
-@pytest.mark.parametrize(
-    "contexts", [(no_grad, no_grad), (no_grad, enable_grad), (enable_grad, no_grad)]
-)
-def test_generators_that_pause_leave_recording_as_it_was(contexts, last_first):
-    with no_grad() if last_first else enable_grad():
-        before = recording.get()
-        first, second = map(paused, contexts)
-        next(first)
-        now = next(second)
-        first.close()
-        assert recording.get() is now
-        second.close()
-        assert recording.get() is before
-    assert recording.get() is True
-
-
-def test_one_context_object_may_be_entered_by_both():
-    shared = no_grad()
-    generators = [paused(lambda: shared) for _ in range(3)]
-    for generator in generators:
-        assert next(generator) is False
-    for generator in generators:
-        assert recording.get() is False
-        generator.close()
-    assert recording.get() is True
-
-
-def test_a_generator_that_another_thread_closes_changes_nothing_there():
-    generator, seen = paused(no_grad), []
-    next(generator)
-
-    def close():
-        generator.close()
-        seen.append(recording.get())
-
-    thread = threading.Thread(target=close)
-    thread.start()
-    thread.join()
-    assert seen == [True]
-    with enable_grad():
-        assert recording.get() is True
-    recording.set(True)
