@@ -8,13 +8,14 @@ next are arrays without axes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.interruption import at_once, whole
+from autograd_lite.mutation import mark_rewritten
 from autograd_lite.program.agreement import OtherNumbers
 from autograd_lite.program.backends import Backend, Task
 from autograd_lite.program.numpy_forms import OUT_BY_NAME
@@ -84,9 +85,9 @@ class Update:
     """The update of some runs, from flat gradients, which stay as they are.
 
     Attributes:
-        calls: what it does, in order: functions of C with their arguments.
-        counting: what puts the next step's numbers in their places, and gives the calls that count
-            it, to be made after the others.
+        calls: what it does, in order: functions of C or of NumPy with their arguments.
+        counting: see `written_into`, as a function.
+        in_c: whether they are functions of C.
         outdated: whether it was asked for after hyper-parameters were changed, and is to be made
             anew; not where they change again and again.
     """
@@ -95,9 +96,12 @@ class Update:
         self, optimizer: Optimizer, gradients: Sequence[tuple[Run, Any]], backend: Backend
     ) -> None:
         self._optimizer, self._gradients, self._backend = optimizer, gradients, backend
+        self.in_c = backend.name == "c"
         with np.errstate(all="ignore"):
             self._quiet = copy_context()
-        self._made, self._seen = 0, -1
+        self.made = 0
+        """How often it was."""
+        self._seen = -1
         self._known: list[dict[str, Any]] = []
         self.make()
 
@@ -107,26 +111,29 @@ class Update:
             for (run, _), known in zip(self._gradients, self._known):
                 rate = run.options[CHANGING]
                 if run.options != {**known, CHANGING: rate}:
-                    self.outdated = self._made < RECORDINGS
+                    self.outdated = self.made < RECORDINGS
                     return False
                 known[CHANGING] = rate
             self._seen = self._optimizer._changes
         return True
 
+    def at_once(self, calls: Iterable[Call]) -> None:
+        """Make calls, which Ctrl-C does not come between, and of which none warns."""
+        self._quiet.run(at_once, calls)
+
     def __call__(self) -> None:
         """Take the next step."""
-        self._quiet.run(at_once, [*self.calls, *self.counting()])
+        self.at_once([*self.calls, *self.counting()])
 
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
         self.outdated, self._seen = False, -1
         self._known = [dict(run.options) for run, _ in self._gradients]
-        self._made += 1
-        in_c = self._backend.name == "c"
+        self.made += 1
         calls, first, places = list[Call](), list[Call](), list[Any]()
         tapes = []
         for run, flat in self._gradients:
-            size = max(1, len(flat) if in_c else min(BLOCK, len(flat)))
+            size = max(1, len(flat) if self.in_c else min(BLOCK, len(flat)))
             # In the processor's cache for all parts: the rule's own, and what the gradient becomes.
             tape, room = _Tape(), np.empty((2, size), flat.dtype)
             for start in range(0, len(flat), size):
@@ -135,8 +142,13 @@ class Update:
             calls += tape.calls
             places += [place for _, place in tape.places.values()]
             tapes.append(tape)
-        self.counting = self._counting(tapes)
-        if in_c:
+        self._tapes = tapes
+        names: dict[str, Any] = {}
+        lines, counted = self.written_into(names)
+        lines = ["def counting():", *lines, f"return [{', '.join(counted)}]"]
+        exec("\n    ".join(lines), names)
+        self.counting: Callable[[], list[Call]] = names["counting"]
+        if self.in_c:
             self.calls = [self._in_c(calls, places)]
             self._require_agreement(self.calls)
         else:
@@ -144,18 +156,21 @@ class Update:
             # The others are the same, and would be compared with copies of all that there is.
             self._require_agreement([*map(_of_arrays, first)], slice(BLOCK))
 
-    def _counting(self, tapes: Sequence[_Tape]) -> Callable[[], list[Call]]:
-        names: dict[str, Any] = {"optimizer": self._optimizer, "known": self._known}
-        lines, calls = ["def counting():"], ['(setattr, optimizer, "steps", optimizer.steps + 1)']
-        for number, ((run, _), tape) in enumerate(zip(self._gradients, tapes)):
-            names[f"run{number}"] = run
+    def written_into(self, names: dict[str, Any]) -> tuple[list[str], list[str]]:
+        """The lines that put the next step's numbers in their places, and texts of calls to count.
+
+        These are to be made after the others.
+        """
+        names |= {"optimizer": self._optimizer, "known": self._known, "setattr": setattr}
+        names["mark"] = mark_rewritten
+        lines, calls = list[str](), ['(setattr, optimizer, "steps", optimizer.steps + 1)']
+        for number, ((run, _), tape) in enumerate(zip(self._gradients, self._tapes)):
+            names |= {f"run{number}": run, f"tensors{number}": run.tensors}
+            names[f"values{number}"] = run.arrays[0]
             lines.append(f"rate, step = known[{number}][{CHANGING!r}], run{number}.steps + 1")
-            lines += [*tape.setting(names), f"run{number}.mark_changed()"]
+            lines += [*tape.setting(names), f"mark(tensors{number}, values{number})"]
             calls.append(f'(setattr, run{number}, "steps", run{number}.steps + 1)')
-        lines.append(f"return [{', '.join(calls)}]")
-        exec("\n    ".join(lines), names)
-        found: Callable[[], list[Call]] = names["counting"]
-        return found
+        return lines, calls
 
     def _note(self, run: Run, flat: Any, room: Any, start: int, tape: _Tape) -> None:
         """Note the calls for the entries of a run from a place on, as many as there is room for."""

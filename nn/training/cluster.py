@@ -92,12 +92,19 @@ class ClusterSteps:
 
     ran = "eager: parts of batches are computed on a cluster"
 
-    def __init__(self, rows: ClusterRows, samples: Samples, model: Module, optimizer: Optimizer):
+    def __init__(self, rows: ClusterRows, samples: Samples, model: Module):
         self._rows, self._samples = rows, samples
-        self._model, self._optimizer = model, optimizer
+        self._model = model
 
-    def loss(self, numbers: Any, targets: Any, share: float) -> float:
-        """The loss of the rows of those numbers; their gradients are those of the parameters."""
+    def loss(
+        self, numbers: Any, targets: Any, share: float = 1.0, update: bool = False
+    ) -> float | None:
+        """The loss of the rows of those numbers; their gradients are those of the parameters.
+
+        None where they are to be updated at once.
+        """
+        if update:
+            return None
         of_blocks = np.searchsorted(self._rows.bounds, numbers, side="right") - 1
         blocks = range(len(self._rows.bounds) - 1)
         rows = [numbers[of_blocks == block] for block in blocks]
@@ -109,10 +116,6 @@ class ClusterSteps:
             terms = [part * share for part, share in zip(parts, shares) if part is not None]
             parameter.grad = sum(terms[1:], terms[0]).astype(parameter.dtype) if terms else None
         return float(sum(loss * share for loss, share in zip(losses, shares)))
-
-    def update(self, require_finite: bool) -> None:
-        """Take the optimizer's step."""
-        self._optimizer.step(require_finite=require_finite)
 
     def show_gradients(self) -> None:
         """They are shown."""

@@ -8,7 +8,6 @@ update is a program of its own, the same for all shapes.
 
 from __future__ import annotations
 
-import math
 import warnings
 from functools import partial
 from itertools import compress
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import mutation
-from autograd_lite.errors import AutogradError, MissingPackageError
+from autograd_lite.errors import AutogradError, MissingPackageError, MutationError
 from autograd_lite.modes import unusual
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
@@ -32,9 +31,10 @@ from nn.module import Module
 from nn.optimizers.flat import Run, copy_in
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
-from nn.random_state import generators, set_state, state_of
-from nn.training.laid_out import Ready, laid_out
+from nn.random_state import generators
+from nn.training.laid_out import Ready, WholeStep, laid_out
 from nn.training.recorded import LossOf, Outline, Recording, outline, record_step, surroundings_of
+from nn.training.whole_steps import whole_step
 
 # In C, as they are asked for in each step.
 _array = attrgetter("_array")
@@ -69,17 +69,15 @@ class CompiledSteps:
         loss_of: LossOf,
         optimizer: Optimizer,
         backend: str = "numpy",
-        falls_back: bool = False,
+        in_fit: bool = False,
         given_up: str = "",
     ) -> None:
         self.reason, self.given_up = "", given_up
-        self.steps = 0
-        """How many were run."""
+        self.optimizer, self.backend = optimizer, backend_of(backend)
+        self._ran = False
         self._model, self._loss, self._loss_of = model, loss, loss_of
-        self._optimizer, self.backend = optimizer, backend_of(backend)
-        self._falls_back = falls_back
+        self.in_fit = in_fit
         self._recorded = 0
-        self._shown = False
         self._templates: dict[Any, Any] = {}
         self._flat: dict[Run, Array] = {}  # the gradients of all parameters in a run
         self._updates: dict[tuple[Run, ...], Update | None] = {}
@@ -87,19 +85,22 @@ class CompiledSteps:
 
     def _forget(self) -> None:
         self._found: dict[Any, Outline | Ready] = {}
+        self._wanted: Any = None  # what is to be recorded
         self._expected: Expected | Exception | None = None
         self._last: Ready | None = None
-        self._updated = False  # along the gradients of the last batch
-        # For what, and when, tensors and the optimizer's state were seen to be where they have to.
-        self._key: Any = None
-        self._settled: Ready | None = None
-        self._settled_at = -1
-        self._outside = surroundings_of(self._model, self._loss)
+        self.usual: WholeStep | None = None
+        """What took the last step, to be tried first."""
+        self._way: Any = None  # with which share, and whether with an update
+        self.shown = False
+        """Whether `.grad` is what the last step computed."""
+        self.seen = -1
+        """When tensors and the optimizer's state were seen to be where they have to."""
+        self.outside = surroundings_of(self._model, self._loss)
         modules = [module for _, module in self._model.named_modules()]
         self._hooked = any(module._forward_hooks is not None for module in modules)
         if not self._hooked:  # they may be taken away again
-            self.given_up = self.given_up or self._outside.acts or self._outside.unseen
-        self._generators = list(dict.fromkeys(generators(self._model).values()))
+            self.given_up = self.given_up or self.outside.acts or self.outside.unseen
+        self.generators = list(dict.fromkeys(generators(self._model).values()))
 
     def loss(
         self, inputs: Any, targets: Any, share: float = 1.0, update: bool = False
@@ -108,89 +109,71 @@ class CompiledSteps:
 
         Gradients are those of a share of the loss. With `update` the optimizer takes its step.
         """
-        self._last = self._expected = None
+        batch = [inputs, *targets]
+        if self.usual and self._way == (share, update):
+            loss = self.usual(*batch)
+            if loss is not None:
+                return loss
+        self._last = self._expected = self._wanted = self.usual = None
         self.reason = self.given_up or self._unusual()
         if self.reason:
             return None
-        batch = [inputs, *targets]
+        leaves = batch
         try:
-            key = share, *map(_kind, batch)
+            key = share, *map(_kind, leaves)
         except AttributeError:  # one is a structure of arrays
-            batch = leaves_of(batch)
-            key = share, str(map_tree(type, [inputs, *targets])), *map(_kind, batch)
-        found = self._settled if key == self._key else self._found.get(key)
+            leaves = leaves_of(batch)
+            key = share, str(map_tree(type, batch)), *map(_kind, leaves)
+        found = self._found.get(key)
         if type(found) is not Ready:
             self.reason = "it is being recorded"
-            self._prepare(key, found, inputs, targets)
+            self._wanted = key, found, inputs, targets
             return None
-        states = [state_of(each) for each in self._generators] if found.draws else []
         if update:
-            self._optimizer.accept()
-        try:
-            loss = self._run(key, found, batch, update)
-        except Exception:  # what the eager step says better
-            loss = None
-        if loss is None:
+            self.optimizer.accept()
+        settled, compiled = self._settled(key, found), None
+        if settled and update:
+            compiled = self._fitting_update(settled)
+        way, loss = (compiled and compiled.made, update and not compiled), None
+        if settled:
+            if way not in settled.whole:
+                settled.whole[way] = whole_step(leaves, settled, self, compiled, way[1])
+            loss = settled.whole[way](*leaves, True)
+        if not settled or loss is None:
             self.reason = "it is being recorded"
-            for each, state in zip(self._generators, states):
-                set_state(each, state)
             del self._found[key]
-            self._key = None
-        elif update and not self._updated:
-            self.update(require_finite=False)
+            return None
+        will_change = self.given_up or (settled.update and settled.update.outdated)
+        if leaves is batch and not will_change:
+            self.usual, self._way = settled.whole[way], (share, update)
+        self._last, self._ran = settled, True
         return loss
 
     def _unusual(self) -> str:
         """Why it is not known what is computed, in words."""
         reason = unusual(recorded=True)
-        if not reason and not self._outside.are_unchanged():
+        if not reason and not self.outside.are_unchanged():
             self._forget()
         return reason or ("a module has forward hooks" if self._hooked else self.given_up)
 
-    def _run(self, key: Any, found: Ready, batch: list[Array], update: bool) -> float | None:
-        """Compute loss and gradients, and keep the buffers; with the update, if that can be one."""
-        if mutation.latest != self._settled_at or found is not self._settled:
-            settled = self._settle(key, found)
-            if settled is None:
-                return None
-            found = settled
-        given = found.inputs(batch)
-        compiled, whole = self._fitting_update(found) if update else None, None
-        if compiled and not found.moved:  # buffers are changed before the update is made
-            whole = found.run.followed_by(compiled.calls)
-        undisturbed = mutation.latest == self._settled_at
-        values = whole(given, compiled.counting()) if compiled and whole else found.run(given)
-        loss = values[0]
-        # `item` of NumPy's own numbers takes four times as long.
-        loss = float(loss) if isinstance(loss, float) else loss.item()
-        if not math.isfinite(loss):
-            return None
-        if found.moved:
-            for buffer, array in zip(found.moved, values[1:]):
-                buffer.data = array
-        if compiled and not whole:
-            compiled()
-        if undisturbed:
-            self._settled_at = mutation.latest
-        self._last, self._updated, self._shown = found, compiled is not None, False
-        self.steps += 1
-        return loss
-
-    def _settle(self, key: Any, found: Ready) -> Ready | None:
+    def _settled(self, key: Any, found: Ready) -> Ready | None:
         """What is to be run with the arrays that tensors have now, if it can be."""
         now = mutation.latest
         learned = [*map(_requires_grad, found.tensors)]
-        if found.runs is not self._optimizer._runs or learned != found.learned:
+        if found.runs is not self.optimizer._runs or learned != found.learned:
             return None
         if not all(map(is_, map(_array, found.tensors), found.arrays)):
-            copy_in([run for run, _ in found.gradients])
+            try:
+                copy_in([run for run, _ in found.gradients])
+            except MutationError:  # which the eager step says better
+                return None
             pairs = [*zip(map(_array, found.tensors), found.arrays)]
             if not all(_fits(*pair) for pair in pairs):
                 return None
             others = {t for t, (array, known) in zip(found.tensors, pairs) if array is not known}
             if not others <= {*found.given}:
                 found = self._found[key] = found.giving(others)
-        self._key, self._settled, self._settled_at = key, found, now
+        self.seen = now
         return found
 
     @property
@@ -203,26 +186,16 @@ class CompiledSteps:
         """What steps ran in."""
         reason = self.given_up or ("a module has forward hooks" if self._hooked else "")
         if not reason:
-            return self.backend.name if self.steps else "eager: it was too short"
+            return self.backend.name if self._ran else "eager: it was too short"
         then = f"eager: {reason}"
-        return f"{self.backend.name}, then {then}" if self.steps else then
+        return f"{self.backend.name}, then {then}" if self._ran else then
 
     def show_gradients(self) -> None:
         """Let `.grad` be what the last step computed."""
-        if self._last and not self._shown:
+        if self._last and not self.shown:
             for tensor, view in self._last.views:
                 tensor.grad = view.copy()[()]
-            self._shown = True
-
-    def update(self, require_finite: bool) -> None:
-        """Take the optimizer's step with the gradients of the last batch."""
-        if self._last is None:
-            return
-        gradients, update = self._last.gradients, self._fitting_update(self._last)
-        undisturbed = mutation.latest == self._settled_at
-        self._optimizer.step_along(gradients, require_finite, update)
-        if undisturbed:
-            self._settled_at = mutation.latest
+            self.shown = True
 
     def _fitting_update(self, found: Ready) -> Update | None:
         """The compiled update, made anew where that is needed, if it is the one of now."""
@@ -237,8 +210,11 @@ class CompiledSteps:
 
     # Recording
 
-    def _prepare(self, key: Any, before: Any, inputs: Any, targets: Any) -> None:
-        """Record a batch, and where that is the second time, compile it."""
+    def record(self) -> None:
+        """Record the last batch, if that is to be; where that is the second time, compile it."""
+        if not self._wanted:
+            return
+        (key, before, inputs, targets), self._wanted = self._wanted, None
         self._recorded += 1
         if self._recorded > RECORDINGS:
             self.reason = self.given_up = "what is computed changes too often"
@@ -255,7 +231,7 @@ class CompiledSteps:
                 return
             self._require_alike(other or before, made)
             in_c = self.backend.name == "c"
-            compiled = laid_out(made, self._optimizer, self._flat, self._made, guards_loss=in_c)
+            compiled = laid_out(made, self.optimizer, self._flat, self._made, in_c, self.in_fit)
             if compiled is not None:
                 self._expected = self._first_run(key, made, *compiled)
         except MissingPackageError:  # a compiler that was asked for
@@ -275,7 +251,7 @@ class CompiledSteps:
             raise ValueError(found.text)
 
     def _record(self, batch: tuple[Any, Any], share: float) -> Recording:
-        model, made_of = self._model, (self._optimizer, self._loss_of, batch, share)
+        model, made_of = self._model, (self.optimizer, self._loss_of, batch, share)
         return call_left_alone(
             lambda rewind: record_step(model, *made_of, self._templates, rewind), model, self._loss
         )
@@ -296,7 +272,7 @@ class CompiledSteps:
         try:
             return self.backend.make(task)
         except AutogradError as error:
-            if not self._falls_back or self.backend.exact:
+            if not self.in_fit or self.backend.exact:
                 raise
             warnings.warn(f"{error}; steps are run by NumPy meanwhile", stacklevel=8)
             self.backend = backend_of("numpy")
@@ -304,7 +280,7 @@ class CompiledSteps:
 
     def _first_run(self, key: Any, made: Recording, compiled: Ready, task: Task) -> Expected:
         arrays = [*compress(made.batch, compiled.used), *[array for _, array, _ in made.drawn]]
-        loss, *moved = compiled.run([*arrays, *map(_array, compiled.given)])
+        loss, *moved = compiled.run(*arrays, *map(_array, compiled.given))
         compiled.update = self._update_of(compiled)
         return Expected(key, compiled, made.tracer.program, task, loss, moved)
 
@@ -312,7 +288,7 @@ class CompiledSteps:
         """The update along gradients, which is the same for batches of all shapes."""
         key = tuple([run for run, _ in compiled.gradients])
         if key not in self._updates:
-            self._updates = {key: update_of(self._optimizer, compiled.gradients, self.backend)}
+            self._updates = {key: update_of(self.optimizer, compiled.gradients, self.backend)}
         return self._updates[key]
 
     def agree(self, loss: float) -> None:

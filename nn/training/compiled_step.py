@@ -15,11 +15,7 @@ from nn.training.inputs import as_arrays, called
 
 
 class CompiledStep:
-    """A step of training: what `nn.compile` returns.
-
-    Attributes:
-        backend: what ran in the last call: "numpy", "c", or "eager: " and why.
-    """
+    """A step of training: what `nn.compile` returns."""
 
     def __init__(
         self, model: Module, loss: Any, optimizer: Optimizer, backend: str, reason: str
@@ -28,7 +24,15 @@ class CompiledStep:
         self._model, self._loss, self.optimizer = model, loss, optimizer
         self._steps = CompiledSteps(model, loss, self._loss_of, optimizer, backend, given_up=reason)
         self._lock = threading.RLock()  # the buffers, and the gradients, are those of one step
-        self.backend = "eager: it was not called"
+        self._called = False
+
+    @property
+    def backend(self) -> str:
+        """What ran in the last call: "numpy", "c", or "eager: " and why."""
+        if not self._called:
+            return "eager: it was not called"
+        reason = self._steps.reason
+        return f"eager: {reason}" if reason else self._steps.backend.name
 
     def __reduce__(self) -> Any:
         # A copy trains its own model, and is compiled anew.
@@ -41,20 +45,24 @@ class CompiledStep:
 
     def __call__(self, X: Any, y: Any) -> float:
         """Take a step on a batch; its loss, before the step."""
+        with self._lock:
+            usual = self._steps.usual
+            loss = usual(X, y) if usual else None
+            return self._otherwise(X, y) if loss is None else loss
+
+    def _otherwise(self, X: Any, y: Any) -> float:
+        """The same where something is not as it was in the last step."""
         inputs = X if type(X) is np.ndarray else as_arrays(X, "a step with X")
         targets = y if type(y) is np.ndarray else as_arrays(y, "a step with y")
-        with self._lock:
-            loss = self._steps.loss(inputs, [targets], update=True)
-            if loss is None:
-                return self._eager(inputs, targets)
-            self.backend = self._steps.backend.name
-            return loss
+        loss = self._steps.loss(inputs, [targets], update=True)
+        return self._eager(inputs, targets) if loss is None else loss
 
     def _loss_of(self, inputs: Any, targets: Any) -> Any:
         return self._loss(called(self._model, inputs), *targets)
 
     def _eager(self, inputs: Any, targets: Any) -> float:
-        self.backend = f"eager: {self._steps.reason}"
+        self._called = True
+        self._steps.record()
         computed = self._loss_of(inputs, [targets])
         require_scalar(computed)
         self.optimizer.zero_grad()

@@ -94,12 +94,11 @@ def each_epoch(
             seen += n
             for name, loss in losses.items():
                 means.add(name, loss, n)
-            if training.callbacks:
-                with region.opened():
-                    if overrides(training.callbacks, "batch_end"):
-                        steps.show_gradients()
-                    for callback in training.callbacks:
-                        callback.batch_end(training)
+            with region.opened():
+                if overrides(training.callbacks, "batch_end"):
+                    steps.show_gradients()
+                for callback in training.callbacks:
+                    callback.batch_end(training)
             bar.step()
         steps.show_gradients()
         every = training.arguments.get("evaluate_every", 1)

@@ -1,0 +1,131 @@
+"""A step of training as one function, written as text: what is looked at, run and changed, in line.
+
+Nothing is quicker, as each call, attribute or loop in between takes longer than a small layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import compress, starmap
+from operator import call
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd_lite import modes, mutation
+from autograd_lite.node import Array
+from nn.optimizers.traced import Update
+from nn.random_state import set_state, state_of
+from nn.training.laid_out import Ready, WholeStep
+
+if TYPE_CHECKING:
+    from nn.training.compiled import CompiledSteps
+
+
+def whole_step(
+    batch: Sequence[Array], found: Ready, steps: CompiledSteps, update: Update | None, by_rule: bool
+) -> WholeStep:
+    """A function of the arrays of such a batch: its loss, after the update.
+
+    None if something is not as it was, unless it `is_known` to be, or if it is refused. The update
+    is the compiled one, or that of the optimizer's rule, or none.
+    """
+    names = Names()
+    names |= {"steps": steps, "mutation": mutation, "by_rule": steps.optimizer.step_along}
+    names |= {"state_of": state_of, "set_state": set_state, "generators": steps.generators}
+    names |= {"gradients": found.gradients, "in_fit": steps.in_fit}
+    arguments = [f"a{i}" for i in range(len(batch))]
+    given = [*compress(arguments, found.used)]
+    given += [f"{names.of(draw)}()" for draw in found.draws]
+    given += [f"{names.of(tensor)}._array" for tensor in found.given]
+    in_c = update and update.in_c and hasattr(found.run, "followed_by") and not found.moved
+    run = _as_one_call if in_c else _in_parts
+    lines = ["if not is_known:", *_indented(_looks(names, arguments, batch, steps, update))]
+    lines += ["states = [*map(state_of, generators)]"] if found.draws else []
+    lines += ["loss = None", "try:", *_indented(run(names, given, found, steps, update))]
+    lines += ["except Exception: pass  # what the eager step says better", "if loss is None:"]
+    lines += ["    for _ in map(set_state, generators, states): pass"] if found.draws else []
+    lines += ["    return None"]
+    lines += ["by_rule(gradients, in_fit)"] if by_rule else []
+    lines += ["steps.seen, steps.shown = mutation.latest, False", "return loss"]
+    exec(
+        "\n".join([f"def step({', '.join(arguments)}, is_known=False):", *_indented(lines)]), names
+    )
+    step: WholeStep = names["step"]
+    return step
+
+
+class Names(dict[str, Any]):
+    """What the text of a step reads, by name."""
+
+    def of(self, value: Any) -> str:
+        """A name for a value."""
+        name = f"x{len(self)}"
+        self[name] = value
+        return name
+
+
+def _looks(
+    names: Names,
+    arguments: Sequence[str],
+    batch: Sequence[Array],
+    steps: CompiledSteps,
+    update: Update | None,
+) -> list[str]:
+    """Return unless all is as it was, and hyper-parameters are those of the update."""
+    names |= {"recording": modes.recording.get, "set_now": modes.set_now.get}
+    names |= {"raises_errors": modes.raises_errors, "are_unchanged": steps.outside.are_unchanged}
+    names["ndarray"] = np.ndarray
+    looks = ["recording() is True", "not set_now()", "not raises_errors()"]
+    looks += ["mutation.latest == steps.seen", "are_unchanged()"]
+    for a, array in zip(arguments, batch):
+        looks += [f"{a}.__class__ is ndarray", f"{a}.shape == {array.shape}"]
+        looks += [f"{a}.strides == {array.strides}", f"{a}.dtype is {names.of(array.dtype)}"]
+    lines = ["try:", f"    if not ({' and '.join(looks)}): return None"]
+    lines += ["except AttributeError: return None"]
+    if update:
+        names |= {"accept": steps.optimizer.accept, "fits": update.fits}
+        lines += ["accept()", "if not fits(): return None"]
+    return lines
+
+
+def _as_one_call(
+    names: Names, given: Sequence[str], found: Ready, steps: CompiledSteps, update: Any
+) -> list[str]:
+    """Program and update as one call of C, which refuses a loss that is not finite.
+
+    Ctrl-C comes neither in between, nor before the step is counted.
+    """
+    names |= {"starmap": starmap, "call": call}
+    program: Any = found.run
+    lines = [f"{names.of(x)}[...] = {text}" for x, text in zip(program.places, given)]
+    numbers, counted = update.written_into(names)
+    calls = ", ".join([names.of(program.followed_by(update.calls)), *counted])
+    result = f"float({names.of(program.results[0])}())"
+    return [*lines, *numbers, f"if not any(starmap(call, ({calls}))): loss = {result}"]
+
+
+def _in_parts(
+    names: Names, given: Sequence[str], found: Ready, steps: CompiledSteps, update: Any
+) -> list[str]:
+    """The program, and where it gave finite numbers buffers and the update."""
+    names["isfinite"] = math.isfinite
+    moved = "*moved" if found.moved else ""
+    lines = [f"found, {moved} = {names.of(found.run)}({', '.join(given)})"]
+    # `item` of NumPy's own numbers takes four times as long.
+    lines += ["found = float(found) if isinstance(found, float) else found.item()"]
+    lines += ["if not isfinite(found): raise ArithmeticError"]
+    for run, flat in found.gradients if steps.in_fit else ():
+        lines.append(f"{names.of(run.refuse_unless_finite)}({names.of(flat)})")
+    for number, buffer in enumerate(found.moved):
+        lines.append(f"{names.of(buffer)}.data = moved[{number}]")
+    if update:
+        numbers, counted = update.written_into(names)
+        calls = f"[*{names.of(update.calls)}, {', '.join(counted)}]"
+        lines += [*numbers, f"{names.of(update.at_once)}({calls})"]
+    return [*lines, "loss = found"]
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
