@@ -8,8 +8,11 @@ next are arrays without axes.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
+from itertools import starmap
+from operator import call
 from typing import Any
 
 import numpy as np
@@ -86,7 +89,6 @@ class Update:
 
     Attributes:
         calls: what it does, in order: functions of C or of NumPy with their arguments.
-        counting: see `written_into`, as a function.
         in_c: whether they are functions of C.
         outdated: whether it was asked for after hyper-parameters were changed, and is to be made
             anew; not where they change again and again.
@@ -117,13 +119,11 @@ class Update:
             self._seen = self._optimizer._changes
         return True
 
-    def at_once(self, calls: Iterable[Call]) -> None:
-        """Make calls, which Ctrl-C does not come between, and of which none warns."""
-        self._quiet.run(at_once, calls)
-
     def __call__(self) -> None:
         """Take the next step."""
-        self.at_once([*self.calls, *self.counting()])
+        names: dict[str, Any] = {}
+        exec("\n    ".join(["def update():", *self.called_in(names)]), names)
+        names["update"]()
 
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
@@ -144,10 +144,8 @@ class Update:
             tapes.append(tape)
         self._tapes = tapes
         names: dict[str, Any] = {}
-        lines, counted = self.written_into(names)
-        lines = ["def counting():", *lines, f"return [{', '.join(counted)}]"]
-        exec("\n    ".join(lines), names)
-        self.counting: Callable[[], list[Call]] = names["counting"]
+        exec("\n    ".join(["def set_numbers():", *self.written_into(names)[0]]), names)
+        self._set_numbers: Callable[[], None] = names["set_numbers"]
         if self.in_c:
             self.calls = [self._in_c(calls, places)]
             self._require_agreement(self.calls)
@@ -157,20 +155,28 @@ class Update:
             self._require_agreement([*map(_of_arrays, first)], slice(BLOCK))
 
     def written_into(self, names: dict[str, Any]) -> tuple[list[str], list[str]]:
-        """The lines that put the next step's numbers in their places, and texts of calls to count.
+        """The lines that put the next step's numbers in their places, and those that count it.
 
-        These are to be made after the others.
+        What is between them belongs into `map`, with what it gives assigned at once: Python looks
+        for Ctrl-C after calls, and in loops, but neither when it unpacks nor when it assigns.
         """
-        names |= {"optimizer": self._optimizer, "known": self._known, "setattr": setattr}
-        names["mark"] = mark_rewritten
-        lines, calls = list[str](), ['(setattr, optimizer, "steps", optimizer.steps + 1)']
+        names |= {"optimizer": self._optimizer, "known": self._known, "mark": mark_rewritten}
+        numbers, counting = list[str](), ["optimizer.steps = taken"]
         for number, ((run, _), tape) in enumerate(zip(self._gradients, self._tapes)):
             names |= {f"run{number}": run, f"tensors{number}": run.tensors}
             names[f"values{number}"] = run.arrays[0]
-            lines.append(f"rate, step = known[{number}][{CHANGING!r}], run{number}.steps + 1")
-            lines += [*tape.setting(names), f"mark(tensors{number}, values{number})"]
-            calls.append(f'(setattr, run{number}, "steps", run{number}.steps + 1)')
-        return lines, calls
+            numbers.append(f"rate, step = known[{number}][{CHANGING!r}], run{number}.steps + 1")
+            numbers += [*tape.setting(names), f"mark(tensors{number}, values{number})"]
+            numbers.append(f"step{number} = step")
+            counting.append(f"run{number}.steps = step{number}")
+        return [*numbers, "taken = optimizer.steps + 1"], counting
+
+    def called_in(self, names: dict[str, Any]) -> list[str]:
+        """The lines of a whole update, of which no call warns."""
+        names |= {"deque": deque, "starmap": starmap, "call": call, "calls": self.calls}
+        names["quiet"] = self._quiet.run
+        numbers, counting = self.written_into(names)
+        return [*numbers, "_, = map(quiet, [deque], [starmap(call, calls)], [0])", *counting]
 
     def _note(self, run: Run, flat: Any, room: Any, start: int, tape: _Tape) -> None:
         """Note the calls for the entries of a run from a place on, as many as there is room for."""
@@ -220,7 +226,7 @@ class Update:
             expected += [values, *state]
         with whole(), np.errstate(all="ignore"):
             try:
-                self.counting()
+                self._set_numbers()
                 at_once(calls)
                 found = [row.copy() for run, _ in self._gradients for row in run.kept[:, part]]
             finally:

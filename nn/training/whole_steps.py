@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import compress, starmap
-from operator import call
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
     from nn.training.compiled import CompiledSteps
 
 
+Names = dict[str, Any]
+"""What the text of a step reads, by name."""
+
+
 def whole_step(
     batch: Sequence[Array], found: Ready, steps: CompiledSteps, update: Update | None, by_rule: bool
 ) -> WholeStep:
@@ -31,14 +34,13 @@ def whole_step(
     None if something is not as it was, unless it `is_known` to be, or if it is refused. The update
     is the compiled one, or that of the optimizer's rule, or none.
     """
-    names = Names()
-    names |= {"steps": steps, "mutation": mutation, "by_rule": steps.optimizer.step_along}
+    names: Names = {"steps": steps, "mutation": mutation, "by_rule": steps.optimizer.step_along}
     names |= {"state_of": state_of, "set_state": set_state, "generators": steps.generators}
     names |= {"gradients": found.gradients, "in_fit": steps.in_fit}
     arguments = [f"a{i}" for i in range(len(batch))]
     given = [*compress(arguments, found.used)]
-    given += [f"{names.of(draw)}()" for draw in found.draws]
-    given += [f"{names.of(tensor)}._array" for tensor in found.given]
+    given += [f"{_named(names, draw)}()" for draw in found.draws]
+    given += [f"{_named(names, tensor)}._array" for tensor in found.given]
     in_c = update and update.in_c and hasattr(found.run, "followed_by") and not found.moved
     run = _as_one_call if in_c else _in_parts
     lines = ["if not is_known:", *_indented(_looks(names, arguments, batch, steps, update))]
@@ -56,14 +58,10 @@ def whole_step(
     return step
 
 
-class Names(dict[str, Any]):
-    """What the text of a step reads, by name."""
-
-    def of(self, value: Any) -> str:
-        """A name for a value."""
-        name = f"x{len(self)}"
-        self[name] = value
-        return name
+def _named(names: Names, value: Any) -> str:
+    name = f"x{len(names)}"
+    names[name] = value
+    return name
 
 
 def _looks(
@@ -81,7 +79,7 @@ def _looks(
     looks += ["mutation.latest == steps.seen", "are_unchanged()"]
     for a, array in zip(arguments, batch):
         looks += [f"{a}.__class__ is ndarray", f"{a}.shape == {array.shape}"]
-        looks += [f"{a}.strides == {array.strides}", f"{a}.dtype is {names.of(array.dtype)}"]
+        looks += [f"{a}.strides == {array.strides}", f"{a}.dtype is {_named(names, array.dtype)}"]
     lines = ["try:", f"    if not ({' and '.join(looks)}): return None"]
     lines += ["except AttributeError: return None"]
     if update:
@@ -93,17 +91,14 @@ def _looks(
 def _as_one_call(
     names: Names, given: Sequence[str], found: Ready, steps: CompiledSteps, update: Any
 ) -> list[str]:
-    """Program and update as one call of C, which refuses a loss that is not finite.
-
-    Ctrl-C comes neither in between, nor before the step is counted.
-    """
-    names |= {"starmap": starmap, "call": call}
+    """Program and update as one call of C, which refuses a loss that is not finite."""
     program: Any = found.run
-    lines = [f"{names.of(x)}[...] = {text}" for x, text in zip(program.places, given)]
-    numbers, counted = update.written_into(names)
-    calls = ", ".join([names.of(program.followed_by(update.calls)), *counted])
-    result = f"float({names.of(program.results[0])}())"
-    return [*lines, *numbers, f"if not any(starmap(call, ({calls}))): loss = {result}"]
+    lines = [f"{_named(names, x)}[...] = {text}" for x, text in zip(program.places, given)]
+    numbers, counting = update.written_into(names)
+    names["chained"], *names["address"] = program.followed_by(update.calls)
+    lines += [*numbers, "refused, = map(chained, address)"]
+    counting.append(f"loss = float({_named(names, program.results[0])}())")
+    return [*lines, "if not refused:", *_indented(counting)]
 
 
 def _in_parts(
@@ -112,18 +107,15 @@ def _in_parts(
     """The program, and where it gave finite numbers buffers and the update."""
     names["isfinite"] = math.isfinite
     moved = "*moved" if found.moved else ""
-    lines = [f"found, {moved} = {names.of(found.run)}({', '.join(given)})"]
+    lines = [f"found, {moved} = {_named(names, found.run)}({', '.join(given)})"]
     # `item` of NumPy's own numbers takes four times as long.
     lines += ["found = float(found) if isinstance(found, float) else found.item()"]
     lines += ["if not isfinite(found): raise ArithmeticError"]
     for run, flat in found.gradients if steps.in_fit else ():
-        lines.append(f"{names.of(run.refuse_unless_finite)}({names.of(flat)})")
+        lines.append(f"{_named(names, run.refuse_unless_finite)}({_named(names, flat)})")
     for number, buffer in enumerate(found.moved):
-        lines.append(f"{names.of(buffer)}.data = moved[{number}]")
-    if update:
-        numbers, counted = update.written_into(names)
-        calls = f"[*{names.of(update.calls)}, {', '.join(counted)}]"
-        lines += [*numbers, f"{names.of(update.at_once)}({calls})"]
+        lines.append(f"{_named(names, buffer)}.data = moved[{number}]")
+    lines += update.called_in(names) if update else []
     return [*lines, "loss = found"]
 
 

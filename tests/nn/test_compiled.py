@@ -287,15 +287,18 @@ def test_ctrl_c_within_a_compiled_step_ends_after_it(monkeypatch):
         return network(nn.BatchNorm1d(6), nn.Dropout(0.3))
 
     _, expected = trained(make, batch_size=8, callbacks=[StopsAfter(17)])
-    added, left = Update.at_once, [14]  # two steps, and the smaller last one, are eager
+    added, left = Update.called_in, [14]  # two steps, and the smaller last one, are eager
 
-    def interrupted(*arguments):
-        added(*arguments)
+    def interrupts():
         left[0] -= 1
         if left[0] == 0:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Update, "at_once", interrupted)
+    def interrupted(update, names):
+        names["interrupts"] = interrupts
+        return [*added(update, names), "interrupts()"]
+
+    monkeypatch.setattr(Update, "called_in", interrupted)
     backend, found = trained(make, batch_size=8)
     assert (backend, left[0]) == ("numpy", 0)
     for name in (0, 1, 3):  # figures, parameters and buffers, the optimizer
