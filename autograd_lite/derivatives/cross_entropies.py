@@ -20,14 +20,30 @@ from autograd_lite.precision import as_floats, in_floats
 from autograd_lite.table import differentiable
 
 
-def smallest(x: Array) -> Any:
-    """The smallest entry, or NaN: to find where it is takes a third of the time of `min`."""
-    return x.item(x.argmin()) if type(x) is ndarray else x.min()
-
-
 def largest(x: Array) -> Any:
-    """The largest entry, likewise."""
+    """The largest entry, or NaN: to find where it is takes a third of the time of `max`."""
     return x.item(x.argmax()) if type(x) is ndarray else x.max()
+
+
+_BITS_OF_1 = {
+    one.dtype: (kind, one.view(kind).item())
+    for one, kind in ((np.float64(1), np.uint64), (np.float32(1), np.uint32))
+}
+
+
+def are_shares(values: Array) -> bool:
+    """Whether no entry is below 0 or above 1; NaN is neither.
+
+    >>> are_shares(np.array([0.0, 1.0])), are_shares(np.array([0.5, -0.5]))
+    (True, False)
+    """
+    if type(values) is ndarray and values.dtype in _BITS_OF_1:
+        # From 0 on, numbers are in the order of their bits, before all that are negative.
+        kind, one = _BITS_OF_1[values.dtype]
+        bits = values.view(kind)
+        if bits.item(bits.argmax()) <= one:
+            return True
+    return not (values.min() < 0 or values.max() > 1)
 
 
 def _bounded_logarithms(p: Array) -> tuple[Array, Array]:

@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropy, softmax_cross_entropy
+from autograd_lite.derivatives.cross_entropies import (
+    are_shares,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import logsumexp
 from autograd_lite.derivatives.special import density, gelu, gelu_slope, normal_cdf
@@ -43,6 +47,10 @@ def _sigmoid_cross_entropy(logits: Any, targets: Any) -> Any:
     gap = np.where(logits > 0, 1 - targets, -targets).astype(logits.dtype)
     losses = np.where(gap == 0, 0, logits) * gap + np.log1p(shrunk)
     return losses.sum() / logits.size, (gap, shrunk)
+
+
+def _are_shares(values: Any) -> Any:
+    return np.logical_not((values.min() < 0) | (values.max() > 1))
 
 
 def _softmax_cross_entropy(logits: Any, labels: Any) -> Any:
@@ -84,6 +92,7 @@ WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
     np.clip: _clip,
     sigmoid_cross_entropy: _sigmoid_cross_entropy,
     softmax_cross_entropy: _softmax_cross_entropy,
+    are_shares: _are_shares,
     logsumexp: _logsumexp,
     gelu: _gelu,
     gelu_slope: _gelu_slope,

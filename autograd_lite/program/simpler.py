@@ -18,7 +18,7 @@ from autograd_lite.program.expressions import OwnedShape
 from autograd_lite.program.program import Step, called, mapped, same, steps_in
 from autograd_lite.table import TABLE
 
-MANY = 4096
+MANY = 256
 BY_COMPUTE: dict[Any, Any] = {}
 """The functions of rows by what computes them, which is what a program calls."""
 
@@ -118,12 +118,15 @@ class Simpler:
         return step
 
     def _is_rectified(self, value: Any) -> bool:
-        """Whether it is a maximum of 0 and others, of many entries."""
+        """Whether it is a maximum of 0 and others, of many entries, which is never -0."""
         rectified = type(value) is Step and value.function is np.maximum
         if not rectified or self.values[value.number].size < MANY:
             return False
         bound = value.arguments[1]
-        return type(bound) in (int, float) and bound == 0
+        if type(bound) not in (int, float) or bound != 0:
+            return False
+        negative = np.full_like(self.values[value.number], -0.0)
+        return not np.signbit(np.maximum(negative, bound)).any()
 
     def _variance(self, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
         mean = self.computed(np.mean, (a,), {"axis": axis, "keepdims": True})

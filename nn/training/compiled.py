@@ -32,14 +32,13 @@ from nn.optimizers.flat import Run, copy_in
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators
-from nn.training.laid_out import Ready, WholeStep, laid_out
+from nn.training.laid_out import Ready, WholeStep, kind_of, laid_out
 from nn.training.recorded import LossOf, Outline, Recording, outline, record_step, surroundings_of
 from nn.training.whole_steps import whole_step
 
 # In C, as they are asked for in each step.
 _array = attrgetter("_array")
 _requires_grad = attrgetter("_requires_grad")
-_kind = attrgetter("__class__", "shape", "strides", "dtype")
 
 
 class Expected(NamedTuple):
@@ -120,10 +119,10 @@ class CompiledSteps:
             return None
         leaves = batch
         try:
-            key = share, *map(_kind, leaves)
+            key = share, *map(kind_of, leaves)
         except AttributeError:  # one is a structure of arrays
             leaves = leaves_of(batch)
-            key = share, str(map_tree(type, batch)), *map(_kind, leaves)
+            key = share, str(map_tree(type, batch)), *map(kind_of, leaves)
         found = self._found.get(key)
         if type(found) is not Ready:
             self.reason = "it is being recorded"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update
 from nn.training.recorded import Recording
 
+kind_of = attrgetter("__class__", "shape", "strides", "dtype")
+"""What tells arrays of a batch apart; in C, as it is asked for in each step."""
 WholeStep = Callable[..., float | None]
 """Of the arrays of a batch, see `whole_steps.py`."""
 

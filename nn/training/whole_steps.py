@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autograd_lite import modes, mutation
 from autograd_lite.node import Array
 from nn.optimizers.traced import Update
 from nn.random_state import set_state, state_of
-from nn.training.laid_out import Ready, WholeStep
+from nn.training.laid_out import Ready, WholeStep, kind_of
 
 if TYPE_CHECKING:
     from nn.training.compiled import CompiledSteps
@@ -74,17 +72,18 @@ def _looks(
     """Return unless all is as it was, and hyper-parameters are those of the update."""
     names |= {"recording": modes.recording.get, "set_now": modes.set_now.get}
     names |= {"raises_errors": modes.raises_errors, "are_unchanged": steps.outside.are_unchanged}
-    names["ndarray"] = np.ndarray
+    names["kind"] = kind_of
     looks = ["recording() is True", "not set_now()", "not raises_errors()"]
     looks += ["mutation.latest == steps.seen", "are_unchanged()"]
-    for a, array in zip(arguments, batch):
-        looks += [f"{a}.__class__ is ndarray", f"{a}.shape == {array.shape}"]
-        looks += [f"{a}.strides == {array.strides}", f"{a}.dtype is {_named(names, array.dtype)}"]
+    looks += [f"kind({a}) == {_named(names, kind_of(x))}" for a, x in zip(arguments, batch)]
     lines = ["try:", f"    if not ({' and '.join(looks)}): return None"]
     lines += ["except AttributeError: return None"]
     if update:
-        names |= {"accept": steps.optimizer.accept, "fits": update.fits}
-        lines += ["accept()", "if not fits(): return None"]
+        names |= {"optimizer": steps.optimizer, "fits": update.fits}
+        lines += [
+            "if optimizer.groups != optimizer._seen or optimizer._scheduled: optimizer.accept()"
+        ]
+        lines += ["if not fits(): return None"]
     return lines
 
 
