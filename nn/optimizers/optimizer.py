@@ -272,16 +272,6 @@ class Optimizer(Declared):
 
         return put_back
 
-    def step_along(self, gradients: Sequence[tuple[Run, Any]], require_finite: bool) -> None:
-        """`step` with flat gradients of runs in place of those that tensors have."""
-        self.accept()
-        copy_in([run for run, _ in gradients])
-        for run, flat in gradients:
-            if require_finite:
-                run.refuse_unless_finite(flat)
-            run.arrays[1][...] = flat
-        self._finish([run for run, _ in gradients])
-
     def _finish(self, runs: Sequence[Run]) -> None:
         """Update runs whose gradients are collected, unless something is refused."""
         for run in filter(_copied, runs):

@@ -90,8 +90,7 @@ class Update:
     Attributes:
         calls: what it does, in order: functions of C or of NumPy with their arguments.
         in_c: whether they are functions of C.
-        outdated: whether it was asked for after hyper-parameters were changed, and is to be made
-            anew; not where they change again and again.
+        made: how often it was written anew, for other hyper-parameters.
     """
 
     def __init__(
@@ -101,33 +100,31 @@ class Update:
         self.in_c = backend.name == "c"
         with np.errstate(all="ignore"):
             self._quiet = copy_context()
-        self.made = 0
-        """How often it was."""
-        self._seen = -1
+        self.made, self._seen = 0, -1
         self._known: list[dict[str, Any]] = []
         self.make()
 
-    def fits(self) -> bool:
-        """Whether hyper-parameters are what they were, but for the learning rate."""
+    def fitting(self) -> int:
+        """The number of the one that fits hyper-parameters of now, made anew where that is needed.
+
+        Learning rates may be others. 0 if they change again and again; OtherNumbers if what was
+        made does not agree with the rule.
+        """
         if self._seen != self._optimizer._changes:
-            for (run, _), known in zip(self._gradients, self._known):
-                rate = run.options[CHANGING]
+            rates = [run.options[CHANGING] for run, _ in self._gradients]
+            for (run, _), known, rate in zip(self._gradients, self._known, rates):
                 if run.options != {**known, CHANGING: rate}:
-                    self.outdated = self.made < RECORDINGS
-                    return False
+                    if self.made == RECORDINGS:
+                        return 0
+                    self.make()
+                    break
+            for known, rate in zip(self._known, rates):
                 known[CHANGING] = rate
             self._seen = self._optimizer._changes
-        return True
-
-    def __call__(self) -> None:
-        """Take the next step."""
-        names: dict[str, Any] = {}
-        exec("\n    ".join(["def update():", *self.called_in(names)]), names)
-        names["update"]()
+        return self.made
 
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
-        self.outdated, self._seen = False, -1
         self._known = [dict(run.options) for run, _ in self._gradients]
         self.made += 1
         calls, first, places = list[Call](), list[Call](), list[Any]()

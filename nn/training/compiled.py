@@ -130,21 +130,20 @@ class CompiledSteps:
             return None
         if update:
             self.optimizer.accept()
-        settled, compiled = self._settled(key, found), None
-        if settled and update:
-            compiled = self._fitting_update(settled)
-        way, loss = (compiled and compiled.made, update and not compiled), None
+        settled, loss = self._settled(key, found), None
         if settled:
-            if way not in settled.whole:
-                settled.whole[way] = whole_step(leaves, settled, self, compiled, way[1])
-            loss = settled.whole[way](*leaves, True)
+            number = self._fitting(settled.update) if update and settled.update else 0
+            compiled, by_rule = settled.update if number else None, update and not number
+            if (number, by_rule) not in settled.whole:
+                made = whole_step(leaves, settled, self, compiled, by_rule)
+                settled.whole[number, by_rule] = made
+            loss = settled.whole[number, by_rule](*leaves, True)
         if not settled or loss is None:
             self.reason = "it is being recorded"
             del self._found[key]
             return None
-        will_change = self.given_up or (settled.update and settled.update.outdated)
-        if leaves is batch and not will_change:
-            self.usual, self._way = settled.whole[way], (share, update)
+        if leaves is batch and not self.given_up:
+            self.usual, self._way = settled.whole[number, by_rule], (share, update)
         self._last, self._ran = settled, True
         return loss
 
@@ -192,20 +191,23 @@ class CompiledSteps:
     def show_gradients(self) -> None:
         """Let `.grad` be what the last step computed."""
         if self._last and not self.shown:
-            for tensor, view in self._last.views:
-                tensor.grad = view.copy()[()]
+            self._last.show_gradients()
             self.shown = True
 
-    def _fitting_update(self, found: Ready) -> Update | None:
-        """The compiled update, made anew where that is needed, if it is the one of now."""
-        update = found.update
-        if update and update.outdated:
-            try:
-                update.make()
-            except Exception as error:  # the optimizer's own is there
-                self._give_up(error)
-                return None
-        return update if update and update.fits() else None
+    def by_rule(self, found: Ready) -> None:
+        """Take the optimizer's own step along the gradients of this one."""
+        self.optimizer.zero_grad()
+        found.show_gradients()
+        self.optimizer.step(require_finite=self.in_fit)
+        if not self.in_fit:
+            self.optimizer.zero_grad()
+
+    def _fitting(self, update: Update) -> int:
+        try:
+            return update.fitting()
+        except Exception as error:  # the optimizer's own is there
+            self._give_up(error)
+            return 0
 
     # Recording
 

@@ -46,6 +46,11 @@ class Ready:
     update: Update | None
     whole: dict[Any, WholeStep]  # by what updates, and whether
 
+    def show_gradients(self) -> None:
+        """Let `.grad` be what was computed."""
+        for tensor, view in self.views:
+            tensor.grad = view.copy()[()]
+
     def giving(self, others: Iterable[Tensor]) -> Ready:
         """The same, with the arrays of other tensors given in each run, too."""
         arrays, wanted = [tensor._array for tensor in self.tensors], {*self.given, *others}

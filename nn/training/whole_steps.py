@@ -22,6 +22,24 @@ if TYPE_CHECKING:
 
 Names = dict[str, Any]
 """What the text of a step reads, by name."""
+STEP = """
+def step({arguments}, is_known=False):
+    if not is_known:
+        try:
+            if not ({looks}): return None
+        except Exception: return None  # what is done next says better
+    {before}
+    loss = None
+    try:
+        {run}
+    except Exception: pass  # what the eager step says better
+    if loss is None:
+        {refused}
+        return None
+    {after}
+    steps.seen, steps.shown = mutation.latest, False
+    return loss
+"""
 
 
 def whole_step(
@@ -32,26 +50,31 @@ def whole_step(
     None if something is not as it was, unless it `is_known` to be, or if it is refused. The update
     is the compiled one, or that of the optimizer's rule, or none.
     """
-    names: Names = {"steps": steps, "mutation": mutation, "by_rule": steps.optimizer.step_along}
+    names: Names = {"steps": steps, "mutation": mutation, "this": found, "isfinite": math.isfinite}
+    names |= {"recording": modes.recording.get, "set_now": modes.set_now.get, "kind": kind_of}
+    names |= {"raises_errors": modes.raises_errors, "are_unchanged": steps.outside.are_unchanged}
     names |= {"state_of": state_of, "set_state": set_state, "generators": steps.generators}
-    names |= {"gradients": found.gradients, "in_fit": steps.in_fit}
     arguments = [f"a{i}" for i in range(len(batch))]
+    looks = ["recording() is True", "not set_now()", "not raises_errors()"]
+    looks += ["mutation.latest == steps.seen", "are_unchanged()"]
+    looks += [f"kind({a}) == {_named(names, kind_of(x))}" for a, x in zip(arguments, batch)]
+    if update:
+        names |= {"accept": steps.optimizer.accept, "fitting": update.fitting}
+        looks += [f"accept() is None and fitting() == {update.made}"]
     given = [*compress(arguments, found.used)]
     given += [f"{_named(names, draw)}()" for draw in found.draws]
     given += [f"{_named(names, tensor)}._array" for tensor in found.given]
     in_c = update and update.in_c and hasattr(found.run, "followed_by") and not found.moved
-    run = _as_one_call if in_c else _in_parts
-    lines = ["if not is_known:", *_indented(_looks(names, arguments, batch, steps, update))]
-    lines += ["states = [*map(state_of, generators)]"] if found.draws else []
-    lines += ["loss = None", "try:", *_indented(run(names, given, found, steps, update))]
-    lines += ["except Exception: pass  # what the eager step says better", "if loss is None:"]
-    lines += ["    for _ in map(set_state, generators, states): pass"] if found.draws else []
-    lines += ["    return None"]
-    lines += ["by_rule(gradients, in_fit)"] if by_rule else []
-    lines += ["steps.seen, steps.shown = mutation.latest, False", "return loss"]
-    exec(
-        "\n".join([f"def step({', '.join(arguments)}, is_known=False):", *_indented(lines)]), names
+    run = (_as_one_call if in_c else _in_parts)(names, given, found, update, steps.in_fit)
+    text = STEP.format(
+        arguments=", ".join(arguments),
+        looks=" and ".join(looks),
+        before="states = [*map(state_of, generators)]" if found.draws else "",
+        run="\n        ".join(run),
+        refused="for _ in map(set_state, generators, states): pass" if found.draws else "",
+        after="steps.by_rule(this)" if by_rule else "",
     )
+    exec(text, names)
     step: WholeStep = names["step"]
     return step
 
@@ -62,61 +85,30 @@ def _named(names: Names, value: Any) -> str:
     return name
 
 
-def _looks(
-    names: Names,
-    arguments: Sequence[str],
-    batch: Sequence[Array],
-    steps: CompiledSteps,
-    update: Update | None,
-) -> list[str]:
-    """Return unless all is as it was, and hyper-parameters are those of the update."""
-    names |= {"recording": modes.recording.get, "set_now": modes.set_now.get}
-    names |= {"raises_errors": modes.raises_errors, "are_unchanged": steps.outside.are_unchanged}
-    names["kind"] = kind_of
-    looks = ["recording() is True", "not set_now()", "not raises_errors()"]
-    looks += ["mutation.latest == steps.seen", "are_unchanged()"]
-    looks += [f"kind({a}) == {_named(names, kind_of(x))}" for a, x in zip(arguments, batch)]
-    lines = ["try:", f"    if not ({' and '.join(looks)}): return None"]
-    lines += ["except AttributeError: return None"]
-    if update:
-        names |= {"optimizer": steps.optimizer, "fits": update.fits}
-        lines += [
-            "if optimizer.groups != optimizer._seen or optimizer._scheduled: optimizer.accept()"
-        ]
-        lines += ["if not fits(): return None"]
-    return lines
-
-
 def _as_one_call(
-    names: Names, given: Sequence[str], found: Ready, steps: CompiledSteps, update: Any
+    names: Names, given: Sequence[str], found: Ready, update: Any, in_fit: bool
 ) -> list[str]:
-    """Program and update as one call of C, which refuses a loss that is not finite."""
+    """Program and update as one call of C, which refuses what is not finite."""
     program: Any = found.run
     lines = [f"{_named(names, x)}[...] = {text}" for x, text in zip(program.places, given)]
     numbers, counting = update.written_into(names)
     names["chained"], *names["address"] = program.followed_by(update.calls)
-    lines += [*numbers, "refused, = map(chained, address)"]
     counting.append(f"loss = float({_named(names, program.results[0])}())")
-    return [*lines, "if not refused:", *_indented(counting)]
+    lines += [*numbers, "refused, = map(chained, address)", "if not refused:"]
+    return [*lines, *[f"    {line}" for line in counting]]
 
 
 def _in_parts(
-    names: Names, given: Sequence[str], found: Ready, steps: CompiledSteps, update: Any
+    names: Names, given: Sequence[str], found: Ready, update: Any, in_fit: bool
 ) -> list[str]:
     """The program, and where it gave finite numbers buffers and the update."""
-    names["isfinite"] = math.isfinite
     moved = "*moved" if found.moved else ""
     lines = [f"found, {moved} = {_named(names, found.run)}({', '.join(given)})"]
     # `item` of NumPy's own numbers takes four times as long.
     lines += ["found = float(found) if isinstance(found, float) else found.item()"]
     lines += ["if not isfinite(found): raise ArithmeticError"]
-    for run, flat in found.gradients if steps.in_fit else ():
+    for run, flat in found.gradients if in_fit else ():
         lines.append(f"{_named(names, run.refuse_unless_finite)}({_named(names, flat)})")
     for number, buffer in enumerate(found.moved):
         lines.append(f"{_named(names, buffer)}.data = moved[{number}]")
-    lines += update.called_in(names) if update else []
-    return [*lines, "loss = found"]
-
-
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
+    return [*lines, *(update.called_in(names) if update else ()), "loss = found"]
