@@ -25,24 +25,15 @@ def largest(x: Array) -> Any:
     return x.item(x.argmax()) if type(x) is ndarray else x.max()
 
 
-_BITS_OF_1 = {
-    one.dtype: (kind, one.view(kind).item())
-    for one, kind in ((np.float64(1), np.uint64), (np.float32(1), np.uint32))
-}
+_BITS_OF_1 = int(np.float64(1).view(np.uint64))
 
 
 def are_shares(values: Array) -> bool:
-    """Whether no entry is below 0 or above 1; NaN is neither.
-
-    >>> are_shares(np.array([0.0, 1.0])), are_shares(np.array([0.5, -0.5]))
-    (True, False)
-    """
-    if type(values) is ndarray and values.dtype in _BITS_OF_1:
-        # From 0 on, numbers are in the order of their bits, before all that are negative.
-        kind, one = _BITS_OF_1[values.dtype]
-        bits = values.view(kind)
-        if bits.item(bits.argmax()) <= one:
-            return True
+    """Whether no entry is below 0 or above 1; NaN is neither."""
+    # From 0 on, numbers are in the order of their bits, before all that are negative.
+    of_floats = type(values) is ndarray and values.dtype == np.float64
+    if of_floats and largest(values.view(np.uint64)) <= _BITS_OF_1:
+        return True
     return not (values.min() < 0 or values.max() > 1)
 
 

@@ -140,9 +140,6 @@ class Update:
             places += [place for _, place in tape.places.values()]
             tapes.append(tape)
         self._tapes = tapes
-        names: dict[str, Any] = {}
-        exec("\n    ".join(["def set_numbers():", *self.written_into(names)[0]]), names)
-        self._set_numbers: Callable[[], None] = names["set_numbers"]
         if self.in_c:
             self.calls = [self._in_c(calls, places)]
             self._require_agreement(self.calls)
@@ -223,7 +220,8 @@ class Update:
             expected += [values, *state]
         with whole(), np.errstate(all="ignore"):
             try:
-                self._set_numbers()
+                names: dict[str, Any] = {}
+                exec("\n".join(self.written_into(names)[0]), names)
                 at_once(calls)
                 found = [row.copy() for run, _ in self._gradients for row in run.kept[:, part]]
             finally:

@@ -15,7 +15,11 @@ from nn.training.inputs import as_arrays, called
 
 
 class CompiledStep:
-    """A step of training: what `nn.compile` returns."""
+    """A step of training: what `nn.compile` returns.
+
+    Attributes:
+        backend: what ran in the last call: "numpy", "c", or "eager: " and why.
+    """
 
     def __init__(
         self, model: Module, loss: Any, optimizer: Optimizer, backend: str, reason: str
@@ -24,15 +28,7 @@ class CompiledStep:
         self._model, self._loss, self.optimizer = model, loss, optimizer
         self._steps = CompiledSteps(model, loss, self._loss_of, optimizer, backend, given_up=reason)
         self._lock = threading.RLock()  # the buffers, and the gradients, are those of one step
-        self._called = False
-
-    @property
-    def backend(self) -> str:
-        """What ran in the last call: "numpy", "c", or "eager: " and why."""
-        if not self._called:
-            return "eager: it was not called"
-        reason = self._steps.reason
-        return f"eager: {reason}" if reason else self._steps.backend.name
+        self.backend = "eager: it was not called"
 
     def __reduce__(self) -> Any:
         # A copy trains its own model, and is compiled anew.
@@ -55,14 +51,17 @@ class CompiledStep:
         inputs = X if type(X) is np.ndarray else as_arrays(X, "a step with X")
         targets = y if type(y) is np.ndarray else as_arrays(y, "a step with y")
         loss = self._steps.loss(inputs, [targets], update=True)
-        return self._eager(inputs, targets) if loss is None else loss
+        if loss is None:
+            return self._eager(inputs, targets)
+        self.backend = self._steps.backend.name
+        return loss
 
     def _loss_of(self, inputs: Any, targets: Any) -> Any:
         return self._loss(called(self._model, inputs), *targets)
 
     def _eager(self, inputs: Any, targets: Any) -> float:
-        self._called = True
         self._steps.record()
+        self.backend = f"eager: {self._steps.reason}"
         computed = self._loss_of(inputs, [targets])
         require_scalar(computed)
         self.optimizer.zero_grad()
