@@ -10,7 +10,7 @@ from trained import StopsAfter
 
 import autograd_lite
 import nn
-from autograd_lite.errors import CompilerError
+from autograd_lite.errors import CompilerError, TrainingError
 from autograd_lite.program import c_runner, compiler
 from nn.optimizers.traced import Update
 
@@ -176,6 +176,23 @@ def test_ctrl_c_within_a_step_that_is_one_call_of_c_comes_when_all_of_it_is_done
     for each in found[1:]:
         for a, b in zip(each, found[0], strict=True):
             np.testing.assert_allclose(a, b, 1e-11)
+
+
+@with_compiler
+def test_gradients_that_are_not_finite_end_a_training_before_its_step():
+    X, found = np.zeros((60, 1)), []
+    X[33] = 1e200  # whose prediction is 0, and whose gradient is 1e400
+    for how in ("numpy", "c", False):
+        model = nn.Dense(1, 1, weight_init="zeros", bias=False)
+        optimizer = nn.SGD(model.parameters(), 0.1)
+        options = {"loss": lambda p, y: (p * 1e200).sum(), "optimizer": optimizer, "compile": how}
+        says = pytest.raises(TrainingError, match="gradient of weight is NaN or infinite")
+        with np.errstate(over="ignore"), says as info:
+            nn.fit(model, X, X, epochs=1, batch_size=2, rng=1, progress=False, **options)
+        np.testing.assert_array_equal(model.weight.data, 0)
+        found.append((str(info.value), optimizer.steps))
+    assert found[0] == found[1] == found[2]
+    assert found[0][1] > 3  # it was compiled by then
 
 
 def test_without_a_compiler_a_warning_says_so_and_numpy_runs(no_compiler):
