@@ -25,6 +25,7 @@ from autograd_lite.program.backends import Runner, Task, backend_of
 from autograd_lite.program.given import form
 from autograd_lite.program.program import Program
 from autograd_lite.program.recordings import RECORDINGS, difference
+from autograd_lite.program.records import are_alike
 from autograd_lite.trees import leaves_of, map_tree
 from nn.left_alone import call_left_alone
 from nn.module import Module
@@ -33,7 +34,14 @@ from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators
 from nn.training.laid_out import Ready, WholeStep, kind_of, laid_out
-from nn.training.recorded import LossOf, Outline, Recording, outline, record_step, surroundings_of
+from nn.training.recorded import (
+    LossOf,
+    Recording,
+    Written,
+    record_step,
+    surroundings_of,
+    written,
+)
 from nn.training.whole_steps import whole_step
 
 # In C, as they are asked for in each step.
@@ -83,7 +91,7 @@ class CompiledSteps:
         self._forget()
 
     def _forget(self) -> None:
-        self._found: dict[Any, Outline | Ready] = {}
+        self._found: dict[Any, Recording | Ready] = {}
         self._wanted: Any = None  # what is to be recorded
         self._expected: Expected | Exception | None = None
         self._last: Ready | None = None
@@ -224,17 +232,19 @@ class CompiledSteps:
             batch = inputs, targets
             made = self._record(batch, key[0])
             if before is None or before.learned != made.learned:
-                self._found[key] = outline(made)
+                self._found[key] = made.outlined()
                 return
             same = [*map(eq, before.prints, made.prints)]
-            other = self._beside(made, batch, key[0]) if any(same) else before
-            if other is None and all(same):
+            beside = self._beside(made, batch) if any(same) else None
+            if beside is None and all(same):
                 return
-            self._require_alike(other or before, made)
+            program = written(made, self._templates)
+            if not are_alike((beside or before).record, made.record):
+                self._require_alike(program, beside or self._beside(made, batch))
             in_c = self.backend.name == "c"
-            compiled = laid_out(made, self.optimizer, self._flat, self._made, in_c, self.in_fit)
+            compiled = laid_out(program, self.optimizer, self._flat, self._made, in_c, self.in_fit)
             if compiled is not None:
-                self._expected = self._first_run(key, made, *compiled)
+                self._expected = self._first_run(key, program, *compiled)
         except MissingPackageError:  # a compiler that was asked for
             raise
         except Exception as error:  # whatever it is, the eager step says it better
@@ -246,26 +256,30 @@ class CompiledSteps:
         if isinstance(error, OtherNumbers):
             warnings.warn(f"{error}; steps are taken eagerly", stacklevel=5)
 
-    def _require_alike(self, before: Outline, made: Recording) -> None:
-        found = difference(before.steps, made.tracer.program.steps, before.inputs)
-        if found:
+    def _require_alike(self, program: Written, beside: Recording | None) -> None:
+        """Raise a ValueError unless programs are the same for other samples."""
+        if beside is None:
+            raise ValueError("it computes otherwise for other samples")
+        other = written(beside, self._templates)
+        steps, others = (each.tracer.program.steps for each in (other, program))
+        if found := difference(steps, others, {*other.inputs()}):
             raise ValueError(found.text)
 
     def _record(self, batch: tuple[Any, Any], share: float) -> Recording:
-        model, made_of = self._model, (self.optimizer, self._loss_of, batch, share)
+        made_of = self._model, self.optimizer, self._loss_of, batch, share
         return call_left_alone(
-            lambda rewind: record_step(model, *made_of, self._templates, rewind), model, self._loss
+            lambda rewind: record_step(*made_of, rewind), self._model, self._loss
         )
 
-    def _beside(self, made: Recording, batch: tuple[Any, Any], share: float) -> Outline | None:
+    def _beside(self, made: Recording, batch: tuple[Any, Any]) -> Recording | None:
         """A recording for the samples in another order; None where that fails."""
         for factor in (1 + 2.0**-10, 1.0):
             try:
-                other = self._record(map_tree(partial(_moved, factor=factor), batch), share)
+                other = self._record(map_tree(partial(_moved, factor=factor), batch), made.share)
             except Exception:  # such samples need not be ones that model and loss take
                 continue
             if other.prints != made.prints:
-                return outline(other)
+                return other
         return None
 
     def _made(self, task: Task) -> Runner:
@@ -279,7 +293,7 @@ class CompiledSteps:
             self.backend = backend_of("numpy")
             return self.backend.make(task)
 
-    def _first_run(self, key: Any, made: Recording, compiled: Ready, task: Task) -> Expected:
+    def _first_run(self, key: Any, made: Written, compiled: Ready, task: Task) -> Expected:
         arrays = [*compress(made.batch, compiled.used), *[array for _, array, _ in made.drawn]]
         loss, *moved = compiled.run(*arrays, *map(_array, compiled.given))
         compiled.update = self._update_of(compiled)

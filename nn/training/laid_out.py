@@ -17,7 +17,7 @@ from autograd_lite.program.recordings import task_of
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update
-from nn.training.recorded import Recording
+from nn.training.recorded import Written
 
 kind_of = attrgetter("__class__", "shape", "strides", "dtype")
 """What tells arrays of a batch apart; in C, as it is asked for in each step."""
@@ -63,7 +63,7 @@ class Ready:
 
 
 def laid_out(
-    made: Recording,
+    made: Written,
     optimizer: Optimizer,
     flat: dict[Run, Array],
     make: Callable[[Task], Runner],
@@ -127,7 +127,7 @@ def laid_out(
     return ready.giving(moved), task
 
 
-def _names(made: Recording) -> dict[Step, str]:
+def _names(made: Written) -> dict[Step, str]:
     names = {step: name for step, name in zip(made.data, "Xy") if step is not None}
     for step, tensor in made.tensors:
         names[step] = tensor.name or "buffer"
