@@ -43,19 +43,16 @@ class _Runner(Runner):
 
     @functools.cached_property
     def _run(self) -> Callable[..., list[Array]]:
-        return self._made(self._inputs)
+        return self.bound([], range(len(self._inputs)))
 
     def bound(self, arrays: Sequence[Any], given: Sequence[int]) -> Callable[..., list[Array]]:
         """What is the same in each run has a value among the names."""
         self._names.bound.update(zip(self._inputs, arrays))
-        return self._made([self._inputs[place] for place in given])
-
-    def _made(self, inputs: Sequence[str]) -> Callable[..., list[Array]]:
-        function = self._names.run("\n".join(self._lines(inputs)))["step"]
+        lines = self._lines([self._inputs[place] for place in given])
+        function: Callable[..., list[Array]] = self._names.run("\n".join(lines))["step"]
         if self._quiet:
             return functools.partial(self._quiet.run, function)
-        found: Callable[..., list[Array]] = np.errstate(all="ignore")(function)
-        return found
+        return np.errstate(all="ignore")(function)
 
     def _lines(self, inputs: Sequence[str]) -> list[str]:
         return [f"def step({', '.join(inputs)}):", *[f"    {line}" for line in self._body]]

@@ -91,20 +91,14 @@ class ClusterSteps:
     """Steps whose gradients are sums of parts that workers compute."""
 
     ran = "eager: parts of batches are computed on a cluster"
+    are_whole = False
 
     def __init__(self, rows: ClusterRows, samples: Samples, model: Module):
         self._rows, self._samples = rows, samples
         self._model = model
 
-    def loss(
-        self, numbers: Any, targets: Any, share: float = 1.0, update: bool = False
-    ) -> float | None:
-        """The loss of the rows of those numbers; their gradients are those of the parameters.
-
-        None where they are to be updated at once.
-        """
-        if update:
-            return None
+    def loss(self, numbers: Any, targets: Any, share: float) -> float:
+        """The loss of the rows of those numbers; their gradients are those of the parameters."""
         of_blocks = np.searchsorted(self._rows.bounds, numbers, side="right") - 1
         blocks = range(len(self._rows.bounds) - 1)
         rows = [numbers[of_blocks == block] for block in blocks]

@@ -69,6 +69,9 @@ class CompiledSteps:
         backend: what runs them.
     """
 
+    are_whole = True
+    """Whether they may come with the update."""
+
     def __init__(
         self,
         model: Module,

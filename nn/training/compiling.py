@@ -31,10 +31,12 @@ COMPILED = Range(
 class EagerSteps:
     """Steps that are not compiled, and why."""
 
+    are_whole = False
+
     def __init__(self, reason: str) -> None:
         self.ran = f"eager: {reason}"
 
-    def loss(self, inputs: Any, targets: Any, share: float = 1.0, update: bool = False) -> None:
+    def loss(self, inputs: Any, targets: Any, share: float) -> None:
         """None, as each step is taken eagerly."""
 
     def record(self) -> None:

@@ -55,7 +55,7 @@ class UsualStep:
         size = self._samples.size_of_parts(training.arguments["batch_size"])
         in_parts = self._in_parts and len(leaves_of(inputs)[0]) > size
         are_looked_at = overrides(training.callbacks, "gradients")
-        if not in_parts and not are_looked_at:
+        if steps.are_whole and not in_parts and not are_looked_at:
             # Ctrl-C waits for it: it changes what is learned at once.
             loss = steps.loss(inputs, targets, update=True)
             if loss is not None:
