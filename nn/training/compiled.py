@@ -209,7 +209,7 @@ class CompiledSteps:
         """Take the optimizer's own step along the gradients of this one."""
         self.optimizer.zero_grad()
         found.show_gradients()
-        self.optimizer.step(require_finite=self.in_fit)
+        self.optimizer.step()
         if not self.in_fit:
             self.optimizer.zero_grad()
 
