@@ -19,12 +19,7 @@ from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, shape_of
-from autograd_lite.textbook.written_out import (
-    Slope,
-    logits_of_sigmoid,
-    logits_of_softmax,
-    node_of,
-)
+from autograd_lite.textbook.written_out import Slope, input_of, logits_of_softmax, node_of
 
 Found = tuple[int, Any, str, Any]
 """A sign, targets, what the record says, and of which term."""
@@ -40,7 +35,7 @@ def slope_in_logits(
     p = formulas.known[node]
     if not isinstance(p, Step):
         return None
-    binary, (logits, axis) = logits_of_sigmoid(p), logits_of_softmax(p)
+    binary, (logits, axis) = input_of(p, neural.sigmoid), logits_of_softmax(p)
     if binary is None and logits is None:
         return None
     divided = _divided(g)

@@ -115,7 +115,11 @@ def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
     for term in [*terms][::-1]:
         used = terms[term] if term in early else ()
         early.update(x for x in used if x in terms and _is_multiple(x))
-    missing = {term: {part for part in terms[term] if part in terms} for term in early}
+    missing = {
+        term: dict.fromkeys(part for part in parts if part in terms)
+        for term, parts in terms.items()
+        if term in early
+    }
     waiting: dict[Step, list[Step]] = {}
     for term, parts in missing.items():
         for part in parts:
@@ -128,7 +132,7 @@ def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
             done = stack.pop()
             found[done] = None
             for later in waiting.get(done, ())[::-1]:
-                missing[later].discard(done)
+                missing[later].pop(done, None)
                 if not missing[later]:
                     stack.append(later)
     return [*found]
