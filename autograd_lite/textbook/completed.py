@@ -200,8 +200,11 @@ def _at(index: int, sliced: Sliced, parts: Parts) -> Any:
     if sliced.of is None:
         return number if (number < 0) == (start < 0) else None
     if isinstance(sliced.of, list):
+        if len(sliced.of) < 2:
+            return None  # of one slice nothing says which is next
         single = [part for part in parts if isinstance(part, Step)]
-        leaves = {x for part in single for x in steps_in(part) if x.function is None}
+        read = dict.fromkeys(x for part in single for x in steps_in(part))
+        leaves = [x for x in read if x.function is None]
         one, two = sliced.of[:2]
         between = between_slices(one, two)
         for leaf in leaves:

@@ -45,21 +45,16 @@ def fixed_numbers(
 
 def _numbers(tree: ast.AST, parameters: Collection[str]) -> Iterator[tuple[Any, bool, bool]]:
     """The numbers that are written, whether they divide, and whether they multiply a parameter."""
+    operations = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp)]
+    divisors, powers = (
+        {node.right for node in operations if isinstance(node.op, kind)}
+        for kind in (ast.Div, ast.Pow)
+    )
     factors = {
         node.left
-        for node in ast.walk(tree)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+        for node in operations
+        if isinstance(node.op, ast.Mult)
         if isinstance(node.right, ast.Name) and node.right.id in parameters
-    }
-    divisors = {
-        node.right
-        for node in ast.walk(tree)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
-    }
-    powers = {
-        node.right
-        for node in ast.walk(tree)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and type(node.value) in (int, float):

@@ -340,6 +340,13 @@ def test_one_minus_the_labels_is_recognized_beside_the_labels_however_few():
     assert "dw = x.T @ (p - y)" in source
 
 
+def test_values_without_entries_are_matrices_without_any():
+    x = Tensor(np.zeros((2, 0)), requires_grad=True, name="x")
+    shown = derive((2 * x).sum(), values=True)
+    assert r"\begin{bmatrix}  \\  \end{bmatrix}" in shown.markdown()
+    assert "[]" in str(shown)
+
+
 # Every row
 
 walk = Walk()
