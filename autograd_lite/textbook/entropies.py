@@ -36,14 +36,11 @@ def slope_in_logits(
     if not isinstance(p, Step):
         return None
     binary, (logits, axis) = input_of(p, neural.sigmoid), logits_of_softmax(p)
-    if binary is None and logits is None:
-        return None
-    divided = _divided(g)
-    if binary is not None and divided:
+    divided = _divided(g) if binary is not None or logits is not None else []
+    if binary is not None and divided and _binary(p, divided) is None:
         slope = _of_logarithms(formulas, p, divided)
         before = node_of(formulas, node, binary, kept) if slope is not None else None
-        if before is not None and _binary(p, divided) is None:
-            return Slope(before, 1, slope)
+        return None if before is None else Slope(before, 1, slope)
     if not divided or any(shape_of(above) != p.shape for _, above, _ in divided):
         return None
     if binary is not None:
