@@ -148,7 +148,7 @@ def _picked(p: Step, axis: int, above: Any, below: Any) -> Any:
     if not is_call(above, scatter) or len(p.shape) != 2 or axis != 1:
         return None
     ones, index = above.arguments[:2]
-    if not isinstance(index, tuple) or len(index) != 2 or not all(map(_is_leaf, index)):
+    if not isinstance(index, tuple) or len(index) != 2 or not all(is_call(x, None) for x in index):
         return None
     rows, labels = index
     if rows.shape != labels.shape or not np.array_equal(rows.arguments[0], range(p.shape[0])):
@@ -161,7 +161,3 @@ def _picked(p: Step, axis: int, above: Any, below: Any) -> Any:
         return None
     ones = ones.arguments[0] if is_broadcast(ones) else ones
     return labels if is_one(ones) else None
-
-
-def _is_leaf(term: Any) -> bool:
-    return is_call(term, None)

@@ -30,9 +30,7 @@ def fixed_numbers(
     for number, divides, of_parameter in _numbers(tree, parameters):
         for length, name in lengths.items():
             own = length not in of_weights or divides
-            if own and (
-                _is_made_of(number, length) or (of_parameter and _is_strength(number, length))
-            ):
+            if own and _may_be_of(number, length, of_parameter):
                 found.setdefault(str(number), f"{name} {np.shape(data[name])}")
     if not found:
         return []
@@ -62,15 +60,14 @@ def _numbers(tree: ast.AST, parameters: Collection[str]) -> Iterator[tuple[Any, 
                 yield node.value, node in divisors, node in factors
 
 
-def _is_strength(number: float, length: int) -> bool:
-    """Whether a penalty's strength may be a round number over the number of samples."""
+def _may_be_of(number: float, length: int, of_parameter: bool) -> bool:
+    """Whether a number is a length, or 1, 2 or 1/2 over it.
+
+    What multiplies a parameter may be a penalty's strength, any round number over the length.
+    """
     shares = [abs(number) * length * times for times in (0.5, 1, 2)]
-    return number % 1 != 0 and any(math.isclose(x, float(f"{x:.1g}")) for x in shares)
-
-
-def _is_made_of(number: float, length: int) -> bool:
-    """Whether a number is a length, or 1, 2 or 1/2 over it."""
-    if number == length:
+    if number % 1 == 0:
+        return number == length
+    if of_parameter and any(math.isclose(x, float(f"{x:.1g}")) for x in shares):
         return True
-    share = abs(number) * length
-    return number % 1 != 0 and any(abs(share - whole) < 1e-14 for whole in (0.5, 1, 2))
+    return any(abs(shares[1] - whole) < 1e-14 for whole in (0.5, 1, 2))

@@ -52,12 +52,13 @@ def with_loops(
 def _busy(parts: Sequence[Step | Loop], least: int, needed: Collection[Step]) -> list[Step | Loop]:
     """The parts, with single steps for loops that are none to a reader.
 
-    These only look at slices that no other reads; or they are short, and neither do they belong to
-    a recurrence, which makes of what is carried more than a sum. What computes in vain stays.
+    These only write what a person writes again, and no other reads them; or they are short, and
+    neither do they belong to a recurrence, which makes of what is carried more than a sum. What
+    computes in vain stays.
     """
     loops = [part for part in parts if isinstance(part, Loop)]
     read = {step for loop in loops for step in read_from(loop)}
-    loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(is_view, x.body)))]
+    loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(_is_slight, x.body)))]
     busy = {loop for loop in loops if _is_busy(loop, least, needed)}
     return _with(parts, _joined(busy, loops))
 
@@ -98,6 +99,10 @@ def _is_busy(loop: Loop, least: int, needed: Collection[Step]) -> bool:
     if loop.count >= least and (loop.count >= MANY or _is_recurrent(loop)):
         return True
     return any(step not in needed for row in loop.originals for step in row)
+
+
+def _is_slight(step: Step) -> bool:
+    return is_trivial(step, weight_of(step))
 
 
 def _is_recurrent(loop: Loop) -> bool:
@@ -173,7 +178,7 @@ class _Again:
         rows = self.owner[step].originals
         place = self.owner[step].body.index(step)
         return (
-            is_trivial(step, weight_of(step))
+            _is_slight(step)
             and input_of_activation(step) is None
             and not any(row[place] in self.named for row in rows)
         )
