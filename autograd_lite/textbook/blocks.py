@@ -269,16 +269,14 @@ class Repeater:
                 self.names[place] = self.unique(f"{self.names[then]}_before")
                 carried.append((self.names[place], self.names[then]))
             if then in self.lists:
-                index = self._index(
-                    range(indices[0] - indices.step, indices[0], indices.step), indices
-                )
-                self.shown[place] = f"{self.lists[then].shown}[{index.replace(' ', '')}]"
+                shown = self.lists[then].shown
+                self.shown[place] = f"{shown}[{self.variable}{-indices.step:+}]"
             if first == 0:
                 first = self._zeros(_column(loop, then)[0])
             if self.naming.names.get(first) != self.names[place]:
                 before.append((self.names[place], first, place))
-        place = {name: number for number, name in enumerate(self.results)}
-        before.sort(key=lambda line: place.get(line[0], -1))
+        order = {name: number for number, name in enumerate(self.results)}
+        before.sort(key=lambda line: order.get(line[0], -1))
         return before, carried
 
     def _zeros(self, total: Step) -> Any:

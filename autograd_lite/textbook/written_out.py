@@ -60,8 +60,9 @@ def slope_of_written_out(
         return None
     logits, axis = logits_of_softmax(y)
     softmax = functools.partial(TABLE[neural.softmax].vjps[0], axis=axis)
-    found = [(input_of(y, function), slope) for function, slope in SLOPES.items()]
-    for z, slope in (*found, (logits, softmax)):
+    found: list[tuple[Any, Callable[..., Any]]] = [(logits, softmax)]
+    found += [(input_of(y, function), slope) for function, slope in SLOPES.items()]
+    for z, slope in found:
         before = node_of(formulas, node, z, kept) if z is not None else None
         if before is not None:
             arrays = [np.ones_like(node._array), node._array, before._array]
