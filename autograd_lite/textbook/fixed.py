@@ -11,26 +11,30 @@ import numpy as np
 
 
 def fixed_numbers(
-    body: list[str], data: Mapping[str, Any], parameters: Mapping[str, Any]
+    body: list[str], data: Mapping[str, Any], parameters: Mapping[str, Any], counted: bool = False
 ) -> list[str]:
     """Comments that name the numbers in lines which are as many as the data have along an axis.
 
     That a weight is as long says that they may be the weight's, unless something is divided by it.
+    Where the samples are not `counted`, a divisor may be a multiple of their number.
 
     >>> x = np.ones((6, 2))
     >>> fixed_numbers(["dz = z / 6", "n = np.arange(6)"], {"x": x}, {"w": np.ones(2)})
     ['# As in the record, and right for no other number of samples: 6, as in x (6, 2).']
+    >>> fixed_numbers(["dz = z / 12"], {"x": x}, {"w": np.ones(6)})
+    ['# As in the record, and right for no other number of samples: 12, as in x (6, 2).']
     >>> fixed_numbers(["dw = 0.05 * w"], {"x": x}, {"w": np.ones(2)})
     ['# As in the record, and right for no other number of samples: 0.05, as in x (6, 2).']
     """
     tree = ast.parse("def backward():\n" + "\n".join(f"    {line}" for line in body))
-    lengths = {n: name for name in data for n in np.shape(data[name]) if n > 2}
+    lengths = {n: name for name in data for n in np.shape(data[name]) if n > 1}
     of_weights = {n for array in parameters.values() for n in np.shape(array)}
     found: dict[str, str] = {}
     for number, divides, of_parameter in _numbers(tree, parameters):
         for length, name in lengths.items():
             own = length not in of_weights or divides
-            if own and _may_be_of(number, length, of_parameter):
+            multiple = divides and not counted and number % length == 0
+            if own and (multiple or (length > 2 and _may_be_of(number, length, of_parameter))):
                 found.setdefault(str(number), f"{name} {np.shape(data[name])}")
     if not found:
         return []

@@ -246,6 +246,15 @@ def test_the_number_of_samples_is_read_off_the_data_everywhere_or_nowhere(loss, 
     assert ".size" not in source, source
 
 
+def test_a_divisor_that_is_a_multiple_of_a_number_of_samples_that_a_weight_has_is_said():
+    for samples, units, outputs in ((4, 4, 3), (2, 2, 3), (2, 5, 3)):
+        X, y = RNG.normal(size=(samples, 6)), RNG.normal(size=(samples, outputs))
+        W1, W2 = parameter(6, units, name="W1"), parameter(units, outputs, name="W2")
+        source = to_source(al.sigmoid_cross_entropy(np.tanh(X @ W1) @ W2, y))
+        said = f"right for no other number of samples: {samples * outputs}"
+        assert said in source, source
+
+
 # Names
 
 
