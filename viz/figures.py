@@ -201,6 +201,13 @@ def style_of(number: int) -> dict[str, Any]:
     return {"color": COLORS[number % len(COLORS)], "marker": marker}
 
 
+def scatter_classes(ax: Axes, points: Any, classes: Any, size: float) -> None:
+    """Draw points (n, 2), those of each class in its colour."""
+    for label in np.unique(classes):
+        look = {**style_of(label), "s": size, "edgecolor": "white", "linewidth": 0.5}
+        ax.scatter(*points[classes == label].T, label=f"class {label}", **look)
+
+
 def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:
     """Draw a curve over epochs that are counted from 1, past those whose figure is NaN.
 

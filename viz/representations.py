@@ -17,7 +17,7 @@ from viz.figures import (
     numbers_of,
     panels_of,
     require_finite,
-    style_of,
+    scatter_classes,
 )
 
 if TYPE_CHECKING:
@@ -129,9 +129,7 @@ def plot_embedding(
     share = float((lengths[:2] ** 2).sum()) / total if total else 1.0
 
     figure, ax = drawing(ax, (6.0, 4.5))
-    for label in np.unique(groups):
-        look = {**style_of(label), "s": 24, "edgecolor": "white", "linewidth": 0.5}
-        ax.scatter(*points[groups == label].T, label=f"class {label}", **look)
+    scatter_classes(ax, points, groups, 24)
     for (x, y), name in zip(points, texts):
         shift, side = (4, "left") if x <= points[:, 0].mean() else (-4, "right")  # to the middle
         ax.annotate(name, (x, y), (shift, 3), textcoords="offset points", fontsize="small", ha=side)
