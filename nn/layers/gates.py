@@ -24,7 +24,7 @@ def gate_parameters(
     states: int,
     bias: bool,
     dtype: DTypeLike,
-) -> dict[str, Parameter | None]:
+) -> dict[str, Any]:
     """The parameters of one layer and direction, uniform within 1 / sqrt(hidden), as PyTorch's.
 
     Those of a projection are there where states have fewer features than are hidden.
@@ -34,7 +34,7 @@ def gate_parameters(
     shapes |= {"bias_ih": (rows, 1), "bias_hh": (rows, 1)}
     if states < hidden:
         shapes["weight_hr"] = (states, hidden)
-    found: dict[str, Parameter | None] = {}
+    found: dict[str, Any] = {}
     for name, shape in shapes.items():
         values = uniform(rng, *shape, -bound, bound)
         is_bias = name.startswith("bias")

@@ -44,6 +44,13 @@ def require_input(layer: object, x: Any) -> Tensor:
     return given
 
 
+def called(layer: Any, x: Any) -> str:
+    """A layer, its weight and what it is called with, as errors show them."""
+    weight = getattr(layer, "weight", None)
+    with_weight = "" if weight is None else f" with weight {describe_one(weight)}"
+    return f"{heading(layer)}{with_weight} of {describe_one(x)}"
+
+
 def each_axis(allowed: Range, *names: str) -> Range:
     """The range of one value for all axes of an image, or a tuple of one each; or of a name."""
 
@@ -77,10 +84,8 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
             "Write x[None] for a single image, x[:, None] for images of one channel",
         )
     if channels is not None and images.shape[1] != channels:
-        weight = getattr(layer, "weight", None)
-        with_weight = "" if weight is None else f" with weight {describe_one(weight)}"
         raise ShapeError(
-            f"{heading(layer)}{with_weight} of {describe_one(images)}",
+            called(layer, images),
             f"axis 1 of the input has {images.shape[1]} channels, and the layer takes {channels}",
             f"Give inputs of shape {shape}, or make the layer for {images.shape[1]} channels",
         )

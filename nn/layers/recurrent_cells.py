@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, relu, sigmoid
-from autograd_lite.arguments import COUNT, FLAG, FLOATING, one_of, require
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, one_of
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside
 from nn.architecture import register
@@ -28,26 +28,15 @@ class _Cell(Module):
 
     input_size: int = declared(COUNT, size=True)
     hidden_size: int = declared(COUNT, size=True)
-    bias: bool = declared(FLAG)
-    weight_ih: Parameter
-    weight_hh: Parameter
-    bias_ih: Parameter | None
-    bias_hh: Parameter | None
+    bias: bool = declared(FLAG, default=True)
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        source = generator(rng, type(self).__name__)
-        own = gate_parameters(source, self.gates, input_size, hidden_size, hidden_size, bias, dtype)
-        for name, parameter in own.items():
-            setattr(self, name, parameter)
+    def _set_up(self, rng: Any, dtype: Any) -> None:
+        source, sizes = generator(rng, type(self).__name__), (self.input_size, self.hidden_size)
+        own = gate_parameters(source, self.gates, *sizes, self.hidden_size, self.bias, dtype)
+        self.weight_ih: Parameter = own["weight_ih"]
+        self.weight_hh: Parameter = own["weight_hh"]
+        self.bias_ih: Parameter | None = own["bias_ih"]
+        self.bias_hh: Parameter | None = own["bias_hh"]
 
     def _inputs(self, x: Any) -> Any:
         x = require_input(self, x)
@@ -90,19 +79,9 @@ class RNNCell(_Cell):
     """
 
     gates = 1
-    nonlinearity: str = declared(one_of("tanh", "relu"))
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        nonlinearity: str = "tanh",
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        self.nonlinearity = nonlinearity
-        super().__init__(input_size, hidden_size, bias, rng, dtype)
+    nonlinearity: str = declared(one_of("tanh", "relu"), default="tanh")
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
     def forward(self, x: Any, hx: Any = None) -> Tensor:
         """The new state.
@@ -119,7 +98,7 @@ class RNNCell(_Cell):
 
 
 @register
-class GRUCell(_Cell, init=False):
+class GRUCell(_Cell):
     """One step of `GRU`: the state after inputs (n, input_size) and a state (n, hidden_size).
 
     >>> GRUCell(2, 3, rng=0)(np.ones((4, 2))).shape
@@ -127,6 +106,8 @@ class GRUCell(_Cell, init=False):
     """
 
     gates = 3
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
     def forward(self, x: Any, hx: Any = None) -> Tensor:
         """The new state.
@@ -148,7 +129,7 @@ class GRUCell(_Cell, init=False):
 
 
 @register
-class LSTMCell(_Cell, init=False):
+class LSTMCell(_Cell):
     """One step of `LSTM`: state and cell after inputs (n, input_size), a state and a cell.
 
     >>> state, cell = LSTMCell(2, 3, rng=0)(np.ones((4, 2)))
@@ -157,6 +138,8 @@ class LSTMCell(_Cell, init=False):
     """
 
     gates = 4
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
     def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
         """The new state and the new cell.
