@@ -279,30 +279,23 @@ def getitem(graph: Graph, x: Any, index: Any) -> str:
     whole = [slice(None)] * (len(x.shape) - used)
     place = parts.index(Ellipsis) if Ellipsis in parts else len(parts)
     parts[place : place + 1] = whole
-    starts, ends, axes, steps, numbers, new, axis, row = [], [], [], [], [], [], 0, 0
+    slices: list[tuple[int, int, int, int]] = []
+    numbers, new, axis = list[int](), list[int](), 0
     for part in parts:
         if part is None:
-            new.append(row)
-            row += 1
+            new.append(axis - len(numbers) + len(new))
             continue
-        if isinstance(part, slice):
-            if part != slice(None):
-                step = part.step or 1
-                last = 2**31 if step > 0 else -(2**31)
-                starts.append((0 if step > 0 else -1) if part.start is None else part.start)
-                ends.append(last if part.stop is None else part.stop)
-                axes.append(axis)
-                steps.append(step)
-            row += 1
-        else:
+        if not isinstance(part, slice):
             numbers.append(axis)
-            starts.append(part)
-            ends.append(part + 1 if part != -1 else 2**31)
-            axes.append(axis)
-            steps.append(1)
+            part = slice(part, part + 1 if part != -1 else None)
+        if part != slice(None):
+            step = part.step or 1
+            first, last = (0, 2**31) if step > 0 else (-1, -(2**31))
+            start = first if part.start is None else part.start
+            slices.append((start, last if part.stop is None else part.stop, axis, step))
         axis += 1
-    if axes:
-        x = graph.node("Slice", x, *map(graph.integers, (starts, ends, axes, steps)))
+    if slices:
+        x = graph.node("Slice", x, *map(graph.integers, zip(*slices)))
     if numbers:
         x = graph.node("Squeeze", x, graph.integers(numbers))
     return graph.node("Unsqueeze", x, graph.integers(new)) if new else graph.node("Identity", x)
