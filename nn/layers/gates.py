@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import affine
-from autograd_lite.errors import ShapeError, describe_one
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside
 from nn.configuration import heading
 from nn.init import uniform
-from nn.layers.inputs import require_input
+from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
 
@@ -50,7 +52,32 @@ def of_inputs(x: Any, weight: Any, *biases: Any) -> Any:
     return affine(x, weight.T, biases[0] if len(biases) == 1 else biases[0] + biases[1])
 
 
-def require_state(layer: Module, name: str, state: Any, shape: tuple[int, ...], x: Any) -> Any:
+def first_states(
+    layer: Module,
+    names: Sequence[str],
+    hx: Any,
+    shapes: Iterable[tuple[int, ...]],
+    x: Any,
+    like: Any,
+) -> list[Any]:
+    """For each kind of states, of those names, the ones to begin with; zeros where none are given.
+
+    They are in the dtype of a parameter that they are like.
+    """
+    if hx is None:
+        return [beside(np.zeros(shape, like.dtype), like) for shape in shapes]
+    given = [hx] if len(names) == 1 else hx
+    if not isinstance(given, tuple | list) or len(given) != len(names):
+        raise UnsupportedError(
+            f"{heading(layer)} with hx of {describe_one(hx)}",
+            f"it begins with {len(names)} kinds of states",
+            f"Give a tuple ({', '.join(names)}), or None to begin with zeros",
+        )
+    together = zip(names, given, shapes)
+    return [in_dtype_of(like, _checked(layer, *each, x)) for each in together]
+
+
+def _checked(layer: Module, name: str, state: Any, shape: tuple[int, ...], x: Any) -> Any:
     """A state that a layer is given, once it has the shape that goes with x."""
     state = require_input(layer, state)
     if state.shape != shape:

@@ -15,7 +15,7 @@ from autograd_lite.derivatives.pooling import (
     interpolate_nearest,
     max_pool,
 )
-from autograd_lite.derivatives.windows import Borders, Lengths, per_axis
+from autograd_lite.derivatives.windows import Borders, Layout, Lengths, per_axis
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from nn.architecture import register
 from nn.configuration import heading
@@ -53,11 +53,19 @@ class _Pool(Module):
             )
         return checked
 
-    def _numbers(self, x: Any, *names: str) -> list[Lengths]:
-        """Fields by axis of the images, those that are not given from the kernel."""
-        given = [getattr(self, name) for name in names]
-        given = [self.kernel_size if value is None else value for value in given]
-        return [_per_axis(self, x, value, name) for name, value in zip(names, given)]
+    def _windows(self, x: Any, ceil_mode: bool, dilation: Any = 1) -> tuple[Lengths, Layout]:
+        """By axis of the images: how long windows are, and where they are placed."""
+        given = {
+            "kernel_size": self.kernel_size,
+            "stride": self.kernel_size if self.stride is None else self.stride,
+            "padding": self.padding,
+            "dilation": dilation,
+        }
+        each = [_per_axis(self, x, value, name) for name, value in given.items()]
+        kernel, strides, padding, dilations = each
+        reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations))
+        borders = self._borders(x, reach, strides, padding, ceil_mode)
+        return kernel, (strides, borders, dilations)
 
     def _borders(
         self, x: Any, reach: Lengths, strides: Lengths, padding: Lengths, ceil_mode: bool
@@ -125,11 +133,8 @@ class MaxPool(_Pool):
             UnsupportedError: x is no array of real numbers.
         """
         x = require_images(self, x, None)
-        names = ("kernel_size", "stride", "padding", "dilation")
-        kernel, strides, padding, dilations = self._numbers(x, *names)
-        reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations))
-        borders = self._borders(x, reach, strides, padding, self.ceil_mode)
-        return max_pool(x, kernel, (strides, borders, dilations))
+        kernel, placed = self._windows(x, self.ceil_mode, self.dilation)
+        return max_pool(x, kernel, placed)
 
 
 @register
@@ -163,9 +168,9 @@ class AvgPool(_Pool):
             UnsupportedError: x is no array of real numbers.
         """
         x = require_images(self, x, None)
-        kernel, strides, padding = self._numbers(x, "kernel_size", "stride", "padding")
-        borders = self._borders(x, kernel, strides, padding, self.ceil_mode)
-        counted = tuple((n, n) if self.count_include_pad else (0, 0) for n in padding)
+        kernel, (strides, borders, _) = self._windows(x, self.ceil_mode)
+        # In front a border is as wide as it was given, behind it may be wider.
+        counted = tuple((n, n) if self.count_include_pad else (0, 0) for n, _ in borders)
         return average_pool(x, kernel, strides, borders, counted)
 
 

@@ -24,7 +24,7 @@ from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
 from nn.layers.dropout import dropped
-from nn.layers.gates import gate_parameters, of_inputs, require_state
+from nn.layers.gates import first_states, gate_parameters, of_inputs
 from nn.layers.inputs import in_dtype_of, require_sequences
 from nn.module import Module
 from nn.random_state import generator
@@ -127,7 +127,9 @@ class _Recurrent(_Sizes, Generic[Last]):
         x = in_dtype_of(first, self._sequences(x))
         counts = self._lengths(x, lengths)
         n = x.shape[0 if self.batch_first else 1]
-        states = self._first_states(hx, n, x)
+        count = self.num_layers * (1 + self.bidirectional)
+        shapes = [(count, n, size) for size in self._sizes()]
+        states = first_states(self, self.states, hx, shapes, x, first)
         steps = np.swapaxes(x, 0, 1) if self.batch_first else x
         if counts is not None:
             steps = np.where(_own_steps(steps, counts), steps, 0)
@@ -202,24 +204,6 @@ class _Recurrent(_Sizes, Generic[Last]):
                 f"Give lengths from 1 to {length}",
             )
         return lengths if isinstance(lengths, Tensor) else counts
-
-    def _first_states(self, hx: Any, n: int, x: Any) -> list[Any]:
-        """For each kind of states those to begin with."""
-        weight = getattr(self, "weight_ih_l0")  # noqa: B009 - the constructor makes it
-        count = self.num_layers * (1 + self.bidirectional)
-        shapes = [(count, n, size) for size in self._sizes()]
-        if hx is None:
-            return [beside(np.zeros(shape, weight.dtype), weight) for shape in shapes]
-        given = [hx] if len(self.states) == 1 else hx
-        if not isinstance(given, tuple | list) or len(given) != len(self.states):
-            raise UnsupportedError(
-                f"{heading(self)} with hx of {describe_one(hx)}",
-                f"it begins with {len(self.states)} kinds of states",
-                f"Give a tuple ({', '.join(self.states)}), or None to begin with zeros",
-            )
-        together = zip(self.states, given, shapes)
-        checked = [require_state(self, name, each, shape, x) for name, each, shape in together]
-        return [in_dtype_of(weight, each) for each in checked]
 
 
 @register

@@ -9,12 +9,11 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, relu, sigmoid
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, one_of
-from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import beside
+from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared
-from nn.layers.gates import gate_parameters, of_inputs, require_state
+from nn.layers.gates import first_states, gate_parameters, of_inputs
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
@@ -50,11 +49,9 @@ class _Cell(Module):
             )
         return in_dtype_of(self.weight_ih, x)
 
-    def _begun(self, name: str, state: Any, x: Any) -> Any:
-        shape = (x.shape[0], self.hidden_size)
-        if state is None:
-            return beside(np.zeros(shape, self.weight_ih.dtype), self.weight_ih)
-        return in_dtype_of(self.weight_hh, require_state(self, name, state, shape, x))
+    def _begun(self, hx: Any, x: Any, *names: str) -> list[Any]:
+        shapes = [(x.shape[0], self.hidden_size)] * len(names)
+        return first_states(self, names, hx, shapes, x, self.weight_hh)
 
     def _given(self, x: Any, h: Any) -> tuple[Any, Any]:
         """What inputs and state give to the gates."""
@@ -91,7 +88,7 @@ class RNNCell(_Cell):
             UnsupportedError: x is no array of real numbers.
         """
         x = self._inputs(x)
-        of_input, of_state = self._given(x, self._begun("hx", hx, x))
+        of_input, of_state = self._given(x, *self._begun(hx, x, "hx"))
         z = of_input + of_state
         state: Tensor = np.tanh(z) if self.nonlinearity == "tanh" else relu(z)
         return state
@@ -117,7 +114,7 @@ class GRUCell(_Cell):
             UnsupportedError: x is no array of real numbers.
         """
         x = self._inputs(x)
-        h = self._begun("hx", hx, x)
+        (h,) = self._begun(hx, x, "hx")
         of_input, of_state = self._given(x, h)
         (x_r, x_z, x_n), (h_r, h_z, h_n) = (
             self._gates(each, 0, 1, 2) for each in (of_input, of_state)
@@ -149,14 +146,7 @@ class LSTMCell(_Cell):
             UnsupportedError: x is no array of real numbers, or hx is no pair.
         """
         x = self._inputs(x)
-        if hx is not None and not (isinstance(hx, tuple | list) and len(hx) == 2):
-            raise UnsupportedError(
-                f"{heading(self)} with hx of {describe_one(hx)}",
-                "it begins with a state and a cell",
-                "Give a tuple (h_0, c_0), or None to begin with zeros",
-            )
-        given = (None, None) if hx is None else hx
-        h, c = (self._begun(name, each, x) for name, each in zip(("h_0", "c_0"), given))
+        h, c = self._begun(hx, x, "h_0", "c_0")
         of_input, of_state = self._given(x, h)
         enter, forget, candidate, leave = self._gates(of_input + of_state, 0, 1, 2, 3)
         cell = sigmoid(forget) * c + sigmoid(enter) * np.tanh(candidate)
