@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -53,16 +52,6 @@ def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
     return walk(items, "")
 
 
-_signatures: WeakKeyDictionary[type[Module], inspect.Signature] = WeakKeyDictionary()
-
-
-def signature_of(kind: type[Module]) -> inspect.Signature:
-    """That of the constructor."""
-    if kind not in _signatures:  # as telling it takes as long as building a layer
-        _signatures[kind] = inspect.signature(kind)
-    return _signatures[kind]
-
-
 def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """The arguments of a class that belong to its configuration.
 
@@ -70,7 +59,7 @@ def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """
     return {
         name: parameter
-        for name, parameter in signature_of(kind).parameters.items()
+        for name, parameter in inspect.signature(kind).parameters.items()
         if name != "rng" and not name.endswith("_init")
     }
 
