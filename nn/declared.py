@@ -178,10 +178,9 @@ class Declared:
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         """Take what the constructor was given."""
-        checked = self._checked(values)
-        given = {name: checked.pop(name) for name in values if self._fields[name].alias}
-        vars(self).update(checked)
-        self._set_up(**given)
+        given = {name: values[name] for name in values if self._fields[name].alias}
+        vars(self).update(self._checked({n: x for n, x in values.items() if n not in given}))
+        self._set_up(**Declared._checked(self, given))
 
     def _set_up(self, *given: Any, **named: Any) -> None:
         """Make what follows from the fields, which are assigned, and from those with an alias."""
