@@ -77,10 +77,6 @@ def declared(
     return Field(allowed, default, kw_only, size, alias)
 
 
-LEFT_OUT: Any = object()
-"""The default of a field that a constructor which is written out assigns later."""
-
-
 @dataclass_transform(field_specifiers=(declared,))
 class Declared:
     """Base of classes that declare fields, which their constructor takes in that order.
@@ -107,9 +103,8 @@ class Declared:
 
     _fields: ClassVar[dict[str, Field[Any, Any]]] = {}
     _own_fields: ClassVar[dict[str, Field[Any, Any]]] = {}
-    _taken: ClassVar[Mapping[str, Any]] = {}
-    """The fields of the nearest base whose constructor is not written out."""
     _signature: ClassVar[Signature] = Signature()
+    """That of the nearest constructor which is not written out."""
 
     def __init_subclass__(cls, *, init: bool = True) -> None:
         super().__init_subclass__()
@@ -134,16 +129,13 @@ class Declared:
     @classmethod
     def _set_signature(cls) -> None:
         """Have the constructor take the fields, unless there is one that is written out."""
-        parameters = {name: field.parameter() for name, field in cls._fields.items()}
         if cls.__init__ is object.__init__:
             cls.__init__ = Declared._take  # type: ignore[method-assign, assignment] # one for each class
-        is_taken = cls.__init__ is Declared._take
-        cls._taken = cls._fields if is_taken else cls._taken
-        for name in cls._fields.keys() - cls._taken:
-            if parameters[name].default is Parameter.empty:
-                parameters[name] = parameters[name].replace(default=LEFT_OUT)
-        cls._signature = Signature(sorted(parameters.values(), key=lambda each: each.kind))
-        shown = cls._signature if is_taken else signature(cls.__init__.__get__(cls))
+        if cls.__init__ is Declared._take:
+            parameters = [field.parameter() for field in cls._fields.values()]
+            shown = cls._signature = Signature(sorted(parameters, key=lambda each: each.kind))
+        else:
+            shown = signature(cls.__init__.__get__(cls))
         lost = cls._own_fields.keys() - shown.parameters.keys()
         if "__init__" not in vars(cls) and lost:
             raise TypeError(
@@ -154,17 +146,21 @@ class Declared:
         cls.__signature__ = shown  # type: ignore[attr-defined] # which `inspect.signature` reads
 
     def _take(self, *given: Any, **named: Any) -> None:
+        parameters = self._signature.parameters
+        # Of a class whose constructor is written out, and calls that of a base.
+        added = {n: field for n, field in self._fields.items() if n not in parameters}
+        values = {n: named.pop(n, field.default) for n, field in added.items()}
         for name in named:
-            if name not in self._signature.parameters:  # before one that is missing
-                owner = f"{type(self).__name__}(..., {name}=)"
-                raise unknown_keyword(owner, name, self._signature.parameters)
+            if name not in parameters:  # before one that is missing
+                raise unknown_keyword(f"{type(self).__name__}(..., {name}=)", name, parameters)
         try:
             bound = self._signature.bind(*given, **named)
         except TypeError as error:
-            told = told_of_call(type(self).__name__, self._signature.parameters, str(error))
+            told = told_of_call(type(self).__name__, parameters, str(error))
             raise told or error from None
         bound.apply_defaults()
-        self._begin({name: x for name, x in bound.arguments.items() if x is not LEFT_OUT})
+        values = {n: value for n, value in values.items() if value is not Parameter.empty}
+        self._begin({**bound.arguments, **values})
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
