@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 from autograd_lite import Tensor, affine
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional
 from autograd_lite.derivatives.attention import attention_weights, scaled_dot_product_attention
-from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.configuration import heading
@@ -24,7 +24,7 @@ from nn.declared import declared, product
 from nn.init import initializer
 from nn.layers.dense import Dense
 from nn.layers.dropout import dropped
-from nn.layers.inputs import in_dtype_of, require_input, require_sequences
+from nn.layers.inputs import in_dtype_of, require_input, require_multiple, require_sequences
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
@@ -72,13 +72,7 @@ class MultiHeadAttention(Module):
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
-        embed_dim, num_heads = checked["embed_dim"], checked["num_heads"]
-        if embed_dim % num_heads:
-            raise ArgumentError(
-                f"MultiHeadAttention with embed_dim={embed_dim}, num_heads={num_heads}",
-                "all heads have as many features",
-                f"Give a multiple of {num_heads}",
-            )
+        require_multiple(self, checked, "embed_dim", "num_heads", "features")
         return checked
 
     def _set_up(self, rng: Any, dtype: Any) -> None:

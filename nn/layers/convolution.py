@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,14 @@ from autograd_lite.errors import ArgumentError, ShapeError
 from nn.architecture import register
 from nn.declared import declared, product
 from nn.init import Initializer, initializer, orthogonal
-from nn.layers.inputs import called, each_axis, in_dtype_of, in_place, require_images
+from nn.layers.inputs import (
+    called,
+    each_axis,
+    in_dtype_of,
+    in_place,
+    require_images,
+    require_multiple,
+)
 from nn.layers.weights import initial_weight
 from nn.module import Module
 from nn.parameters import Parameter
@@ -35,6 +42,8 @@ class _Kernels(Module):
     """What layers have in common that convolve with kernels."""
 
     axes: ClassVar[int]
+    order: ClassVar[tuple[int, ...]]
+    """Of the axes of weights, from those of (groups, channels in, positions, channels out)."""
 
     in_channels: int = declared(COUNT)
     out_channels: int = declared(COUNT)
@@ -50,16 +59,14 @@ class _Kernels(Module):
                     f"it is for {len(value)} axes, and the images have {self.axes}",
                     "Give one number for all axes, or one for each",
                 )
-        groups = checked["groups"]
         for name in ("in_channels", "out_channels"):
-            if checked[name] % groups:
-                raise ArgumentError(
-                    f"{type(self).__name__} with {name}={checked[name]}, groups={groups}",
-                    "all groups have as many channels",
-                    f"Give a multiple of {groups}",
-                )
+            require_multiple(self, checked, name, "groups", "channels")
         kernel = per_axis(checked["kernel_size"], self.axes, "kernel_size")
         return {**checked, "kernel_size": kernel}
+
+    def _set_up(self, bias: bool, weight_init: Any, rng: Any, dtype: Any) -> None:
+        self.weight = _weight(self, weight_init, rng, dtype)
+        self.bias = Parameter(np.zeros(self.out_channels), dtype=dtype) if bias else None
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
@@ -69,8 +76,8 @@ class _Kernels(Module):
         return product([given["in_channels"], given["out_channels"], kernel]) / groups
 
 
-def _weight(layer: Any, order: Sequence[int], weight_init: Any, rng: Any, dtype: Any) -> Parameter:
-    """Kernels, of which each group has (channels in, positions, channels out) in that order."""
+def _weight(layer: Any, weight_init: Any, rng: Any, dtype: Any) -> Parameter:
+    """What the kernels of a layer begin with."""
     channels, positions = layer.in_channels // layer.groups, math.prod(layer.kernel_size)
     fan_in, fan_out = channels * positions, layer.out_channels
     # Orthogonal is the matrix of the kernels; all others know how many entries one goes to.
@@ -80,12 +87,13 @@ def _weight(layer: Any, order: Sequence[int], weight_init: Any, rng: Any, dtype:
     weight = initial_weight(type(layer).__name__, initial, rng, fan_in, fan_out)
     shape = (channels, positions, layer.groups, -1)
     groups = np.moveaxis(np.reshape(weight[:, : layer.out_channels], shape), 2, 0)
-    kernels = np.transpose(groups, (0, *order))
+    kernels = np.transpose(groups, layer.order)
     shape = (-1, kernels.shape[2], *layer.kernel_size)
     return Parameter(np.reshape(kernels, shape), dtype=dtype)
 
 
 class _Convolution(_Kernels):
+    order = (0, 3, 1, 2)
     padding: str | int | Lengths = declared(PADDING, default=0)
     dilation: int | Lengths = declared(COUNT_EACH, default=1)
     groups: int = declared(COUNT, default=1)
@@ -104,10 +112,6 @@ class _Convolution(_Kernels):
                 "Give stride=1, or the padding in numbers",
             )
         return checked
-
-    def _set_up(self, bias: bool, weight_init: Any, rng: Any, dtype: Any) -> None:
-        self.weight = _weight(self, (3, 1, 2), weight_init, rng, dtype)
-        self.bias = Parameter(np.zeros(self.out_channels), dtype=dtype) if bias else None
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, in_channels, ...), in the dtype of the parameters.
@@ -212,7 +216,7 @@ class ConvTranspose2d(_Kernels):
     ((8, 3, 4, 4), (4, 3, 14, 14))
     """
 
-    axes = 2
+    axes, order = 2, (0, 1, 3, 2)
     padding: int | Lengths = declared(WHOLE_EACH, default=0)
     output_padding: int | Lengths = declared(WHOLE_EACH, default=0)
     groups: int = declared(COUNT, default=1)
@@ -233,10 +237,6 @@ class ConvTranspose2d(_Kernels):
                 "Give output_padding below the stride or the dilation",
             )
         return checked
-
-    def _set_up(self, bias: bool, weight_init: Any, rng: Any, dtype: Any) -> None:
-        self.weight = _weight(self, (1, 3, 2), weight_init, rng, dtype)
-        self.bias = Parameter(np.zeros(self.out_channels), dtype=dtype) if bias else None
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, in_channels, height, width), in the dtype of the parameters.

@@ -11,12 +11,12 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, COUNTS, FLAG, FLOATING, POSITIVE, Range, optional
 from autograd_lite.derivatives.normalization import rms_normalize, standardize
-from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.precision import as_floats
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared
-from nn.layers.inputs import in_dtype_of, in_place, require_input
+from nn.layers.inputs import in_dtype_of, in_place, require_input, require_multiple
 from nn.module import Module
 from nn.parameters import Parameter
 
@@ -193,13 +193,7 @@ class GroupNorm(NormOfChannels):
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
-        channels, groups = checked["num_channels"], checked["num_groups"]
-        if channels % groups:
-            raise ArgumentError(
-                f"GroupNorm with num_groups={groups}, num_channels={channels}",
-                "all groups have as many channels",
-                f"Give a multiple of {groups}",
-            )
+        require_multiple(self, checked, "num_channels", "num_groups", "channels")
         return checked
 
     def _set_up(self, dtype: Any) -> None:
