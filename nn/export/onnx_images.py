@@ -9,7 +9,8 @@ import numpy as np
 
 from autograd_lite.derivatives import convolutions, pooling
 from autograd_lite.derivatives.windows import Layout, layout
-from nn.export.onnx_operators import Converter, Graph
+from nn.export.onnx_graph import Graph
+from nn.export.onnx_operators import Converter
 
 
 def _placed(placed: Layout) -> dict[str, list[int]]:
