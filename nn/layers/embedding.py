@@ -160,11 +160,9 @@ class PositionalEncoding(Module):
     def _set_up(self, rng: Any, dtype: Any) -> None:
         self.weight = None
         if self.learned:
-            source, sizes = (
-                generator(rng, "PositionalEncoding"),
-                (self.max_length, self.embedding_dim),
-            )
-            self.weight = Parameter(normal(source, *sizes, standard_deviation=0.02), dtype=dtype)
+            sizes = self.max_length, self.embedding_dim
+            initial = normal(generator(rng, "PositionalEncoding"), *sizes, standard_deviation=0.02)
+            self.weight = Parameter(initial, dtype=dtype)
 
     def forward(self, x: Any) -> Any:
         """Apply to x of shape (n, length, embedding_dim).

@@ -58,32 +58,30 @@ def first_states(
     hx: Any,
     shapes: Iterable[tuple[int, ...]],
     x: Any,
-    like: Any,
+    weight: Any,
 ) -> list[Any]:
-    """For each kind of states, of those names, the ones to begin with; zeros where none are given.
+    """The states to begin with, of so many kinds as there are names; zeros where none are given.
 
-    They are in the dtype of a parameter that they are like.
+    They are in the dtype of a weight, once they have the shapes that go with x.
     """
-    if hx is None:
-        return [beside(np.zeros(shape, like.dtype), like) for shape in shapes]
-    given = [hx] if len(names) == 1 else hx
+    given = [hx] * len(names) if hx is None or len(names) == 1 else hx
     if not isinstance(given, tuple | list) or len(given) != len(names):
         raise UnsupportedError(
             f"{heading(layer)} with hx of {describe_one(hx)}",
             f"it begins with {len(names)} kinds of states",
             f"Give a tuple ({', '.join(names)}), or None to begin with zeros",
         )
-    together = zip(names, given, shapes)
-    return [in_dtype_of(like, _checked(layer, *each, x)) for each in together]
-
-
-def _checked(layer: Module, name: str, state: Any, shape: tuple[int, ...], x: Any) -> Any:
-    """A state that a layer is given, once it has the shape that goes with x."""
-    state = require_input(layer, state)
-    if state.shape != shape:
-        raise ShapeError(
-            f"{heading(layer)} of {describe_one(x)} with {name} {describe_one(state)}",
-            f"states for these inputs have shape {shape}",
-            "Give one of that shape, or None to begin with zeros",
-        )
-    return state
+    found = []
+    for name, state, shape in zip(names, given, shapes):
+        if state is None:
+            found.append(beside(np.zeros(shape, weight.dtype), weight))
+            continue
+        state = require_input(layer, state)
+        if state.shape != shape:
+            raise ShapeError(
+                f"{heading(layer)} of {describe_one(x)} with {name} {describe_one(state)}",
+                f"states for these inputs have shape {shape}",
+                "Give one of that shape, or None to begin with zeros",
+            )
+        found.append(in_dtype_of(weight, state))
+    return found

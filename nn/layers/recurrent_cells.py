@@ -58,10 +58,10 @@ class _Cell(Module):
         of_input = of_inputs(x, self.weight_ih, self.bias_ih)
         return of_input, of_inputs(h, self.weight_hh, self.bias_hh)
 
-    def _gates(self, z: Any, *which: int) -> list[Any]:
-        """Some of the gates that are side by side."""
+    def _gates(self, z: Any) -> list[Any]:
+        """The gates that are side by side."""
         size = self.hidden_size
-        return [z[:, k * size : (k + 1) * size] for k in which]
+        return [z[:, k * size : (k + 1) * size] for k in range(self.gates)]
 
 
 @register
@@ -116,9 +116,7 @@ class GRUCell(_Cell):
         x = self._inputs(x)
         (h,) = self._begun(hx, x, "hx")
         of_input, of_state = self._given(x, h)
-        (x_r, x_z, x_n), (h_r, h_z, h_n) = (
-            self._gates(each, 0, 1, 2) for each in (of_input, of_state)
-        )
+        (x_r, x_z, x_n), (h_r, h_z, h_n) = self._gates(of_input), self._gates(of_state)
         update = sigmoid(x_z + h_z)
         candidate = np.tanh(x_n + sigmoid(x_r + h_r) * h_n)
         state: Tensor = (1 - update) * candidate + update * h
@@ -148,6 +146,6 @@ class LSTMCell(_Cell):
         x = self._inputs(x)
         h, c = self._begun(hx, x, "h_0", "c_0")
         of_input, of_state = self._given(x, h)
-        enter, forget, candidate, leave = self._gates(of_input + of_state, 0, 1, 2, 3)
+        enter, forget, candidate, leave = self._gates(of_input + of_state)
         cell = sigmoid(forget) * c + sigmoid(enter) * np.tanh(candidate)
         return sigmoid(leave) * np.tanh(cell), cell
