@@ -243,13 +243,3 @@ class MultiHeadAttention(Module):
 def _as_numbers(mask: Any, like: Any) -> Any:
     """A mask as numbers that are added: -inf for what is not seen."""
     return np.where(mask, 0.0, -np.inf).astype(like.dtype) if mask.dtype == bool else mask
-
-
-def causal_mask(length: int) -> Any:
-    """Booleans (length, length), True for what comes later than a position.
-
-    >>> causal_mask(2)
-    array([[False,  True],
-           [False, False]])
-    """
-    return np.tri(length) == 0
