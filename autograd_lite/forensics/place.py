@@ -51,9 +51,7 @@ class Place:
 
     def taken(self) -> Array:
         """For each entry of the node, which is taken of the argument, the number of that one."""
-        numbers = np.arange(self.argument.size).reshape(self.argument.shape).copy()
-        others = map(plain, self.node.arguments[1:])
-        return self.operation.compute(numbers, *others, **self.node.keywords)
+        return indexed(self.node)
 
     @property
     def bends(self) -> bool:
@@ -88,6 +86,13 @@ class Place:
         """Those of the other arguments that are a number."""
         others = [plain(a) for a in self.other_arguments if not is_recorded(a)]
         return [float(np.sum(a)) for a in others if np.size(a) == 1]
+
+
+def indexed(node: Tensor) -> Array:
+    """For each entry of a node, which is taken of its first argument, the number of that one."""
+    whole, *others = map(plain, node.arguments)
+    numbers = np.arange(whole.size).reshape(whole.shape)
+    return np.asarray(node.operation.compute(numbers, *others, **node.keywords))
 
 
 Wrong = dict[Place, Vjp]
