@@ -5,7 +5,7 @@ What reproduces the gradients that were handed in is the explanation. Files in t
 reading: `factors`, `place`, `replay`, `recorded_factors`, `candidate`; then mistakes:
 `step_mistakes`, `value_mistakes`, `formula_mistakes`, `softmax_mistakes`, `array_mistakes` and
 `sum_mistakes` in one step, `group_mistakes`, `joint_mistakes`, `uses`, `loops`, `windows`,
-`deltas`, `other_forward` and `other_data` in several; `case`, `slips`, `updates`; `projection`,
+`deltas` and `other_forward` in several; `case`, `slips`, `updates`; `projection`,
 `progress`, `search`, `explain`; `wording`, `pattern`.
 """
 

@@ -25,7 +25,7 @@ from autograd_lite.forensics.candidate import (
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.other_data import are_shares
+from autograd_lite.forensics.other_forward import are_shares
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.stale_weights import STALE_WEIGHTS

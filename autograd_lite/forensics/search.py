@@ -34,8 +34,7 @@ from autograd_lite.forensics.loops import (
     steps_elsewhere,
 )
 from autograd_lite.forensics.one_way import on_one_way, past_the_slope, skip_before_block
-from autograd_lite.forensics.other_data import other_arrays
-from autograd_lite.forensics.other_forward import OTHER_FORWARD
+from autograd_lite.forensics.other_forward import OTHER_FORWARD, other_arrays
 from autograd_lite.forensics.place import Place, Wrong
 from autograd_lite.forensics.progress import ProgressLine
 from autograd_lite.forensics.projection import Projection
