@@ -169,30 +169,17 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
 
 # Kernels and matrices
 
-TURNS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
-    ("is to be flipped on the way back, and is not", lambda k: _flip(k, -2, -1)),
-    ("is turned by 90 degrees, not by 180", lambda k: np.rot90(k, -1, (-2, -1))),
-    ("is turned by 270 degrees, not by 180", lambda k: np.rot90(k, 1, (-2, -1))),
-    ("is transposed", lambda k: np.swapaxes(k, -2, -1)),
-    ("is flipped along one axis only", lambda k: _flip(k, -1)),
-    ("is flipped along one axis only", lambda k: _flip(k, -2)),
-    ("is flipped and transposed", lambda k: np.swapaxes(_flip(k, -2, -1), -2, -1)),
-)
-
-
-def _flip(kernel: Array, *axes: int) -> Array:
-    return np.flip(kernel, axes)
-
 
 def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
-    """A kernel as people turn it by mistake, with words, where it keeps its shape."""
-    if kernel.ndim == 1:
-        yield "is to be flipped on the way back, and is not", kernel[::-1]
-        return
-    for words, turn in TURNS:
-        turned = turn(kernel)
-        if turned.shape == kernel.shape and not np.array_equal(turned, kernel):
-            yield words, turned
+    """A kernel as people turn it by mistake, with words."""
+    yield "is to be flipped on the way back, and is not", np.flip(kernel, (-2, -1)[-kernel.ndim :])
+    if kernel.ndim > 1:
+        yield "is turned by 90 degrees, not by 180", np.rot90(kernel, -1, (-2, -1))
+        yield "is turned by 270 degrees, not by 180", np.rot90(kernel, 1, (-2, -1))
+        yield "is transposed", np.swapaxes(kernel, -2, -1)
+        yield "is flipped along one axis only", np.flip(kernel, -1)
+        yield "is flipped along one axis only", np.flip(kernel, -2)
+        yield "is flipped and transposed", np.swapaxes(np.flip(kernel, (-2, -1)), -2, -1)
 
 
 def kernels(graph: Graph, place: Place) -> StepMistakes:
@@ -208,8 +195,9 @@ def kernels(graph: Graph, place: Place) -> StepMistakes:
         reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2 or windows
         if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
             for words, turned in turns_of(leaf._array):
-                value = moved_again(turned, moves)
-                yield "kernel", f"the kernel {words}", Instead(place, slot, value)
+                if turned.shape == leaf.shape and not np.array_equal(turned, leaf._array):
+                    value = moved_again(turned, moves)
+                    yield "kernel", f"the kernel {words}", Instead(place, slot, value)
 
 
 def moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:

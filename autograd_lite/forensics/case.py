@@ -18,7 +18,7 @@ from autograd_lite.forensics.factors import SAMPLES
 from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_recorded
 from autograd_lite.forensics.recorded_factors import COPIES, factors_at, rarer, usual
 from autograd_lite.forensics.replay import Graph, Replay
-from autograd_lite.forensics.shares import Share, given_in_shares, has_ties
+from autograd_lite.forensics.shares import choices_at_ties
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
 
@@ -329,8 +329,7 @@ def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
         if is_recorded(others[0]):
             slopes = {"all goes to the first": 1 - place.slot, "all goes to the second": place.slot}
     elif place.traits.extremum:
-        for words, share in AT_EQUALS if has_ties(place) else ():
-            yield words, given_in_shares(place, share)
+        yield from choices_at_ties(place)
         return
     else:
         return
@@ -339,9 +338,3 @@ def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
             words,
             place.changed(lambda result, g, *given, slope=slope: np.where(ties, g * slope, result)),
         )
-
-
-AT_EQUALS: tuple[tuple[str, Share], ...] = (
-    ("the first of equals gets all", lambda x, own: own & (own.cumsum(axis=0) == 1)),
-    ("the last of equals gets all", lambda x, own: own & (own[::-1].cumsum(axis=0)[::-1] == 1)),
-)

@@ -225,23 +225,15 @@ def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: f
     return {step: step.changed(lambda r, *_, of=step.argument: decayed(r, of)) for step in used}
 
 
-SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
-    ("squared errors", "({0} - {1})", lambda p, y: p - y),
-    ("absolute errors", "np.sign({0} - {1})", lambda p, y: np.sign(p - y)),
-    (
-        "binary cross-entropy",
-        "({0} - {1}) / ({0} * (1 - {0}))",
-        lambda p, y: (p - y) / (p * (1 - p)),
-    ),
-    ("cross-entropy", "(-{1} / {0})", lambda p, y: -y / p),
-    (
-        "binary cross-entropy of logits",
-        "(sigmoid({0}) - {1})",
-        lambda p, y: neural.sigmoid(p) - y,
-    ),
-    ("a prediction that is rounded to a label", "(({0} > 0) - {1})", lambda p, y: (p > 0) - y),
-)
-"""Losses, how their derivatives in the predictions are written, and what they are."""
+def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
+    """Losses, how their derivatives in the predictions are written, and what they are."""
+    yield "squared errors", "({0} - {1})", p - y
+    yield "absolute errors", "np.sign({0} - {1})", np.sign(p - y)
+    yield "binary cross-entropy", "({0} - {1}) / ({0} * (1 - {0}))", (p - y) / (p * (1 - p))
+    yield "cross-entropy", "(-{1} / {0})", -y / p
+    words = "binary cross-entropy of logits"
+    yield words, "(sigmoid({0}) - {1})", neural.sigmoid(p) - y
+    yield "a prediction that is rounded to a label", "(({0} > 0) - {1})", (p > 0) - y
 
 
 def other_losses(case: Case) -> Iterator[Candidate]:
@@ -258,8 +250,7 @@ def other_losses(case: Case) -> Iterator[Candidate]:
         beside = [argument for use in sums for argument in use.other_arguments]
         targets = arrays if _is_layer(prediction) and np.ndim(p) else []
         for target, y in [(each, y) for each in targets for y in like_predictions(each, p)]:
-            for name, written, slope_of in SLOPES:
-                slope = slope_of(p, y)
+            for name, written, slope in _slopes(p, y):
                 is_own = _own_slope(slope, graph.right[prediction], case)
                 if np.isfinite(slope).all() and not is_own:
                     what = f"the loss's derivative is that of {name}"

@@ -133,7 +133,10 @@ def _windows_in(argument: Any) -> tuple[Window | None, list[Tensor]]:
 def _moved(found: list[Window | None]) -> Iterator[tuple[str, list[Window]]]:
     """Windows of one array at positions that people take by mistake, in words."""
     windows = [each for each in found if each is not None]
-    if len(windows) < len(found) or len({(w.whole.ndim, w.shape, w.steps.tobytes()) for w in windows}) > 1:
+    if (
+        len(windows) < len(found)
+        or len({(w.whole.ndim, w.shape, w.steps.tobytes()) for w in windows}) > 1
+    ):
         return
     for words, steps in _other_steps(windows[0].steps):
         yield words, [window._replace(steps=steps) for window in windows]
