@@ -37,11 +37,7 @@ Examination = tuple[dict[Tensor, str], list[Explanation], str]
 
 
 def examine(
-    loss: Tensor,
-    manual: Mapping[Tensor, Any],
-    tolerance: float,
-    frame: FrameType,
-    seconds: float,
+    loss: Tensor, manual: Mapping[Tensor, Any], tolerance: float, frame: FrameType, seconds: float
 ) -> Examination:
     """Find what explains gradients that are not the automatic ones, with the caller's names."""
     start = now()

@@ -173,10 +173,7 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
     (np.power, 1): (
         (IN + "the logarithm of the base is forgotten", lambda g, y, x, n: g * y),
         (IN + "the power itself is forgotten", lambda g, y, x, n: g * np.log(x)),
-        (
-            IN + "it is that by the base, n x ** (n - 1)",
-            lambda g, y, x, n: g * n * x ** (n - 1),
-        ),
+        (IN + "it is that by the base, n x ** (n - 1)", lambda g, y, x, n: g * n * x ** (n - 1)),
     ),
     (np.divide, 0): (
         ("it is multiplied by the denominator, not divided by it", lambda g, y, a, b: g * b),
@@ -186,18 +183,9 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
         ),
     ),
     (np.divide, 1): (
-        (
-            IN + "the denominator is not squared",
-            lambda g, y, a, b: -g * a / b,
-        ),
-        (
-            IN + "the numerator is forgotten",
-            lambda g, y, a, b: -g / b / b,
-        ),
-        (
-            IN + "the denominator is forgotten",
-            lambda g, y, a, b: -g * a,
-        ),
+        (IN + "the denominator is not squared", lambda g, y, a, b: -g * a / b),
+        (IN + "the numerator is forgotten", lambda g, y, a, b: -g / b / b),
+        (IN + "the denominator is forgotten", lambda g, y, a, b: -g * a),
     ),
     (p_norm, 0): (
         (IS + "the vector, not divided by the norm", _of_norm(lambda y, x: x)),

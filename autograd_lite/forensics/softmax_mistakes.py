@@ -44,10 +44,7 @@ RULES: dict[Any, tuple[tuple[str, Rule], ...]] = {
             "the sum of the others is added, not subtracted: y_i y_j and not -y_i y_j",
             lambda g, y, p, total: p * (g + total(g * p) - 2 * g * p),
         ),
-        (
-            "the subtracted sum is not multiplied by A",
-            lambda g, y, p, total: g * p - total(g * p),
-        ),
+        ("the subtracted sum is not multiplied by A", lambda g, y, p, total: g * p - total(g * p)),
         (
             "dA itself is left out, and only the sum subtracted: p, and not p - y",
             lambda g, y, p, total: -p * total(g * p),
