@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Instead, StepMistakes
+from autograd_lite.forensics.candidate import StepMistakes
 from autograd_lite.forensics.factors import SAMPLES
-from autograd_lite.forensics.place import Place, index_parts, is_array, is_recorded
+from autograd_lite.forensics.place import Place, index_parts, is_array, is_square
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -167,105 +167,6 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
                     yield "misplaced", words, place.changed(lambda r, *_, by=by: np.roll(r, *by))
 
 
-# Kernels and matrices
-
-
-def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
-    """A kernel as people turn it by mistake, with words."""
-    yield "is to be flipped on the way back, and is not", np.flip(kernel, (-2, -1)[-kernel.ndim :])
-    if kernel.ndim > 1:
-        yield "is turned by 90 degrees, not by 180", np.rot90(kernel, -1, (-2, -1))
-        yield "is turned by 270 degrees, not by 180", np.rot90(kernel, 1, (-2, -1))
-        yield "is transposed", np.swapaxes(kernel, -2, -1)
-        yield "is flipped along one axis only", np.flip(kernel, -1)
-        yield "is flipped along one axis only", np.flip(kernel, -2)
-        yield "is flipped and transposed", np.swapaxes(np.flip(kernel, (-2, -1)), -2, -1)
-
-
-def kernels(graph: Graph, place: Place) -> StepMistakes:
-    """The other factor of a product is a kernel that is not flipped, or turned."""
-    before = place.argument.operation
-    windows = place.multiplies_entries and before is not None and before.traits.moves
-    if not (place.multiplies_matrices or windows):
-        return
-    for slot, argument in place.others.items():
-        if not is_recorded(argument):
-            continue
-        leaf, moves = moved_from(argument)
-        reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2 or windows
-        if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
-            for words, turned in turns_of(leaf._array):
-                if turned.shape == leaf.shape and not np.array_equal(turned, leaf._array):
-                    value = moved_again(turned, moves)
-                    yield "kernel", f"the kernel {words}", Instead(place, slot, value)
-
-
-def moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """What a tensor is a rearrangement of, and the operations, the last first."""
-    moves = []
-    while tensor.operation is not None and tensor.operation.traits.moves:
-        moves.append(tensor)
-        tensor = tensor.arguments[0]
-    return tensor, moves
-
-
-def moved_again(value: Array, moves: list[Tensor]) -> Array:
-    """Another value, rearranged as `moved_from` has found it."""
-    for node in reversed(moves):
-        value = node.operation.compute(value, *map(plain, node.arguments[1:]), **node.keywords)
-    return value
-
-
-LARGEST_INVERSE = 64
-"""Rows of a matrix that is inverted to see whether somebody did."""
-
-
-def inverted(graph: Graph, place: Place) -> StepMistakes:
-    """The inverse of a square matrix stands where its transpose belongs."""
-    for slot, argument in place.others.items() if place.multiplies_matrices else ():
-        value = plain(argument)
-        small = np.ndim(value) == 2 and is_square(value) and len(value) <= LARGEST_INVERSE
-        if small and np.linalg.cond(value) < 1e8:
-            words = "the inverse of the other factor stands where its transpose belongs"
-            inverse = np.linalg.inv(value).T
-            yield "transposed", words, Instead(place, slot, inverse, "np.linalg.inv({0}).T")
-
-
-def next_slice(graph: Graph, place: Place) -> StepMistakes:
-    """A product is taken with the slice of an array that starts one row before, or after."""
-    for slot, argument in place.others.items() if place.traits.product else ():
-        value = plain(argument)
-        for other in _next_slices(value):
-            words = "the rows of the other factor are off by one: a slice of the same array"
-            yield "misplaced", words, Instead(place, slot, other)
-        is_data = not is_recorded(argument) and place.argument.operation is None
-        for shift in (
-            (1, -1) if is_data and is_array(value) and value.ndim and len(value) > 2 else ()
-        ):
-            words = "the rows of the other factor are shifted by one: those of the sample beside"
-            rolled = np.roll(value, shift, axis=0)
-            yield (
-                "misplaced",
-                words,
-                Instead(place, slot, rolled, f"np.roll({{0}}, {shift}, axis=0)"),
-            )
-        if is_data and is_array(value) and value.ndim == 2 and value.shape[1] > 1:
-            words = "the columns of the other factor are in reverse order"
-            yield "misplaced", words, Instead(place, slot, value[:, ::-1], "{0}[:, ::-1]")
-
-
-def _next_slices(array: Any) -> Iterator[Array]:
-    base = array.base if isinstance(array, np.ndarray) else None
-    if not isinstance(base, np.ndarray) or not array.ndim or base.strides != array.strides:
-        return
-    start, beyond = divmod(array.ctypes.data - base.ctypes.data, base.strides[0] or 1)
-    if beyond or base.shape[1:] != array.shape[1:]:
-        return
-    for other in (start - 1, start + 1):
-        if 0 <= other <= len(base) - len(array):
-            yield base[other : other + len(array)]
-
-
 def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
     """What arrives at a product is to be transposed, and is not: dS for dS.T; or it is turned."""
     node = place.node
@@ -277,12 +178,7 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
         yield "transposed", words, place.arriving(lambda g, *_: np.swapaxes(g, -1, -2))
 
 
-def is_square(value: Any) -> bool:
-    """Whether it is a square matrix of more than one entry, or several."""
-    return is_array(value) and value.ndim > 1 and value.shape[-1] == value.shape[-2] > 1
-
-
 ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(some_entries, spread, repeated_indices, shifted),
-    *(kernels, inverted, next_slice, arrives_transposed),
+    arrives_transposed,
 )

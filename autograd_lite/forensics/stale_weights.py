@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from autograd_lite.forensics.array_mistakes import moved_again, moved_from
 from autograd_lite.forensics.candidate import Candidate, Instead, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import RATES
 from autograd_lite.forensics.place import Place, Wrong, is_recorded
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.value_mistakes import moved_again, moved_from
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 

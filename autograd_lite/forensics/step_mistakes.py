@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES, is_square
+from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
-from autograd_lite.forensics.place import Place, Vjp, is_bounded, is_recorded, mask_of
+from autograd_lite.forensics.place import Place, Vjp, is_bounded, is_recorded, is_square, mask_of
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.shares import shares
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
@@ -23,7 +23,6 @@ from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
 from autograd_lite.forensics.value_mistakes import (
     NEARBY,
     multiplied_twice,
-    other_factor,
     other_values,
 )
 from autograd_lite.forensics.windows import convolutions
@@ -291,7 +290,7 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks),
     *(another_derivative, multiplied_twice, reshaped),
-    *(other_values, other_factor),
+    other_values,
     *SOFTMAX_MISTAKES,
     *FORMULA_MISTAKES,
     shares,

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.array_mistakes import entry_of
-from autograd_lite.forensics.candidate import Instead, StepMistakes
+from autograd_lite.forensics.candidate import StepMistakes
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.place import Place, Vjp, index_parts, is_array
+from autograd_lite.forensics.place import Place, Vjp, index_parts
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -31,14 +31,6 @@ def same_for_all(graph: Graph, place: Place) -> StepMistakes:
                 one = make(lambda a, *_, by=reduce, axis=axis: _broadcast(by, axis, a))
                 kind = "misplaced" if "that of" in which else "wrong axis"
                 yield kind, words, one
-    for slot, argument in place.others.items() if of_node else ():
-        value = plain(argument)
-        for axis in range(value.ndim) if is_array(value) else ():
-            for which, reduce in ONE_FOR_ALL if value.ndim > 1 and value.shape[axis] > 1 else ():
-                words = (
-                    f"the product is taken with {which.format('entry')} along axis {axis}, for all"
-                )
-                yield "wrong axis", words, Instead(place, slot, _broadcast(reduce, axis, value))
 
 
 ONE_FOR_ALL: tuple[tuple[str, Callable[..., Array]], ...] = (

@@ -15,11 +15,11 @@ import numpy as np
 
 from autograd_lite.derivatives.convolutions import convolution
 from autograd_lite.derivatives.windows import Layout, bordered, layout, places
-from autograd_lite.forensics.array_mistakes import moved_again
 from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.place import Place, Wrong, indexed, is_recorded
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.value_mistakes import moved_again
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
