@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import StepMistakes
-from autograd_lite.forensics.factors import SAMPLES
 from autograd_lite.forensics.place import Place, index_parts, is_array, is_square
-from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.replay import SAMPLES, Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 

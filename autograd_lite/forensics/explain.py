@@ -14,8 +14,8 @@ from typing import Any
 
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, Variation, relative_error
-from autograd_lite.forensics.factors import AXIS, closest_factor, is_round
-from autograd_lite.forensics.replay import Replay
+from autograd_lite.forensics.factors import closest_factor, is_round
+from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
 from autograd_lite.forensics.slips import (
     Slip,
