@@ -79,7 +79,7 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
 
 MOST_USES = 3
 """Uses of logits, as in mu - y eta, with mu the exponential of eta."""
-LARGEST = 20_000
+LARGEST = 100_000
 """Entries of a delta that another formula is looked for."""
 
 

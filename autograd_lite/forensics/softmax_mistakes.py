@@ -100,12 +100,9 @@ def _input_for_columns(g: Any, y: Any, x: Any, axis: Any = -1, **keywords: Any) 
 
 
 def whole_losses(graph: Graph, place: Place) -> StepMistakes:
-    """Cross-entropies of logits without their targets; log-sum-exp without its probabilities."""
+    """A cross-entropy of logits without its cross terms; log-sum-exp without its probabilities."""
     function, words = place.operation.function, "in the derivative of {operation} "
-    entropies = cross_entropies.softmax_cross_entropy, cross_entropies.sigmoid_cross_entropy
-    if function in entropies and place.slot == 0:
-        yield CROSS, "the targets are not subtracted: p, and not p - y", _p_alone
-    if function is entropies[0]:
+    if function is cross_entropies.softmax_cross_entropy:
         yield CROSS, words + DIAGONAL, place.changed(_of_right_class)
     if function is neural.logsumexp:
         yield CROSS, words + "exp(z) is not divided by the sum", _not_normalized
@@ -120,12 +117,6 @@ def whole_losses(graph: Graph, place: Place) -> StepMistakes:
 
 def _of_right_class(result: Any, g: Any, y: Any, logits: Any, labels: Any, *kept: Any) -> Any:
     return result * np.equal(labels[:, None], np.arange(logits.shape[1]))
-
-
-def _p_alone(g: Any, y: Any, z: Any, labels: Any, *kept: Any) -> Any:
-    if labels.shape == z.shape:
-        return neural.sigmoid(z) * (g / z.size)
-    return neural.softmax(z) * (g / len(z))
 
 
 def _probabilities_over(other: int, g: Any, y: Any, x: Any, *axis: Any, **keywords: Any) -> Any:

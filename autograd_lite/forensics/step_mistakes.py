@@ -22,7 +22,6 @@ from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
 from autograd_lite.forensics.value_mistakes import (
     NEARBY,
-    multiplied_twice,
     other_values,
 )
 from autograd_lite.forensics.windows import convolutions
@@ -289,7 +288,7 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks),
-    *(another_derivative, multiplied_twice, reshaped),
+    *(another_derivative, reshaped),
     other_values,
     *SOFTMAX_MISTAKES,
     *FORMULA_MISTAKES,

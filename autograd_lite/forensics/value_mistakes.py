@@ -82,9 +82,14 @@ def _other_powers(argument: Any, depth: int = 3) -> Iterator[tuple[str, Array]]:
 
 def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Instead_of:
     value, words = plain(argument), "the other factor of {operation} "
-    if not place.multiplies_matrices or value.dtype.kind != "f" or np.isin(value, (0, 1, -1)).all():
+    divides = place.operation.function is np.divide
+    if divides or value.dtype.kind != "f" or not value.ndim or np.isin(value, (0, 1, -1)).all():
         return
-    yield "derivative twice", words + "is squared", value**2, "{0} ** 2"
+    twice = "is multiplied in twice: what arrives contains it already"
+    twice = "is squared" if place.multiplies_matrices else twice
+    yield "derivative twice", words + twice, value**2, "{0} ** 2"
+    if not place.multiplies_matrices:
+        return
     not_0 = (value != 0).astype(value.dtype)
     yield "other values", words + "counts only where it is not 0, as 1: x != 0", not_0
     yield "other values", words + "counts as its sign", np.sign(value)
@@ -179,19 +184,6 @@ def _next_slices(array: Any) -> Iterator[Array]:
 
 
 IN_ITS_PLACE = (_parameters, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows)
-
-
-def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
-    """What a product is taken with is multiplied in again."""
-    product = place.traits.product and place.operation.function is not np.divide
-    for other in map(plain, place.other_arguments if product else ()):
-        if not is_array(other) or not other.ndim or np.all(np.abs(other) == 1):
-            continue  # Twice a sign is as if it were forgotten.
-        shape = np.shape(graph.unmatched[place])
-        if other.shape == shape or (place.multiplies_entries and other.ndim < len(shape)):
-            words = "the other factor of {operation} is multiplied in twice"
-            words += ": what arrives contains it already"
-            yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
 
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
