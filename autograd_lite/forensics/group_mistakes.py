@@ -28,7 +28,7 @@ from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.other_forward import are_shares
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
+from autograd_lite.forensics.value_mistakes import STALE_WEIGHTS
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 

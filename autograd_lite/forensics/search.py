@@ -33,7 +33,6 @@ from autograd_lite.forensics.loops import (
     states_as_constants,
     steps_elsewhere,
 )
-from autograd_lite.forensics.one_way import on_one_way, past_the_slope, skip_before_block
 from autograd_lite.forensics.other_forward import OTHER_FORWARD, other_arrays
 from autograd_lite.forensics.place import Place, Wrong
 from autograd_lite.forensics.progress import ProgressLine
@@ -46,7 +45,10 @@ from autograd_lite.forensics.uses import (
     dropped_alike,
     dropped_uses,
     factors_alike,
+    on_one_way,
     own_term,
+    past_the_slope,
+    skip_before_block,
     wrong_cotangent,
 )
 from autograd_lite.forensics.windows import windows_elsewhere

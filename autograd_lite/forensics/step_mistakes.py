@@ -14,12 +14,14 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
-from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
+from autograd_lite.forensics.formula_mistakes import (
+    FORMULA_MISTAKES,
+    SOFTMAX_MISTAKES,
+    before_what_is_added,
+)
 from autograd_lite.forensics.place import Place, Vjp, is_bounded, is_recorded, is_square, mask_of
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.shares import shares
-from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
-from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
 from autograd_lite.forensics.value_mistakes import (
     NEARBY,
     other_values,
@@ -295,5 +297,4 @@ STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     shares,
     convolutions,
     *ARRAY_MISTAKES,
-    *SUM_MISTAKES,
 )
