@@ -138,6 +138,16 @@ class Case:
             replay.fitted = frozenset(found)
         return replay.fitted
 
+    @functools.cached_property
+    def wrong_ones(self) -> tuple[Tensor, ...]:
+        """The tensors whose gradients are not right, in the order in which they were handed in."""
+        return tuple(t for t in self.manual if t not in self.fitted(self.graph.right))
+
+    @functools.cached_property
+    def wrong(self) -> frozenset[Tensor]:
+        """The same as a set."""
+        return frozenset(self.wrong_ones)
+
     def differ(self, one: Replay, other: Replay) -> bool:
         """Whether any of the gradients differ in two replays."""
         for number in self.steps.values():

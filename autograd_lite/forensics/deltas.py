@@ -219,7 +219,7 @@ def _mask_that_fits(
 ) -> Array | None:
     """The mask of units, some high and the others low, that the gradients are those of, if any."""
     graph = case.graph
-    wrong = [t for t in case.manual if t not in case.fitted(graph.right)]
+    wrong = case.wrong_ones
     if any(case.manual[t].shape != t.shape for t in wrong):
         return None
 

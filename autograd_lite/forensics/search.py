@@ -177,14 +177,13 @@ class Search:
         for node in reversed(case.graph.order):
             inputs = [self.below[place.argument] for place in case.graph.places_of.get(node, ())]
             self.below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
-        self.wrong = case.everything - case.fitted(case.graph.right)
         # What is nothing but rounding was summed up; what is left out is exactly 0.
-        given = [(case.manual[tensor], case.graph.right[tensor]) for tensor in self.wrong]
+        given = [(case.manual[tensor], case.graph.right[tensor]) for tensor in case.wrong]
         self.is_rounding = any(hand.any() and _is_lost(hand, right) for hand, right in given)
         self.projection = Projection(case)
         self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
         self.in_vain: list[Candidate] = []  # steps that change nothing by their size
-        suspects = [p for p in case.graph.places if self.below[p.argument] == self.wrong]
+        suspects = [p for p in case.graph.places if self.below[p.argument] == case.wrong]
         self.more = candidates(case, suspects)
         self.last_zero: tuple[list[Place], Replay, Replay | None] | None = None
 
@@ -228,7 +227,7 @@ class Search:
                 if fitted is None:
                     self.in_vain += [candidate] * (candidate.kind == "factor")
                     continue
-                if not (fitted > self.case.fitted(base) or fitted >= self.wrong):
+                if not (fitted > self.case.fitted(base) or fitted >= self.case.wrong):
                     yield Finding(candidate, fitted)
                     continue
             yield from self._replayed(candidate, base)
@@ -238,7 +237,7 @@ class Search:
     def pairs(self, mistakes: list[Candidate]) -> Iterator[tuple[Candidate, Finding]]:
         """Two of some mistakes, in steps one of which is below the other, that all fits with."""
         base, projection = self.case.graph.right, self.projection
-        wrong = self.case.everything - self.case.fitted(base)
+        wrong = self.case.wrong
         chosen = [m for m in mistakes if projection.takes(m)]
         reached = [self.changed(m) for m in chosen]
         together = [m for m in mistakes if m.kind == "constant statistics"]
@@ -262,7 +261,7 @@ class Search:
 
     def _projected(self, candidate: Candidate) -> frozenset[Tensor] | None:
         """Whose gradients may be as handed in, at the best strength; None if nothing changes."""
-        projection, base = self.projection, self.case.fitted(self.case.graph.right)
+        projection, wrong = self.projection, self.case.wrong
         change = projection.change(candidate.wrong)
         if change is None or candidate.solve is None:
             return projection.fitted(change) if change and any(change.by.values()) else None
@@ -274,9 +273,9 @@ class Search:
             fixed, change = zero, change.plus(zero, -1.0)
         if all(abs(change.by[key]) <= change.exactly_to[key] for key in change.by):
             return None
-        found = base
-        for there in projection.with_strengths(fixed, change, self.case.everything - base):
-            found = max(found, projection.fitted(there), key=lambda f: (f >= self.wrong, len(f)))
+        found = self.case.everything - wrong
+        for there in projection.with_strengths(fixed, change, wrong):
+            found = max(found, projection.fitted(there), key=lambda f: (f >= wrong, len(f)))
         return found
 
     def _replayed(self, candidate: Candidate, base: Replay) -> Iterator[Finding]:
@@ -291,7 +290,7 @@ class Search:
             if finding.fitted == case.everything:
                 error = max([case.error(t, predicted[t]) for t in case.manual])
                 finding = finding._replace(error=error)
-            elif finding.fitted > case.fitted(base) or finding.fitted >= self.wrong:
+            elif finding.fitted > case.fitted(base) or finding.fitted >= case.wrong:
                 sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
                 finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
             yield finding

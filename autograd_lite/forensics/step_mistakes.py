@@ -19,13 +19,10 @@ from autograd_lite.forensics.formula_mistakes import (
     SOFTMAX_MISTAKES,
     before_what_is_added,
 )
-from autograd_lite.forensics.place import Place, Vjp, is_bounded, is_recorded, is_square, mask_of
+from autograd_lite.forensics.place import Place, is_bounded, is_recorded, is_square, mask_of
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.shares import shares
-from autograd_lite.forensics.value_mistakes import (
-    NEARBY,
-    other_values,
-)
+from autograd_lite.forensics.value_mistakes import NEARBY, other_values
 from autograd_lite.forensics.windows import convolutions
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
@@ -39,31 +36,20 @@ MOST_ARRAYS = 5
 
 def dropout(graph: Graph, place: Place) -> StepMistakes:
     """The mask or the scale of inverted dropout is missing."""
-    wrong: dict[str, Vjp] = {}
-    mask = mask_of(place.node)
-    if place.operation.function is neural.dropout:
-        wrong = {
-            "the mask of dropout": lambda g, y, x, mask, p, *rest: g / (1 - p),
-            "the scale of inverted dropout": lambda g, y, x, mask, p, *rest: g * mask,
-            "dropout": unchanged,
-        }
-    elif place.multiplies_entries and mask is not None:
-        scale = np.max(mask)
-        if graph.position[place.node] > graph.last_layer:
-            drops, scales = "the mask of dropout", "the scale of inverted dropout"
-        else:
-            drops, scales = (
-                "the mask",
-                f"the factor {scale:g} of the weights of entries, 0 or {scale:g},",
-            )
-        wrong[drops] = lambda g, *given: g * scale
+    mask, library = mask_of(place.node), place.operation.function is neural.dropout
+    words = "{} is missing in the backward pass"
+    if mask is not None and (library or place.multiplies_entries):
+        scale = 1 / (1 - plain(place.node.arguments[2])) if library else np.max(mask)
+        drops, scales = "the mask of dropout", "the scale of inverted dropout"
+        if not library and graph.position[place.node] <= graph.last_layer:
+            of_entries = f"the factor {scale:g} of the weights of entries, 0 or {scale:g},"
+            drops, scales = "the mask", of_entries
+        yield "dropout", words.format(drops), lambda g, *given: g * scale
         if scale != 1:
-            wrong[scales] = lambda g, *given: g * (mask != 0)
-            wrong["dropout"] = unchanged
+            yield "dropout", words.format(scales), lambda g, *given: g * (mask != 0)
+            yield "dropout", words.format("dropout"), unchanged
     elif place.multiplies_entries and _scales_dropped(place):
-        wrong["the scale of inverted dropout"] = unchanged
-    for what, vjp in wrong.items():
-        yield "dropout", f"{what} is missing in the backward pass", vjp
+        yield "dropout", words.format("the scale of inverted dropout"), unchanged
 
 
 def _scales_dropped(place: Place) -> bool:

@@ -36,8 +36,7 @@ FEW_USES = 4
 def dropped_uses(case: Case) -> Iterator[Candidate]:
     """All uses of a tensor but one, or but those that are alike, are left out."""
     graph = case.graph
-    wrong = [graph.consumers.get(t, ()) for t in case.manual if t not in case.fitted(graph.right)]
-    several = [uses for uses in wrong if len(uses) > 1]
+    several = [u for t in case.wrong_ones if len(u := graph.consumers.get(t, ())) > 1]
     for index, which in ((0, "last"), (-1, "first")) if len(several) > 1 else ():
         what = f"only the {which} use of each is counted: the gradients are overwritten"
         what += " (=), not added (+=)"
@@ -66,7 +65,7 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
 def decaying_uses(case: Case) -> Iterator[Candidate]:
     """The uses of each tensor, as in a loop over samples, count by the powers of one number."""
     graph, rng = case.graph, np.random.default_rng(0)
-    wrong = [t for t in case.manual if t not in case.fitted(graph.right)]
+    wrong = case.wrong_ones
     every = {t: graph.in_time(graph.consumers.get(t, ())) for t in wrong}
     tensor = max(wrong, key=lambda t: t.size)
     # A number that was solved for is no evidence in less entries.
