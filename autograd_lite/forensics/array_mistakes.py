@@ -96,9 +96,7 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     if not windows and not (place.traits.indexes and _names_entries(place.node)):
         return
     right = graph.unmatched[place]
-    ones = np.ones_like(place.node._array)
-    given = (place.node._array, *map(plain, place.node.arguments))
-    counts = place.vjp(ones, *given, **place.node.keywords)
+    counts = place.unmatched(np.ones_like(place.node._array))
     if np.shape(right) != place.argument.shape or not np.any(counts > 1):
         return
     words = "at an index that is repeated only one of several is kept, where all accumulate"

@@ -234,6 +234,11 @@ class Graph:
         """The sets of two or more steps that play one role, as those of a loop."""
         return self.alike_among(self.places)
 
+    @functools.cached_property
+    def loops(self) -> list[list[Place]]:
+        """The same sets, of each the last step first."""
+        return [*map(self.in_time, self.alike)]
+
     def alike_among(self, places: Iterable[Place]) -> list[list[Place]]:
         """The sets of two or more of these steps that play one role, each once.
 

@@ -186,16 +186,10 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
         return
     given = [plain(a) * 0 if a is leaf else plain(a) for a in place.node.arguments]
     rest = place.operation.compute(*given, **place.node.keywords)
-    instead = Instead(use, use.slot, rest)
-    arguments = [*map(plain, use.node.arguments)]
-
-    def vjp(g: Array, *own: Any, **keywords: Any) -> Array:
-        arriving = graph.right[use.node]
-        without = instead(arriving, use.node._array, *arguments, **use.node.keywords)
-        return place.vjp(without, *own, **keywords)
-
+    recorded = use.node._array, *map(plain, use.node.arguments)
+    without = Instead(use, use.slot, rest)(graph.right[use.node], *recorded, **use.node.keywords)
     words = f"its own value is left out of the derivative of {use.operation.name}"
-    yield "dropped path", f"{words}, as if it were 0", vjp
+    yield "dropped path", f"{words}, as if it were 0", place.arriving(lambda *_: without)
 
 
 # What shows on one of the ways that lead on from a node only
@@ -265,8 +259,7 @@ def past_the_slope(graph: Graph, place: Place) -> StepMistakes:
     if not before or len(graph.consumers[place.argument]) < 2:
         return
     node = before[0].node
-    given = np.ones_like(node._array), node._array, *map(plain, node.arguments)
-    slope = before[0].vjp(*given, **node.keywords)
+    slope = before[0].unmatched(np.ones_like(node._array))
     if np.all(slope):
         words = f"what arrives over it is not multiplied by the derivative of {node.operation.name}"
         yield "derivative forgotten", words, place.changed(lambda result, *_: result / slope)
