@@ -346,10 +346,3 @@ def _summed(vjp: Vjp, axes: Any, shape: Any, *given: Any, **keywords: Any) -> Ar
 
 def _of_all(vjp: Vjp, reduce: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
     return np.broadcast_to(reduce(vjp(*given, **keywords)), shape)
-
-
-ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(some_entries, spread, repeated_indices, shifted, arrives_transposed),
-    *(index_forgotten, sent_over_mean, other_sums, contracted_elsewhere, counted_once),
-    same_for_all,
-)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd_lite.forensics.candidate import Candidate
+from autograd_lite.forensics.candidates import LONG
 from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.replay import AXIS, Replay
-from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
+from autograd_lite.forensics.search import ENOUGH, Finding, Search
 from autograd_lite.forensics.slips import Slip, newton, nothing_arrives, of_other_weights, slips_in
 from autograd_lite.tensor import Tensor
 

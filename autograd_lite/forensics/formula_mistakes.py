@@ -178,12 +178,6 @@ def statistics(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words, place.arriving(lambda g, y, *_: g * 2 * y)
 
 
-FORMULA_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(formulas, of_kinks, of_quotients, of_products, inner_derivative),
-    *(cotangent_lost, statistics),
-)
-
-
 # Softmax, and what is made of it: sums that are left out
 
 Rule = Callable[[Any, Any, Any, Any], Any]
@@ -297,6 +291,3 @@ def _probabilities_over(other: int, g: Any, y: Any, x: Any, *axis: Any, **keywor
 
 def _not_normalized(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return of_sum(g, y, x, axis, keepdims) * np.exp(x)
-
-
-SOFTMAX_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (softmax, whole_losses)

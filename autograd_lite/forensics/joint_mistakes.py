@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -240,9 +240,3 @@ def _bends(node: Node) -> bool:
     traits = node.operation.traits
     recorded = [slot for slot, a in enumerate(node.arguments) if is_recorded(a)]
     return not traits.additive and not (len(recorded) == 1 and recorded[0] in traits.linear)
-
-
-JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
-    *(derivative_in_one_direction, slopes_before_products, skipped_layers),
-    *(overlapping_windows, parts_exchanged, to_all_arguments, differentiated_as_a_whole),
-)

@@ -299,8 +299,3 @@ def _are_targets(node: Tensor, values: list[Any]) -> bool:
     if not (compares or picks) or not whole or len({np.shape(v) for v in values}) > 1:
         return False
     return any(not np.array_equal(values[0], other) for other in values[1:])
-
-
-OTHER_FORWARD: tuple[Callable[[Case], Candidates], ...] = (
-    *(labels, targets_of_loops, masks, softmax_in_forward),
-)

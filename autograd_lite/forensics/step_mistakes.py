@@ -12,18 +12,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
-from autograd_lite.forensics.formula_mistakes import (
-    FORMULA_MISTAKES,
-    SOFTMAX_MISTAKES,
-    before_what_is_added,
-)
+from autograd_lite.forensics.formula_mistakes import before_what_is_added
 from autograd_lite.forensics.place import Place, is_bounded, is_recorded, is_square, mask_of
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.forensics.shares import shares
-from autograd_lite.forensics.value_mistakes import NEARBY, other_values
-from autograd_lite.forensics.windows import convolutions
+from autograd_lite.forensics.value_mistakes import NEARBY
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
@@ -272,15 +265,3 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
         again = place.operation.compute
         words = "{operation} is done again on the way back, where it is to be undone"
         yield "misplaced", words, lambda g, y, x, *rest, **k: again(g, *rest, **k)
-
-
-STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks),
-    *(another_derivative, reshaped),
-    other_values,
-    *SOFTMAX_MISTAKES,
-    *FORMULA_MISTAKES,
-    shares,
-    convolutions,
-    *ARRAY_MISTAKES,
-)

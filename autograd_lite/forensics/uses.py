@@ -21,7 +21,7 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.formula_mistakes import SOFTMAX_MISTAKES
+from autograd_lite.forensics.formula_mistakes import softmax, whole_losses
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_recorded
 from autograd_lite.forensics.recorded_factors import factors_at
 from autograd_lite.forensics.replay import LARGE, Graph
@@ -214,7 +214,7 @@ def _done_wrongly(graph: Graph, use: Place, right: Array) -> Iterator[tuple[str,
         yield f"of what arrives through {name} the sign is wrong", -right
         yield f"what arrives through {name} is left out", 0 * right
     given = graph.right[use.node], use.node._array, *map(plain, use.node.arguments)
-    for mistakes in (forgotten_or_twice, misplaced, *SOFTMAX_MISTAKES):
+    for mistakes in (forgotten_or_twice, misplaced, softmax, whole_losses):
         for _, words, vjp in mistakes(graph, use):
             yield words.replace("{operation}", name), vjp(*given, **use.node.keywords)
 

@@ -341,6 +341,3 @@ def _while_it_runs(uses: list[Use], own: list[Any], rate: float, at_once: bool) 
 
     first = itertools.chain([True], itertools.repeat(False))
     return {use.place: with_updated(use, *rest) for use, *rest in zip(uses, own, first)}
-
-
-STALE_WEIGHTS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (updated_before, updated_in_loop)
