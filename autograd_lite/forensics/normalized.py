@@ -84,8 +84,8 @@ class Terms(NamedTuple):
         return np.asarray((g - self.mean(g) - along) / self.scale)
 
 
-def _nothing(array: Array) -> Array:
-    return 0.0 * array
+def _nothing(array: Array) -> float:
+    return 0.0
 
 
 def _times(mean: Mean, factor: Any) -> Mean:

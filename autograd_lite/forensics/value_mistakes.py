@@ -19,9 +19,7 @@ from autograd_lite.tensor import Tensor
 
 NEARBY = 12
 """Steps before and after a product in which what it is mistaken for is looked for."""
-
-
-Instead_of = Iterator[tuple[Any, ...]]
+Replacements = Iterator[tuple[Any, ...]]
 """Kind, words, the value that stands in place of a product's other factor; how it is written."""
 
 
@@ -45,7 +43,7 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
 PRODUCT = "the product is taken with "
 
 
-def _parameters(graph: Graph, place: Place, argument: Any) -> Instead_of:
+def _parameters(graph: Graph, place: Place, argument: Any) -> Replacements:
     for words, value in _other_powers(argument) if plain(argument).ndim else ():
         yield "other values", PRODUCT + words, value
     matrix = _transposed_from(argument)
@@ -83,7 +81,7 @@ def _other_powers(argument: Any, depth: int = 3) -> Iterator[tuple[str, Array]]:
             yield words, argument._array / base._array * value
 
 
-def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Instead_of:
+def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:
     value, words = plain(argument), "the other factor of {operation} "
     divides = place.operation.function is np.divide
     if divides or value.dtype.kind != "f" or not value.ndim or np.isin(value, (0, 1, -1)).all():
@@ -105,7 +103,7 @@ LARGEST_INVERSE = 64
 """Rows of a matrix that is inverted to see whether somebody did."""
 
 
-def _of_matrices(graph: Graph, place: Place, argument: Any) -> Instead_of:
+def _of_matrices(graph: Graph, place: Place, argument: Any) -> Replacements:
     value = plain(argument)
     small = value.ndim == 2 and is_square(value) and len(value) <= LARGEST_INVERSE
     if place.multiplies_matrices and small and np.linalg.cond(value) < 1e8:
@@ -117,7 +115,7 @@ def _of_matrices(graph: Graph, place: Place, argument: Any) -> Instead_of:
             yield "wrong axis", words, np.broadcast_to(reduce(value, axis), value.shape)
 
 
-def _turned_kernels(graph: Graph, place: Place, argument: Any) -> Instead_of:
+def _turned_kernels(graph: Graph, place: Place, argument: Any) -> Replacements:
     before = place.argument.operation
     windows = place.multiplies_entries and before is not None and before.traits.moves
     if not (place.multiplies_matrices or windows) or not is_recorded(argument):
@@ -158,7 +156,7 @@ def moved_again(value: Array, moves: list[Tensor]) -> Array:
     return value
 
 
-def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Instead_of:
+def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Replacements:
     value = plain(argument)
     for other in _next_slices(value):
         words = "the rows of the other factor are off by one: a slice of the same array"
@@ -187,6 +185,7 @@ def _next_slices(array: Any) -> Iterator[Array]:
 
 
 IN_ITS_PLACE = (_parameters, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows)
+"""What yields values that a product is taken with instead of its other factor."""
 
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
