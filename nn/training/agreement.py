@@ -20,6 +20,7 @@ from nn.optimizers.optimizer import Optimizer
 from nn.training.inputs import named_parts
 from nn.training.rows import Rows, read_parts
 from nn.training.samples import Samples
+from nn.training.sources import Part
 from nn.training.streams import Stream
 
 FURTHER = "further optimizers"
@@ -56,15 +57,14 @@ def terms(
         kind = kind.replace("_", " ")
         if isinstance(part, Stream):
             found[f"{kind}X"] = _told(part.source, known)
-            continue
-        found |= {name: _array(leaf) for name, leaf in named_parts((part.X, part.y), kind)}
+        elif isinstance(part, Part | Rows):
+            found |= {name: _array(leaf) for name, leaf in named_parts((part.X, part.y), kind)}
         if part.weights is not None:
             found["weights"] = _array(part.weights)
         if isinstance(part, Rows):
             found[f"{kind}blocks"] = _array(part.bounds)
-    drawing = samples.drawn or samples.trained
-    if isinstance(drawing, Rows) and drawing.odds is not None:
-        found["sampling"] = _array(drawing.odds)
+    if samples.trained.odds is not None:
+        found["sampling"] = _array(samples.trained.odds)
     if samples.augment is not None:
         found["augment"] = _told(samples.augment, known)
     return found

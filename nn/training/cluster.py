@@ -11,13 +11,12 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.trees import leaves_of, rebuilt
-from nn.losses.loss import Loss
 from nn.losses.loss_function import is_of_the_whole
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generators
-from nn.training.inputs import at, called, count
-from nn.training.rows import Rows, is_dask
+from nn.training.inputs import Batch, at, called, count, is_dask
+from nn.training.rows import Rows
 from nn.training.samples import Samples, measuring
 
 COMPARED = 8
@@ -36,7 +35,7 @@ class ClusterRows(Rows):
         self._client = client
         self._blocks = _held(client, rows)
 
-    def batches(self, rng: np.random.Generator, size: int) -> Iterator[tuple[Any]]:
+    def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
         """The numbers of the rows of each batch: what one process would draw."""
         waiting: Any = np.empty(0, int)
         for rows in self.shuffled(rng):
@@ -102,7 +101,7 @@ class ClusterSteps:
         blocks = range(len(self._rows.bounds) - 1)
         rows = [numbers[of_blocks == block] for block in blocks]
         function = partial(_gradients, self._model, measuring(self._samples))
-        summed = isinstance(self._samples.loss, Loss) and self._samples.loss.reduction == "sum"
+        summed = self._samples.is_sum
         shares = [1.0 if summed else len(some) / len(numbers) for some in rows if len(some)]
         losses, gradients = zip(*self._rows.parts(function, rows))
         for parameter, parts in zip(self._model.parameters(), zip(*gradients)):

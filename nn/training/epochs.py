@@ -75,12 +75,12 @@ def each_epoch(
     buffers = [buffer for _, buffer in training.model.named_buffers()]
     drawing = list(dict.fromkeys(generators(training.model).values()))
     undone_unless_whole = UndoneUnlessWhole(buffers, drawing)
-    size = training.arguments["batch_size"] * training.arguments.get("accumulate", 1)
+    size, together = training.arguments["batch_size"], training.arguments.get("accumulate", 1)
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
         training.batch, means, total, seen = 0, Means(), 0.0, 0
-        shuffled = samples.batches(training.rng, size)
+        shuffled = samples.batches(training.rng, size, together)
         numbered = enumerate(shuffled) if samples.are_at_hand else _awaited(shuffled, region)
         for training.batch, batch in numbered:
             if training.stop_reason is not None:

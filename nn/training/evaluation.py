@@ -28,11 +28,20 @@ from autograd_lite.trees import leaves_of, map_tree, rebuilt
 from nn.evaluating import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
-from nn.training.inputs import as_arrays, at, called, count, floats_in, shown
+from nn.training.inputs import (
+    as_arrays,
+    at,
+    called,
+    count,
+    floats_in,
+    is_read_later,
+    require_known_blocks,
+    shown,
+)
 from nn.training.metrics import Metric
-from nn.training.rows import Rows, is_read_later, require_known_blocks
-from nn.training.samples import Part, Samples, measuring, shared_dtype
-from nn.training.streams import Stream
+from nn.training.rows import Rows
+from nn.training.samples import Samples, measuring, shared_dtype
+from nn.training.sources import Part, Source
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Array, Forward
@@ -145,12 +154,12 @@ def _figures(samples: Samples, predictions: Any, part: Part) -> dict[str, float]
     return measured | _measured(samples, predictions, part, _figure_or_nan)
 
 
-def _read_figures(model: Module, samples: Samples, source: Rows | Stream) -> dict[str, float]:
+def _read_figures(model: Module, samples: Samples, source: Source) -> dict[str, float]:
     """The figures of samples that are read batch by batch.
 
     Without metrics nothing is kept of a batch, where a loss is the mean of those of its parts.
     """
-    if isinstance(source, Stream) and source.once:
+    if source.once:
         return {}
     whole = bool(samples.metrics) or samples.loss is None or not adds_up(samples.loss)
     total, n, kept = 0.0, 0, []
@@ -161,7 +170,7 @@ def _read_figures(model: Module, samples: Samples, source: Rows | Stream) -> dic
     if not whole:
         return {"loss": total / n}
     predictions, y, weights = _joined(kept)
-    return _figures(samples, predictions, Part(None, y, next(iter(weights), None), n))
+    return _figures(samples, predictions, Part(None, y, next(iter(weights), None)))
 
 
 def _outcome(model: Module, samples: Samples, whole: bool, batch: Any) -> tuple[int, float, Any]:
@@ -218,12 +227,11 @@ def rehearse(model: Module, samples: Samples) -> None:
             call_left_alone(measure, model, samples.loss, samples.metrics)
 
 
-def _first(source: Part | Rows | Stream) -> Part | None:
+def _first(source: Source) -> Part | None:
     """What stands for samples in a rehearsal; nothing for what can be read only once."""
-    if isinstance(source, Part) or (isinstance(source, Stream) and source.once):
-        return source if isinstance(source, Part) else None
-    X, y, *weights = next(source.in_order(REHEARSED))
-    return Part(X, y, next(iter(weights), None), count(X, "fit with X"))
+    if isinstance(source, Part):
+        return source
+    return None if source.once else Part(*next(source.in_order(REHEARSED)))
 
 
 def _as_many(predictions: Any, n: int) -> Any:

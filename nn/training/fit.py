@@ -43,6 +43,7 @@ from nn.training.progress import SHOWN, ProgressBar
 from nn.training.samples import prepared, shared_dtype
 from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep
 from nn.training.streams import is_stream
+from nn.training.weights import Weighing
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Labels, Samples
@@ -231,24 +232,22 @@ def fit(
                 loss,
                 metrics,
                 validation,
-                sample_weight,
-                class_weight,
                 split_seed,
-                sampling,
+                Weighing(sample_weight, class_weight, sampling),
                 augment,
             )
-            samples.put_together(int(accumulate))
-            if samples.n is not None:
-                require_no_single_sample(model, samples.n, batch_size)
+            n = samples.trained.n
+            if n is not None:
+                require_no_single_sample(model, n, batch_size)
             if epochs > 1 or saved:
-                samples.require_replay()
+                samples.trained.require_replay()
             rehearse(model, samples)
             if client is not None:
                 samples = on_cluster(client, samples, model, optimizers[""])
             measured = (*(() if loss is None else ("loss",)), *metrics)
             names = [kind + name for kind in samples.parts for name in measured]
             history = History({name: [] for name in ("running_loss", *names)})
-            arguments = {"samples": samples.n, "batch_size": int(batch_size)}
+            arguments = {"samples": n, "batch_size": int(batch_size)}
             arguments["split_seed"] = split_seed
             usual = {"accumulate": accumulate, "evaluate_every": evaluate_every}
             arguments |= {name: int(number) for name, number in usual.items() if number > 1}
@@ -268,7 +267,7 @@ def fit(
             if is_number(validation) and not saved:
                 rng.integers(2**63)
             region.instead(partial(interrupt, training))
-            steps_an_epoch = samples.steps(int(batch_size) * int(accumulate))
+            steps_an_epoch = samples.trained.steps(int(batch_size), int(accumulate))
             done = training.epoch
             with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
                 why = "the step is one's own" if step is not None else ""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.foreign import beside
 from autograd_lite.trees import leaves_of, map_tree
-from nn.training.inputs import Batch, is_tree, named_parts, require_finite
+from nn.training.inputs import Batch, is_dask, is_mapped, named_parts, require_finite
+from nn.training.sources import Source
 
 BLOCK = 2**24
 """Bytes of a memory map that are shuffled together: far more than a disk reads at once."""
@@ -21,20 +20,16 @@ COPIED = 2**20
 """Bytes that are copied at once, from a block to a batch."""
 
 
-class Rows:
+class Rows(Source):
     """Samples in arrays of which some are not in memory, read a block at a time.
 
     Blocks are those of the first Dask array, or of about `BLOCK` bytes of memory maps, or all that
     is in memory.
     """
 
-    def __init__(self, X: Any, y: Any, dtype: Any, kind: str = "") -> None:
+    def __init__(self, X: Any, y: Any, dtype: Any, kind: str = "", kept: Any = None) -> None:
         self.X, self.y, self.dtype, self.kind = X, y, dtype, kind
-        self.weights: Any = None
-        """Of each row in the loss."""
-        self.odds: Any = None
-        """How likely each row is drawn, in proportion; None where each comes once."""
-        self.kept: Any = None
+        self.kept = kept
         """For each row, whether it belongs to these samples; None for all."""
         self.bounds = _bounds([*leaves_of(X), *leaves_of(y)])
 
@@ -43,19 +38,9 @@ class Rows:
         """How many samples there are."""
         return int(self.bounds[-1] if self.kept is None else np.count_nonzero(self.kept))
 
-    def steps(self, size: int) -> int:
-        """Batches of an epoch."""
-        return -(-self.n // size)
-
-    def part(self, kept: Any, kind: str = "") -> Rows:
-        """Those rows of which the mask is true."""
-        part = Rows(self.X, self.y, self.dtype, kind)
-        part.weights, part.odds, part.kept = self.weights, self.odds, kept
-        return part
-
-    def batches(self, rng: np.random.Generator, size: int) -> Iterator[Batch]:
+    def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
         """An epoch: blocks in random order, and the rows of each."""
-        return map(self._checked, self._read(self.shuffled(rng), size))
+        return map(self._checked, self._read(self.shuffled(rng), size * together))
 
     def in_order(self, size: int) -> Iterator[Batch]:
         """All samples once."""
@@ -64,10 +49,6 @@ class Rows:
     def some(self, numbers: Any, size: int) -> Iterator[Batch]:
         """The rows of those numbers, where all are in memory."""
         return map(self._checked, self._read([numbers], size, len(numbers)))
-
-    def each(self, function: Callable[[Batch], Any], size: int) -> Iterator[Any]:
-        """What a function makes of all samples, in batches."""
-        return map(function, self.in_order(size))
 
     def unchecked(self, size: int) -> Iterator[Any]:
         """The samples without their targets."""
@@ -187,25 +168,6 @@ def _copy(batch: Any, place: int, leaf: Any, rows: Any) -> None:
 # Arrays that are not in memory
 
 
-def is_read_later(values: Any) -> bool:
-    """Whether some of those arrays are memory maps or Dask arrays."""
-    return any(_is_mapped(leaf) or is_dask(leaf) for leaf in _parts_of(values))
-
-
-def _parts_of(values: Any) -> list[Any]:
-    return leaves_of(values) if is_tree(values) else [values]
-
-
-def _is_mapped(values: Any) -> bool:
-    return isinstance(values, np.memmap) and values.ndim > 0
-
-
-def is_dask(values: Any) -> bool:
-    """Whether it is an array of Dask's."""
-    module = sys.modules.get("dask.array")
-    return module is not None and isinstance(values, module.Array)
-
-
 def loaded(part: Any) -> Any:
     """A part of an array, in memory."""
     return part.compute() if is_dask(part) else part
@@ -213,7 +175,7 @@ def loaded(part: Any) -> Any:
 
 def read_parts(array: Any) -> Iterator[Any]:
     """An array whole, or a memory map block by block."""
-    if not _is_mapped(array):
+    if not is_mapped(array):
         yield array
         return
     for start, stop in pairwise(_bounds([array])):
@@ -225,7 +187,7 @@ def _give_back(leaf: Any) -> None:
     """Let go of the pages that were read, which count as memory of this process."""
     import mmap
 
-    if not _is_mapped(leaf) or leaf.mode == "c":  # what was written to a copy is only there
+    if not is_mapped(leaf) or leaf.mode == "c":  # what was written to a copy is only there
         return
     base = leaf
     while isinstance(base, np.ndarray):
@@ -234,23 +196,13 @@ def _give_back(leaf: Any) -> None:
         base.madvise(mmap.MADV_DONTNEED)
 
 
-def require_known_blocks(array: Any, attempted: str) -> None:
-    """Raise an ArgumentError where it is a Dask array whose blocks have lengths not known yet."""
-    if is_dask(array) and np.isnan(array.shape).any():
-        raise ArgumentError(
-            f"{attempted} {describe_one(array)}",
-            "the lengths of its blocks are not known",
-            "Call its method compute_chunk_sizes() first",
-        )
-
-
 def _bounds(leaves: list[Any]) -> Any:
     """Where blocks begin, and where the last one ends."""
     n = leaves[0].shape[0]
     chunked = [leaf for leaf in leaves if is_dask(leaf)]
     if chunked:
         return np.cumsum([0, *filter(None, chunked[0].chunks[0])])
-    mapped = [leaf for leaf in leaves if _is_mapped(leaf)]
+    mapped = [leaf for leaf in leaves if is_mapped(leaf)]
     if not mapped:
         return np.array([0, n])
     rows = max(1, BLOCK // max(1, sum(leaf[:1].nbytes for leaf in mapped)))

@@ -72,7 +72,7 @@ class UsualStep:
     def _go_through(self, inputs: Any, targets: Sequence[Any]) -> bool:
         """Compute the loss of a batch and its gradients; whether these are in `.grad`."""
         n = len(leaves_of(inputs)[0])
-        size = self._samples.size_of_parts(self._training.arguments["batch_size"])
+        size = self._samples.trained.size or self._training.arguments["batch_size"]
         if not self._in_parts or n <= size:
             return self._go_through_part(inputs, targets, 1.0)
         total, gradients = 0.0, dict[Tensor, Any]()

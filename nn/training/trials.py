@@ -23,8 +23,8 @@ from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generator, generators, set_state, state_of
 from nn.training.evaluation import require_scalar, training_mode
 from nn.training.fit_arguments import trained_parameters
-from nn.training.inputs import at, called
-from nn.training.samples import Part, Samples, prepared, shared_dtype
+from nn.training.inputs import called
+from nn.training.samples import Samples, prepared, shared_dtype
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -280,12 +280,7 @@ def overfit_one_batch(
     require("overfit_one_batch", "steps", steps, COUNT)
     require("overfit_one_batch", "batch_size", batch_size, COUNT)
     require("overfit_one_batch", "share", share, POSITIVE)
-    part = samples.trained
-    if isinstance(part, Part):
-        first = slice(int(batch_size))
-        inputs, targets = at(part.X, first), at(part.y, first)
-    else:
-        inputs, targets, *_ = next(part.in_order(int(batch_size)))
+    inputs, targets, *_ = next(samples.trained.in_order(int(batch_size)))
     losses: list[float] = []
     told = f"overfit_one_batch of {type(model).__name__}"
     with _left_alone(model, optimizer), refusing_writes(lambda: told):
@@ -301,7 +296,7 @@ def _prepared(
 ) -> Samples:
     loss = loss_function(loss)
     dtype = shared_dtype(trained_parameters(model, loss, optimizer, name))
-    return prepared(dtype, X, y, loss, {}, None, None, None, 0)
+    return prepared(dtype, X, y, loss)
 
 
 @contextmanager
