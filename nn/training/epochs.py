@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
 from autograd_lite.interruption import whole
 from autograd_lite.trees import leaves_of
 from nn.module import Module
-from nn.random_state import generators
 from nn.training.callback import Training
 from nn.training.cluster import ClusterLostError
 from nn.training.compiling import overrides
@@ -18,16 +17,22 @@ from nn.training.evaluation import figures
 from nn.training.history import Means
 from nn.training.progress import ProgressBar
 from nn.training.samples import Samples
-from nn.training.steps import TakesSteps, UndoneUnlessWhole
+from nn.training.steps import TakesSteps
 
 
 def train_epochs(
-    training: Training, each: Callable[[], None], steps: Any, bar: ProgressBar, region: whole
+    training: Training,
+    samples: Samples,
+    modules: Sequence[Module],
+    steps: Any,
+    take: TakesSteps,
+    bar: ProgressBar,
+    region: whole,
 ) -> None:
     """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
     errors: list[BaseException] = []
     try:
-        each()
+        _each_epoch(training, samples, modules, steps, take, bar, region)
     except KeyboardInterrupt as interruption:
         if training.interrupted:
             errors.append(interruption)
@@ -62,7 +67,7 @@ def train_epochs(
             errors.clear()  # Tracebacks hold this list: a circle, which would keep them alive.
 
 
-def each_epoch(
+def _each_epoch(
     training: Training,
     samples: Samples,
     modules: Sequence[Module],
@@ -72,14 +77,11 @@ def each_epoch(
     region: whole,
 ) -> None:
     """Train for one epoch after another."""
-    buffers = [buffer for _, buffer in training.model.named_buffers()]
-    drawing = list(dict.fromkeys(generators(training.model).values()))
-    undone_unless_whole = UndoneUnlessWhole(buffers, drawing)
     size, together = training.arguments["batch_size"], training.arguments.get("accumulate", 1)
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
-        training.batch, means, total, seen = 0, Means(), 0.0, 0
+        training.batch, means = 0, Means()
         shuffled = samples.batches(training.rng, size, together)
         numbered = enumerate(shuffled) if samples.are_at_hand else _awaited(shuffled, region)
         for training.batch, batch in numbered:
@@ -88,10 +90,8 @@ def each_epoch(
             n = len(leaves_of(batch[0])[0])
             given = [batch]
             del batch  # The next batch may be as large as memory allows.
-            with undone_unless_whole:
-                losses = take(given.pop(), region)
-            total += samples.per_sample(training.batch_loss, n) * n
-            seen += n
+            losses = take(given.pop(), region)
+            means.add("running_loss", samples.per_sample(training.batch_loss, n), n)
             for name, loss in losses.items():
                 means.add(name, loss, n)
             if training.callbacks:
@@ -102,11 +102,9 @@ def each_epoch(
                         callback.batch_end(training)
             bar.step()
         steps.show_gradients()
-        every = training.arguments.get("evaluate_every", 1)
-        training.evaluated = (
-            training.epoch + 1
-        ) % every == 0 or training.epoch + 1 == training.epochs
-        measured = {"running_loss": total / seen} | means.values()
+        done, every = training.epoch + 1, training.arguments.get("evaluate_every", 1)
+        training.evaluated = done % every == 0 or done == training.epochs
+        measured = means.values()
         if training.evaluated:
             with region.opened():
                 measured |= figures(training.model, samples)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.cluster import on_cluster
 from nn.training.compiling import COMPILED, EagerSteps, steps_of
-from nn.training.epochs import each_epoch, interrupt, train_epochs
+from nn.training.epochs import interrupt, train_epochs
 from nn.training.evaluation import rehearse, training_mode
 from nn.training.fit_arguments import (
     RESERVED,
@@ -48,22 +47,22 @@ from nn.training.weights import Weighing
 if TYPE_CHECKING:
     from autograd_lite.typing import Labels, Samples
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
+
+@contextmanager
+def _carrying_history() -> Iterator[list[Training]]:
+    """Gives whatever is raised inside of it the history of the training that is put in the list."""
+    begun: list[Training] = []
+    try:
+        yield begun
+    except BaseException as error:
+        if begun:
+            vars(error)["history"] = begun[0].history
+        else:
+            vars(error).setdefault("history", History())
+        raise
 
 
-def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """The function; what is raised before it begins has an empty history."""
-
-    @functools.wraps(function)
-    def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-        with _CarryingHistory():
-            return function(*arguments, **keywords)
-
-    return call
-
-
-@_with_history
+@_carrying_history()
 @explains_keywords
 def fit(
     model: Module,
@@ -198,8 +197,7 @@ def fit(
     >>> history["loss"][-1] < 1e-4
     True
     """
-    carrying = _CarryingHistory()
-    with carrying, whole() as region, carrying:
+    with _carrying_history() as begun, whole() as region:
         with region.opened():
             if loss is not None or step is None:
                 loss = loss_function(loss)  # type: ignore[arg-type] # which refuses None
@@ -258,7 +256,7 @@ def fit(
             training = Training(model, first, rng, history, int(epochs), callbacks, arguments)
             training.optimizers = optimizers
             training.reserved = None if step is None else frozenset(history) | set(RESERVED)
-            carrying.training = training
+            begun.append(training)
         told = f"fit of {type(model).__name__}"
         with training_mode(model) as modules, refusing_writes(lambda: told):
             with restored(training, saved, may_differ) if saved else nullcontext(), region.opened():
@@ -275,24 +273,8 @@ def fit(
                 take: TakesSteps = UsualStep(training, samples, steps, accumulate)
                 if step is not None:
                     take = OwnStep(training, step)
-                given = training, samples, modules, steps, take, bar, region
-                train_epochs(training, partial(each_epoch, *given), steps, bar, region)
+                train_epochs(training, samples, modules, steps, take, bar, region)
     return training.history
-
-
-class _CarryingHistory:
-    """Gives whatever is raised inside of it the history of a training, as an attribute."""
-
-    training: Training | None = None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is not None and self.training is not None:
-            vars(error)["history"] = self.training.history
-        elif error is not None:
-            vars(error).setdefault("history", History())
 
 
 def _next_seed(rng: np.random.Generator) -> int:

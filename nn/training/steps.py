@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Never, Protocol
 
 import numpy as np
@@ -20,9 +20,9 @@ from autograd_lite.interruption import whole
 from autograd_lite.modes import setting
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
+from nn.module import Module
 from nn.optimizers.optimizer import Optimizer, watching_steps
-from nn.parameters import Buffer
-from nn.random_state import Generator, set_state, state_of
+from nn.random_state import Generator, generators, set_state, state_of
 from nn.training.callback import Training
 from nn.training.compiling import overrides
 from nn.training.evaluation import require_scalar
@@ -47,11 +47,14 @@ class UsualStep:
     def __init__(self, training: Training, samples: Samples, steps: Any, parts: int) -> None:
         self._training, self._samples, self._steps = training, samples, steps
         self._in_parts = parts > 1
+        self._changed = [buffer for _, buffer in training.model.named_buffers()]
+        self._drawing = drawing(training.model)
 
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
         """Learn from one batch."""
         training, steps = self._training, self._steps
         inputs, *targets = batch
+        put_back = kept(self._changed, self._drawing)
         try:
             with region.opened():
                 are_shown = self._go_through(inputs, targets)
@@ -64,9 +67,12 @@ class UsualStep:
                 training.optimizer.step(require_finite=True)
             else:
                 steps.update(require_finite=True)
-        except GradientError as error:
-            steps.show_gradients()
-            raise_not_finite_gradients(training, error)
+        except BaseException as error:
+            put_back()
+            if isinstance(error, GradientError):
+                steps.show_gradients()
+                raise_not_finite_gradients(training, error)
+            raise
         return {}
 
     def _go_through(self, inputs: Any, targets: Sequence[Any]) -> bool:
@@ -98,12 +104,10 @@ class UsualStep:
         training, steps = self._training, self._steps
         loss = steps.loss(inputs, targets, share)
         if loss is not None:
-            training.batch_loss = loss
-            if not math.isfinite(loss):
-                raise not_finite(training, f"the loss is {loss}")
+            _take_loss(training, loss)
             return False
         batch_loss = self._loss(inputs, targets)
-        training.batch_loss = _finite(training, batch_loss)
+        _take_loss(training, batch_loss.item())
         training.optimizer.zero_grad()
         seed = None if share == 1.0 else np.full(batch_loss.shape, share, batch_loss.dtype)
         batch_loss.backward(seed, leaves_only=True)
@@ -128,24 +132,21 @@ class OwnStep:
 
     def __init__(self, training: Training, step: Step) -> None:
         self._training, self._step = training, step
-        inside = {id(each) for each in _learned(training)}
-        self._others = [each for each in training.model._state().values() if id(each) not in inside]
+        inside = {*_learned(training)}
+        self._changed = [each for each in training.model._state().values() if each not in inside]
+        self._drawing = drawing(training.model)
 
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
         """Learn from one batch; after an error, all is as before."""
         training = self._training
-        put_back = [optimizer.kept() for optimizer in training.optimizers.values()]
-        others = [(tensor, tensor.data.copy()) for tensor in self._others]
+        put_back = kept(self._changed, self._drawing, training.optimizers.values())
         first = training.optimizer
         try:
             with region.opened(), setting(watching_steps, self._before):
                 returned = self._step(training, batch)
             losses = self._losses(returned)
         except BaseException as error:
-            for each in put_back:
-                each()
-            for tensor, values in others:
-                tensor.data = values
+            put_back()
             if isinstance(error, GradientError):
                 raise_not_finite_gradients(training, error)
             raise
@@ -209,32 +210,35 @@ def _learned(training: Training) -> list[Tensor]:
     return [each for optimizer in training.optimizers.values() for each in optimizer.parameters]
 
 
-class UndoneUnlessWhole:
-    """A context that puts back what a batch has changed in buffers and generators if it fails."""
+def drawing(model: Module) -> list[Generator]:
+    """The generators that a model draws from, each once."""
+    return list(dict.fromkeys(generators(model).values()))
 
-    def __init__(self, buffers: Sequence[Buffer], drawing: Sequence[Generator]) -> None:
-        self._buffers, self._drawing = buffers, drawing
 
-    def __enter__(self) -> None:
-        self._arrays = [buffer.data.copy() for buffer in self._buffers]
-        self._states = [*map(state_of, self._drawing)]
+def kept(
+    tensors: Iterable[Tensor], drawing: Iterable[Generator], optimizers: Iterable[Optimizer] = ()
+) -> Callable[[], None]:
+    """What puts tensors, generators and optimizers back to what they are now."""
+    arrays = [(tensor, tensor.data.copy()) for tensor in tensors]
+    states = [(generator, state_of(generator)) for generator in drawing]
+    others = [optimizer.kept() for optimizer in optimizers]
 
-    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
-        if kind is None:
-            return
-        for buffer, values in zip(self._buffers, self._arrays):
-            buffer.data = values
-        for generator, state in zip(self._drawing, self._states):
+    def put_back() -> None:
+        for each in others:
+            each()
+        for tensor, values in arrays:
+            tensor.data = values
+        for generator, state in states:
             set_state(generator, state)
 
+    return put_back
 
-def _finite(training: Training, batch_loss: Tensor) -> float:
-    """A loss as a number; a TrainingError unless it is finite."""
-    loss: float = batch_loss.item()
+
+def _take_loss(training: Training, loss: float) -> None:
+    """Put the loss of a batch into the training; a TrainingError unless it is finite."""
+    training.batch_loss = loss
     if not math.isfinite(loss):
-        training.batch_loss = loss
         raise not_finite(training, f"the loss is {loss}")
-    return loss
 
 
 def raise_not_finite_gradients(training: Training, error: GradientError) -> Never:

@@ -20,11 +20,12 @@ from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.groups import hyper_parameters
 from nn.optimizers.optimizer import Optimizer
-from nn.random_state import generator, generators, set_state, state_of
+from nn.random_state import generator, generators
 from nn.training.evaluation import require_scalar, training_mode
 from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import called
 from nn.training.samples import Samples, prepared, shared_dtype
+from nn.training.steps import kept
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -305,11 +306,10 @@ def _left_alone(model: Module, optimizer: Optimizer, *drawing: Any) -> Iterator[
     learned = set(optimizer.parameters)
     tensors = [*dict.fromkeys([*model._state().values(), *optimizer.parameters])]
     gradients = [(tensor, tensor.grad) for tensor in tensors]
-    others = [(tensor, tensor.data.copy()) for tensor in tensors if tensor not in learned]
     drawn = [*dict.fromkeys([*generators(model).values(), *drawing, generator(None, "default")])]
-    states = [state_of(each) for each in drawn]
     groups = [hyper_parameters(group) for group in optimizer.groups]
-    put_back = optimizer.kept()
+    others = [tensor for tensor in tensors if tensor not in learned]
+    put_back = kept(others, drawn, [optimizer])
     with whole() as region, training_mode(model):
         try:
             with region.opened():
@@ -317,9 +317,5 @@ def _left_alone(model: Module, optimizer: Optimizer, *drawing: Any) -> Iterator[
         finally:
             optimizer._change(groups)
             put_back()
-            for tensor, values in others:
-                tensor.data = values
             for tensor, gradient in gradients:
                 tensor.grad = gradient
-            for each, state in zip(drawn, states):
-                set_state(each, state)
