@@ -6,11 +6,12 @@ import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.trees import map_tree
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.history import History
@@ -86,6 +87,9 @@ class Callback:
     4
     """
 
+    state_ranges: ClassVar[Mapping[str, Schema]] = {}
+    """The attributes that a state has, and what each may be there."""
+
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         for name in ELSEWHERE.keys() & vars(cls):
@@ -122,15 +126,23 @@ class Callback:
 
     def state_dict(self) -> dict[str, Any]:
         """What a run that goes on needs: numbers, text, arrays, and lists and dicts of them."""
-        return {}
+        return {name: _copied(getattr(self, name)) for name in self.state_ranges}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
+        require_state(self, state, self.state_ranges)
+        for name in self.state_ranges:
+            setattr(self, name, _copied(state[name]))
 
 
-def require_state(callback: Callback, state: Any, schema: Schema) -> None:
+def _copied(value: Any) -> Any:
+    """The same in lists and dicts of its own."""
+    return map_tree(lambda leaf: leaf, value)
+
+
+def require_state(callback: Callback, state: Any, schema: Mapping[str, Schema]) -> None:
     """Raise an ArgumentError unless a state is as a schema says."""
-    if problems := list(misfits(state, schema)):
+    if problems := list(misfits(state, dict(schema))):
         raise ArgumentError(
             f"load_state_dict into {type(callback).__name__}",
             f"the state is of another callback: {'; '.join(problems[:5])}",
@@ -138,10 +150,22 @@ def require_state(callback: Callback, state: Any, schema: Schema) -> None:
         )
 
 
-def newest(training: Training, monitor: str) -> float | None:
-    """The epoch's figure of that name; None if it was not measured."""
-    figures = training.history.get(monitor)
-    return figures[-1] if figures and (training.evaluated or monitor == "running_loss") else None
+def newest(callback: Callback, monitor: str, training: Training) -> float | None:
+    """The epoch's figure of that name, which the history has to record; None if not measured."""
+    require_figure(callback, monitor, training)
+    measured = training.evaluated or monitor == "running_loss"
+    return training.history[monitor][-1] if measured else None
+
+
+def require_same_model(callback: Callback, what: str, kept: Any, own: Any) -> None:
+    """Raise an ArgumentError unless arrays by name are of a model with those."""
+    shapes, shapes_kept = ({name: each.shape for name, each in x.items()} for x in (own, kept))
+    if shapes != shapes_kept:
+        raise ArgumentError(
+            f"{type(callback).__name__} of a training that goes on",
+            f"its {what} are {shapes_kept}, and the model's are {shapes}",
+            "Give a checkpoint of a model built the same way",
+        )
 
 
 def require_figure(

@@ -145,8 +145,11 @@ def _state(training: Training) -> dict[str, Any]:
 def _with_state(training: Training) -> list[Callback]:
     """The callbacks that define a state, by their class or by themselves."""
     inherited = Callback.state_dict
-    methods = [(callback, callback.state_dict) for callback in training.callbacks]
-    return [each for each, method in methods if getattr(method, "__func__", None) is not inherited]
+    return [
+        each
+        for each in training.callbacks
+        if each.state_ranges or getattr(each.state_dict, "__func__", None) is not inherited
+    ]
 
 
 def _others(training: Training) -> list[Tensor]:

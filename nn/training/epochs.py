@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 from autograd_lite.interruption import whole
 from autograd_lite.trees import leaves_of
-from nn.module import Module
 from nn.training.callback import Training
 from nn.training.cluster import ClusterLostError
 from nn.training.compiling import overrides
@@ -21,18 +20,12 @@ from nn.training.steps import TakesSteps
 
 
 def train_epochs(
-    training: Training,
-    samples: Samples,
-    modules: Sequence[Module],
-    steps: Any,
-    take: TakesSteps,
-    bar: ProgressBar,
-    region: whole,
+    training: Training, samples: Samples, take: TakesSteps, bar: ProgressBar, region: whole
 ) -> None:
     """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
     errors: list[BaseException] = []
     try:
-        _each_epoch(training, samples, modules, steps, take, bar, region)
+        _each_epoch(training, samples, take, bar, region)
     except KeyboardInterrupt as interruption:
         if training.interrupted:
             errors.append(interruption)
@@ -48,8 +41,8 @@ def train_epochs(
         ended = f"ended by {type(errors[0]).__name__}" if errors else "every epoch done"
         training.stop_reason = ended
     training.history.stop_reason = training.stop_reason
-    steps.show_gradients()
-    training.history.backend = steps.ran
+    take.steps.show_gradients()
+    training.history.backend = take.steps.ran
     for callback in training.callbacks:
         try:
             with region.opened():
@@ -68,15 +61,10 @@ def train_epochs(
 
 
 def _each_epoch(
-    training: Training,
-    samples: Samples,
-    modules: Sequence[Module],
-    steps: Any,
-    take: TakesSteps,
-    bar: ProgressBar,
-    region: whole,
+    training: Training, samples: Samples, take: TakesSteps, bar: ProgressBar, region: whole
 ) -> None:
     """Train for one epoch after another."""
+    modules = [module for _, module in training.model.named_modules()]
     size, together = training.arguments["batch_size"], training.arguments.get("accumulate", 1)
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
@@ -97,11 +85,11 @@ def _each_epoch(
             if training.callbacks:
                 with region.opened():
                     if overrides(training.callbacks, "batch_end"):
-                        steps.show_gradients()
+                        take.steps.show_gradients()
                     for callback in training.callbacks:
                         callback.batch_end(training)
             bar.step()
-        steps.show_gradients()
+        take.steps.show_gradients()
         done, every = training.epoch + 1, training.arguments.get("evaluate_every", 1)
         training.evaluated = done % every == 0 or done == training.epochs
         measured = means.values()

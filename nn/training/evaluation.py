@@ -329,12 +329,12 @@ def _rows(model: Module, X: Any, output: Any) -> Any:
 
 
 @contextmanager
-def training_mode(model: Module) -> Iterator[list[Module]]:
+def training_mode(model: Module) -> Iterator[None]:
     """Switch a model to training, and restore the mode of every module inside afterwards."""
     before = [(module, module.training) for _, module in model.named_modules()]
     model.train()
     try:
-        yield [module for module, _ in before]
+        yield
     finally:
         for module, was_training in before:
             module.training = was_training

@@ -23,7 +23,7 @@ from nn.training.agreement import require_listed, terms
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.cluster import on_cluster
-from nn.training.compiling import COMPILED, EagerSteps, steps_of
+from nn.training.compiling import COMPILED, steps_of
 from nn.training.epochs import interrupt, train_epochs
 from nn.training.evaluation import rehearse, training_mode
 from nn.training.fit_arguments import (
@@ -258,7 +258,7 @@ def fit(
             training.reserved = None if step is None else frozenset(history) | set(RESERVED)
             begun.append(training)
         told = f"fit of {type(model).__name__}"
-        with training_mode(model) as modules, refusing_writes(lambda: told):
+        with training_mode(model), refusing_writes(lambda: told):
             with restored(training, saved, may_differ) if saved else nullcontext(), region.opened():
                 for callback in callbacks:
                     callback.fit_start(training)
@@ -268,12 +268,13 @@ def fit(
             steps_an_epoch = samples.trained.steps(int(batch_size), int(accumulate))
             done = training.epoch
             with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
-                why = "the step is one's own" if step is not None else ""
-                steps = EagerSteps(why) if why else steps_of(training, samples, compile)
-                take: TakesSteps = UsualStep(training, samples, steps, accumulate)
-                if step is not None:
+                take: TakesSteps
+                if step is None:
+                    steps = steps_of(training, samples, compile)
+                    take = UsualStep(training, samples, steps, accumulate)
+                else:
                     take = OwnStep(training, step)
-                train_epochs(training, samples, modules, steps, take, bar, region)
+                train_epochs(training, samples, take, bar, region)
     return training.history
 
 

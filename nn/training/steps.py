@@ -24,7 +24,7 @@ from nn.module import Module
 from nn.optimizers.optimizer import Optimizer, watching_steps
 from nn.random_state import Generator, generators, set_state, state_of
 from nn.training.callback import Training
-from nn.training.compiling import overrides
+from nn.training.compiling import EagerSteps, overrides
 from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import require_depending, require_known_parameters
 from nn.training.inputs import at, called
@@ -37,6 +37,9 @@ Step = Callable[[Training, tuple[Any, ...]], Any]
 class TakesSteps(Protocol):
     """What learns from a batch, and tells its losses by name."""
 
+    steps: Any
+    """What computes losses and gradients, see `steps_of`."""
+
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
         """Learn; the loss of the batch is put into the training."""
 
@@ -45,14 +48,14 @@ class UsualStep:
     """One forward and one backward pass, compiled where that can be, and one update."""
 
     def __init__(self, training: Training, samples: Samples, steps: Any, parts: int) -> None:
-        self._training, self._samples, self._steps = training, samples, steps
+        self._training, self._samples, self.steps = training, samples, steps
         self._in_parts = parts > 1
         self._changed = [buffer for _, buffer in training.model.named_buffers()]
         self._drawing = drawing(training.model)
 
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
         """Learn from one batch."""
-        training, steps = self._training, self._steps
+        training, steps = self._training, self.steps
         inputs, *targets = batch
         put_back = kept(self._changed, self._drawing)
         try:
@@ -88,7 +91,7 @@ class UsualStep:
             share = 1.0 if self._samples.is_sum else min(size, n - start) / n
             optimizer.zero_grad()
             self._go_through_part(at(inputs, part), [at(each, part) for each in targets], share)
-            self._steps.show_gradients()
+            self.steps.show_gradients()
             total += share * self._training.batch_loss
             for tensor in optimizer.parameters:
                 if (gradient := tensor.grad) is not None:
@@ -101,7 +104,7 @@ class UsualStep:
 
     def _go_through_part(self, inputs: Any, targets: Sequence[Any], share: float) -> bool:
         """The same for what is computed at once, whose loss counts for a share of the batch's."""
-        training, steps = self._training, self._steps
+        training, steps = self._training, self.steps
         loss = steps.loss(inputs, targets, share)
         if loss is not None:
             _take_loss(training, loss)
@@ -132,6 +135,7 @@ class OwnStep:
 
     def __init__(self, training: Training, step: Step) -> None:
         self._training, self._step = training, step
+        self.steps = EagerSteps("the step is one's own")
         inside = {*_learned(training)}
         self._changed = [each for each in training.model._state().values() if each not in inside]
         self._drawing = drawing(training.model)
