@@ -37,14 +37,9 @@ class ClusterRows(Rows):
 
     def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
         """The numbers of the rows of each batch: what one process would draw."""
-        waiting: Any = np.empty(0, int)
-        for rows in self.shuffled(rng):
-            waiting = np.concatenate([waiting, rows])
-            while len(waiting) >= size:
-                yield (waiting[:size],)
-                waiting = waiting[size:]
-        if len(waiting):
-            yield (waiting,)
+        order = np.concatenate([*self.shuffled(rng)])
+        size *= together
+        return ((order[start : start + size],) for start in range(0, len(order), size))
 
     def each(self, function: Callable[..., Any], size: int) -> Iterator[Any]:
         """What a function makes of all samples, in batches of each block."""

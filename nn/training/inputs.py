@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.arguments import as_array, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.read_only import read_only
-from autograd_lite.trees import leaves_of, map_tree, matched
+from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
 from nn.layers.containers import Sequential
 
 Batch = tuple[Any, ...]
@@ -95,6 +95,13 @@ def count(values: Any, attempted: str) -> int:
 def at(values: Any, index: Any) -> Any:
     """Some samples of each of several arrays."""
     return map_tree(lambda array: array[index], values) if is_tree(values) else values[index]
+
+
+def joined(parts: list[Any]) -> Any:
+    """Several arrays, or structures of arrays, put together; the parts are given up."""
+    first = parts[0]
+    leaves = zip(*[leaves_of(parts.pop(0)) for _ in range(len(parts))])
+    return rebuilt(first, map(np.concatenate, leaves))
 
 
 def called(model: Callable[..., Any], values: Any) -> Any:

@@ -11,9 +11,9 @@ import numpy as np
 
 from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.trees import leaves_of, map_tree, rebuilt
+from autograd_lite.trees import map_tree
 from nn.losses.loss import require_weights
-from nn.training.inputs import Batch, checked, shown
+from nn.training.inputs import Batch, checked, joined, shown
 from nn.training.sources import Source
 
 
@@ -39,7 +39,7 @@ class Stream(Source):
         checked_ones, came = map(self._checked, count(1), self._made(rng)), False
         while parts := [*islice(checked_ones, together)]:
             came = True
-            yield parts.pop() if len(parts) == 1 else _joined(parts)
+            yield parts.pop() if len(parts) == 1 else joined(parts)
         if not came:
             raise ArgumentError(
                 f"fit with {self.kind}batches from {describe_one(self.source)}",
@@ -98,13 +98,6 @@ class Stream(Source):
         weights = as_array(batch[2], f"fit with {kind}weights")
         require_weights(weights, n, f"fit with {kind}weights")
         return X, y, weights.astype(float)
-
-
-def _joined(parts: list[Batch]) -> Batch:
-    """Several batches as one; those are given up."""
-    first = parts[0]
-    leaves = zip(*[leaves_of(parts.pop(0)) for _ in range(len(parts))])
-    return rebuilt(first, map(np.concatenate, leaves))  # type: ignore[no-any-return] # trees are Any
 
 
 def is_stream(values: Any) -> bool:
