@@ -25,6 +25,7 @@ from nn.losses.loss import Loss
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Parameter
+from nn.training.evaluation import require_rows
 from nn.training.inputs import called, shown
 
 LEARNED = 0.75
@@ -282,13 +283,10 @@ def observe(
 
 
 def predicted(model: Module, X: Any, attempted: str) -> Any:
-    """What a model returns, in tensors; an ArgumentError if one has no row for each sample."""
+    """What a model returns, in tensors; a ShapeError if one has no row for each sample."""
     predictions = called(model, X)
-    leaves = leaves_of(predictions)
-    if not leaves or any(np.ndim(plain(leaf)) == 0 for leaf in leaves):
-        reason = f"it returns {describe_one(predictions)}, and no array with a row for each sample"
-        remedy = "Return predictions (n, ...) from forward"
-        raise ArgumentError(attempted, reason, remedy)
+    for leaf in leaves_of(predictions) or [predictions]:
+        require_rows(leaf, lambda: attempted)
     return map_tree(lambda leaf: leaf if isinstance(leaf, Tensor) else Tensor(leaf), predictions)
 
 

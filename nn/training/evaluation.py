@@ -307,14 +307,18 @@ def _arrays(model: Module, X: Any, output: Any) -> Any:
 
 def _rows(model: Module, X: Any, output: Any) -> Any:
     """A copy of the array of an output; an error unless it has a row for each sample."""
-    array = plain(output)
-    if getattr(array, "ndim", 0):
-        return array.copy()
-    raise ShapeError(
-        _forward_of(model, X),
-        f"it returned {describe_one(array)}, and no array with a row for each sample",
-        "Return predictions (n, ...) from forward",
-    )
+    require_rows(output, partial(_forward_of, model, X))
+    return plain(output).copy()
+
+
+def require_rows(output: Any, attempted: Callable[[], str]) -> None:
+    """Raise a ShapeError unless an output is an array with a first axis."""
+    if not getattr(output, "ndim", 0):
+        raise ShapeError(
+            attempted(),
+            f"it returned {describe_one(output)}, and no array with a row for each sample",
+            "Return predictions (n, ...) from forward",
+        )
 
 
 @contextmanager

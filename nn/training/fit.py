@@ -245,8 +245,7 @@ def fit(
             measured = (*(() if loss is None else ("loss",)), *metrics)
             names = [kind + name for kind in samples.parts for name in measured]
             history = History({name: [] for name in ("running_loss", *names)})
-            arguments = {"samples": n, "batch_size": int(batch_size)}
-            arguments["split_seed"] = split_seed
+            arguments = {"samples": n, "batch_size": int(batch_size), "split_seed": split_seed}
             usual = {"accumulate": accumulate, "evaluate_every": evaluate_every}
             arguments |= {name: int(number) for name, number in usual.items() if number > 1}
             if saved or any(isinstance(callback, Checkpoint) for callback in callbacks):

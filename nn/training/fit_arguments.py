@@ -101,10 +101,11 @@ def trained_parameters(
         )
     parameters = model.parameters()
     if set(parameters).isdisjoint(optimizer.parameters):
+        kind = type(optimizer).__name__
         raise ArgumentError(
             f"{attempted} of {type(model).__name__}",
-            "the optimizer holds none of its parameters, so that nothing would be learned",
-            f"Write {type(optimizer).__name__}(model.parameters(), ...)",
+            f"{kind} holds none of its parameters, so that nothing would be learned",
+            f"Write {kind}(model.parameters(), ...)",
         )
     return parameters
 

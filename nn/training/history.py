@@ -132,14 +132,20 @@ class History(dict[str, list[float]]):
 
 def _as_figure(name: str, figure: Any) -> float:
     """A number as Python's; NaN and infinities are numbers here."""
-    value = getattr(figure, "item", lambda: figure)() if getattr(figure, "size", 1) == 1 else figure
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    number = number_in(figure)
+    if number is None:
         raise UnsupportedError(
             f"record of {name}={describe_one(figure)}",
             "that is no number",
             f"Give one, such as {name}=loss.item()",
         )
-    return float(value)
+    return number
+
+
+def number_in(figure: Any) -> float | None:
+    """A number, also of NumPy's, or an array or tensor with one entry, as Python's; else None."""
+    value = getattr(figure, "item", lambda: figure)() if getattr(figure, "size", 1) == 1 else figure
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _row(kind: str, cells: Iterable[str]) -> str:

@@ -99,6 +99,8 @@ def at(values: Any, index: Any) -> Any:
 
 def joined(parts: list[Any]) -> Any:
     """Several arrays, or structures of arrays, put together; the parts are given up."""
+    if len(parts) == 1:
+        return parts.pop()
     first = parts[0]
     leaves = zip(*[leaves_of(parts.pop(0)) for _ in range(len(parts))])
     return rebuilt(first, map(np.concatenate, leaves))

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.foreign import beside
 from autograd_lite.trees import leaves_of, map_tree
-from nn.training.inputs import Batch, is_dask, is_mapped, named_parts, require_finite
+from nn.training.inputs import (
+    Batch,
+    at,
+    floats_in,
+    is_dask,
+    is_mapped,
+    joined,
+    named_parts,
+    require_finite,
+)
 from nn.training.sources import Source
 
 BLOCK = 2**24
 """Bytes of a memory map that are shuffled together: far more than a disk reads at once."""
-
-COPIED = 2**20
-"""Bytes that are copied at once, from a block to a batch."""
 
 
 class Rows(Source):
@@ -48,7 +54,7 @@ class Rows(Source):
 
     def some(self, numbers: Any, size: int) -> Iterator[Batch]:
         """The rows of those numbers, where all are in memory."""
-        return map(self._checked, self._read([numbers], size, len(numbers)))
+        return map(self._checked, self._read([numbers], size))
 
     def unchecked(self, size: int) -> Iterator[Any]:
         """The samples without their targets."""
@@ -78,35 +84,33 @@ class Rows(Source):
             return np.arange(start, stop)
         return start + np.flatnonzero(self.kept[start:stop])
 
-    def _read(
-        self, orders: Iterable[Any], size: int, n: int | None = None
-    ) -> Iterator[tuple[Any, Batch]]:
+    def _read(self, orders: Iterable[Any], size: int) -> Iterator[tuple[Any, Batch]]:
         """Batches of rows in that order, with their numbers; the last one may be smaller.
 
-        A batch is filled from the blocks: no more than it and a block are in memory.
+        A batch is put together from parts of blocks: no more than both and a block are in memory.
         """
-        waiting, filling = self.n if n is None else n, None
+        columns = tuple([x for x in (self.X, self.y, self.weights) if x is not None])
+        parts: list[Any] = []
+        lacks = size
         for rows in filter(len, orders):
-            start = self.bounds[np.searchsorted(self.bounds, rows[0], side="right") - 1]
-            columns = self._block(start)
+            block = np.searchsorted(self.bounds, rows[0], side="right")
+            start, stop = self.bounds[block - 1 : block + 1]
+            held = map_tree(loaded, at(columns, slice(start, stop)))
             while len(rows):
-                filling = filling or _Filling(columns, self.dtype, min(size, waiting))
-                rows = filling.taken(columns, rows, start)
-                if filling.lacks == 0:
-                    waiting -= len(filling.numbers)
-                    full, filling = [filling], None
-                    yield full.pop().batch()
-            del columns
+                some, rows = rows[:lacks], rows[lacks:]
+                X, *others = at(held, some - start)
+                X = map_tree(partial(floats_in, self.dtype), X)
+                parts.append((some, (X, *others)))
+                del X, others
+                lacks -= len(some)
+                if not lacks:
+                    yield joined(parts)
+                    lacks = size
+            del held
             for leaf in leaves_of((self.X, self.y)):
                 _give_back(leaf)
-
-    def _block(self, start: int) -> list[Any]:
-        """The samples, targets and weights of the block that starts there."""
-        stop = self.bounds[np.searchsorted(self.bounds, start, side="right")]
-        return [map_tree(lambda leaf: loaded(leaf[start:stop]), x) for x in self._columns()]
-
-    def _columns(self) -> list[Any]:
-        return [x for x in (self.X, self.y, self.weights) if x is not None]
+        if parts:
+            yield joined(parts)
 
     def _checked(self, read: tuple[Any, Batch]) -> Batch:
         numbers, batch = read
@@ -119,58 +123,14 @@ def _samples(read: tuple[Any, Batch]) -> Any:
     return read[1][0]
 
 
-class _Filling:
-    """A batch that is filled with rows of blocks."""
-
-    def __init__(self, columns: list[Any], dtype: Any, n: int) -> None:
-        def empty(leaf: Any, dtype: Any) -> Any:
-            kind = leaf.dtype if dtype is None else dtype
-            return beside(np.empty((n, *leaf.shape[1:]), kind), leaf)
-
-        X, *others = columns
-        floats = map_tree(lambda leaf: empty(leaf, dtype if leaf.dtype.kind == "f" else None), X)
-        self._columns = [floats, *[map_tree(lambda leaf: empty(leaf, None), x) for x in others]]
-        self.numbers = np.empty(n, int)
-        self.lacks = n
-
-    def taken(self, columns: list[Any], rows: Any, start: int) -> Any:
-        """The rows that are left, once the batch is filled with the others."""
-        some, left = rows[: self.lacks], rows[self.lacks :]
-        place = len(self.numbers) - self.lacks
-        filled = slice(place, place + len(some))
-        for target, leaf in zip(leaves_of(self._columns), leaves_of(columns)):
-            _copy(target, filled.start, leaf, some - start)
-        self.numbers[filled] = some
-        self.lacks -= len(some)
-        return left
-
-    def batch(self) -> tuple[Any, Batch]:
-        """The numbers of its rows, and their samples, targets and weights."""
-        return self.numbers, tuple(self._columns)
-
-
-def _copy(batch: Any, place: int, leaf: Any, rows: Any) -> None:
-    """Copy rows into a batch, in the order in which they lie in a file.
-
-    Of a large batch, few pages of the file are held besides; a small one is left to find the pages
-    that others have read.
-    """
-    order = np.argsort(rows)
-    at_once = max(1, COPIED // max(1, leaf[:1].nbytes))
-    for first in range(0, len(rows), at_once):
-        some = order[first : first + at_once]
-        with np.errstate(over="ignore"):  # what is infinite then is refused
-            batch[place + some] = leaf[rows[some]]
-        if len(batch) >= at_once:
-            _give_back(leaf)
-
-
 # Arrays that are not in memory
 
 
 def loaded(part: Any) -> Any:
     """A part of an array, in memory."""
-    return part.compute() if is_dask(part) else part
+    if is_dask(part):
+        return part.compute()
+    return np.asarray(part) if is_mapped(part) else part
 
 
 def read_parts(array: Any) -> Iterator[Any]:

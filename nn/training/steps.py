@@ -27,6 +27,7 @@ from nn.training.callback import Training
 from nn.training.compiling import EagerSteps, overrides
 from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import require_depending, require_known_parameters
+from nn.training.history import number_in
 from nn.training.inputs import at, called
 from nn.training.samples import Samples
 
@@ -181,9 +182,8 @@ class OwnStep:
             require_known_parameters(training, list(losses.values()))
         found = {}
         for name, loss in losses.items():
-            value = plain(loss)
-            value = value.item() if getattr(value, "size", 0) == 1 else value
-            if not isinstance(value, bool | int | float) or isinstance(value, bool):
+            value = number_in(loss)
+            if value is None:
                 raise UnsupportedError(
                     f"fit with a step that returned {describe_one(returned)}",
                     f"{name} is {describe_one(loss)}, and no number",
@@ -192,21 +192,15 @@ class OwnStep:
             if not math.isfinite(value):
                 named = f"the loss {name!r}" if isinstance(returned, Mapping) else "the loss"
                 raise not_finite(training, f"{named} is {value}")
-            found[name] = float(value)
-        if isinstance(returned, Mapping):
-            self._require_names(found)
+            reserved = training.reserved if isinstance(returned, Mapping) else None
+            if name in (reserved or ()) or not isinstance(name, str):
+                raise ArgumentError(
+                    f"fit with a step that returned a loss {name!r}",
+                    "that is the name of another figure, or no text",
+                    "Rename it, or return a single loss by itself",
+                )
+            found[name] = value
         return found
-
-    def _require_names(self, losses: Mapping[str, float]) -> None:
-        training = self._training
-        reserved = training.reserved or ()
-        known = [name for name in losses if name in reserved or not isinstance(name, str)]
-        if known:
-            raise ArgumentError(
-                f"fit with a step that returned a loss {known[0]!r}",
-                "that is the name of another figure, or no text",
-                "Rename it, or return a single loss by itself",
-            )
 
 
 def _learned(training: Training) -> list[Tensor]:

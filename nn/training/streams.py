@@ -39,7 +39,7 @@ class Stream(Source):
         checked_ones, came = map(self._checked, count(1), self._made(rng)), False
         while parts := [*islice(checked_ones, together)]:
             came = True
-            yield parts.pop() if len(parts) == 1 else joined(parts)
+            yield joined(parts)
         if not came:
             raise ArgumentError(
                 f"fit with {self.kind}batches from {describe_one(self.source)}",

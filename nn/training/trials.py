@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -173,8 +174,8 @@ def _losses_while_rising(
     rng: np.random.Generator,
 ) -> list[float]:
     losses: list[float] = []
-    given = _endless(samples, batch_size, rng)
-    for rate, (inputs, targets) in zip(rates, given):
+    epochs = (samples.batches(rng, batch_size) for _ in count())
+    for rate, (inputs, targets, *_) in zip(rates, chain.from_iterable(epochs)):
         optimizer.learning_rate = rate
         try:
             losses.append(_stepped(samples, model, optimizer, inputs, targets))
@@ -193,14 +194,6 @@ def _losses_while_rising(
             "Look for a logarithm or a division of 0 with detect_anomaly()",
         )
     return losses
-
-
-def _endless(
-    samples: Samples, batch_size: int, rng: np.random.Generator
-) -> Iterator[tuple[Any, Any]]:
-    while True:
-        for inputs, targets, *_ in samples.batches(rng, batch_size):
-            yield inputs, targets
 
 
 def _stepped(
