@@ -26,6 +26,7 @@ from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Parameter
 from nn.training.evaluation import require_rows
+from nn.training.history import number_in
 from nn.training.inputs import called, shown
 
 LEARNED = 0.75
@@ -302,11 +303,12 @@ def several_outputs(attempted: str, what: str, given: Any) -> UnsupportedError:
 
 def as_number(loss: Any, attempted: str) -> float:
     """The value of a loss; an ArgumentError if it is not one number."""
-    if np.size(plain(loss)) != 1 or np.asarray(plain(loss)).dtype.kind not in "fiub":
+    number = number_in(loss)
+    if number is None:
         reason = f"the loss {describe_one(loss)} is not one number"
         remedy = "Give a loss that is reduced to the samples' mean, or their sum"
         raise ArgumentError(attempted, reason, remedy)
-    return float(np.reshape(plain(loss), ()))
+    return number
 
 
 def are_indices(y: Any) -> bool:

@@ -170,11 +170,8 @@ def require_names(may_differ: Iterable[str], own: Mapping[str, Any]) -> None:
 def adopted(optimizer: Optimizer, kept: Any, may_differ: Container[str]) -> Any:
     """An optimizer's state with the hyper-parameters that may differ as they are now."""
     groups = [
-        {
-            name: own[name] if name in own and name in may_differ else value
-            for name, value in g.items()
-        }
-        for own, g in zip(map(told_options, optimizer.groups), kept["groups"])
+        given | {name: own[name] for name in own.keys() & given.keys() if name in may_differ}
+        for own, given in zip(map(told_options, optimizer.groups), kept["groups"])
     ]
     return {**kept, "groups": groups} if len(groups) == len(kept["groups"]) else kept
 

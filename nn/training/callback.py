@@ -60,6 +60,11 @@ class Training:
             self.optimizers = {"": self.optimizer}
 
 
+def place_of(training: Training) -> str:
+    """The epoch and the batch that it is in, in words."""
+    return f"epoch {training.epoch + 1}, batch {training.batch + 1}"
+
+
 HOOKS = ("fit_start", "gradients", "batch_end", "epoch_end", "fit_end")
 ELSEWHERE = {
     **dict.fromkeys(("on_train_begin", "on_train_start", "on_fit_start", "setup"), "fit_start"),
@@ -130,7 +135,8 @@ class Callback:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, self.state_ranges)
+        if self.state_ranges:
+            require_state(self, state, self.state_ranges)
         for name in self.state_ranges:
             setattr(self, name, _copied(state[name]))
 

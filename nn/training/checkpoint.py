@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range, require
+from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside, is_on_card, on_host
-from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
+from nn.declared import Declared, declared
 from nn.random_state import Generator, generators, set_state, state_of
 from nn.tensor_files import DTYPES, TRAINING, read_tensors, require_file, tensor_file
 from nn.training.agreement import (
@@ -57,7 +57,7 @@ STATE = {
 """What is in a file. What `ANYTHING` stands for is checked by those that it is given to."""
 
 
-class Checkpoint(Callback):
+class Checkpoint(Declared, Callback):
     """Write at the end of epochs all that `nn.fit(..., resume_from=path)` needs to go on.
 
     That is parameters, also those that only the optimizer holds, and which of them are frozen;
@@ -95,12 +95,12 @@ class Checkpoint(Callback):
     True
     """
 
-    @explains_keywords
-    def __init__(self, path: FileName, every: int = 1) -> None:
-        require(self, "every", every, COUNT)
-        require_file(path, "Checkpoint in")
-        self.path = path
-        self.every = every
+    path: FileName = declared()
+    every: int = declared(COUNT, default=1)
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        require_file(values["path"], "Checkpoint in")
+        return super()._checked(values)
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot be written."""

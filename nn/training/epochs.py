@@ -9,7 +9,7 @@ from typing import Any
 
 from autograd_lite.interruption import whole
 from autograd_lite.trees import leaves_of
-from nn.training.callback import Training
+from nn.training.callback import Training, place_of
 from nn.training.cluster import ClusterLostError
 from nn.training.compiling import overrides
 from nn.training.evaluation import figures
@@ -32,8 +32,7 @@ def train_epochs(
         else:
             interrupt(training)
     except ClusterLostError as lost:
-        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
-        training.stop_reason = f"in {place} {lost}"
+        training.stop_reason = f"in {place_of(training)} {lost}"
         warnings.warn(f"fit ended {training.stop_reason}", RuntimeWarning, stacklevel=5)
     except BaseException as error:  # raised again when all is ended
         errors.append(error)
@@ -135,5 +134,4 @@ def interrupt(training: Training) -> None:
         raise KeyboardInterrupt
     training.interrupted = True
     if training.stop_reason is None and training.epoch < training.epochs:
-        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
-        training.stop_reason = f"interrupted in {place}"
+        training.stop_reason = f"interrupted in {place_of(training)}"

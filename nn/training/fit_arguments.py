@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import require_takes
+from autograd_lite.arguments import require_function, require_takes
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import ArgumentError, GradientError, UnsupportedError, describe_one
 from autograd_lite.names import parameters_of
@@ -23,6 +23,7 @@ from nn.training.callback import HOOKS, Callback, Training
 from nn.training.checkpoint import Checkpoint
 from nn.training.metrics import Metric, accuracy
 
+OWN_STEP = "Write def step(training, batch), and return the loss"
 RESERVED = ("loss", "running_loss")
 """The figures of each training, which no metric may be called."""
 
@@ -65,16 +66,11 @@ def require_step(step: Any, accumulate: int, client: Any) -> None:
             "workers compute the usual step, in parts",
             "Leave out one of them",
         )
-    if step is not None and not callable(step):
-        raise UnsupportedError(
-            f"fit with step={describe_one(step)}",
-            "it cannot be called",
-            "Give a function of (training, batch) that returns the loss",
-        )
-    if step is not None:
-        attempted = f"fit with step={describe_one(step)}"
-        require_takes(step, 2, attempted, "Write def step(training, batch)")
-    if step is not None and accumulate > 1:
+    if step is None:
+        return
+    require_function(step, "fit with step", OWN_STEP)
+    require_takes(step, 2, f"fit with step={describe_one(step)}", OWN_STEP)
+    if accumulate > 1:
         raise ArgumentError(
             f"fit with a step and accumulate={accumulate}",
             "a step of one's own says itself when an optimizer takes its step",

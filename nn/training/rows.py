@@ -58,7 +58,7 @@ class Rows(Source):
 
     def unchecked(self, size: int) -> Iterator[Any]:
         """The samples without their targets."""
-        return map(_samples, self._read(self._ordered(), size))
+        return (batch[0] for _, batch in self._read(self._ordered(), size))
 
     def shuffled(self, rng: np.random.Generator) -> Iterator[Any]:
         """The rows of each block, in random order; drawn with their odds, if they have any."""
@@ -117,10 +117,6 @@ class Rows(Source):
         for name, array in named_parts(batch, self.kind):
             require_finite(name, array, numbers)
         return batch
-
-
-def _samples(read: tuple[Any, Batch]) -> Any:
-    return read[1][0]
 
 
 # Arrays that are not in memory

@@ -23,7 +23,7 @@ from autograd_lite.trees import leaves_of
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer, watching_steps
 from nn.random_state import Generator, generators, set_state, state_of
-from nn.training.callback import Training
+from nn.training.callback import Training, place_of
 from nn.training.compiling import EagerSteps, overrides
 from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import require_depending, require_known_parameters
@@ -256,7 +256,7 @@ def raise_not_finite_gradients(training: Training, error: GradientError) -> Neve
 def not_finite(training: Training, reason: str) -> TrainingError:
     """The error for numbers that end a training."""
     return TrainingError(
-        f"fit in epoch {training.epoch + 1}, batch {training.batch + 1}",
+        f"fit in {place_of(training)}",
         reason,
         "Lower the learning rate, clip gradients, or look for a logarithm or a division of 0 with "
         "detect_anomaly(); nothing was learned from that batch",
