@@ -18,9 +18,8 @@ from nn.optimizers.groups import hyper_parameters, told_options
 from nn.optimizers.groups import shown as name_of
 from nn.optimizers.optimizer import Optimizer
 from nn.training.inputs import named_parts
-from nn.training.rows import Rows, read_parts
+from nn.training.rows import Part, Rows, read_parts
 from nn.training.samples import Samples
-from nn.training.sources import Part
 from nn.training.streams import Stream
 
 FURTHER = "further optimizers"

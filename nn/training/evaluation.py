@@ -29,6 +29,7 @@ from nn.evaluating import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
 from nn.training.inputs import (
+    Source,
     as_arrays,
     at,
     called,
@@ -40,9 +41,8 @@ from nn.training.inputs import (
     shown,
 )
 from nn.training.metrics import Metric
-from nn.training.rows import Rows
+from nn.training.rows import Part, Rows
 from nn.training.samples import Samples, measuring, shared_dtype
-from nn.training.sources import Part, Source
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Array, Forward

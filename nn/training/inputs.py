@@ -1,10 +1,10 @@
-"""Samples and targets of models with several inputs and outputs: tuples and dicts of arrays."""
+"""Samples and targets, as arrays, tuples and dicts: what they come from, and have to be."""
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,44 @@ from nn.layers.containers import Sequential
 
 Batch = tuple[Any, ...]
 """Samples, targets where there are any, and weights where there are any."""
+
+
+class Source:
+    """What samples with their targets, and weights where there are any, come from."""
+
+    weights: Any = None
+    """Of each sample in the loss, of mean 1; None where all count the same."""
+    odds: Any = None
+    """How likely each sample is drawn, in proportion; None where each comes once."""
+    once = False
+    """Whether it can be gone through only once."""
+    size = 0
+    """Samples in the first batch of an epoch, where that is not for us to say."""
+
+    @property
+    def n(self) -> Any:
+        """How many samples there are; None where that is not known."""
+        raise NotImplementedError
+
+    def steps(self, size: int, together: int = 1) -> int | None:
+        """Batches of an epoch, as put together, where that is known."""
+        n: int = self.n
+        return -(-n // (size * together))
+
+    def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
+        """An epoch in random order, of which so many batches are put together."""
+        raise NotImplementedError
+
+    def in_order(self, size: int) -> Iterator[Batch]:
+        """All samples once."""
+        raise NotImplementedError
+
+    def each(self, function: Callable[[Batch], Any], size: int) -> Iterator[Any]:
+        """What a function makes of all samples, in batches."""
+        return map(function, self.in_order(size))
+
+    def require_replay(self) -> None:
+        """Raise an ArgumentError unless it can be gone through again."""
 
 
 def is_tree(values: Any) -> bool:

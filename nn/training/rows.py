@@ -1,8 +1,9 @@
-"""Samples in arrays that are not in memory, memory maps and Dask arrays, read block by block."""
+"""Samples in arrays: in memory; or memory maps and Dask arrays, which are read block by block."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.trees import leaves_of, map_tree
+from nn.training.batches import batches
 from nn.training.inputs import (
     Batch,
+    Source,
     at,
     floats_in,
     is_dask,
@@ -20,10 +23,40 @@ from nn.training.inputs import (
     named_parts,
     require_finite,
 )
-from nn.training.sources import Source
 
 BLOCK = 2**24
 """Bytes of a memory map that are shuffled together: far more than a disk reads at once."""
+
+
+@dataclass(eq=False)
+class Part(Source):
+    """Samples in memory."""
+
+    X: Any
+    y: Any
+    weights: Any = None
+    odds: Any = None
+
+    @property
+    def n(self) -> int:
+        """How many samples there are."""
+        return len(leaves_of((self.X, self.y))[0])
+
+    @property
+    def _arrays(self) -> Batch:
+        return (self.X, self.y) if self.weights is None else (self.X, self.y, self.weights)
+
+    def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
+        """An epoch; drawn with their odds, if they have any."""
+        if self.odds is None:
+            return batches(*self._arrays, batch_size=size * together, rng=rng)
+        rows = Rows(self.X, self.y, None)
+        rows.weights, rows.odds = self.weights, self.odds
+        return rows.batches(rng, size, together)
+
+    def in_order(self, size: int) -> Iterator[Batch]:
+        """All samples once."""
+        return batches(*self._arrays, batch_size=size, shuffle=False)
 
 
 class Rows(Source):
@@ -101,7 +134,7 @@ class Rows(Source):
                 X, *others = at(held, some - start)
                 X = map_tree(partial(floats_in, self.dtype), X)
                 parts.append((some, (X, *others)))
-                del X, others
+                del X, others  # or they would be in memory beside the next batch
                 lacks -= len(some)
                 if not lacks:
                     yield joined(parts)

@@ -13,8 +13,7 @@ from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.trees import map_tree
 from nn.losses.loss import require_weights
-from nn.training.inputs import Batch, checked, joined, shown
-from nn.training.sources import Source
+from nn.training.inputs import Batch, Source, checked, joined, shown
 
 
 class Stream(Source):
