@@ -28,6 +28,7 @@ from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
+from nn.training.history import Means
 from nn.training.inputs import (
     Source,
     as_arrays,
@@ -162,13 +163,13 @@ def _read_figures(model: Module, samples: Samples, source: Source) -> dict[str, 
     if source.once:
         return {}
     whole = bool(samples.metrics) or samples.loss is None or not adds_up(samples.loss)
-    total, n, kept = 0.0, 0, []
+    means, kept = Means(), []
     outcome = partial(_outcome, model, measuring(samples), whole)
     for size, loss, predicted in source.each(outcome, EVALUATED_AT_ONCE):
-        total, n = total + loss * size, n + size
+        means.add("loss", loss, size)
         kept += [predicted] if whole else []
     if not whole:
-        return {"loss": total / n}
+        return means.values()
     predictions, y, weights = joined(kept)
     return _figures(samples, predictions, Part(None, y, *weights))
 

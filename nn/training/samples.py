@@ -159,17 +159,17 @@ def _weigh(trained: Part | Rows, kept: Any, n: int, weighing: Weighing) -> None:
         y = at(map_tree(loaded, y), kept) if weighing.is_by_class else None
     weights, odds = weighing.weights(kept, y, n), weighing.odds(kept, y, n)
     if read_later:
-        weights, odds = _spread(weights, kept, n), _spread(odds, kept, n)
+        weights, odds = spread(weights, kept, n), spread(odds, kept, n)
     trained.weights, trained.odds = read_only(weights), odds
 
 
-def _spread(values: Any, kept: Any, n: int) -> Any:
+def spread(values: Any, kept: Any, n: int) -> Any:
     """Values of the rows that are kept, as values of all."""
     if values is None:
         return None
-    spread = np.zeros(n)
-    spread[kept] = values
-    return spread
+    found = np.zeros(n)
+    found[kept] = values
+    return found
 
 
 def _source(dtype: Any, X: Any, y: Any, kind: str) -> Source:
