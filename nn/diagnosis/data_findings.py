@@ -16,6 +16,7 @@ from autograd_lite.trees import leaves_of
 from nn.diagnosis.evidence import Evidence, are_indices, descended, inputs, source, traits_of
 from nn.diagnosis.report import Finding
 from nn.losses.loss import Loss
+from nn.training.inputs import are_one_hot
 
 LARGE_INPUT = 5.0
 """Mean of the absolute values of a feature, which is at most 1 once standardized: inputs of mean 0
@@ -302,7 +303,7 @@ def _broadcast(seen: Evidence) -> Finding | None:
 
 def _one_hot_as_indices(seen: Evidence) -> Finding | None:
     y = seen.y
-    if y.ndim != 2 or y.shape[1] < 2 or not np.isin(y, (0, 1)).all() or (y.sum(axis=1) != 1).any():
+    if y.ndim != 2 or y.shape[1] < 2 or not are_one_hot(y):
         return None
     for node in seen.in_loss:
         if node.operation.traits.indexes:

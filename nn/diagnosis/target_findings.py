@@ -18,6 +18,7 @@ from nn.diagnosis.evidence import (
     traits_of,
 )
 from nn.diagnosis.report import IMBALANCED, Finding
+from nn.training.inputs import are_one_hot
 
 LARGE_TARGET = 1e3
 """Root of the mean square of targets, of which a network that begins near 0 is far: steps of a
@@ -87,8 +88,7 @@ def class_shares(seen: Evidence) -> Any:
     if len(y) < FEW or not seen.compares_probabilities:
         return None
     if y.shape == predicted.shape and y.ndim > 1 and y.shape[-1] > 1:
-        one_hot = np.isin(y, (0, 1)).all() and (y.sum(axis=-1) == 1).all()
-        y = y.argmax(axis=-1) if one_hot else y
+        y = y.argmax(axis=-1) if are_one_hot(y) else y
     if y.size != len(y) or not (y == np.round(y)).all():
         return None
     return np.unique(y, return_counts=True)[1] / y.size

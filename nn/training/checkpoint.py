@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -226,12 +225,9 @@ def restored(
             "arguments, but for epochs, or name in may_differ what may differ; nothing was changed",
         )
     before = copy.deepcopy(_state(training))
-    optimizers = training.optimizers.values()
-    first, *further = map(adopted, optimizers, optimizer_states(state), repeat(may_differ))
-    state = {**state, "optimizer": first, FURTHER: further}
     try:
-        _load(training, state)
-        for optimizer, own in zip(optimizers, optimizer_states(before)):
+        _load(training, state, may_differ)
+        for optimizer, own in zip(training.optimizers.values(), optimizer_states(before)):
             require_adopted(own, optimizer, may_differ)
     except BaseException as error:  # a file can say anything
         _load(training, before)
@@ -285,7 +281,7 @@ def _misfits(
         yield f"the callbacks with a state are {given}, and were {wanted}"
 
 
-def _load(training: Training, state: Mapping[str, Any]) -> None:
+def _load(training: Training, state: Mapping[str, Any], may_differ: Collection[str] = ()) -> None:
     others = _others(training)
     training.model.load_state_dict(state["model"])
     for tensor, array in zip(others, state["others"]):
@@ -293,7 +289,7 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
     for tensor, learned in zip([*training.model.parameters(), *others], state["learned"]):
         tensor.requires_grad = learned
     for optimizer, own in zip(training.optimizers.values(), optimizer_states(state)):
-        optimizer.load_state_dict(own)
+        optimizer.load_state_dict(adopted(optimizer, own, may_differ))
     for callback, entry in zip(_with_state(training), state["callbacks"]):
         callback.load_state_dict(entry["state"])
     for generator, saved in zip(_generators(training)[0], state["generators"]):

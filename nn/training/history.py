@@ -108,16 +108,13 @@ class History(dict[str, list[float]]):
     def _repr_html_(self) -> str:
         """A table for notebooks: the first epochs and the last, and why training ended."""
         epochs = self.epochs
-        shown: list[int | None] = [*range(epochs)]
+        rows = [
+            _row("td", [f"{epoch + 1}", *[f"{values[epoch]:.4g}" for values in self.values()]])
+            for epoch in range(epochs)
+        ]
         if epochs > 2 * ENDS + 1:
-            shown = [*range(ENDS), None, *range(epochs - ENDS, epochs)]
-        rows = [_row("th", ["epoch", *self])]
-        for epoch in shown:
-            if epoch is None:
-                rows.append(_row("td", ["…"] * (1 + len(self))))
-            else:
-                figures = [f"{values[epoch]:.4g}" for values in self.values()]
-                rows.append(_row("td", [f"{epoch + 1}", *figures]))
+            rows[ENDS:-ENDS] = [_row("td", ["…"] * (1 + len(self)))]
+        rows.insert(0, _row("th", ["epoch", *self]))
         caption = _element("caption", self.stop_reason) if self.stop_reason else ""
         return f"<table>{caption}{''.join(rows)}</table>"
 

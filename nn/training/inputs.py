@@ -216,6 +216,11 @@ def named_parts(batch: Batch, kind: str) -> list[tuple[str, Any]]:
     return [pair for pairs in named for pair in pairs]
 
 
+def are_one_hot(rows: Any) -> bool:
+    """Whether each row of an array has a single 1, and 0 elsewhere."""
+    return bool(np.isin(rows, (0, 1)).all() and (rows.sum(axis=-1) == 1).all())
+
+
 def require_finite(name: str, array: Any, numbers: Any = None) -> None:
     """Raise an ArgumentError where an entry is NaN or infinite; rows may have other numbers."""
     finite = np.isfinite(array)

@@ -11,7 +11,7 @@ from autograd_lite.arguments import as_array, is_number
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.foreign import on_host
 from nn.losses.loss import require_weights
-from nn.training.inputs import is_tree, shown
+from nn.training.inputs import are_one_hot, is_tree, shown
 
 
 class Weighing(NamedTuple):
@@ -125,7 +125,7 @@ def _labels(name: str, y: Any) -> Any:
                 "Give labels, or write sample_weight",
             )
         return y.reshape(-1)
-    if y.ndim == 2 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
+    if y.ndim == 2 and are_one_hot(y):
         return y.argmax(axis=1)
     raise ArgumentError(
         f"fit with {name} and y {describe_one(y)}",
