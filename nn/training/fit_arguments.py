@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import require_function, require_takes
+from autograd_lite.arguments import require_takes
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import ArgumentError, GradientError, UnsupportedError, describe_one
 from autograd_lite.names import parameters_of
@@ -68,8 +68,10 @@ def require_step(step: Any, accumulate: int, client: Any) -> None:
         )
     if step is None:
         return
-    require_function(step, "fit with step", OWN_STEP)
-    require_takes(step, 2, f"fit with step={describe_one(step)}", OWN_STEP)
+    attempted = f"fit with step={describe_one(step)}"
+    if not callable(step):
+        raise UnsupportedError(attempted, "it cannot be called", OWN_STEP)
+    require_takes(step, 2, attempted, OWN_STEP)
     if accumulate > 1:
         raise ArgumentError(
             f"fit with a step and accumulate={accumulate}",
