@@ -166,17 +166,17 @@ class TensorBoard(Declared, Callback):
         with in_words(f"TensorBoard in {self.folder}", "Give a folder that can be written to"):
             os.makedirs(self.folder, exist_ok=True)
             self._writer = RecordWriter(str(Path(self.folder, name)))
-            self._write([_event(file_version="brain.Event:2")])
+        self._write([_event(file_version="brain.Event:2")])
         self._first_call = FirstCall(training.model, self._write_graph)
 
     def _write_graph(self, graph: Any) -> None:
-        with in_words(f"TensorBoard in {self.folder}", REMEDY):
-            self._write([_event(graph_def=graph.SerializeToString())])
+        self._write([_event(graph_def=graph.SerializeToString())])
 
     def _write(self, events: Iterable[Any]) -> None:
-        for event in events:
-            self._writer.write(event.SerializeToString())
-        self._writer.flush()
+        with in_words(f"TensorBoard in {self.folder}", REMEDY):
+            for event in events:
+                self._writer.write(event.SerializeToString())
+            self._writer.flush()
 
     def epoch_end(self, training: Training) -> None:
         """Write the figures, and histograms if it is time to."""
@@ -194,8 +194,7 @@ class TensorBoard(Declared, Callback):
                 found.append(_histogram(f"weights/{name}", parameter.data))
                 if parameter.grad is not None:
                     found.append(_histogram(f"gradients/{name}", plain(parameter.grad)))
-        with in_words(f"TensorBoard in {self.folder}", REMEDY):
-            self._write([_event(step=epoch, summary=each) for each in found])
+        self._write([_event(step=epoch, summary=each) for each in found])
 
     def fit_end(self, training: Training) -> None:
         """Close the file."""
