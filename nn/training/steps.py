@@ -52,7 +52,7 @@ class UsualStep:
         self._training, self._samples, self.steps = training, samples, steps
         self._in_parts = parts > 1
         self._changed = [buffer for _, buffer in training.model.named_buffers()]
-        self._drawing = drawing(training.model)
+        self._drawing = generators_of(training.model)
 
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
         """Learn from one batch."""
@@ -139,7 +139,7 @@ class OwnStep:
         self.steps = EagerSteps("the step is one's own")
         inside = {*_learned(training)}
         self._changed = [each for each in training.model._state().values() if each not in inside]
-        self._drawing = drawing(training.model)
+        self._drawing = generators_of(training.model)
 
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
         """Learn from one batch; after an error, all is as before."""
@@ -208,7 +208,7 @@ def _learned(training: Training) -> list[Tensor]:
     return [each for optimizer in training.optimizers.values() for each in optimizer.parameters]
 
 
-def drawing(model: Module) -> list[Generator]:
+def generators_of(model: Module) -> list[Generator]:
     """The generators that a model draws from, each once."""
     return list(dict.fromkeys(generators(model).values()))
 
