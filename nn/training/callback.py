@@ -92,7 +92,7 @@ class Callback:
     4
     """
 
-    state_ranges: ClassVar[Mapping[str, Schema]] = {}
+    state_ranges: ClassVar[dict[str, Schema]] = {}
     """The attributes that a state has, and what each may be there."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
@@ -146,9 +146,9 @@ def _copied(value: Any) -> Any:
     return map_tree(lambda leaf: leaf, value)
 
 
-def require_state(callback: Callback, state: Any, schema: Mapping[str, Schema]) -> None:
+def require_state(callback: Callback, state: Any, schema: Schema) -> None:
     """Raise an ArgumentError unless a state is as a schema says."""
-    if problems := list(misfits(state, dict(schema))):
+    if problems := list(misfits(state, schema)):
         raise ArgumentError(
             f"load_state_dict into {type(callback).__name__}",
             f"the state is of another callback: {'; '.join(problems[:5])}",

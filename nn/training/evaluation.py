@@ -171,7 +171,7 @@ def _read_figures(model: Module, samples: Samples, source: Source) -> dict[str, 
     if not whole:
         return means.values()
     predictions, y, weights = joined(kept)
-    return _figures(samples, predictions, Part(None, y, *weights))
+    return _figures(samples, predictions, Part(predictions, y, *weights))
 
 
 def _outcome(model: Module, samples: Samples, whole: bool, batch: Any) -> tuple[int, float, Any]:
