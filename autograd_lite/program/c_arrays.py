@@ -198,9 +198,7 @@ class Product(Statement):
 
 @dataclass(eq=False, slots=True)
 class Check(Statement):
-    """What is refused where the one entry that it reads first is true."""
-
-    refuse: Callable[..., Any] = print  # called with the other arrays that it reads
+    """What ends a run where the one entry that it reads is true."""
 
 
 @dataclass(eq=False, slots=True)

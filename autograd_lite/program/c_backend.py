@@ -26,7 +26,6 @@ from autograd_lite.program.c_arrays import (
     Statement,
     new_array,
 )
-from autograd_lite.program.c_calls import refuses
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import check_of, nest_of, product_of
 from autograd_lite.program.c_lowering import Lowering
@@ -34,7 +33,7 @@ from autograd_lite.program.c_runner import CHAIN, Runner
 from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
-from autograd_lite.program.folding import Uneven, folded
+from autograd_lite.program.folding import Uneven, folded, has_guards
 from autograd_lite.program.program import Guard, Step, steps_in
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.scalars import are_numbers
@@ -75,7 +74,7 @@ class Plan:
         places = dict(zip(inputs, self.inputs))
         self.targets = [places[target] for _, target in outputs if target is not None]
         wanted = [*(step for step, _ in outputs), *(guard.step for guard in guards)]
-        wanted += [step for step in steps if refuses(step)]
+        wanted += filter(has_guards, steps)
         computed = needed(steps, wanted)
         uses = Counter(used for step in computed for used in steps_in(step))
         uses.update(2 * wanted)
@@ -96,6 +95,7 @@ class Plan:
         self._deliver([(x, target) for x, (_, target) in zip(values, outputs)], places)
         at_end = [x for x in (*self.returned, *(x for _, x in self.kept)) if isinstance(x, Array)]
         self.groups = self.schedule.groups
+        self.may_fail = self.schedule.last_that_may_fail >= 0
         self.stored = self.schedule.stored(at_end)
         self.size = place_in_memory(self.groups, self.stored, at_end)
         reads = [x for group in self.groups for statement in group for x in statement.arrays]
@@ -133,7 +133,6 @@ class Plan:
     def functions(self, name: str, kernels: dict[str, str]) -> str:
         """A function for each part between what NumPy computes; kernels are added by their text."""
         functions, lines = list[str](), list[str]()
-        self.checks: list[Check] = []
         for group in [*self.groups, None]:
             first = group[0] if group else None
             if group is None or isinstance(first, Host):
@@ -158,10 +157,7 @@ class Plan:
             text, arrays = nest_of(group, stored)
         kernel = kernels.setdefault(text, f"kernel{len(kernels)}")
         call = f"{kernel}({', '.join(map(_pointer, arrays))})"
-        if not isinstance(first, Check):
-            return call + ";"
-        self.checks.append(first)
-        return f"if ({call}) return {len(self.checks)};"
+        return f"if ({call}) return 1;" if isinstance(first, Check) else f"{call};"
 
 
 def source_of(plans: Mapping[str, Plan]) -> str:
@@ -192,7 +188,6 @@ def _function(name: str, lines: Sequence[str]) -> str:
         for number, part in enumerate(parts)
     ]
     body = " ".join(
-        f"{{ int refused = {name}_{number}(memory, given); if (refused) return refused; }}"
-        for number in range(len(parts))
+        f"if ({name}_{number}(memory, given)) return 1;" for number in range(len(parts))
     )
     return "".join(texts) + f"int {name}({parameters}) {{ {body} return 0; }}\n"

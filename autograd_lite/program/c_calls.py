@@ -10,13 +10,9 @@ import numpy as np
 
 from autograd_lite.derivatives.indexing import _repeats
 from autograd_lite.errors import AutogradError
-from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import Array, Kept, Moving
-from autograd_lite.program.c_written_out import NOT_DEFINED
-from autograd_lite.program.computed import row_of
 from autograd_lite.program.expressions import Tape, Template
-from autograd_lite.program.folding import Repeated, has_guards
-from autograd_lite.program.program import Step, mapped
+from autograd_lite.program.program import mapped, row_of
 
 
 class Call(NamedTuple):
@@ -38,20 +34,6 @@ class Call(NamedTuple):
     def alone(self) -> bool:
         """Whether its first argument is the only array."""
         return len(self.values(Array, Kept)) == 1 and isinstance(self.arguments[0], Array)
-
-
-def refuses(step: Step) -> bool:
-    """Whether it may refuse entries, so that it is called also where its result is not used."""
-    function = step.function
-    if isinstance(function, Repeated):
-        return has_guards(step) or any(map(refuses, function.body))
-    row = row_of(function)
-    return (row.function if row else function) in NOT_DEFINED
-
-
-def missed() -> None:
-    """Say that entries are others than those that decided on what is computed."""
-    raise Missed
 
 
 def named_call(call: Call) -> Call:

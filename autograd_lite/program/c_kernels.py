@@ -217,7 +217,7 @@ def nest_of(statements: Sequence[Statement], stored: set[Any]) -> tuple[str, lis
 
 
 def check_of(check: Check) -> tuple[str, list[Array]]:
-    """A function that tells whether something is refused."""
+    """A function that tells whether a run ends here."""
     kernel = Kernel()
     return kernel.text([f"return {kernel.pointer(check.reads[0])}[0];"], "int"), kernel.arrays
 

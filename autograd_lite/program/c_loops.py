@@ -16,7 +16,6 @@ import numpy as np
 from autograd_lite.program.c_arrays import (
     Array,
     Buffer,
-    Check,
     Entries,
     Host,
     Kept,
@@ -24,7 +23,6 @@ from autograd_lite.program.c_arrays import (
     Moving,
     new_array,
 )
-from autograd_lite.program.c_calls import missed, refuses
 from autograd_lite.program.c_forms import C_TYPES
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.folding import Repeated, Uneven
@@ -127,8 +125,7 @@ class LoopInC:
         made = self._made
         ends = [step for step, _ in made.outputs] + [then for _, then in made.carried]
         guarded = [guard.step for guard in made.guards]
-        wanted = [*ends, *guarded, *filter(refuses, made.body)]
-        steps = needed(made.body, wanted)
+        steps = needed(made.body, [*ends, *guarded])
         uses = Counter(used for step in steps for used in steps_in(step))
         uses.update([*ends, *guarded])
         # In one place, that is, and not after the values of all iterations before.
@@ -141,9 +138,6 @@ class LoopInC:
         for statement in lowering.statements:
             if isinstance(statement, Host):
                 raise Uneven
-            if isinstance(statement, Check):
-                # In which iteration, and so with which arrays, is not known afterwards.
-                statement.reads, statement.refuse = statement.reads[:1], missed
         return lowering
 
     def _finish(self, carried: Sequence[tuple[Array, Step]]) -> tuple[Array, ...]:

@@ -17,6 +17,7 @@ import numpy as np
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import plain
+from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import (
     Array,
     Check,
@@ -34,7 +35,6 @@ from autograd_lite.program.c_calls import (
     Call,
     chooses,
     kind_of,
-    missed,
     named_call,
     reduced_axes,
     template_of,
@@ -42,11 +42,11 @@ from autograd_lite.program.c_calls import (
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
 from autograd_lite.program.c_kernels import is_too_large
 from autograd_lite.program.c_loops import LoopInC
-from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
+from autograd_lite.program.c_written_out import definition_of
 from autograd_lite.program.exact import adds_at
 from autograd_lite.program.expressions import OwnedShape, Template
 from autograd_lite.program.folding import Repeated
-from autograd_lite.program.program import Guard, Step, mapped, same
+from autograd_lite.program.program import Guard, Step, mapped
 from autograd_lite.table import TABLE, traits_of
 
 _WHOLE = np.dtype(np.int64)
@@ -161,7 +161,7 @@ class Lowering:
             first = new_array((), first.dtype, constant=np.asarray(first))
         elif not call.alone:
             return None
-        if call.function in (same, plain):
+        if call.function is plain:
             return first
         given = call.arguments[1:]
         if call.function is operator.getitem:
@@ -267,8 +267,8 @@ class Lowering:
         total, g, index = call.arguments[0], call.arguments[1], call.arguments[-1]
         if not isinstance(total, Array) or chooses(index) or call.keywords:
             return None
-        out = total
-        if total not in self._own_memory or total.shape != call.shape:
+        out, fixed = total, total.buffer.constant is not None
+        if fixed or total not in self._own_memory or total.shape != call.shape:
             out = self.copy(total, new_array(call.shape, call.dtype))
         part = part_at(out, index)
         if part is not None:
@@ -303,12 +303,11 @@ class Lowering:
         whole = places.dtype.kind in "iu" and places.dtype != np.uint64
         if not whole or x.strides[0] < 1:
             return None
-        n, boolean = x.shape[0], np.dtype(bool)
+        n = x.shape[0]
         outside = f"({{0}} < {-n} || {{0}} >= {n})"
-        beyond = self.add(Entries(new_array(places.shape, bool), [places], outside, (_WHOLE,)))
-        found = self.call(np.any, (beyond,), {}, (), boolean)
-        self.check(found, missed, [])
-        # What is refused may be read before that is known: then it is another entry.
+        beyond = Entries(new_array(places.shape, bool), [places], outside, (_WHOLE,))
+        self._end_where(self.add(beyond))
+        # What is beyond may be read before that is known: then it is another entry.
         place = f"{outside} ? 0 : {{0}} < 0 ? {{0}} + {n} : {{0}}"
         form = f"{{table}}[({place}) * {x.strides[0]}]"
         return self.add(Entries(new_array(call.shape, call.dtype), [places], form, (_WHOLE,), x))
@@ -325,24 +324,18 @@ class Lowering:
         return self._templates[key]
 
     def _filled(self, call: Call, template: Template) -> Any:
-        refused = self._written_out(call, NOT_DEFINED.get(call.function))
-        arrays = call.values(Array)
-        if refused:
-            found = refused.filled(arrays, self._write)[0][0]
-            self.check(found, call.function, arrays)
-        result = template.filled(arrays, self._write)[0][0]
+        result = mapped(self._own, template.filled(call.values(Array), self._write)[0][0])
         if isinstance(result, Array | Kept | tuple) or call.shape is None:
             return result
         return self.copy(result, new_array(call.shape, call.dtype))
 
-    def check(self, condition: Any, refuse: Callable[..., Any], given: list[Array]) -> None:
-        """Refuse to go on where a condition holds."""
-        if not isinstance(condition, Array):
-            condition = self.copy(condition, new_array((), bool))
-        self.add(Check(new_array((0,), bool), [condition, *given], refuse))
+    def _end_where(self, conditions: Array) -> None:
+        """End the run where one of some conditions holds."""
+        found = self.call(np.any, (conditions,), {}, (), np.dtype(bool))
+        self.add(Check(new_array((0,), bool), [found]))
 
     def guard(self, guard: Guard) -> None:
-        """Refuse to go on where entries are others than they were."""
+        """End the run where entries are others than they were."""
         value, outcome = self.value(guard.step), guard.outcome
         if not isinstance(value, Array):
             if not (isinstance(value, np.generic) and np.array_equal(value, outcome)):
@@ -352,9 +345,8 @@ class Lowering:
         was = self._known(np.array(outcome, value.dtype))
         if np.shape(outcome) != value.shape or value.size == 0:
             return
-        bool_ = np.dtype(bool)
-        differs = self.call(np.not_equal, (value, was), {}, value.shape, bool_)
-        self.check(self.call(np.any, (differs,), {}, (), bool_), missed, [])
+        differs = self.call(np.not_equal, (value, was), {}, value.shape, np.dtype(bool))
+        self._end_where(differs)
 
     def _write(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         given = tuple(mapped(self._own, arguments)), mapped(self._own, keywords)
@@ -375,7 +367,6 @@ class Lowering:
 
 
 _MOVING = {
-    same,
     plain,
     np.moveaxis,
     np.rollaxis,
@@ -389,7 +380,7 @@ _FILLED = {np.zeros_like: 0, np.ones_like: 1}
 
 def _compare(outcome: Any, value: Any) -> None:
     if not np.array_equal(value, outcome):
-        missed()
+        raise Missed
 
 
 def _identity(value: Any) -> Any:

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropy, softmax_cross_entropy
 from autograd_lite.derivatives.linear_algebra import affine
-from autograd_lite.derivatives.neural import logsumexp
 from autograd_lite.derivatives.special import density, gelu, gelu_slope, normal_cdf
 from autograd_lite.table import TABLE
 
@@ -38,35 +36,6 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
     return a if a_max is None else np.minimum(a, a_max)
 
 
-def _sigmoid_cross_entropy(logits: Any, targets: Any) -> Any:
-    shrunk = np.exp(-np.absolute(logits))
-    gap = np.where(logits > 0, 1 - targets, -targets).astype(logits.dtype)
-    losses = np.where(gap == 0, 0, logits) * gap + np.log1p(shrunk)
-    return losses.sum() / logits.size, (gap, shrunk)
-
-
-def _softmax_cross_entropy(logits: Any, labels: Any) -> Any:
-    n, classes = logits.shape
-    scores = logits - logits.max(axis=1, keepdims=True)
-    powers = np.exp(scores)
-    sums = powers.sum(axis=1, keepdims=True)
-    is_right = np.equal(labels[:, None], np.arange(classes))
-    right = np.where(is_right, scores, 0).sum(axis=1, keepdims=True)
-    losses = np.log(sums) - right
-    return losses.sum() / n, powers / sums - is_right.astype(logits.dtype)
-
-
-def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    largest = x.max(axis=axis, keepdims=True)
-    shift = np.where(np.isfinite(largest), largest, 0)
-    # Beside infinite entries, which share all, the others are nothing.
-    alone = np.where(x == np.inf, 0.0, -np.inf).astype(x.dtype)
-    scores = np.exp(np.where(largest == np.inf, alone, x) - shift)
-    logarithm = np.log(scores.sum(axis=axis, keepdims=True))
-    shift = np.where(largest == -np.inf, 0, largest)
-    return (logarithm + shift).sum(axis=axis, keepdims=keepdims)
-
-
 def _gelu(x: Any) -> Any:
     return np.maximum(x, -40) * normal_cdf(x), _gelu_slope(x)
 
@@ -82,19 +51,9 @@ WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
     np.var: _var,
     np.std: _std,
     np.clip: _clip,
-    sigmoid_cross_entropy: _sigmoid_cross_entropy,
-    softmax_cross_entropy: _softmax_cross_entropy,
-    logsumexp: _logsumexp,
     gelu: _gelu,
     gelu_slope: _gelu_slope,
 }
-
-NOT_DEFINED: dict[Any, Callable[..., Any]] = {
-    softmax_cross_entropy: lambda logits, labels: np.any(
-        (labels < 0) | (labels >= logits.shape[1])
-    ),
-}
-"""Of functions that refuse some entries, which their form above would take: whether it does."""
 
 
 def definition_of(function: Any) -> Callable[..., Any] | None:

@@ -47,7 +47,7 @@ class Loop:
     ...     h = np.tanh(w * h + x[t])
     >>> loop, *rest = rolled(trace(h.sum()).steps)
     >>> [step.function.__name__ for step in loop.body], loop.count
-    (['multiply', 'add', 'tanh'], 8)
+    (['mul', 'add', 'tanh'], 8)
     >>> [(len(of), indices) for of, indices in loop.sliced.values()]
     [(8, range(0, 8))]
     >>> [(at_first.arguments[0], then is loop.body[-1]) for at_first, then in loop.carried.values()]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from autograd_lite.fitting import match, without_nan
 from autograd_lite.node import Array, Node
 from autograd_lite.program.program import Program, Step, run_steps
-from autograd_lite.program.trace import Tracer, recorded_slots
+from autograd_lite.program.trace import Tracer
 
 
 def outline(loss: Node) -> Program:
@@ -50,36 +47,4 @@ class _Outliner(Tracer):
         return step
 
     def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
-        return applied(self, node, given, careful)
-
-
-def applied(tracer: Tracer, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
-    """For each argument the step that applies its rule, given all that rules are given."""
-    found = {}
-    for slot in recorded_slots(node):
-        array, rule = node.arguments[slot]._array, Contribution(node, slot, careful)
-        found[slot] = tracer.program.step(rule, given, {}, array.shape, array.dtype)
-    return found
-
-
-@dataclass(slots=True, eq=False)
-class Contribution:
-    """What a node contributes to the cotangent of one argument, given what its rules are given."""
-
-    node: Node
-    slot: int
-    careful: bool  # no NaN arises from a cotangent of 0
-    vjp: Callable[..., Array] | None = None  # in place of the rule
-
-    def __call__(self, *given: Any) -> Array:
-        node, slot = self.node, self.slot
-        if self.vjp:
-            result = self.vjp(*given, **node.keywords)
-        else:
-            result = node.operation.contribution(slot, [*given], node.keywords)
-        result = without_nan(result, given[0]) if self.careful else result
-        return match(result, node.arguments[slot]._array, node)
-
-    @property
-    def __name__(self) -> str:
-        return f"backward of {self.node.operation.name}"
+        return self.applied(node, given, careful)

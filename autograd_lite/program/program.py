@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.node import Array, Node
+from autograd_lite.operation import Operation
 from autograd_lite.table import TABLE
 
 
@@ -26,11 +27,6 @@ class Step:
     dtype: Any = None  # of the result; None in formulas, which are printed and not run
     # The step of a template that it is a copy of, with others among its arguments alone.
     like: Step | None = None
-
-
-def same(x: Any) -> Any:
-    """What it is given: a step of its own for a value that another step has too."""
-    return x
 
 
 class Guard(NamedTuple):
@@ -177,3 +173,24 @@ def steps_in(value: Any) -> list[Step]:
 
 
 _SEVERAL = (list, tuple)
+
+
+def row_of(function: Any) -> Operation | None:
+    """The row of a function, or of what computes it, which is what a program calls.
+
+    >>> import operator
+    >>> row_of(operator.add)
+    <operation add>
+    """
+    return TABLE.get(function) or _by_compute(len(TABLE)).get(function)
+
+
+@functools.lru_cache(1)
+def _by_compute(rows: int) -> dict[Any, Operation]:
+    return {row.compute: row for row in TABLE.values()}
+
+
+def function_of(step: Step) -> Any:
+    """What a step calls, by the name that it has in the table."""
+    row = row_of(step.function)
+    return step.function if row is None or row.residual else row.function

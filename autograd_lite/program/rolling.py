@@ -22,7 +22,7 @@ from autograd_lite.program.loops import (
 )
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.repeats import LEAST, OCCURRENCES, Run, repeated
-from autograd_lite.program.trace import value_key
+from autograd_lite.program.templates import value_key
 
 
 def rolled(

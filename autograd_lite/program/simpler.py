@@ -15,17 +15,9 @@ import numpy as np
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import NO_KEYWORDS, plain
 from autograd_lite.program.expressions import OwnedShape
-from autograd_lite.program.program import Step, called, mapped, same, steps_in
-from autograd_lite.table import TABLE
+from autograd_lite.program.program import Step, called, function_of, mapped, steps_in
 
 MANY = 4096
-BY_COMPUTE: dict[Any, Any] = {}
-"""The functions of rows by what computes them, which is what a program calls."""
-
-
-def function_of(step: Step) -> Any:
-    """What a step calls, by the name that it has in the table."""
-    return BY_COMPUTE.get(step.function, step.function)
 
 
 class Simpler:
@@ -41,8 +33,6 @@ class Simpler:
     """
 
     def __init__(self, inputs: Sequence[Step]) -> None:
-        rows = {row.compute: function for function, row in TABLE.items() if not row.residual}
-        BY_COMPUTE.update(rows)
         self.steps: list[Step] = []
         self.values: list[Any] = []
         self.used: list[list[Step]] = []
@@ -98,8 +88,6 @@ class Simpler:
 
     def computed(self, function: Any, arguments: Any, keywords: Any, call: Any = None) -> Any:
         """The step that calls a function, or one that was there, or a value."""
-        if function is same:
-            return arguments[0]
         named = self._key([*keywords.items()]) if keywords else None
         key = function, self._key(arguments), named
         if key not in self._known:
