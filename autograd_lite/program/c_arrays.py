@@ -177,6 +177,11 @@ class Entries(Statement):
         return self.out.shape
 
 
+def copied(value: Any, out: Array) -> Entries:
+    """What writes an array, or a number, to an array."""
+    return Entries(out, [value], dtypes=(out.dtype,))
+
+
 @dataclass(eq=False, slots=True)
 class Reduced(Statement):
     """One entry of many, along axes; the result has length 1 there."""

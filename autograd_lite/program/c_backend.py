@@ -9,7 +9,6 @@ runner      calls these, and what NumPy computes in between
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,12 +17,12 @@ from autograd_lite.program.backends import Task
 from autograd_lite.program.c_arrays import (
     Array,
     Check,
-    Entries,
     Host,
     Kept,
     Looped,
     Product,
     Statement,
+    copied,
     new_array,
 )
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
@@ -33,11 +32,10 @@ from autograd_lite.program.c_runner import CHAIN, Runner
 from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
-from autograd_lite.program.folding import Uneven, folded, has_guards
-from autograd_lite.program.program import Guard, Step, steps_in
+from autograd_lite.program.folding import Uneven, folded
+from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.scalars import are_numbers
-from autograd_lite.program.simpler import needed
 
 LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""
@@ -73,22 +71,8 @@ class Plan:
         ]
         places = dict(zip(inputs, self.inputs))
         self.targets = [places[target] for _, target in outputs if target is not None]
-        wanted = [*(step for step, _ in outputs), *(guard.step for guard in guards)]
-        wanted += filter(has_guards, steps)
-        computed = needed(steps, wanted)
-        uses = Counter(used for step in computed for used in steps_in(step))
-        uses.update(2 * wanted)
-        lowering = Lowering(dict(zip(inputs, self.inputs)), uses)
-        guarded: dict[Step, list[Guard]] = {}
-        for guard in guards:
-            guarded.setdefault(guard.step, []).append(guard)
-        for step in (*inputs, *computed):
-            lowering.value(step)
-            for guard in guarded.get(step, ()):
-                lowering.guard(guard)
-        self.schedule = Schedule()
-        for statement in lowering.statements:
-            self.schedule.add(statement)
+        lowering = Lowering(places, steps, [step for step, _ in outputs], guards)
+        self.schedule = Schedule(lowering.statements)
         values = [self._aside(lowering.value(step)) for step, _ in outputs]
         self.returned = [x for x, (_, target) in zip(values, outputs) if target is None]
         self.kept: list[tuple[int, Any]] = []  # what goes to inputs that are no arrays in C
@@ -106,9 +90,7 @@ class Plan:
         """A copy of what is given, as it is before anything is written to it; else the value."""
         if not isinstance(value, Array) or value.buffer.given is None:
             return value
-        aside = new_array(value.shape, value.dtype)
-        self.schedule.add(Entries(aside, [value], dtypes=(value.dtype,)))
-        return aside
+        return self.schedule.aside(value)
 
     def _deliver(self, values: list[tuple[Any, Step | None]], places: dict[Step, Any]) -> None:
         """Write results to the inputs whose place they take: at once where that is possible."""
@@ -128,7 +110,7 @@ class Plan:
             ):
                 value.buffer.given = place.buffer.given
             else:
-                self.schedule.add(Entries(place, [value], dtypes=(place.dtype,)), after=end)
+                self.schedule.add(copied(value, place), after=end)
 
     def functions(self, name: str, kernels: dict[str, str]) -> str:
         """A function for each part between what NumPy computes; kernels are added by their text."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from autograd_lite.program.c_arrays import (
     Product,
     Reduced,
     Statement,
+    copied,
     new_array,
     part_at,
     view_of,
@@ -45,32 +47,48 @@ from autograd_lite.program.c_loops import LoopInC
 from autograd_lite.program.c_written_out import definition_of
 from autograd_lite.program.exact import adds_at
 from autograd_lite.program.expressions import OwnedShape, Template
-from autograd_lite.program.folding import Repeated
-from autograd_lite.program.program import Guard, Step, mapped
+from autograd_lite.program.folding import Repeated, has_guards
+from autograd_lite.program.program import Guard, Step, mapped, steps_in
+from autograd_lite.program.simpler import needed
 from autograd_lite.table import TABLE, traits_of
 
 _WHOLE = np.dtype(np.int64)
 
 
 class Lowering:
-    """The statements of steps, in the making.
+    """The statements of the steps that ends need, and of guards.
 
     Args:
         inputs: the arrays, in C, of steps that are not computed.
-        uses: how often each step is used.
-        added_to: those of the arrays to which may be added in place.
+        added_to: those of them to whose arrays may be added in place, if nothing else reads them.
     """
 
     def __init__(
-        self, inputs: dict[Step, Any], uses: Mapping[Step, int], added_to: Iterable[Array] = ()
+        self,
+        inputs: dict[Step, Any],
+        steps: Sequence[Step],
+        ends: Iterable[Step],
+        guards: Iterable[Guard],
+        added_to: Iterable[Step] = (),
     ) -> None:
         self.statements: list[Statement] = []
         self.values: dict[Any, Any] = dict(inputs)
-        self._uses = uses
-        self._own_memory = {*added_to}  # sums that nobody reads but what adds to them
         self._templates: dict[Any, Template | None] = {}
         self._constants: dict[int, Array] = {}
         self._computed: dict[Any, Array] = {}
+        guarded: dict[Step, list[Guard]] = {}
+        for guard in guards:
+            guarded.setdefault(guard.step, []).append(guard)
+        wanted = [*ends, *guarded]
+        computed = needed(steps, [*wanted, *filter(has_guards, steps)])
+        self._uses = Counter(used for step in computed for used in steps_in(step))
+        self._uses.update(wanted)
+        # Sums that nobody reads but what adds to them.
+        self._own_memory = {inputs[x] for x in added_to if self._uses[x] == 1}
+        for step in (*inputs, *computed):
+            self.value(step)
+            for guard in guarded.get(step, ()):
+                self._guard(guard)
 
     def value(self, step: Step) -> Any:
         """The array of a step, or a number."""
@@ -149,7 +167,7 @@ class Lowering:
         return self._computed[key]
 
     def copy(self, value: Any, out: Array) -> Array:
-        return self.add(Entries(out, [value], dtypes=(out.dtype,)))
+        return self.add(copied(value, out))
 
     def _view(self, call: Call) -> Any:
         moves = call.function in _MOVING or traits_of(call.function).moves
@@ -257,7 +275,7 @@ class Lowering:
         part = part_at(out, index)
         if part is None and x.size:
             return None
-        self.add(Entries(out, [0], dtypes=(out.dtype,)))
+        self.copy(0, out)
         if part is not None:
             self.copy(x, part)
         return out
@@ -334,7 +352,7 @@ class Lowering:
         found = self.call(np.any, (conditions,), {}, (), np.dtype(bool))
         self.add(Check(new_array((0,), bool), [found]))
 
-    def guard(self, guard: Guard) -> None:
+    def _guard(self, guard: Guard) -> None:
         """End the run where entries are others than they were."""
         value, outcome = self.value(guard.step), guard.outcome
         if not isinstance(value, Array):
