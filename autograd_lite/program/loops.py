@@ -70,23 +70,21 @@ class Loop:
 def with_moved(step: Step, own: Callable[[Any], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments and keywords of a step, with others in place of steps, and of numbers in an
     index."""
+    index = index_place(step) or None
+    parts = enumerate(step.arguments)
+    arguments = tuple([with_moved_parts(value, place == index, own) for place, value in parts])
+    return arguments, step.keywords and with_moved_parts(step.keywords, False, own)
 
-    def steps_only(value: Any) -> Any:
-        return own(value) if type(value) is Step else value
 
-    def numbers_too(value: Any) -> Any:
-        if isinstance(value, slice):
-            return slice(*map(numbers_too, (value.start, value.stop, value.step)))
-        return own(value) if type(value) is Step or is_number(value) else value
+def with_moved_parts(value: Any, is_index: bool, own: Callable[[Any], Any]) -> Any:
+    """An argument of a step, with others in place of steps, and of numbers if it is an index."""
 
-    index = index_place(step)
-    arguments = tuple(
-        [
-            mapped(numbers_too if index and place == index else steps_only, value)
-            for place, value in enumerate(step.arguments)
-        ]
-    )
-    return arguments, step.keywords and mapped(steps_only, step.keywords)
+    def moved(part: Any) -> Any:
+        if is_index and type(part) is slice:
+            return slice(*map(moved, (part.start, part.stop, part.step)))
+        return own(part) if type(part) is Step or (is_index and is_number(part)) else part
+
+    return mapped(moved, value)
 
 
 def moving_in(step: Step) -> set[Any]:

@@ -16,6 +16,7 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import NO_KEYWORDS, plain
 from autograd_lite.program.expressions import OwnedShape
 from autograd_lite.program.program import Step, called, function_of, mapped, steps_in
+from autograd_lite.program.templates import value_key
 
 MANY = 4096
 
@@ -41,7 +42,7 @@ class Simpler:
         self._known: dict[Any, Any] = {}
         self._numbers: dict[Any, int] = {}  # of kinds and layouts
         self._layouts: list[int] = []  # of values, by number
-        self._constants: list[Any] = []
+        self._kept: list[Any] = []  # so that no other gets an `id` that is in a key
         self.inputs = [self._input(step) for step in inputs]
 
     def _input(self, step: Step) -> Step:
@@ -88,9 +89,10 @@ class Simpler:
 
     def computed(self, function: Any, arguments: Any, keywords: Any, call: Any = None) -> Any:
         """The step that calls a function, or one that was there, or a value."""
-        named = self._key([*keywords.items()]) if keywords else None
-        key = function, self._key(arguments), named
+        named = value_key(keywords, id) if keywords else None
+        key = function, value_key(arguments, id), named
         if key not in self._known:
+            self._kept.append((arguments, keywords))
             step = Step(call or function, arguments, keywords, None, len(self.steps))
             self._known[key] = self._found(step, function, (*key[1], named))
         return self._known[key]
@@ -118,23 +120,6 @@ class Simpler:
         deviation = self.computed(np.subtract, (a, mean), NO_KEYWORDS)
         squares = self.computed(np.multiply, (deviation, deviation), NO_KEYWORDS)
         return self.computed(np.mean, (squares,), {"axis": axis, "keepdims": keepdims})
-
-    def _key(self, value: Any) -> Any:
-        """Equal for what is computed from the same."""
-        if type(value) is Step:
-            return value
-        if type(value) in (list, tuple):
-            return type(value), *[x if type(x) is Step else self._key(x) for x in value]
-        if type(value) is slice:
-            return slice, self._key((value.start, value.stop, value.step))
-        if type(value) in (int, float):
-            return type(value), value or repr(value)  # zeros have signs
-        if type(value) in (bool, str) or value is None:
-            return type(value), value
-        if isinstance(value, np.generic | np.dtype):
-            return type(value), repr(value)
-        self._constants.append(value)  # So that no other gets its id.
-        return id(value)
 
 
 def _changes_nothing(function: Any, arguments: Any, keywords: Any) -> Any:

@@ -188,22 +188,35 @@ def with_arrays(node: Node, values: Iterable[Any]) -> tuple[tuple[Any, ...], dic
 def signature(node: Node) -> tuple[Any, ...]:
     """What tells nodes apart for which the rules may compute otherwise."""
     key = [node.operation, node._array.shape, node._array.dtype, *map(value_key, node.arguments)]
-    return (*key, value_key([*node.keywords.items()])) if node.keywords else tuple(key)
+    return (*key, value_key(node.keywords)) if node.keywords else tuple(key)
+
+
+def _form(array: Array) -> Any:
+    return array.shape, array.dtype
 
 
 _TOLD_BY_VALUE = (int, float, str, np.generic)
 
 
-def value_key(value: Any) -> Any:
-    """What tells values apart: equal for equal numbers, and for arrays of one shape and dtype."""
+def value_key(value: Any, of_array: Callable[[Array], Any] = _form) -> Any:
+    """What tells values apart: equal for equal numbers, and for arrays of one shape and dtype.
+
+    Or else for arrays that are equal by what is told of each.
+    """
+    kind = type(value)
+    if kind is Step:
+        return value
     if isinstance(value, Node):
         return value._requires_grad, value._array.shape, value._array.dtype
     if isinstance(value, _TOLD_BY_VALUE):
-        return type(value), value or repr(value)
+        return kind, value or repr(value)  # zeros have signs
     if isinstance(value, np.ndarray):
-        return np.ndarray, value.shape, value.dtype
+        return np.ndarray, of_array(value)
     if isinstance(value, list | tuple):
-        return type(value), *map(value_key, value)
-    if isinstance(value, slice):
-        return slice, *map(value_key, (value.start, value.stop, value.step))
-    return value if type(value) is Step else (type(value), id(value))
+        return kind, *[value_key(part, of_array) for part in value]
+    if kind is dict:
+        return kind, *[value_key(part, of_array) for part in value.items()]
+    if kind is slice:
+        parts = value.start, value.stop, value.step
+        return kind, *[value_key(part, of_array) for part in parts]
+    return kind, id(value)
