@@ -302,13 +302,13 @@ class Lowering:
             return None
         out, start = new_array(call.shape, call.dtype), 0
         axis %= len(call.shape)
+        if call.function is np.stack:
+            parts = [view_of(part, np.expand_dims, axis) for part in parts]
         for part in parts:
-            length = part.shape[axis] if call.function is np.concatenate else 1
-            where = slice(start, start + length) if call.function is np.concatenate else start
+            stop = start + part.shape[axis]
             if part.size:
-                index = (*[slice(None)] * axis, where)
-                self.copy(part, part_at(out, index))
-            start += length
+                self.copy(part, part_at(out, (*[slice(None)] * axis, slice(start, stop))))
+            start = stop
         return out
 
     def _taken(self, call: Call) -> Any:

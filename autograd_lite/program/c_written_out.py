@@ -21,16 +21,6 @@ def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return total / (a.size // max(total.size, 1))
 
 
-def _var(a: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Any:
-    mean = _mean(a, axis, True)
-    total = np.sum(np.square(a - mean), axis=axis, keepdims=keepdims)
-    return total / max(a.size // max(mean.size, 1) - ddof, 0)
-
-
-def _std(a: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Any:
-    return np.sqrt(_var(a, axis, ddof, keepdims))
-
-
 def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
     a = a if a_min is None else np.maximum(a, a_min)
     return a if a_max is None else np.minimum(a, a_max)
@@ -48,8 +38,6 @@ WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
     # With what they keep for their rules, where they do.
     affine: _affine,
     np.mean: _mean,
-    np.var: _var,
-    np.std: _std,
     np.clip: _clip,
     gelu: _gelu,
     gelu_slope: _gelu_slope,

@@ -76,6 +76,21 @@ class Contribution:
         return f"backward of {self.node.operation.name}"
 
 
+def _var(a: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Any:
+    mean = np.mean(a, axis=axis, keepdims=True)
+    deviation = a - mean
+    total = np.sum(deviation * deviation, axis=axis, keepdims=keepdims)
+    return total / max(a.size // max(mean.size, 1) - ddof, 0)
+
+
+def _std(a: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Any:
+    return np.sqrt(_var(a, axis, ddof, keepdims))
+
+
+WRITTEN_OUT: dict[Any, Callable[..., Any]] = {np.var: _var, np.std: _std}
+"""Functions of NumPy's as it computes them, so that others share the parts."""
+
+
 def forward_of(node: Node) -> Template:
     """What a node is computed by: the steps of its function, or one step."""
     operation, arrays = node.operation, [*map(plain, arrays_of(node))]
@@ -83,9 +98,11 @@ def forward_of(node: Node) -> Template:
     require_row("program", node)
     tape = Tape(operation.name, arrays)
     arguments, keywords = with_arrays(node, tape.given)
-    if isinstance(operation.function, FunctionType) and operation.is_own():
+    own = isinstance(operation.function, FunctionType) and operation.is_own()
+    function = WRITTEN_OUT.get(operation.function, compute if own else None)
+    if function:
         with suppress(*UNFOLLOWED):
-            result = tape.run(lambda *_: compute(*arguments, **keywords))
+            result = tape.run(lambda *_: function(*arguments, **keywords))
             parts = result if operation.residual else (result, None)
             template = tape.template({0: parts[0], 1: parts[1]})
             # One step looks at entries anew each time, which takes longer than a test does.
@@ -109,11 +126,11 @@ def _taken_apart(tape: Tape, whole: Any, outcome: Any) -> Any:
     """The parts of what a function returned, nested tuples, each taken by its index."""
     parts = []
     for index, part in enumerate(outcome):
-        array = None if isinstance(part, tuple) else part
-        if part is not None and not hasattr(array, "dtype") and array is not None:
+        several = isinstance(part, tuple)
+        if not (several or part is None or hasattr(part, "dtype")):
             raise UnsupportedError("program", "it keeps what is no array", "Keep arrays")
-        step = tape.expression(array, operator.getitem, (whole, index))
-        parts.append(_taken_apart(tape, step, part) if isinstance(part, tuple) else step)
+        step = tape.expression(None if several else part, operator.getitem, (whole, index))
+        parts.append(_taken_apart(tape, step, part) if several else step)
     return tuple(parts)
 
 

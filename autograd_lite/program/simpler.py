@@ -1,7 +1,7 @@
 """Fewer steps that give the same numbers, to the last bit, and in memory that is laid out alike.
 
 What does not depend on inputs is computed once, what is computed twice is computed once, and what
-changes nothing is left out. A variance is written as the mean that it is, whose parts others share.
+changes nothing is left out.
 """
 
 from __future__ import annotations
@@ -73,9 +73,7 @@ class Simpler:
             )
             keywords = step.keywords and mapped(self._own, step.keywords)
             function = function_of(step)
-            if function is np.var and set(keywords) <= {"axis", "keepdims"}:
-                self.new[step] = self._variance(*arguments, **keywords)
-            elif function is np.sign and self._is_rectified(arguments[0]):
+            if function is np.sign and self._is_rectified(arguments[0]):
                 # Of what is not below 0; sign itself takes ten times as long, as it branches.
                 whole = self.computed(np.ceil, arguments, NO_KEYWORDS)
                 self.new[step] = self.computed(np.minimum, (whole, 1), NO_KEYWORDS)
@@ -114,12 +112,6 @@ class Simpler:
             return False
         bound = value.arguments[1]
         return type(bound) in (int, float) and bound == 0
-
-    def _variance(self, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        mean = self.computed(np.mean, (a,), {"axis": axis, "keepdims": True})
-        deviation = self.computed(np.subtract, (a, mean), NO_KEYWORDS)
-        squares = self.computed(np.multiply, (deviation, deviation), NO_KEYWORDS)
-        return self.computed(np.mean, (squares,), {"axis": axis, "keepdims": keepdims})
 
 
 def _changes_nothing(function: Any, arguments: Any, keywords: Any) -> Any:
