@@ -64,19 +64,21 @@ def repeated(kinds: Array, least: int = LEAST) -> list[Run]:
     >>> repeated(np.array([7, *[1, 2, 3] * 10, 7]))
     [Run(start=1, period=3, times=10)]
     """
-    free = np.ones(len(kinds), dtype=bool)
-    runs = []
-    while run := _longest(kinds, free, least):
-        runs.append(run)
-        free[run.start : run.stop] = False
+    runs, parts = list[Run](), [(0, len(kinds))]
+    while parts:
+        first, last = parts.pop()
+        run = _longest(kinds[first:last], least)
+        if run:
+            run = run._replace(start=first + run.start)
+            runs.append(run)
+            parts += [(first, run.start), (run.stop, last)]
     return sorted(runs)
 
 
-def _longest(kinds: Array, free: Array, least: int) -> Run | None:
+def _longest(kinds: Array, least: int) -> Run | None:
     best = None
-    for period in _periods(kinds, free, least):
-        same = (kinds[:-period] == kinds[period:]) & free[:-period] & free[period:]
-        start, length = longest_stretch(same)
+    for period in _periods(kinds, least):
+        start, length = longest_stretch(kinds[:-period] == kinds[period:])
         # A multiple of the period may cover a little more.
         covered = best.period * (best.times + 1) if best else 0
         if length and length + period > max(covered, least * period - 1):
@@ -96,10 +98,9 @@ def longest_stretch(marked: Array) -> tuple[int, int]:
     return (int(edges[2 * longest]), int(lengths[longest])) if len(lengths) else (0, 0)
 
 
-def _periods(kinds: Array, free: Array, least: int) -> list[int]:
+def _periods(kinds: Array, least: int) -> list[int]:
     """Distances at which those of one kind often follow each other, the shortest first."""
-    places = np.flatnonzero(free)
-    order = places[np.argsort(kinds[places], kind="stable")]
+    order = np.argsort(kinds, kind="stable")
     distances: set[int] = set()
     for apart in range(1, min(OCCURRENCES, len(order) - 1) + 1):
         one, two = order[:-apart], order[apart:]
