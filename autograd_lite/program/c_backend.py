@@ -26,7 +26,7 @@ from autograd_lite.program.c_arrays import (
     new_array,
 )
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
-from autograd_lite.program.c_kernels import check_of, nest_of, product_of
+from autograd_lite.program.c_kernels import nest_of, product_of
 from autograd_lite.program.c_lowering import Lowering
 from autograd_lite.program.c_runner import CHAIN, Runner
 from autograd_lite.program.c_scalars import c_scalars
@@ -129,17 +129,13 @@ class Plan:
         return "\n".join(functions)
 
     def _call(self, group: Sequence[Statement], stored: set[Array], kernels: dict[str, str]) -> str:
-        """The line that calls the kernel of a group."""
+        """The line that calls the kernel of a group, or ends the run."""
         first = group[0]
-        if isinstance(first, Product):
-            text, arrays = product_of(first)
-        elif isinstance(first, Check):
-            text, arrays = check_of(first)
-        else:
-            text, arrays = nest_of(group, stored)
+        if isinstance(first, Check):
+            return f"if (*(const uint8_t *){_pointer(first.reads[0])}) return 1;"
+        text, arrays = product_of(first) if isinstance(first, Product) else nest_of(group, stored)
         kernel = kernels.setdefault(text, f"kernel{len(kernels)}")
-        call = f"{kernel}({', '.join(map(_pointer, arrays))})"
-        return f"if ({call}) return 1;" if isinstance(first, Check) else f"{call};"
+        return f"{kernel}({', '.join(map(_pointer, arrays))});"
 
 
 def source_of(plans: Mapping[str, Plan]) -> str:

@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.derivatives.indexing import _repeats
+from autograd_lite.derivatives.linear_algebra import affine
+from autograd_lite.derivatives.special import density, gelu, gelu_slope, normal_cdf
 from autograd_lite.errors import AutogradError
 from autograd_lite.program.c_arrays import Array, Kept, Moving
 from autograd_lite.program.expressions import Tape, Template
 from autograd_lite.program.program import mapped, row_of
+from autograd_lite.table import TABLE
 
 
 class Call(NamedTuple):
@@ -67,6 +70,50 @@ def chooses(index: Any) -> bool:
     parts = one if isinstance(one, tuple) else (one,)
     masks = any(getattr(part, "dtype", type(part)) in (bool, np.dtype(bool)) for part in parts)
     return masks or _repeats(one)
+
+
+# Functions as others of the table make them up
+
+
+def _affine(x: Any, weight: Any, bias: Any) -> Any:
+    return np.dot(x, weight) + bias
+
+
+def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    total = np.sum(a, axis=axis, keepdims=keepdims)
+    return total / (a.size // max(total.size, 1))
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+    a = a if a_min is None else np.maximum(a, a_min)
+    return a if a_max is None else np.minimum(a, a_max)
+
+
+def _gelu(x: Any) -> Any:
+    return np.maximum(x, -40) * normal_cdf(x), _gelu_slope(x)
+
+
+def _gelu_slope(x: Any) -> Any:
+    return normal_cdf(x) + np.clip(x, -40, 40) * density(x)
+
+
+WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
+    # With what they keep for their rules, where they do.
+    affine: _affine,
+    np.mean: _mean,
+    np.clip: _clip,
+    gelu: _gelu,
+    gelu_slope: _gelu_slope,
+}
+
+
+def definition_of(function: Any) -> Callable[..., Any] | None:
+    """What a function does, in simpler ones, if it is the project's own."""
+    package = __name__.partition(".")[0]
+    if function in WRITTEN_OUT or function not in TABLE:
+        return WRITTEN_OUT.get(function)
+    own = (getattr(function, "__module__", None) or "").partition(".")[0] == package
+    return TABLE[function].compute if own else None
 
 
 def template_of(call: Call, definition: Callable[..., Any]) -> Template | None:

@@ -14,7 +14,6 @@ import numpy as np
 
 from autograd_lite.program.c_arrays import (
     Array,
-    Check,
     Entries,
     Product,
     Reduced,
@@ -49,16 +48,14 @@ class Kernel:
         """What it is called with."""
         return [array for _, array in self.parameters.values()]
 
-    def text(self, body: Iterable[str], result: str = "void", attributes: str = "") -> str:
+    def text(self, body: Iterable[str], attributes: str = "") -> str:
         """The function, with NAME in place of its name."""
         parameters = [
             f"{'' if key in self.written else 'const '}{C_TYPES[array.dtype]} *restrict {name}"
             for key, (name, array) in self.parameters.items()
         ]
         lines = "\n".join(f"  {line}" for line in body)
-        return (
-            f"static NOINLINE {attributes}{result} NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
-        )
+        return f"static NOINLINE {attributes}void NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
 
 
 def place(strides: Sequence[int], letters: Sequence[str]) -> str:
@@ -214,12 +211,6 @@ def nest_of(statements: Sequence[Statement], stored: set[Any]) -> tuple[str, lis
     nest = Nest(statements, stored)
     text = nest.text()
     return text, nest.kernel.arrays
-
-
-def check_of(check: Check) -> tuple[str, list[Array]]:
-    """A function that tells whether a run ends here."""
-    kernel = Kernel()
-    return kernel.text([f"return {kernel.pointer(check.reads[0])}[0];"], "int"), kernel.arrays
 
 
 # Products

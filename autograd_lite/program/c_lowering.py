@@ -36,6 +36,7 @@ from autograd_lite.program.c_arrays import (
 from autograd_lite.program.c_calls import (
     Call,
     chooses,
+    definition_of,
     kind_of,
     named_call,
     reduced_axes,
@@ -44,7 +45,6 @@ from autograd_lite.program.c_calls import (
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
 from autograd_lite.program.c_kernels import is_too_large
 from autograd_lite.program.c_loops import LoopInC
-from autograd_lite.program.c_written_out import definition_of
 from autograd_lite.program.exact import adds_at
 from autograd_lite.program.expressions import OwnedShape, Template
 from autograd_lite.program.folding import Repeated, has_guards

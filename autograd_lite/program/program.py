@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -173,6 +173,17 @@ def steps_in(value: Any) -> list[Step]:
 
 
 _SEVERAL = (list, tuple)
+
+
+def behind(wanted: Iterable[Step], known: Container[int] = ()) -> set[Step]:
+    """Some steps, and those that they are computed from, but for those of known numbers."""
+    found, stack = set[Step](), [*wanted]
+    while stack:
+        step = stack.pop()
+        if step not in found and step.number not in known:
+            found.add(step)
+            stack += steps_in(step)
+    return found
 
 
 def row_of(function: Any) -> Operation | None:

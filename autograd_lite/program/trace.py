@@ -21,7 +21,7 @@ from autograd_lite.program.exact import (
     kept_steps,
 )
 from autograd_lite.program.expressions import Template
-from autograd_lite.program.program import Guard, Program, Step, mapped, run_steps, steps_in
+from autograd_lite.program.program import Guard, Program, Step, behind, mapped, run_steps, steps_in
 from autograd_lite.program.templates import Templates, arrays_of, recorded_slots
 from autograd_lite.trees import leaves_of
 
@@ -263,13 +263,8 @@ class Tracer:
 
     def value(self, step: Step) -> Array:
         """The value of a step, for which no others are computed than those that it needs."""
-        missing, stack = dict[int, Step](), [step]
-        while stack:
-            one = stack.pop()
-            if one.number not in self.found and one.number not in missing:
-                missing[one.number] = one
-                stack += steps_in(one)
-        run_steps([missing[number] for number in sorted(missing)], self.found)
+        missing = behind([step], self.found)
+        run_steps(sorted(missing, key=operator.attrgetter("number")), self.found)
         return self.found[step.number]
 
 
