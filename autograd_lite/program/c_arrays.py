@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.program.folding import Uneven
+from autograd_lite.program.loops import distance_between
 
 Shape = tuple[int, ...]
 
@@ -86,7 +87,7 @@ def view_of(array: Array, function: Callable[..., Any], *arguments: Any, **keywo
     result = function(shown, *arguments, **keywords)
     if not isinstance(result, np.ndarray) or result.dtype != array.dtype or result.size == 0:
         return None
-    start = _address(result) - _address(memory)
+    start = distance_between(memory, result)
     if not 0 <= start < memory.size:
         return None
     item = array.dtype.itemsize
@@ -129,10 +130,6 @@ def _needed(array: Array) -> int:
     """The bytes of memory up to the last entry of an array."""
     ends = [(n - 1) * stride for n, stride in zip(array.shape, array.strides) if stride > 0]
     return array.dtype.itemsize * (array.offset + sum(ends) + 1)
-
-
-def _address(array: np.ndarray[Any, Any]) -> int:
-    return int(array.__array_interface__["data"][0])
 
 
 @dataclass(eq=False, slots=True)

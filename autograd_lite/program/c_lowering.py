@@ -48,9 +48,9 @@ from autograd_lite.program.c_loops import LoopInC
 from autograd_lite.program.exact import adds_at
 from autograd_lite.program.expressions import OwnedShape, Template
 from autograd_lite.program.folding import Repeated, has_guards
-from autograd_lite.program.program import Guard, Step, mapped, steps_in
+from autograd_lite.program.program import Guard, Step, computed_by, mapped, steps_in
 from autograd_lite.program.simpler import needed
-from autograd_lite.table import TABLE, traits_of
+from autograd_lite.table import traits_of
 
 _WHOLE = np.dtype(np.int64)
 
@@ -135,16 +135,9 @@ class Lowering:
         if shape is not None and dtype in C_TYPES:
             if 0 in shape:
                 return new_array(shape, dtype)
-            ways = (
-                self._view,
-                self._entries,
-                self._reduced,
-                self._product,
-                self._joined,
-                self._taken,
-            )
-            for way in ways:
-                found = way(named)
+            way = Lowering._added_at if adds_at(named.function) else _WAYS.get(named.function)
+            for write in (Lowering._view, Lowering._entries, way):
+                found = write(self, named) if write else None
                 if found is not None:
                     return found
         if shape is None or dtype in C_TYPES:
@@ -212,7 +205,7 @@ class Lowering:
         return self.once(form, reads, call.shape, call.dtype, made)
 
     def _reduced(self, call: Call) -> Any:
-        if call.function not in REDUCTIONS or not call.alone:
+        if not call.alone:
             return None
         kinds, start, step = REDUCTIONS[call.function]
         if "INFINITY" in start and call.dtype.kind in "iu":
@@ -234,7 +227,7 @@ class Lowering:
         return out if keep else view_of(out, np.reshape, call.shape)
 
     def _product(self, call: Call) -> Any:
-        if call.function not in (np.dot, np.matmul) or call.keywords:
+        if call.keywords:
             return None
         a, b = call.arguments
         if not all(isinstance(x, Array) and x.shape and x.dtype == call.dtype for x in (a, b)):
@@ -258,18 +251,12 @@ class Lowering:
             self.add(product)
         return out
 
-    def _joined(self, call: Call) -> Any:
-        """What is made of parts: those that follow on one another, or stand at an index."""
-        if call.function in (np.concatenate, np.stack):
-            if not set(call.keywords) <= {"axis"} or len(call.arguments) > 2:
-                return None
-            return self._parts(call)
-        if adds_at(call.function):
-            return self._added_at(call)
-        if call.function is not scatter or len(call.arguments) != 3 or call.keywords:
+    def _scattered(self, call: Call) -> Any:
+        """Zeros, but for what stands at an index."""
+        if len(call.arguments) != 3 or call.keywords or not call.alone:
             return None
         x, index, shape = call.arguments
-        if not call.alone or chooses(index):
+        if chooses(index):
             return None
         out = new_array(tuple(shape), call.dtype)
         part = part_at(out, index)
@@ -295,7 +282,10 @@ class Lowering:
         # Another array, as what was there before is gone.
         return replace(out)
 
-    def _parts(self, call: Call) -> Any:
+    def _joined(self, call: Call) -> Any:
+        """What is made of parts that follow on one another."""
+        if not set(call.keywords) <= {"axis"} or len(call.arguments) > 2:
+            return None
         parts = call.arguments[0]
         axis = (*call.arguments[1:], call.keywords.get("axis", 0))[0]
         if axis is None or not all(isinstance(x, Array) for x in parts):
@@ -313,8 +303,6 @@ class Lowering:
 
     def _taken(self, call: Call) -> Any:
         """Entries of a vector, at places that another array has."""
-        if call.function is not operator.getitem or call.keywords:
-            return None
         x, places = call.arguments
         if not isinstance(x, Array) or not isinstance(places, Array) or len(x.shape) != 1:
             return None
@@ -376,10 +364,7 @@ class Lowering:
         """An array that NumPy computes, or what else a function returns."""
         kept = None if call.shape is not None and call.dtype in C_TYPES else Kept()
         out = new_array((0,), bool) if kept else new_array(call.shape, call.dtype)
-        # The operators of ufuncs round as the engine does.
-        row = TABLE.get(call.function) if isinstance(call.function, np.ufunc) else None
-        function = row.compute if row else call.function
-        reads = call.values(Array)
+        function, reads = computed_by(call.function), call.values(Array)
         self.add(Host(out, reads, function, call.arguments, call.keywords, kept))
         return kept or out
 
@@ -392,6 +377,15 @@ _MOVING = {
     np.lib.stride_tricks.sliding_window_view,
 }
 """Functions that only move entries, and have no row in the table that says so."""
+
+_WAYS: dict[Any, Callable[[Lowering, Call], Any]] = {
+    **dict.fromkeys(REDUCTIONS, Lowering._reduced),
+    **dict.fromkeys((np.dot, np.matmul), Lowering._product),
+    **dict.fromkeys((np.concatenate, np.stack), Lowering._joined),
+    scatter: Lowering._scattered,
+    operator.getitem: Lowering._taken,
+}
+"""How functions are written that are no views, and do not compute entry by entry."""
 
 _FILLED = {np.zeros_like: 0, np.ones_like: 1}
 

@@ -224,7 +224,9 @@ class BoundInC(backends.Bound):
     def followed_by(self, calls: Sequence[Call]) -> Callable[..., list[Array]]:
         """The same and calls of C, which are made as one."""
         if self._calls is not calls:
-            flat = [x for each in (self.call, *calls) for x in (_address_of(each[0]), *each[1:])]
+            flat: list[Any] = []
+            for function, *given in (self.call, *calls):
+                flat += ctypes.cast(function, ctypes.c_void_p).value, *given
             self._table = (ctypes.c_void_p * (len(flat) + 1))(*flat)
             chained = self._program.chain, ctypes.addressof(self._table)
             self._calls, self._all = calls, functools.partial(self._made, chained)
@@ -237,7 +239,3 @@ class BoundInC(backends.Bound):
             raise Missed
         results = self._program.results
         return [results[0]()] if len(results) == 1 else [*map(call, results)]
-
-
-def _address_of(function: Any) -> int | None:
-    return ctypes.cast(function, ctypes.c_void_p).value

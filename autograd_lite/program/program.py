@@ -152,9 +152,13 @@ def called(step: Step, function: Any, found: Any) -> Array:
         return step.arguments[0]
     arguments = [found[x.number] if type(x) is Step else mapped(own, x) for x in step.arguments]
     keywords = step.keywords and mapped(own, step.keywords)
-    # The operators of ufuncs round as the engine does.
+    return computed_by(function)(*arguments, **keywords)
+
+
+def computed_by(function: Any) -> Any:
+    """What is called for a function: of ufuncs the operators, which round as the engine does."""
     row = TABLE.get(function) if isinstance(function, np.ufunc) else None
-    return (row.compute if row else function)(*arguments, **keywords)
+    return row.compute if row else function
 
 
 def steps_in(value: Any) -> list[Step]:
