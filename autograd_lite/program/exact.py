@@ -19,11 +19,11 @@ import numpy as np
 
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.fitting import match, without_nan
-from autograd_lite.node import Array, Node, plain
+from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Tape, Template, all_plain
 from autograd_lite.program.program import Step
-from autograd_lite.program.templates import arrays_of, require_row, rules_of, with_arrays
+from autograd_lite.program.templates import require_row, rules_of, tape_of
 from autograd_lite.trees import leaves_of
 
 UNFOLLOWED = (TypeError, ValueError, AttributeError, UnsupportedError)
@@ -93,13 +93,11 @@ WRITTEN_OUT: dict[Any, Callable[..., Any]] = {np.var: _var, np.std: _std}
 
 def forward_of(node: Node) -> Template:
     """What a node is computed by: the steps of its function, or one step."""
-    operation, arrays = node.operation, [*map(plain, arrays_of(node))]
-    compute, outcome = operation.compute, (node._array, node.residual)
+    operation, outcome = node.operation, (node._array, node.residual)
     require_row("program", node)
-    tape = Tape(operation.name, arrays)
-    arguments, keywords = with_arrays(node, tape.given)
+    tape, arguments, keywords = tape_of(node)
     own = isinstance(operation.function, FunctionType) and operation.is_own()
-    function = WRITTEN_OUT.get(operation.function, compute if own else None)
+    function = WRITTEN_OUT.get(operation.function, operation.compute if own else None)
     if function:
         with suppress(*UNFOLLOWED):
             result = tape.run(lambda *_: function(*arguments, **keywords))
@@ -107,15 +105,13 @@ def forward_of(node: Node) -> Template:
             template = tape.template({0: parts[0], 1: parts[1]})
             # One step looks at entries anew each time, which takes longer than a test does.
             followed = type(template.results[0]) is Step and all(map(_is_test, template.looks))
-            if followed and _same_dtypes(parts, outcome):
+            if followed and _dtypes(all_plain(parts)) == _dtypes(outcome):
                 return template
-        tape = Tape(operation.name, arrays)
-        arguments, keywords = with_arrays(node, tape.given)
-    if not operation.residual:
-        return tape.template({0: tape.expression(node._array, compute, arguments, keywords)})
-    whole = tape.expression(None, compute, arguments, keywords)
-    value, kept = _taken_apart(tape, whole, outcome)
-    return tape.template({0: value, 1: kept})
+        tape, arguments, keywords = tape_of(node)
+    data = None if operation.residual else node._array
+    whole = tape.expression(data, operation.compute, arguments, keywords)
+    parts = _taken_apart(tape, whole, outcome) if operation.residual else (whole, None)
+    return tape.template({0: parts[0], 1: parts[1]})
 
 
 def _is_test(look: Step) -> bool:
@@ -134,11 +130,8 @@ def _taken_apart(tape: Tape, whole: Any, outcome: Any) -> Any:
     return tuple(parts)
 
 
-def _same_dtypes(parts: Any, outcome: Any) -> bool:
-    found, wanted = leaves_of(all_plain(parts)), leaves_of(outcome)
-    return len(found) == len(wanted) and all(
-        getattr(x, "dtype", type(x)) == getattr(y, "dtype", type(y)) for x, y in zip(found, wanted)
-    )
+def _dtypes(values: Any) -> list[Any]:
+    return [getattr(x, "dtype", type(x)) for x in leaves_of(values)]
 
 
 def backward_of(node: Node, arrays: list[Array], kept: Any, careful: bool) -> Template | None:

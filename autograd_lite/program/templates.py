@@ -58,8 +58,7 @@ class Rules:
     def _called(self, node: Node) -> Template:
         operation = node.operation
         require_row("derivation", node)
-        tape = Tape(operation.name, map(plain, arrays_of(node)))
-        arguments, keywords = with_arrays(node, tape.given)
+        tape, arguments, keywords = tape_of(node)
         function = self._written_out(operation)
         if function:
             with suppress(TypeError, ValueError):  # it changes arrays in place
@@ -183,6 +182,12 @@ def with_arrays(node: Node, values: Iterable[Any]) -> tuple[tuple[Any, ...], dic
         return next(rest) if isinstance(value, Node | np.ndarray) else value
 
     return mapped(own, node.arguments), node.keywords and mapped(own, node.keywords)
+
+
+def tape_of(node: Node) -> tuple[Tape, tuple[Any, ...], dict[str, Any]]:
+    """A tape that is given the arrays of a node; its arguments and keywords as expressions."""
+    tape = Tape(node.operation.name, map(plain, arrays_of(node)))
+    return tape, *with_arrays(node, tape.given)
 
 
 def signature(node: Node) -> tuple[Any, ...]:
