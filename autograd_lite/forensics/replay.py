@@ -21,8 +21,8 @@ from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_array, 
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.exact import Contribution
-from autograd_lite.program.outline import outline
 from autograd_lite.program.program import Step
+from autograd_lite.program.trace import outline
 from autograd_lite.tensor import Tensor
 
 DEPTH = 6

@@ -1,10 +1,14 @@
-"""Make a program from the record of a loss: the engine's own backward pass writes its steps."""
+"""Make a program from the record of a loss: the engine's own backward pass writes its steps.
+
+In a `trace` these are the calls that functions and rules make, in an `outline` the rules.
+"""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -56,6 +60,24 @@ def trace(loss: Node, taken: Iterable[Taken] = ()) -> Program:
     tracer = Tracer(loss)
     tracer.write([*taken])
     return tracer.program
+
+
+def outline(loss: Node) -> Program:
+    """The program of a loss, with one step for what a node contributes to one argument.
+
+    It takes what cannot be traced, such as checkpoints, and has the engine's values.
+
+    >>> from autograd_lite import Tensor
+    >>> program = outline(Tensor(1.0, requires_grad=True).exp().tanh())
+    >>> [step.function.__name__ for step in program.steps if step.function]
+    ['exp', 'tanh', 'backward of tanh', 'backward of exp']
+    """
+    outliner = _Outliner(loss)
+    outliner.write()
+    program = outliner.program
+    found = run_steps(program.steps, outliner.found)
+    program.recorded = [found[number] for number in range(len(found))]
+    return program
 
 
 class Tracer:
@@ -266,6 +288,30 @@ class Tracer:
         missing = behind([step], self.found)
         run_steps(sorted(missing, key=operator.attrgetter("number")), self.found)
         return self.found[step.number]
+
+
+class _Outliner(Tracer):
+    """A program in which a rule is one step, whatever it computes: to be run again."""
+
+    def input(self, array: Array) -> Step:
+        return self.leaf(array)
+
+    def leaf(self, array: Array) -> Step:
+        return self.program.step(None, (array,), {}, array.shape, array.dtype)
+
+    def forward(self, node: Node) -> Step:
+        operation, data, program = node.operation, node._array, self.program
+        given = self.given[node] = [*map(self.own, node.arguments)]
+        step = program.step(operation.compute, given, node.keywords, data.shape, data.dtype)
+        self.found[step.number] = data
+        if operation.residual:
+            pair, step.shape, self.found[step.number] = step, None, (data, node.residual)
+            step, residual = (program.step(itemgetter(i), (pair,), {}, None, None) for i in (0, 1))
+            given.append(residual)
+        return step
+
+    def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
+        return self.applied(node, given, careful)
 
 
 def program_of(

@@ -13,8 +13,7 @@ from autograd_lite import (
     softmax_cross_entropy,
 )
 from autograd_lite.errors import UnsupportedError
-from autograd_lite.program.outline import outline
-from autograd_lite.program.trace import guarded, trace
+from autograd_lite.program.trace import guarded, outline, trace
 
 
 def recorded(sample, scale=1.0):
