@@ -13,6 +13,7 @@ from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.special import density, gelu, gelu_slope, normal_cdf
 from autograd_lite.errors import AutogradError
 from autograd_lite.program.c_arrays import Array, Kept, Moving
+from autograd_lite.program.exact import definition_of
 from autograd_lite.program.expressions import Tape, Template
 from autograd_lite.program.program import mapped, row_of
 from autograd_lite.table import TABLE
@@ -107,13 +108,10 @@ WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
 }
 
 
-def definition_of(function: Any) -> Callable[..., Any] | None:
-    """What a function does, in simpler ones, if it is the project's own."""
-    package = __name__.partition(".")[0]
-    if function in WRITTEN_OUT or function not in TABLE:
-        return WRITTEN_OUT.get(function)
-    own = (getattr(function, "__module__", None) or "").partition(".")[0] == package
-    return TABLE[function].compute if own else None
+def simpler_of(function: Any) -> Callable[..., Any] | None:
+    """What a function does, in simpler ones, if that is known."""
+    row = TABLE.get(function)
+    return WRITTEN_OUT.get(function) or (definition_of(row) if row else None)
 
 
 def template_of(call: Call, definition: Callable[..., Any]) -> Template | None:

@@ -36,10 +36,10 @@ from autograd_lite.program.c_arrays import (
 from autograd_lite.program.c_calls import (
     Call,
     chooses,
-    definition_of,
     kind_of,
     named_call,
     reduced_axes,
+    simpler_of,
     template_of,
 )
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
@@ -141,7 +141,7 @@ class Lowering:
                 if found is not None:
                     return found
         if shape is None or dtype in C_TYPES:
-            template = self._written_out(named, definition_of(named.function))
+            template = self._written_out(named, simpler_of(named.function))
             if template is not None:
                 return self._filled(named, template)
         return self._host(call)

@@ -91,13 +91,18 @@ WRITTEN_OUT: dict[Any, Callable[..., Any]] = {np.var: _var, np.std: _std}
 """Functions of NumPy's as it computes them, so that others share the parts."""
 
 
+def definition_of(row: Operation) -> Callable[..., Any] | None:
+    """What computes a function by calls that may be followed, where the project has that."""
+    own = isinstance(row.function, FunctionType) and row.is_own()
+    return WRITTEN_OUT.get(row.function, row.compute if own else None)
+
+
 def forward_of(node: Node) -> Template:
     """What a node is computed by: the steps of its function, or one step."""
     operation, outcome = node.operation, (node._array, node.residual)
     require_row("program", node)
     tape, arguments, keywords = tape_of(node)
-    own = isinstance(operation.function, FunctionType) and operation.is_own()
-    function = WRITTEN_OUT.get(operation.function, operation.compute if own else None)
+    function = definition_of(operation)
     if function:
         with suppress(*UNFOLLOWED):
             result = tape.run(lambda *_: function(*arguments, **keywords))
