@@ -150,13 +150,12 @@ class Lowering:
         self.statements.append(statement)
         return statement.out
 
-    def once(
-        self, kind: Any, reads: Any, shape: Any, dtype: Any, make: Callable[[], Array]
-    ) -> Array:
-        """The array that was computed alike before, or else what is made now."""
-        key = kind, tuple(map(_identity, reads)), shape, dtype
+    def once(self, kind: Any, statement: Statement) -> Array:
+        """The array that was computed alike before, or else that of a statement, which is added."""
+        out = statement.out
+        key = kind, *map(_identity, statement.reads), out.shape, out.dtype
         if key not in self._computed:
-            self._computed[key] = make()
+            self._computed[key] = self.add(statement)
         return self._computed[key]
 
     def copy(self, value: Any, out: Array) -> Array:
@@ -197,12 +196,7 @@ class Lowering:
             form = None if keywords else form_of(call.function, reads, call.dtype)
         if form is None:
             return None
-        text, dtypes = form
-
-        def made() -> Array:
-            return self.add(Entries(new_array(call.shape, call.dtype), [*reads], text, dtypes))
-
-        return self.once(form, reads, call.shape, call.dtype, made)
+        return self.once(form, Entries(new_array(call.shape, call.dtype), [*reads], *form))
 
     def _reduced(self, call: Call) -> Any:
         if not call.alone:
@@ -218,12 +212,8 @@ class Lowering:
             return None
         axes, keep = axes_and_keep
         kept = tuple(1 if i in axes else n for i, n in enumerate(array.shape))
-
-        def made() -> Array:
-            out = new_array(kept, call.dtype)
-            return self.add(Reduced(out, [array], axes, start, step))
-
-        out = self.once((call.function, axes), [array], kept, call.dtype, made)
+        reduced = Reduced(new_array(kept, call.dtype), [array], axes, start, step)
+        out = self.once((call.function, axes), reduced)
         return out if keep else view_of(out, np.reshape, call.shape)
 
     def _product(self, call: Call) -> Any:
@@ -344,7 +334,7 @@ class Lowering:
         """End the run where entries are others than they were."""
         value, outcome = self.value(guard.step), guard.outcome
         if not isinstance(value, Array):
-            if not (isinstance(value, np.generic) and np.array_equal(value, outcome)):
+            if not isinstance(value, np.generic):  # which is the same in each run
                 compare = functools.partial(_compare, outcome)
                 self.add(Host(new_array((0,), bool), [], compare, (value,), {}, Kept()))
             return
@@ -397,6 +387,4 @@ def _compare(outcome: Any, value: Any) -> None:
 
 def _identity(value: Any) -> Any:
     """The same for the same array, and for the same number."""
-    if isinstance(value, Array):
-        return value.buffer, value.offset, value.move, value.shape, value.strides, value.dtype
-    return type(value), repr(value)
+    return (value.key, value.shape) if isinstance(value, Array) else (type(value), repr(value))
