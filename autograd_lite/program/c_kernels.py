@@ -350,18 +350,6 @@ def _pieces(length: int, longest: int) -> list[int]:
     return pieces
 
 
-def scratch(product: Product) -> int:
-    """How many entries of the second matrix are put in rows first."""
-    b = product.arrays[1]
-    in_columns = b.strides[-1] != 1 and min(product.out.shape[-2:]) > 1
-    return b.shape[-2] * b.shape[-1] if in_columns else 0
-
-
-def work(product: Product) -> int:
-    """How many numbers are multiplied."""
-    return math.prod(product.out.shape) * int(product.arrays[0].shape[-1])
-
-
 _LARGEST_PRODUCT = 2**20
 _LARGEST_SCRATCH = 2**15
 
@@ -369,7 +357,11 @@ _LARGEST_SCRATCH = 2**15
 def is_too_large(product: Product) -> bool:
     """Whether it is left to the library that NumPy uses.
 
-    That are those with more multiplications, and those for which more entries would be put in
-    another order, on the stack.
+    That are those with more multiplications, and those for which more entries of the second matrix
+    would be put in rows first, on the stack.
     """
-    return work(product) > _LARGEST_PRODUCT or scratch(product) > _LARGEST_SCRATCH
+    a, b = product.arrays
+    shape, entries = product.out.shape, math.prod(b.shape[-2:])
+    in_columns = b.strides[-1] != 1 and min(shape[-2:]) > 1
+    multiplied = math.prod(shape) * a.shape[-1]
+    return multiplied > _LARGEST_PRODUCT or (in_columns and entries > _LARGEST_SCRATCH)
