@@ -127,9 +127,12 @@ def _read(step: Step) -> tuple[Any, list[Any]]:
 
     for place, x in enumerate(step.arguments):
         if type(x) is Step:
-            key.append(take(x))
-        else:
+            moving.append(x)
+            key.append(x.shape)
+        elif place == index or type(x) in (list, tuple):
             key.append(value_key(with_moved_parts(x, place == index, take), id))
+        else:
+            key.append(value_key(x, id))
     if step.keywords:
         key.append(value_key(with_moved_parts(step.keywords, False, take), id))
     return tuple(key), moving
