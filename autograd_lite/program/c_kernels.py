@@ -231,7 +231,7 @@ def product_of(product: Product) -> tuple[str, list[Array]]:
     for array in (a, b, out):
         pointer = kernel.pointer(array, array is out)
         strides = broadcast_strides(array, out.shape)[:-2]
-        pointers.append(f"{pointer} + {place(strides, letters)}" if any(strides) else pointer)
+        pointers.append(f"{pointer} + {place(strides, letters)}")
     (m, k), n = a.shape[-2:], b.shape[-1]
     steps: list[Any] = [array.strides[-2:] for array in (a, b, out)]
     if n == 1 and m > 1:  # The transpose of a row times a matrix.
@@ -239,10 +239,7 @@ def product_of(product: Product) -> tuple[str, list[Array]]:
         steps = [steps[1][::-1], steps[0][::-1], steps[2][::-1]]
     body = Matrices(C_TYPES[out.dtype], m, k, n, pointers, steps).lines()
     loops = [opened(letter, length) for letter, length in zip(letters, stack) if length > 1]
-    fixed = [f"const long {x} = 0;" for x, length in zip(letters, stack) if length == 1]
-    text = kernel.text(
-        ["CONTRACTED", *fixed, *loops, *body, "}" * len(loops)], attributes="PRODUCT "
-    )
+    text = kernel.text(["CONTRACTED", *loops, *body, "}" * len(loops)], attributes="PRODUCT ")
     return text, kernel.arrays
 
 
