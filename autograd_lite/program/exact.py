@@ -109,7 +109,8 @@ def forward_of(node: Node) -> Template:
             parts = result if operation.residual else (result, None)
             template = tape.template({0: parts[0], 1: parts[1]})
             # One step looks at entries anew each time, which takes longer than a test does.
-            followed = type(template.results[0]) is Step and all(map(_is_test, template.looks))
+            tests = all(x.shape == () and x.dtype == np.bool for x in template.looks)
+            followed = tests and type(template.results[0]) is Step
             if followed and _dtypes(all_plain(parts)) == _dtypes(outcome):
                 return template
         tape, arguments, keywords = tape_of(node)
@@ -117,10 +118,6 @@ def forward_of(node: Node) -> Template:
     whole = tape.expression(data, operation.compute, arguments, keywords)
     parts = _taken_apart(tape, whole, outcome) if operation.residual else (whole, None)
     return tape.template({0: parts[0], 1: parts[1]})
-
-
-def _is_test(look: Step) -> bool:
-    return bool(look.shape == () and look.dtype == np.bool)
 
 
 def _taken_apart(tape: Tape, whole: Any, outcome: Any) -> Any:
