@@ -70,7 +70,7 @@ class Loop:
 def with_moved(step: Step, own: Callable[[Any], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments and keywords of a step, with others in place of steps, and of numbers in an
     index."""
-    index = index_place(step) or None
+    index = index_place(step)
     parts = enumerate(step.arguments)
     arguments = tuple([with_moved_parts(value, place == index, own) for place, value in parts])
     return arguments, step.keywords and with_moved_parts(step.keywords, False, own)
@@ -99,11 +99,11 @@ def replaced(step: Step, others: Mapping[Any, Any]) -> tuple[tuple[Any, ...], di
     return with_moved(step, lambda part: others.get(part, part))
 
 
-def index_place(step: Step) -> int:
-    """Which argument of a step is an index; 0 if none is."""
+def index_place(step: Step) -> int | None:
+    """Which argument of a step is an index, never the first one; None if none is."""
     if step.function in (operator.getitem, scatter):
         return 1
-    return len(step.arguments) - 1 if adds_at(step.function) else 0
+    return len(step.arguments) - 1 if adds_at(step.function) else None
 
 
 def is_number(value: Any) -> bool:

@@ -118,7 +118,7 @@ def _read(step: Step) -> tuple[Any, list[Any]]:
 
     Those are the steps, and the numbers in an index, among the arguments.
     """
-    index, moving = index_place(step) or None, list[Any]()
+    index, moving = index_place(step), list[Any]()
     key: list[Any] = [step.function, step.shape, step.dtype]
 
     def take(part: Any) -> Any:
