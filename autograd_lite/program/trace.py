@@ -215,13 +215,8 @@ class Tracer:
     def backward(self, node: Node, careful: bool) -> None:
         """Write the steps by which a node adds to the cotangents of its arguments."""
         program, cotangents = self.program, self.program.cotangents
-        first = node.arguments[0]
-        if node.operation.add_to and isinstance(first, Node) and first._requires_grad:
-            if first in self.in_own_memory:
-                self._add(node, first)
-                return
-            if type(first._array) is np.ndarray:
-                self.in_own_memory.add(first)
+        if self.is_added(node):
+            return
         given = [cotangents[node], program.values[node], *self.given[node]]
         contributions = program.contributions[node] = {}
         for slot, result in self.results(node, given, careful).items():
@@ -234,17 +229,25 @@ class Tracer:
                 result = program.step(operator.add, both, {}, array.shape, array.dtype)
             cotangents[argument] = result
 
-    def _add(self, node: Node, first: Node) -> None:
-        """Write a step that adds to a cotangent in its memory, as the engine does."""
-        program, array, total = self.program, first._array, self.program.cotangents[first]
+    def is_added(self, node: Node) -> bool:
+        """Whether the engine adds to a cotangent in its memory; then the step is written."""
+        first = node.arguments[0]
+        if not (node.operation.add_to and isinstance(first, Node) and first._requires_grad):
+            return False
+        program, array = self.program, first._array
+        if first not in self.in_own_memory:
+            if type(array) is np.ndarray:
+                self.in_own_memory.add(first)
+            return False
         given = program.values[node], *self.own(node.arguments)
         if node.operation.function is operator.getitem:
             given = None, None, given[-1]  # the index is all that is read
-        given = total, program.cotangents[node], *given
+        given = program.cotangents[first], program.cotangents[node], *given
         keywords = node.keywords and self.own(node.keywords)
         program.cotangents[first] = program.step(
             adding(node.operation), given, keywords, array.shape, array.dtype
         )
+        return True
 
     def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
         """Write the steps of the rules of a node; what they give, by argument."""
@@ -309,6 +312,9 @@ class _Outliner(Tracer):
             step, residual = (program.step(itemgetter(i), (pair,), {}, None, None) for i in (0, 1))
             given.append(residual)
         return step
+
+    def is_added(self, node: Node) -> bool:
+        return False
 
     def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
         return self.applied(node, given, careful)

@@ -110,6 +110,16 @@ def test_only_the_steps_below_a_replaced_one_are_run_again():
     np.testing.assert_allclose(values[-1], 7 * x.data + y.data)
 
 
+def test_an_outline_has_a_step_for_each_contribution():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    program = outline(x[0] * x[1] + x[0])
+    computed = [node for node in program.values if node.operation]
+    wanted = {node: [*node.wanted] for node in computed}
+    assert {node: [*steps] for node, steps in program.contributions.items()} == wanted
+    steps = [step for by_slot in program.contributions.values() for step in by_slot.values()]
+    assert len({*steps}) == len(steps) == 7
+
+
 def test_what_is_replaced_stays_so_where_more_is_replaced():
     x = Tensor([1.0, 2.0], requires_grad=True)
     y = np.tanh(x)
