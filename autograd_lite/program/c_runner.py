@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 CHAIN = """
 int chain(void *const *calls) {
   for (; *calls; calls += 3) {
-    int refused = ((int (*)(char *, void *const *))calls[0])(calls[1], calls[2]);
-    if (refused) return refused;
+    if (((int (*)(char *, void *const *))calls[0])(calls[1], calls[2])) return 1;
   }
   return 0;
 }
 """
-"""Calls functions one after another, until one refuses to go on; a part of each program."""
+"""Calls functions one after another, until one ends the run; a part of each program."""
 
 
 def _in_own_memory(value: Any) -> Any:
@@ -86,8 +85,8 @@ class Runner(backends.Runner):
             place[...] = arrays[i]
         if self._apart:
             self._run(arrays)
-        elif refused := self.parts[0](*self.at):
-            self.refuse(refused)
+        elif self.parts[0](*self.at):
+            raise Missed
         return [*map(call, self.results)]
 
     def bound(self, arrays: Sequence[Any], given: Sequence[int]) -> Callable[..., Any]:
@@ -110,7 +109,7 @@ class Runner(backends.Runner):
             TypeError: there is more to do than one call of C.
         """
         bound = self.bound(arrays, [])
-        if type(bound) is not BoundInC or self.results or self._plan.checks:
+        if type(bound) is not BoundInC or self.results or self._plan.may_fail:
             raise TypeError("it is more than a call of C")
         return bound.call
 
@@ -120,20 +119,14 @@ class Runner(backends.Runner):
             place.value = arrays[i]
         with np.errstate(all="ignore"):
             for part, host in zip(self.parts, [*self._calls, None]):
-                if refused := part(*self.at):
-                    self.refuse(refused)
+                if part(*self.at):
+                    raise Missed
                 if host:
                     host()
         for i, value in self._plan.kept:
             np.copyto(arrays[i], self._result(value)())
         for i, own in self._aside:
             arrays[i][...] = own
-
-    def refuse(self, number: int) -> None:
-        """Raise what is raised where that check of the plan does not let it go on."""
-        check = self._plan.checks[number - 1]
-        check.refuse(*[self._shown(x).copy() for x in check.reads[1:]])
-        raise AssertionError("what is refused in C is not refused by NumPy")
 
     def _bind(self, arrays: Sequence[Any]) -> None:
         """Take other arrays. What changes is copied from now on, unless it is written to."""
@@ -228,16 +221,14 @@ class BoundInC:
         """Compute the outputs."""
         for place, array in zip(self.places, arrays):
             place[...] = array
-        if refused := call(*self.call):
-            self._program.refuse(refused)
+        if call(*self.call):
+            raise Missed
         return [*map(call, self.results)]
 
     def followed_by(self, calls: Sequence[Call]) -> Call:
-        """The same call and others as one, which ends where one is refused."""
-        flat = [x for each in (self.call, *calls) for x in (_address_of(each[0]), *each[1:])]
+        """The same call and others as one, which ends where one does not go on."""
+        flat: list[Any] = []
+        for function, *given in (self.call, *calls):
+            flat += ctypes.cast(function, ctypes.c_void_p).value, *given
         self._table = (ctypes.c_void_p * (len(flat) + 1))(*flat)
         return self._program.chain, ctypes.addressof(self._table)
-
-
-def _address_of(function: Any) -> int | None:
-    return ctypes.cast(function, ctypes.c_void_p).value

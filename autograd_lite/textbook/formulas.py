@@ -12,7 +12,8 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.program.expressions import OwnedShape, Tape, Template
 from autograd_lite.program.program import Step, mapped, run_steps
-from autograd_lite.program.trace import Rules, Vjps, arrays_of, require_numpy
+from autograd_lite.program.templates import Rules, Vjps, arrays_of
+from autograd_lite.program.trace import require_numpy
 from autograd_lite.table import TABLE
 from autograd_lite.textbook.spellings import RULES, Count, function_written_out, is_count
 from autograd_lite.textbook.terms import Terms

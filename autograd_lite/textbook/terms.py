@@ -18,7 +18,7 @@ import numpy as np
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.operation import Traits
 from autograd_lite.program.program import Step, steps_in
-from autograd_lite.program.trace import value_key
+from autograd_lite.program.templates import value_key
 from autograd_lite.table import traits_of
 
 Shape = tuple[int, ...]

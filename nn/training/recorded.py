@@ -12,12 +12,11 @@ import numpy as np
 from autograd_lite import Tensor, enable_grad
 from autograd_lite.modes import draws, moves, setting
 from autograd_lite.node import Array, clock
-from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.records import Record
 from autograd_lite.program.surroundings import Surroundings
-from autograd_lite.program.trace import guarded
+from autograd_lite.program.trace import Tracer, guarded
 from autograd_lite.trees import leaves_of, map_tree
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
@@ -54,7 +53,7 @@ class Recording(NamedTuple):
 class Written(NamedTuple):
     """A forward and a backward pass as a program, and the steps of what it is given."""
 
-    tracer: ExactTracer
+    tracer: Tracer
     loss: Tensor
     data: list[Step | None]
     drawn: list[tuple[Step, Array, Callable[[], Array]]]
@@ -103,7 +102,7 @@ def record_step(
 def written(made: Recording, templates: dict[Any, Any]) -> Written:
     """What was recorded, and the gradients, as a program; a ValueError where that cannot be."""
     (loss, *moved), leaves, _, calls, _ = made.record
-    tracer = ExactTracer(loss, templates)
+    tracer = Tracer(loss, templates)
     tracer.write(calls)
     tracer.program.cotangents[loss].arguments = (np.full_like(loss._array, made.share)[()],)
     if len(tracer.program.steps) > MOST_STEPS:
