@@ -20,7 +20,7 @@ import numpy as np
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.mutation import mark_rewritten
 from autograd_lite.program.agreement import OtherNumbers
-from autograd_lite.program.backends import Backend, Task
+from autograd_lite.program.backends import Backend, Call, Task
 from autograd_lite.program.numpy_forms import OUT_BY_NAME
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import RECORDINGS
@@ -30,8 +30,6 @@ from nn.optimizers.optimizer import Optimizer
 
 CHANGING = "learning_rate"
 """The hyper-parameter that schedules change."""
-Call = tuple[Any, ...]
-"""A function of NumPy's or in C, and what it is called with."""
 
 
 class _Tape:

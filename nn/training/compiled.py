@@ -12,7 +12,7 @@ import warnings
 from functools import partial
 from itertools import compress
 from operator import attrgetter, eq, is_
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,6 @@ from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
 from autograd_lite.program.backends import Runner, Task, backend_of
 from autograd_lite.program.given import form
-from autograd_lite.program.program import Program
 from autograd_lite.program.recordings import RECORDINGS, difference
 from autograd_lite.program.records import are_alike
 from autograd_lite.trees import leaves_of, map_tree
@@ -47,17 +46,6 @@ from nn.training.whole_steps import whole_step
 # In C, as they are asked for in each step.
 _array = attrgetter("_array")
 _requires_grad = attrgetter("_requires_grad")
-
-
-class Expected(NamedTuple):
-    """What an eager step has to arrive at for a compiled one to take its place."""
-
-    key: Any
-    compiled: Ready
-    program: Program
-    task: Task
-    loss: Array
-    moved: list[Array]
 
 
 class CompiledSteps:
@@ -96,7 +84,8 @@ class CompiledSteps:
     def _forget(self) -> None:
         self._found: dict[Any, Recording | Ready] = {}
         self._wanted: Any = None  # what is to be recorded
-        self._expected: Expected | Exception | None = None
+        # What an eager step has to arrive at for a compiled one to take its place, or why none can.
+        self._expected: tuple[Any, ...] | Exception | None = None
         self._last: Ready | None = None
         self.usual: WholeStep | None = None
         """What took the last step, to be tried first."""
@@ -296,11 +285,11 @@ class CompiledSteps:
             self.backend = backend_of("numpy")
             return self.backend.make(task)
 
-    def _first_run(self, key: Any, made: Written, compiled: Ready, task: Task) -> Expected:
+    def _first_run(self, key: Any, made: Written, compiled: Ready, task: Task) -> tuple[Any, ...]:
         arrays = [*compress(made.batch, compiled.used), *[array for _, array, _ in made.drawn]]
         loss, *moved = compiled.run(*arrays, *map(_array, compiled.given))
         compiled.update = self._update_of(compiled)
-        return Expected(key, compiled, made.tracer.program, task, loss, moved)
+        return key, compiled, made.tracer.program, task, loss, moved
 
     def _update_of(self, compiled: Ready) -> Update | None:
         """The update along gradients, which is the same for batches of all shapes."""
