@@ -225,10 +225,13 @@ class BoundInC:
             raise Missed
         return [*map(call, self.results)]
 
-    def followed_by(self, calls: Sequence[Call]) -> Call:
-        """The same call and others as one, which ends where one does not go on."""
+    def followed_by(self, calls: Sequence[Call]) -> tuple[Any, int, Any]:
+        """The same call and others as one, which ends where one does not go on.
+
+        A function of C, what it is called with, and what has to be kept meanwhile.
+        """
         flat: list[Any] = []
         for function, *given in (self.call, *calls):
             flat += ctypes.cast(function, ctypes.c_void_p).value, *given
-        self._table = (ctypes.c_void_p * (len(flat) + 1))(*flat)
-        return self._program.chain, ctypes.addressof(self._table)
+        table = (ctypes.c_void_p * (len(flat) + 1))(*flat)
+        return self._program.chain, ctypes.addressof(table), table

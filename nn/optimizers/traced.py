@@ -114,7 +114,11 @@ class Update:
                 if run.options != {**known, CHANGING: rate}:
                     if self.made == RECORDINGS:
                         return 0
-                    self.make()
+                    try:
+                        self.make()
+                    except BaseException:
+                        self._known = [{} for _ in rates]  # what fails again where it is asked for
+                        raise
                     break
             for known, rate in zip(self._known, rates):
                 known[CHANGING] = rate

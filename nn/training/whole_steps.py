@@ -92,9 +92,10 @@ def _as_one_call(
     program: Any = found.run
     lines = [f"{_named(names, x)}[...] = {text}" for x, text in zip(program.places, given)]
     numbers, counting = update.written_into(names)
-    names["chained"], *names["address"] = program.followed_by(update.calls)
+    names["chained"], address, names["kept"] = program.followed_by(update.calls)
+    names["addresses"] = [address]
     counting.append(f"loss = float({_named(names, program.results[0])}())")
-    lines += [*numbers, "refused, = map(chained, address)", "if not refused:"]
+    lines += [*numbers, "refused, = map(chained, addresses)", "if not refused:"]
     return [*lines, *[f"    {line}" for line in counting]]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nn
+from autograd_lite.program.agreement import OtherNumbers
 from autograd_lite.program.backends import backend_of
 from autograd_lite.program.recordings import RECORDINGS
 from nn.optimizers.flat import BLOCK, SMALL
@@ -135,6 +136,17 @@ def test_where_hyper_parameters_change_in_each_step_the_rule_takes_over():
     assert update.made == RECORDINGS
     for a, b in zip(states(other)[0], states(eager)[0], strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_an_update_that_does_not_agree_when_it_is_made_anew_fits_never(monkeypatch):
+    _, optimizer, gradients = pair(nn.Adam)
+    rounding = backend_of("numpy")
+    update = Update(optimizer, gradients, rounding)
+    monkeypatch.setattr(type(rounding), "agree", lambda *arguments: False)
+    optimizer.epsilon = 1e-3
+    for _ in range(2):
+        with pytest.raises(OtherNumbers):
+            update.fitting()
 
 
 def test_rules_of_ones_own_are_not_written_down():
