@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.trees import nested_without_end
 
 _REFUSED = {
     "torch": "x.detach().numpy()",
@@ -76,7 +77,10 @@ def admit_parts(value: Any, attempted: str) -> Any:
     kinds = set(map(type, value))
     if kinds.isdisjoint((list, tuple)) and all(_gate(kind) is None for kind in kinds):
         return value
-    parts = [admit_parts(part, attempted) for part in value]
+    try:
+        parts = [admit_parts(part, attempted) for part in value]
+    except RecursionError:
+        raise nested_without_end(value) from None
     return parts if isinstance(value, list) else tuple(parts)
 
 
