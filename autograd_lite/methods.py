@@ -149,6 +149,10 @@ class Methods(Operators):
     squeeze: Callable[..., Tensor] = _method(np.squeeze)
     repeat: Callable[..., Tensor] = _method(np.repeat)
     take: Callable[..., Tensor] = _method(np.take)
+    conj: Callable[..., Tensor] = _method(np.conj)
+    conjugate: Callable[..., Tensor] = _method(np.conj)
+    real = property(np.real, doc="The tensor itself: it is of real numbers.")
+    imag = property(np.imag, doc="Zeros: it is of real numbers.")
     diagonal: Callable[..., Tensor] = _method(np.diagonal)
     trace: Callable[..., Tensor] = _method(np.trace)
     argmax: Callable[..., Array] = _method(np.argmax)
@@ -157,6 +161,12 @@ class Methods(Operators):
     all: Callable[..., Array] = _method(np.all)
     any: Callable[..., Array] = _method(np.any)
     nonzero: Callable[[], tuple[Array, ...]] = _method(np.nonzero)
+    searchsorted: Callable[..., Array] = _method(np.searchsorted)
+
+    @explains_keywords
+    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+        """The parts along an axis for which a condition holds."""
+        return np.compress(condition, self, axis)  # type: ignore[return-value] # a tensor, as self is
 
     @explains_keywords
     def flatten(self, order: str = "C") -> Tensor:

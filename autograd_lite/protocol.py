@@ -15,9 +15,15 @@ from autograd_lite.keywords import understood
 from autograd_lite.modes import give, taken, watching
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node, plain
 from autograd_lite.operation import Operation
-from autograd_lite.refusals import FAILURES, explained, raise_explained
+from autograd_lite.refusals import (
+    FAILURES,
+    asking_function,
+    explained,
+    raise_explained,
+    refused_conversion,
+)
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
-from autograd_lite.trees import map_tree
+from autograd_lite.trees import leaves_of, map_tree
 
 
 class NumPyProtocol(Node):
@@ -138,6 +144,9 @@ _OF_METHODS = {
 
 
 def _without_row(function: Any, arguments: tuple[Any, ...]) -> AutogradError:
+    for tensor in leaves_of(arguments):
+        if isinstance(tensor, Node) and asking_function():
+            return refused_conversion(tensor, "an array", "")
     name = full_name(function)
     if name.endswith(".at") or function in _IN_PLACE:
         return MutationError(

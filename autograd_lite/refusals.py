@@ -229,7 +229,7 @@ def only_entry(tensor: Node) -> Any:
 
 def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError:
     """The error where a tensor that requires grad would become an array or a number."""
-    function = _asking()
+    function = asking_function()
     if not function:
         return UnsupportedError(
             f"conversion of {describe_one(tensor)} to {what}, or assignment into one",
@@ -248,7 +248,7 @@ def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError
     )
 
 
-def _asking() -> str:
+def asking_function() -> str:
     """The function of SciPy's that asks for plain numbers; empty if it is another one.
 
     Or an operator of a sparse array, to which its operand is foreign.
@@ -271,9 +271,10 @@ def _public_name(frame: FrameType) -> str:
     """What users call the function that runs in a frame: of a wrapper, that which it wraps."""
     code = frame.f_code
     module, name = str(frame.f_globals.get("__name__")), code.co_qualname
-    for held in code.co_freevars if "<locals>" in name else ():
+    by_backend = name.endswith("__ua_function__")  # one for all of scipy.fft
+    for held in ("method",) if by_backend else code.co_freevars if "<locals>" in name else ():
         wrapped = frame.f_locals.get(held)
-        if isinstance(wrapped, FunctionType):
+        if by_backend or isinstance(wrapped, FunctionType):
             module, name = wrapped.__module__, wrapped.__qualname__
     return ".".join([*(part for part in module.split(".") if not part.startswith("_")), name])
 
