@@ -103,14 +103,17 @@ KEYWORDS = {
 }
 """Keywords of other libraries, and what each is called where it is known here."""
 
-OF_OPTIMIZERS = {
-    "alpha": "l2",
-    "nesterovs_momentum": "nesterov",
-    **{
-        name: name
-        for name in "betas epsilon l1 l2 learning_rate momentum nesterov weight_decay".split()
-    },
-}
+_SETTINGS = (
+    "betas",
+    "epsilon",
+    "l1",
+    "l2",
+    "learning_rate",
+    "momentum",
+    "nesterov",
+    "weight_decay",
+)
+OF_OPTIMIZERS = {"alpha": "l2", "nesterovs_momentum": "nesterov", **{x: x for x in _SETTINGS}}
 """Keywords that set an optimizer, and what it calls them, where an optimizer is asked for, too."""
 
 NO_KEYWORD = {

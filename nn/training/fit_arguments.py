@@ -99,6 +99,9 @@ def trained_parameters(
             "its first parameter is y_true, and a loss is called with the predictions first",
             f"Write loss=lambda predictions, targets: {name}(targets, predictions)",
         )
+    if callable(loss) and "weights" not in parameters_of(loss):
+        described = f"{attempted} with loss={describe_one(loss)}"
+        require_takes(loss, 2, described, "Write def loss(predictions, targets)")
     parameters = model.parameters()
     if set(parameters).isdisjoint(optimizer.parameters):
         raise ArgumentError(
@@ -163,11 +166,13 @@ def checked_metrics(metrics: Any, loss: Any) -> dict[str, Metric]:
             f"{metrics!r} is no dict of functions",
             'Write {"accuracy": nn.accuracy}',
         )
-    for name in metrics:
+    for name, metric in metrics.items():
         if not isinstance(name, str) or name in RESERVED or name.startswith("validation_"):
             raise ArgumentError(
                 f"fit with a metric {name!r}", "that is the name of another figure", "Rename it"
             )
+        attempted = f"fit with the metric {name!r}"
+        require_takes(metric, 2, attempted, "Write def metric(predictions, targets)")
     return {name: _as_called(metric, loss) for name, metric in metrics.items()}
 
 
