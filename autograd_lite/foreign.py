@@ -102,6 +102,18 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
     return None
 
 
+@functools.lru_cache(maxsize=512)
+def is_sequence(kind: type) -> bool:
+    """Whether values of a type are no arrays, and NumPy makes one of their items.
+
+    >>> is_sequence(list), is_sequence(range), is_sequence(str), is_sequence(np.ndarray)
+    (True, True, False, False)
+    """
+    if issubclass(kind, str | bytes) or hasattr(kind, "dtype") or hasattr(kind, "keys"):
+        return False
+    return hasattr(kind, "__getitem__") and hasattr(kind, "__len__") and _gate(kind) is None
+
+
 _HERE = {np.ndarray, np.float64, np.float32}
 """Types of what is on no graphics card, to be asked first."""
 

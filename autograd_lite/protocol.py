@@ -10,7 +10,7 @@ from autograd_lite.derivatives import is_of_scipy, row_of
 from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
-from autograd_lite.foreign import admit_parts, is_labelled
+from autograd_lite.foreign import admit_parts, is_labelled, is_sequence
 from autograd_lite.keywords import understood
 from autograd_lite.modes import give, taken, watching
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node, plain
@@ -171,5 +171,6 @@ def _without_row(function: Any, arguments: tuple[Any, ...]) -> AutogradError:
 
 
 def operand(value: Any) -> Any:
-    """Nested lists and tuples, also of tensors, as the array they mean."""
-    return array_of(value) if isinstance(value, (list, tuple)) else value
+    """Sequences, also nested and of tensors, as the array they mean."""
+    known = type(value) is np.ndarray or not is_sequence(type(value))
+    return value if known else array_of(value)

@@ -57,7 +57,7 @@ def cosine(a: Array, b: Array, y: Array) -> Array:
     """a / y, of the y = hypot(a, b): 0 at 0, and its limit at infinity, on the diagonal of two."""
     endless = np.isinf(a)
     length = np.where(endless, np.sqrt(1.0 + np.isinf(b)), y + (y == 0))
-    return (np.where(endless, np.sign(a), a) / length).astype(y.dtype)
+    return (np.where(endless, np.copysign(1.0, a), a) / length).astype(y.dtype)
 
 
 def slope_of_sinc(y: Array, x: Array) -> Array:
