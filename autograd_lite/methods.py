@@ -13,7 +13,7 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
-from autograd_lite.names import ATTRIBUTES, explains_keywords, tell_of
+from autograd_lite.names import ATTRIBUTES, explains_keywords, tell_of, unknown_keyword
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
@@ -31,6 +31,8 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 HIDDEN = {*Node.__slots__, "tensor_class"} - {"grad", "name"}
 """What completion leaves out: the record."""
+_OF_ASTYPE = {"order": "K", "casting": "unsafe", "subok": True}
+"""What an array's method takes, too, and its defaults."""
 
 
 def _named(method: Method, function: Callable[..., Any]) -> Method:
@@ -92,7 +94,6 @@ class Methods(Operators):
     max = _reduction(np.max)
     min = _reduction(np.min)
     dot = _row(np.dot)
-    copy = _row(np.copy)
     swapaxes = _row(np.swapaxes)
 
     def reshape(self, *shape: Any, order: str = "C") -> Tensor:
@@ -126,11 +127,21 @@ class Methods(Operators):
         return self._array.__dlpack_device__()
 
     @explains_keywords
-    def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
+    def copy(self, order: str = "C") -> Tensor:
+        """A tensor with memory of its own, in the order "C"."""
+        in_rows = isinstance(order, str) and order == "C"
+        return _apply(TABLE[np.copy], (self,), NO_KEYWORDS if in_rows else {"order": order})
+
+    @explains_keywords
+    def astype(self, dtype: DTypeLike, copy: bool = True, **others: Any) -> Tensor:
         """A tensor of another floating dtype, through which gradients flow.
 
-        With `copy=False` the tensor itself where it has that dtype.
+        With `copy=False` the tensor itself where it has that dtype. Other keywords of an array's
+        method are taken at their defaults.
         """
+        for name, value in others.items():
+            if name not in _OF_ASTYPE or value != _OF_ASTYPE[name]:
+                raise unknown_keyword(f"Tensor.astype(..., {name}=)", name, ("dtype", "copy"))
         try:
             wanted = np.dtype(dtype)
         except TypeError as error:
