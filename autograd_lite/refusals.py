@@ -236,6 +236,12 @@ def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError
             "it requires grad, and its gradient would be lost",
             remedy,
         )
+    if function.startswith("numpy.ma"):
+        return UnsupportedError(
+            f"{function.replace('.core.', '.')} of {describe_one(tensor)}",
+            "what a masked array knows besides its numbers would be lost",
+            "Write x.filled(0) in place of the masked array x",
+        )
     own = function.rpartition(".")[2]
     remedy = "Give it tensor.data if no gradient is to flow; or call it in a function of plain "
     remedy += "arrays whose derivative is given, below @differentiable(vjp)"
@@ -249,7 +255,7 @@ def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError
 
 
 def asking_function() -> str:
-    """The function of SciPy's that asks for plain numbers; empty if it is another one.
+    """The function of SciPy's, or of masked arrays, that asks for plain numbers; or empty.
 
     Or an operator of a sparse array, to which its operand is foreign.
     """
@@ -260,7 +266,7 @@ def asking_function() -> str:
         package = module.partition(".")[0]
         if module.startswith("scipy.sparse"):
             return ""
-        if package == "scipy":
+        if package == "scipy" or module.startswith("numpy.ma"):
             found = _public_name(frame)
         elif package not in ("autograd_lite", "numpy"):
             break
