@@ -31,8 +31,6 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 HIDDEN = {*Node.__slots__, "tensor_class"} - {"grad", "name"}
 """What completion leaves out: the record."""
-_OF_ASTYPE = {"order": "K", "casting": "unsafe", "subok": True}
-"""What an array's method takes, too, and its defaults."""
 
 
 def _named(method: Method, function: Callable[..., Any]) -> Method:
@@ -133,15 +131,27 @@ class Methods(Operators):
         return _apply(TABLE[np.copy], (self,), NO_KEYWORDS if in_rows else {"order": order})
 
     @explains_keywords
-    def astype(self, dtype: DTypeLike, copy: bool = True, **others: Any) -> Tensor:
+    def astype(
+        self,
+        dtype: DTypeLike,
+        copy: bool = True,
+        *,
+        order: str = "K",
+        casting: str = "unsafe",
+        subok: bool = True,
+    ) -> Tensor:
         """A tensor of another floating dtype, through which gradients flow.
 
-        With `copy=False` the tensor itself where it has that dtype. Other keywords of an array's
-        method are taken at their defaults.
+        With `copy=False` the tensor itself where it has that dtype. What else an array's method
+        takes has its defaults alone.
         """
-        for name, value in others.items():
-            if name not in _OF_ASTYPE or value != _OF_ASTYPE[name]:
-                raise unknown_keyword(f"Tensor.astype(..., {name}=)", name, ("dtype", "copy"))
+        for name, usual, given in (
+            ("order", "K", order),
+            ("casting", "unsafe", casting),
+            ("subok", True, subok),
+        ):
+            if given != usual:
+                raise unknown_keyword(f"Tensor.astype(..., {name}={given!r})", name)
         try:
             wanted = np.dtype(dtype)
         except TypeError as error:

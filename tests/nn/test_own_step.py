@@ -232,9 +232,27 @@ def test_what_is_no_loss_is_refused(returned, error, words):
         fit(line(), step=lambda training, batch: returned)
 
 
-def test_a_step_of_other_arguments_is_refused_before_training():
-    with pytest.raises(UnsupportedError, match=r"2 arguments.*def step\(training, batch\)"):
-        fit(line(), step=lambda batch: 1.0)
+@looped(
+    ("options", "written"),
+    [
+        ({"step": lambda batch: 1.0}, r"def step\(training, batch\)"),
+        ({"loss": lambda predictions: predictions.sum()}, r"def loss\(predictions, targets\)"),
+        ({"loss": lambda p, t, scale: (p - t).sum()}, r"def loss\(predictions, targets\)"),
+        ({"metrics": {"m": lambda p: 0.0}}, r"def metric\(predictions, targets\)"),
+    ],
+)
+def test_functions_of_other_arguments_are_refused_before_training(options, written):
+    with pytest.raises(UnsupportedError, match=f"2 arguments.*{written}"):
+        fit(line(), **options)
+
+
+def test_an_object_that_is_called_with_predictions_and_targets_is_a_metric():
+    history = fit(line(), metrics={"mae": nn.MAELoss(), "least": min_of}, epochs=1)
+    assert history["mae"][0] > 0
+
+
+def min_of(predictions, targets, keep=None):
+    return predictions.min()
 
 
 @looped("options", [{}, {"sample_weight": np.arange(12.0)}, {"loss": nn.MSELoss(reduction="sum")}])
