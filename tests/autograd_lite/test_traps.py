@@ -78,7 +78,18 @@ def test_where_the_value_is_infinite_a_cotangent_of_0_gives_0(f, point):
     np.testing.assert_array_equal(x.grad, [0])
 
 
-@looped(("f", "point"), [(np.cbrt, 0.0), (np.arcsin, 1.0), (np.arccos, -1.0), (np.arccosh, 1.0)])
+@looped(
+    ("f", "point"),
+    [
+        (np.cbrt, 0.0),
+        (np.arcsin, 1.0),
+        (np.arccos, -1.0),
+        (np.arccosh, 1.0),
+        (lambda x: x**0.5, 0.0),
+        (lambda x: np.power(x, np.array([0.3])), 0.0),
+        (lambda x: np.float_power(x, 0.5), 0.0),
+    ],
+)
 def test_where_the_slope_is_infinite_a_cotangent_of_0_gives_0(f, point):
     x = Tensor([point], requires_grad=True)
     f(x).backward(np.zeros(1))
