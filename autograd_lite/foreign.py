@@ -103,7 +103,7 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
 
 
 @functools.lru_cache(maxsize=512)
-def is_sequence(kind: type) -> bool:
+def is_sequence(kind: Any) -> bool:
     """Whether values of a type are no arrays, and NumPy makes one of their items.
 
     >>> is_sequence(list), is_sequence(range), is_sequence(str), is_sequence(np.ndarray)

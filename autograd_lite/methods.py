@@ -187,7 +187,8 @@ class Methods(Operators):
     @explains_keywords
     def compress(self, condition: Any, axis: int | None = None) -> Tensor:
         """The parts along an axis for which a condition holds."""
-        return np.compress(condition, self, axis)  # type: ignore[return-value] # a tensor, as self is
+        compress: Any = np.compress
+        return compress(condition, self, axis)  # type: ignore[no-any-return] # a tensor, as self is
 
     @explains_keywords
     def flatten(self, order: str = "C") -> Tensor:

@@ -279,7 +279,7 @@ def _public_name(frame: FrameType) -> str:
     module, name = str(frame.f_globals.get("__name__")), code.co_qualname
     by_backend = name.endswith("__ua_function__")  # one for all of scipy.fft
     for held in ("method",) if by_backend else code.co_freevars if "<locals>" in name else ():
-        wrapped = frame.f_locals.get(held)
+        wrapped: Any = frame.f_locals.get(held)
         if by_backend or isinstance(wrapped, FunctionType):
             module, name = wrapped.__module__, wrapped.__qualname__
     return ".".join([*(part for part in module.split(".") if not part.startswith("_")), name])
