@@ -103,17 +103,12 @@ KEYWORDS = {
 }
 """Keywords of other libraries, and what each is called where it is known here."""
 
-_SETTINGS = (
-    "betas",
-    "epsilon",
-    "l1",
-    "l2",
-    "learning_rate",
-    "momentum",
-    "nesterov",
-    "weight_decay",
-)
-OF_OPTIMIZERS = {"alpha": "l2", "nesterovs_momentum": "nesterov", **{x: x for x in _SETTINGS}}
+_SETTINGS = "betas epsilon l1 l2 learning_rate momentum nesterov weight_decay"
+OF_OPTIMIZERS = {
+    "alpha": "l2",
+    "nesterovs_momentum": "nesterov",
+    **{x: x for x in _SETTINGS.split()},
+}
 """Keywords that set an optimizer, and what it calls them, where an optimizer is asked for, too."""
 
 NO_KEYWORD = {

@@ -13,7 +13,7 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
-from autograd_lite.names import ATTRIBUTES, explains_keywords, tell_of, unknown_keyword
+from autograd_lite.names import ATTRIBUTES, explains_keywords, tell_of
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
@@ -131,27 +131,11 @@ class Methods(Operators):
         return _apply(TABLE[np.copy], (self,), NO_KEYWORDS if in_rows else {"order": order})
 
     @explains_keywords
-    def astype(
-        self,
-        dtype: DTypeLike,
-        copy: bool = True,
-        *,
-        order: str = "K",
-        casting: str = "unsafe",
-        subok: bool = True,
-    ) -> Tensor:
+    def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
         """A tensor of another floating dtype, through which gradients flow.
 
-        With `copy=False` the tensor itself where it has that dtype. What else an array's method
-        takes has its defaults alone.
+        With `copy=False` the tensor itself where it has that dtype.
         """
-        for name, usual, given in (
-            ("order", "K", order),
-            ("casting", "unsafe", casting),
-            ("subok", True, subok),
-        ):
-            if given != usual:
-                raise unknown_keyword(f"Tensor.astype(..., {name}={given!r})", name)
         try:
             wanted = np.dtype(dtype)
         except TypeError as error:

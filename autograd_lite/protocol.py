@@ -172,5 +172,5 @@ def _without_row(function: Any, arguments: tuple[Any, ...]) -> AutogradError:
 
 def operand(value: Any) -> Any:
     """Sequences, also nested and of tensors, as the array they mean."""
-    known = type(value) is np.ndarray or not is_sequence(type(value))
+    known = type(value) is np.ndarray or not is_sequence(type(value))  # type: ignore[arg-type] # a type is hashable
     return value if known else array_of(value)

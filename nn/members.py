@@ -44,7 +44,7 @@ class Members(Declared):
 
         An UnsupportedError says what would not be trained or saved.
         """
-        tensors, modules, closed = [], [], []
+        tensors, modules = [], []
         for name, item in self._members():
             if isinstance(item, Members):
                 modules.append((name, item))
@@ -53,11 +53,7 @@ class Members(Declared):
             elif isinstance(item, Tensor):
                 require_kept(type(self).__name__, name, item)
             elif isinstance(item, CLOSED) or _is_record(item):
-                closed.append((name, item))
-        if closed:
-            known = {id(part) for _, part in tensors + modules}
-            for name, item in closed:
-                _require_no_parts(type(self).__name__, name, item, known)
+                _require_no_parts(self, name, item)
         return tensors + modules
 
     def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
@@ -173,19 +169,20 @@ def _items(value: Any) -> list[Any]:
     return list(value)
 
 
-def _require_no_parts(kind: str, name: str, values: Any, known: set[int]) -> None:
+def _require_no_parts(module: Members, name: str, values: Any) -> None:
     """Raise if a container that is not opened has modules or tensors in it, at any depth.
 
-    A record may keep what was computed, and all may hold what is known by another name.
+    A record may keep what was computed, and all may hold what the module does itself, too.
     """
     waiting, seen = [values], {id(values)}
     for value in waiting:
         parts = Members | Parameter if _is_record(value) else Members | Tensor
         items = _items(value)  # kept, as `opened` tells what it has seen by its id
         for _, item in opened(enumerate(items)):
-            if isinstance(item, parts) and id(item) not in known:
+            if isinstance(item, parts) and all(item is not own for _, own in module._members()):
                 raise UnsupportedError(
-                    f"{kind}.{name} = a {type(values).__name__} with {type(item).__name__} in it",
+                    f"{type(module).__name__}.{name} = a {type(values).__name__} with "
+                    f"{type(item).__name__} in it",
                     "what is in it has no names to be trained and saved by",
                     "Keep it in a list or a dict",
                 )
