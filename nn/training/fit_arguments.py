@@ -166,13 +166,11 @@ def checked_metrics(metrics: Any, loss: Any) -> dict[str, Metric]:
             f"{metrics!r} is no dict of functions",
             'Write {"accuracy": nn.accuracy}',
         )
-    for name, metric in metrics.items():
+    for name in metrics:
         if not isinstance(name, str) or name in RESERVED or name.startswith("validation_"):
             raise ArgumentError(
                 f"fit with a metric {name!r}", "that is the name of another figure", "Rename it"
             )
-        attempted = f"fit with the metric {name!r}"
-        require_takes(metric, 2, attempted, "Write def metric(predictions, targets)")
     return {name: _as_called(metric, loss) for name, metric in metrics.items()}
 
 

@@ -1,5 +1,6 @@
 """A step of one's own, several optimizers, and gradients accumulated over batches."""
 
+import inspect
 import os
 
 import numpy as np
@@ -238,7 +239,6 @@ def test_what_is_no_loss_is_refused(returned, error, words):
         ({"step": lambda batch: 1.0}, r"def step\(training, batch\)"),
         ({"loss": lambda predictions: predictions.sum()}, r"def loss\(predictions, targets\)"),
         ({"loss": lambda p, t, scale: (p - t).sum()}, r"def loss\(predictions, targets\)"),
-        ({"metrics": {"m": lambda p: 0.0}}, r"def metric\(predictions, targets\)"),
     ],
 )
 def test_functions_of_other_arguments_are_refused_before_training(options, written):
@@ -246,13 +246,17 @@ def test_functions_of_other_arguments_are_refused_before_training(options, writt
         fit(line(), **options)
 
 
-def test_an_object_that_is_called_with_predictions_and_targets_is_a_metric():
-    history = fit(line(), metrics={"mae": nn.MAELoss(), "least": min_of}, epochs=1)
-    assert history["mae"][0] > 0
+class Scaled:
+    """A loss that is an object, as many are."""
+
+    __signature__ = inspect.signature(lambda scale: None)
+
+    def __call__(self, predictions, targets):
+        return 2.0 * ((predictions - targets) ** 2).mean()
 
 
-def min_of(predictions, targets, keep=None):
-    return predictions.min()
+def test_an_object_that_is_called_with_predictions_and_targets_is_a_loss():
+    assert fit(line(), loss=Scaled(), epochs=1)["loss"][0] > 0
 
 
 @looped("options", [{}, {"sample_weight": np.arange(12.0)}, {"loss": nn.MSELoss(reduction="sum")}])
