@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from autograd_lite.derivatives import is_of_scipy, row_of
 from autograd_lite.derivatives.shaping import array_of
@@ -172,5 +173,6 @@ def _without_row(function: Any, arguments: tuple[Any, ...]) -> AutogradError:
 
 def operand(value: Any) -> Any:
     """Sequences, also nested and of tensors, as the array they mean."""
-    known = type(value) is np.ndarray or not is_sequence(type(value))  # type: ignore[arg-type] # a type is hashable
-    return value if known else array_of(value)
+    if type(value) is ndarray:
+        return value
+    return array_of(value) if is_sequence(type(value)) else value  # type: ignore[arg-type] # mypy: a type is not hashable
