@@ -14,11 +14,10 @@ from autograd_lite.derivatives import cross_entropies
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
-from autograd_lite.forensics.factors import SAMPLES
 from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_recorded
 from autograd_lite.forensics.recorded_factors import COPIES, factors_at, rarer, usual
-from autograd_lite.forensics.replay import Graph, Replay
-from autograd_lite.forensics.shares import Share, given_in_shares, has_ties
+from autograd_lite.forensics.replay import SAMPLES, Graph, Replay
+from autograd_lite.forensics.shares import choices_at_ties
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
 
@@ -138,6 +137,16 @@ class Case:
                 found += [tensor] * fits
             replay.fitted = frozenset(found)
         return replay.fitted
+
+    @functools.cached_property
+    def wrong_ones(self) -> tuple[Tensor, ...]:
+        """The tensors whose gradients are not right, in the order in which they were handed in."""
+        return tuple(t for t in self.manual if t not in self.fitted(self.graph.right))
+
+    @functools.cached_property
+    def wrong(self) -> frozenset[Tensor]:
+        """The same as a set."""
+        return frozenset(self.wrong_ones)
 
     def differ(self, one: Replay, other: Replay) -> bool:
         """Whether any of the gradients differ in two replays."""
@@ -329,8 +338,7 @@ def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
         if is_recorded(others[0]):
             slopes = {"all goes to the first": 1 - place.slot, "all goes to the second": place.slot}
     elif place.traits.extremum:
-        for words, share in AT_EQUALS if has_ties(place) else ():
-            yield words, given_in_shares(place, share)
+        yield from choices_at_ties(place)
         return
     else:
         return
@@ -339,9 +347,3 @@ def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
             words,
             place.changed(lambda result, g, *given, slope=slope: np.where(ties, g * slope, result)),
         )
-
-
-AT_EQUALS: tuple[tuple[str, Share], ...] = (
-    ("the first of equals gets all", lambda x, own: own & (own.cumsum(axis=0) == 1)),
-    ("the last of equals gets all", lambda x, own: own & (own[::-1].cumsum(axis=0)[::-1] == 1)),
-)

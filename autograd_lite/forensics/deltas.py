@@ -20,83 +20,40 @@ from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, i
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array
 
-Delta = Callable[[Array, Array, Any], Array]
-"""What takes the place of c (p - y), as a function of p, y and c: a number, or weights."""
 
-DELTAS: tuple[tuple[str, str, Delta], ...] = (
-    (
-        "softmax cross terms",
-        "the targets are not subtracted: p, and not p - y",
-        lambda p, y, c: c * p,
-    ),
-    (
-        "labels",
-        "1 is subtracted in every class, not only in that of the label",
-        lambda p, y, c: c * (p - 1),
-    ),
-    (
-        "labels",
-        "what arrives at the label's class is left out: p * (1 - y), and not p - y",
-        lambda p, y, c: c * p * (1 - y),
-    ),
-    (
-        "labels",
-        "1 is subtracted in the columns of all labels: p[:, labels] for p[range(m), labels]",
-        lambda p, y, c: c * (p - _anywhere(y, 0)),
-    ),
-    (
-        "labels",
-        "the largest p of a row stands for the label, the prediction for the target",
-        lambda p, y, c: c * (p - (p == p.max(axis=-1, keepdims=True))),
-    ),
-    (
-        "labels",
-        "the largest p of a row counts as 1 and the others as 0: the predicted label stands for p",
-        lambda p, y, c: c * ((p == p.max(axis=-1, keepdims=True)) - y),
-    ),
-    (
-        "labels",
-        "the prediction is rounded to a label, (p > 0.5) - y, and not p - y",
-        lambda p, y, c: c * ((p > 0.5) - y),
-    ),
-    (
-        "labels",
-        "the label is subtracted in the first row, or sample, only",
-        lambda p, y, c: c * np.concatenate([p[:1] - y[:1], p[1:]]),
-    ),
-    (
-        "labels",
-        "the label is subtracted in the last row, or sample, only",
-        lambda p, y, c: c * np.concatenate([p[:-1], p[-1:] - y[-1:]]),
-    ),
-    ("sign", "the targets are added: p + y, and not p - y", lambda p, y, c: c * (p + y)),
-    ("wrong formula", "p is left out: -y, and not p - y", lambda p, y, c: -c * y),
-    ("sign", "the targets are left out, and the sign is wrong: -p", lambda p, y, c: -c * p),
-    ("wrong formula", "the error is squared: (p - y) ** 2", lambda p, y, c: c * (p - y) ** 2),
-    ("wrong formula", "the error's absolute value is taken", lambda p, y, c: c * abs(p - y)),
-    (
-        "wrong place",
-        "the value of the cross-entropy itself is taken, entry by entry, not its derivative",
-        lambda p, y, c: -c * (y * np.log(p) + (1 - y) * np.log(1 - p)),
-    ),
-    (
-        "another loss",
-        "the error is divided by p: it is the derivative by p itself",
-        lambda p, y, c: c * (p - y) / p,
-    ),
-    ("wrong formula", "the error is multiplied by p", lambda p, y, c: c * (p - y) * p),
-    (
-        "derivative twice",
-        "the error is multiplied by p * (1 - p), which p - y contains already",
-        lambda p, y, c: c * (p - y) * p * (1 - p),
-    ),
-    ("wrong formula", "the error is multiplied by y", lambda p, y, c: c * (p - y) * y),
-    ("wrong formula", "parentheses are missing: {0} * p - y", lambda p, y, c: c * p - y),
-)
-
-
-def _anywhere(y: Array, axis: int) -> Array:
-    return np.broadcast_to(np.any(y != 0, axis=axis, keepdims=True), y.shape)
+def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
+    """What people write for p - y: kinds, words, values."""
+    largest = np.equal(p, p.max(axis=-1, keepdims=True))
+    if not (y == 1).all():  # 1 need not be a target.
+        yield "softmax cross terms", "the targets are not subtracted: p, and not p - y", p
+    yield "labels", "1 is subtracted in every class, not only in that of the label", p - 1
+    words = "what arrives at the label's class is left out: p * (1 - y), and not p - y"
+    yield "labels", words, p * (1 - y)
+    words = "1 is subtracted in the columns of all labels: p[:, labels] for p[range(m), labels]"
+    yield "labels", words, p - np.any(y != 0, axis=0, keepdims=True)
+    words = "the largest p of a row stands for the label, the prediction for the target"
+    yield "labels", words, p - largest
+    words = "the largest p of a row counts as 1 and the others as 0: the predicted label stands "
+    yield "labels", words + "for p", largest - y
+    words = "the prediction is rounded to a label, (p > 0.5) - y, and not p - y"
+    yield "labels", words, (p > 0.5) - y
+    words = "the label is subtracted in the first row, or sample, only"
+    yield "labels", words, np.concatenate([p[:1] - y[:1], p[1:]])
+    words = "the label is subtracted in the last row, or sample, only"
+    yield "labels", words, np.concatenate([p[:-1], p[-1:] - y[-1:]])
+    yield "sign", "the targets are added: p + y, and not p - y", p + y
+    yield "wrong formula", "p is left out: -y, and not p - y", -y
+    yield "sign", "the targets are left out, and the sign is wrong: -p", -p
+    yield "wrong formula", "the error is squared: (p - y) ** 2", (p - y) ** 2
+    yield "wrong formula", "the error's absolute value is taken", abs(p - y)
+    words = "the value of the cross-entropy itself is taken, entry by entry, not its derivative"
+    yield "wrong place", words, -(y * np.log(p) + (1 - y) * np.log(1 - p))
+    words = "the error is divided by p: it is the derivative by p itself"
+    yield "another loss", words, (p - y) / p
+    yield "wrong formula", "the error is multiplied by p", (p - y) * p
+    words = "the error is multiplied by p * (1 - p), which p - y contains already"
+    yield "derivative twice", words, (p - y) * p * (1 - p)
+    yield "wrong formula", "the error is multiplied by y", (p - y) * y
 
 
 def other_deltas(case: Case) -> Iterator[Candidate]:
@@ -109,28 +66,29 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
         predictions = [*_predictions(graph, place)]
         for number, (p, made_by) in enumerate(predictions):
             for y, c in _fitting(graph, p, graph.right[z]):
-                for kind, words, delta in DELTAS[int((y == 1).all()) :]:  # 1 need not be a target.
-                    yield from _delta(graph, place, kind, words, delta(p, y, c), y, c)
+                for kind, words, value in _for_error(p, y):
+                    yield from _delta(graph, place, kind, words, c * value, y)
+                words = f"parentheses are missing: {'c' if np.ndim(c) else f'{c:.6g}'} * p - y"
+                yield from _delta(graph, place, "wrong formula", words, c * p - y, y)
                 for others, (other, its) in enumerate(predictions):
                     where = f"before {made_by}" if others < number else f"after {its}"
                     words = f"the prediction is the one {where}, which is not the loss's"
-                    value = c * (other - y)
-                    yield from _delta(graph, place, "wrong place", words, value, y, c)
+                    yield from _delta(graph, place, "wrong place", words, c * (other - y), y)
                 break
 
 
 MOST_USES = 3
 """Uses of logits, as in mu - y eta, with mu the exponential of eta."""
-LARGEST = 20_000
+LARGEST = 100_000
 """Entries of a delta that another formula is looked for."""
 
 
 def _delta(
-    graph: Graph, place: Place, kind: str, words: str, value: Array, y: Array, c: Any
+    graph: Graph, place: Place, kind: str, words: str, value: Array, y: Array
 ) -> Iterator[Candidate]:
     right = graph.right[place.argument]
     if np.shape(value) == right.shape and not np.allclose(value, right):
-        what = f"in what arrives there {words.format('c' if np.ndim(c) else f'{c:.6g}')}"
+        what = f"in what arrives there {words}"
         nothing = Always(0 * value, "0", y)
         wrong: Wrong = dict.fromkeys(graph.consumers[place.argument], nothing)
         yield joint(kind, what, wrong | {place: Always(value, "", y)})
@@ -261,7 +219,7 @@ def _mask_that_fits(
 ) -> Array | None:
     """The mask of units, some high and the others low, that the gradients are those of, if any."""
     graph = case.graph
-    wrong = [t for t in case.manual if t not in case.fitted(graph.right)]
+    wrong = case.wrong_ones
     if any(case.manual[t].shape != t.shape for t in wrong):
         return None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,10 +25,9 @@ from autograd_lite.forensics.candidate import (
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.other_data import are_shares
+from autograd_lite.forensics.other_forward import are_shares
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -225,23 +224,15 @@ def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: f
     return {step: step.changed(lambda r, *_, of=step.argument: decayed(r, of)) for step in used}
 
 
-SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
-    ("squared errors", "({0} - {1})", lambda p, y: p - y),
-    ("absolute errors", "np.sign({0} - {1})", lambda p, y: np.sign(p - y)),
-    (
-        "binary cross-entropy",
-        "({0} - {1}) / ({0} * (1 - {0}))",
-        lambda p, y: (p - y) / (p * (1 - p)),
-    ),
-    ("cross-entropy", "(-{1} / {0})", lambda p, y: -y / p),
-    (
-        "binary cross-entropy of logits",
-        "(sigmoid({0}) - {1})",
-        lambda p, y: neural.sigmoid(p) - y,
-    ),
-    ("a prediction that is rounded to a label", "(({0} > 0) - {1})", lambda p, y: (p > 0) - y),
-)
-"""Losses, how their derivatives in the predictions are written, and what they are."""
+def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
+    """Losses, how their derivatives in the predictions are written, and what they are."""
+    yield "squared errors", "({0} - {1})", p - y
+    yield "absolute errors", "np.sign({0} - {1})", np.sign(p - y)
+    yield "binary cross-entropy", "({0} - {1}) / ({0} * (1 - {0}))", (p - y) / (p * (1 - p))
+    yield "cross-entropy", "(-{1} / {0})", -y / p
+    words = "binary cross-entropy of logits"
+    yield words, "(sigmoid({0}) - {1})", neural.sigmoid(p) - y
+    yield "a prediction that is rounded to a label", "(({0} > 0) - {1})", (p > 0) - y
 
 
 def other_losses(case: Case) -> Iterator[Candidate]:
@@ -258,8 +249,7 @@ def other_losses(case: Case) -> Iterator[Candidate]:
         beside = [argument for use in sums for argument in use.other_arguments]
         targets = arrays if _is_layer(prediction) and np.ndim(p) else []
         for target, y in [(each, y) for each in targets for y in like_predictions(each, p)]:
-            for name, written, slope_of in SLOPES:
-                slope = slope_of(p, y)
+            for name, written, slope in _slopes(p, y):
                 is_own = _own_slope(slope, graph.right[prediction], case)
                 if np.isfinite(slope).all() and not is_own:
                     what = f"the loss's derivative is that of {name}"
@@ -326,8 +316,3 @@ def added_to_picked(case: Case) -> Iterator[Candidate]:
 def _plus(place: Place, strength: float) -> Wrong:
     more = strength / place.node.size
     return {place: place.arriving(lambda g, *_: g + more)}
-
-
-GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(penalties, statistics, other_slopes, *STALE_WEIGHTS, other_losses, added_to_picked),
-)

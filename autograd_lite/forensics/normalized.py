@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 Axes = tuple[int, ...]
+Mean = Callable[[Array], Any]
 NORMALIZATIONS = (standardize, rms_normalize)
 """Functions that normalize in one step."""
 
@@ -35,12 +36,15 @@ def normalizations(
             continue
         unit = np.mean(y**2, axis=axes, keepdims=True)
         reduce = np.mean if abs(unit - 1).max() < 0.1 else np.sum
-        right = _centred if centred else _not_centred
-        given = y, scale, axes, right, reduce
-        rows = itertools.chain(_over_other_axes(*given), _other_terms(*given))
-        for kind, what, formula in itertools.chain(rows, _scaled_late(graph, node, *given)):
+        mean = _over(axes, reduce)
+        right = Terms(mean if centred else _nothing, mean, scale)
+        for kind, what, terms in (
+            *_over_other_axes(right, y, axes, reduce),
+            *_other_terms(right, mean, y.size // scale.size if reduce is np.mean else 1),
+            *_scaled_late(graph, node, right),
+        ):
             words = f"in the derivative of what is normalized{what}"
-            first: Wrong = {chain[0]: lambda g, *_, formula=formula, **k: formula(g)}
+            first: Wrong = {chain[0]: lambda g, *_, of=terms, **k: of(g, y)}
             yield joint(kind, words, only(graph, chain) | first)
 
 
@@ -64,45 +68,54 @@ def _scale(x: Array, y: Array, axes: Axes, centred: bool) -> Array | None:
     return scale if np.all(abs(per_entry - 1) < 0.1) else None
 
 
-Terms = Callable[[Array, Array, Any, Any], Array]
-"""Of g, y, and the means that g and g * y are subtracted with."""
-Formulas = Iterator[tuple[str, str, Callable[[Array], Any]]]
-"""Kinds, words, and what is computed for what arrives."""
+class Terms(NamedTuple):
+    """The derivative (g - mean(g) - y mean(g y)) / scale, with what stands for both means."""
+
+    mean: Mean
+    mean_along: Mean
+    scale: Any
+    given: Any = 1.0  # what g is multiplied by besides
+    is_along: bool = True  # whether the second mean is multiplied by y
+
+    def __call__(self, g: Array, y: Array) -> Array:
+        """What is sent on for what arrives."""
+        g = g * self.given
+        along = self.mean_along(g * y) * (y if self.is_along else 1.0)
+        return np.asarray((g - self.mean(g) - along) / self.scale)
 
 
-def _centred(g: Array, y: Array, mean: Any, mean_along: Any) -> Array:
-    return g - mean(g) - y * mean_along(g * y)
+def _nothing(array: Array) -> float:
+    return 0.0
 
 
-def _not_centred(g: Array, y: Array, mean: Any, mean_along: Any) -> Array:
-    return g - y * mean_along(g * y)
+def _times(mean: Mean, factor: Any) -> Mean:
+    return lambda array: mean(array) * factor
 
 
-def _over(axes: Axes, reduce: Any) -> Any:
+def _over(axes: Axes, reduce: Any) -> Mean:
     return partial(reduce, axis=axes, keepdims=True)
 
 
-def _over_other_axes(y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any) -> Formulas:
-    mean, name = _over(axes, reduce), "mean" if reduce is np.mean else "sum"
+Others = Iterator[tuple[str, str, Terms]]
+"""Kinds, words, and what is computed for the right terms."""
+
+
+def _over_other_axes(right: Terms, y: Array, axes: Axes, reduce: Any) -> Others:
+    name = "mean" if reduce is np.mean else "sum"
     for other in [other for other in _sets_of_axes(y.ndim) if other != axes]:
         over = f"taken over {_in_words(other, y.ndim)}, the wrong one, and not over "
         over += _in_words(axes, y.ndim)
-        wrong, share = _over(other, reduce), _share(y, axes, other)
-        divided: Any = lambda a, wrong=wrong, share=share: wrong(a) * share
-        for what, means in (
-            (f"{name}s are", (wrong, wrong)),
-            (f"sums are, for the {name}s,", (divided, divided)),
-            (f"{name} of g is", (wrong, mean)),
-            (f"{name} of g * y is", (mean, wrong)),
+        wrong = _over(other, reduce)
+        lengths = [np.prod([y.shape[axis] for axis in each]) for each in (other, axes)]
+        divided, centred = _times(wrong, lengths[0] / lengths[1]), right.mean is not _nothing
+        for what, mean, mean_along in (
+            (f"{name}s are", wrong, wrong),
+            (f"sums are, for the {name}s,", divided, divided),
+            (f"{name} of g is", wrong, right.mean_along),
+            (f"{name} of g * y is", right.mean, wrong),
         ):
-            formula: Any = lambda g, means=means: right(g, y, *means) / scale
-            yield "wrong axis", f" the {what} {over}", formula
-
-
-def _share(y: Array, axes: Axes, other: Axes) -> float:
-    """How many more entries there are over some axes than over others."""
-    lengths = [np.prod([y.shape[axis] for axis in each]) for each in (other, axes)]
-    return float(lengths[0] / lengths[1])
+            terms = right._replace(mean=mean if centred else _nothing, mean_along=mean_along)
+            yield "wrong axis", f" the {what} {over}", terms
 
 
 def _in_words(axes: Axes, count: int) -> str:
@@ -111,93 +124,57 @@ def _in_words(axes: Axes, count: int) -> str:
     return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
 
 
-TERMS: tuple[tuple[str, str, Callable[[Array, Array, Any], Array]], ...] = (
-    (
-        "constant statistics",
-        "mean and variance of the batch are treated as constants",
-        lambda g, y, mean: g,
-    ),
-    (
-        "constant statistics",
-        "the variance of the batch is treated as a constant",
-        lambda g, y, mean: g - mean(g),
-    ),
-    (
-        "constant statistics",
-        "the mean of the batch is treated as a constant",
-        lambda g, y, mean: g - y * mean(g * y),
-    ),
-    (
-        "wrong formula",
-        "the mean of g * y is subtracted, not multiplied by y",
-        lambda g, y, mean: g - mean(g) - mean(g * y),
-    ),
-    (
-        "wrong formula",
-        "y is multiplied by g * y, not by its mean",
-        lambda g, y, mean: g - mean(g) - y * g * y,
-    ),
-    ("wrong formula", "the mean of g is added", lambda g, y, mean: g + mean(g) - y * mean(g * y)),
-    (
-        "wrong formula",
-        "y times the mean of g * y is added",
-        lambda g, y, mean: g - mean(g) + y * mean(g * y),
-    ),
-    (
-        "wrong formula",
-        "the mean of g is subtracted twice",
-        lambda g, y, mean: g - 2 * mean(g) - y * mean(g * y),
-    ),
-)
-"""Formulas in place of g - mean(g) - y mean(g y), with g for what arrives."""
-
-
-def _other_terms(y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any) -> Formulas:
-    mean, length, statistics = _over(axes, reduce), y.size // scale.size, "constant statistics"
-    for kind, what, terms in TERMS:
-        with_terms: Any = lambda g, terms=terms: terms(g, y, mean) / scale
-        yield kind, f", y, {what}", with_terms
-    for words, by in (
-        ("the division by the deviation is left out", 1.0),
-        ("it is divided by the variance, not by its root", scale**2),
-        ("it is multiplied by the deviation, not divided by it", 1 / scale),
+def _other_terms(right: Terms, mean: Mean, length: int) -> Others:
+    """Terms that are left out or are others, another scale, sums for means over a length."""
+    constant, formula, whole = "constant statistics", "wrong formula", right._replace(mean=mean)
+    words = ", y, mean and variance of the batch are treated as constants"
+    yield constant, words, right._replace(mean=_nothing, mean_along=_nothing)
+    words = ", y, the variance of the batch is treated as a constant"
+    yield constant, words, whole._replace(mean_along=_nothing)
+    words = ", y, the mean of the batch is treated as a constant"
+    yield constant, words, right._replace(mean=_nothing)
+    words = ", y, the mean of g * y is subtracted, not multiplied by y"
+    yield formula, words, whole._replace(is_along=False)
+    words = ", y, y is multiplied by g * y, not by its mean"
+    yield formula, words, whole._replace(mean_along=lambda array: array)
+    yield formula, ", y, the mean of g is added", whole._replace(mean=_times(mean, -1))
+    words = ", y, y times the mean of g * y is added"
+    yield formula, words, whole._replace(mean_along=_times(mean, -1))
+    yield formula, ", y, the mean of g is subtracted twice", whole._replace(mean=_times(mean, 2))
+    yield formula, ", y, the division by the deviation is left out", right._replace(scale=1.0)
+    words = ", y, it is divided by the variance, not by its root"
+    yield formula, words, right._replace(scale=right.scale**2)
+    words = ", y, it is multiplied by the deviation, not divided by it"
+    yield formula, words, right._replace(scale=1 / right.scale)
+    for words, factor in (
+        (f" the means are divided by {length} twice", 1 / length),
+        (f" sums stand for means: 1/{length} is missing", length),
     ):
-        divided: Any = lambda g, by=by: right(g, y, mean, mean) / by
-        yield "wrong formula", f", y, {words}", divided
-    if reduce is np.mean:
-        for words, factor in (
-            (f" the means are divided by {length} twice", 1 / length),
-            (f" sums stand for means: 1/{length} is missing", length),
-        ):
-            scaled_mean: Any = lambda a, by=factor: mean(a) * by
-            formula: Any = lambda g, of=scaled_mean: right(g, y, of, of) / scale
-            yield statistics, words, formula
+        means = _times(right.mean, factor), _times(right.mean_along, factor)
+        yield constant, words, right._replace(mean=means[0], mean_along=means[1])
 
 
-def _scaled_late(
-    graph: Graph, node: Tensor, y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any
-) -> Formulas:
+def _scaled_late(graph: Graph, node: Tensor, right: Terms) -> Others:
     """What is normalized is multiplied by gamma after its means are subtracted, not before."""
     uses = graph.consumers.get(node, [])
     use = uses[0] if len(uses) == 1 else None
     if use is None or not use.multiplies_entries or len(use.other_arguments) != 1:
         return
-    gamma, mean = plain(use.other_arguments[0]), _over(axes, reduce)
+    gamma, mean = plain(use.other_arguments[0]), right.mean_along
     if use.operation.function is np.divide or np.size(gamma) < 2 or not np.all(gamma):
         return
     words = " the factor of it, such as gamma, is multiplied in after the means are subtracted, "
     words += "and not before"
-    yield "wrong place", words, lambda g: gamma * right(g / gamma, y, mean, mean) / scale
+    yield "wrong place", words, right._replace(given=1 / gamma, scale=right.scale / gamma)
     words = " the factor of it, such as gamma, is "
-    without: Any = lambda a: mean(a / gamma)
-    twice: Any = lambda a: mean(a) * gamma
-    for what, means in (
-        ("multiplied in twice in y times the mean of g * y", (mean, twice)),
-        ("left out of the means", (without, without)),
-        ("left out of the mean of g * y", (mean, without)),
-    ):
-        formula: Any = lambda g, means=means: right(g, y, *means) / scale
-        yield "wrong formula", words + what, formula
+    twice, without = _times(mean, gamma), lambda array: mean(array / gamma)
+    in_along = "multiplied in twice in y times the mean of g * y"
+    yield "wrong formula", words + in_along, right._replace(mean_along=twice)
+    of_mean = right.mean if right.mean is _nothing else without
+    both = right._replace(mean=of_mean, mean_along=without)
+    yield "wrong formula", words + "left out of the means", both
+    in_along = "left out of the mean of g * y"
+    yield "wrong formula", words + in_along, right._replace(mean_along=without)
 
 
 def only(graph: Graph, chain: list[Place]) -> Wrong:

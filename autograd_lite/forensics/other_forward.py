@@ -1,16 +1,15 @@
-"""The forward pass of the derivation is another: with labels off by one, or other probabilities."""
+"""The derivation is of another loss: with labels off by one, or other arrays or probabilities."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import cross_entropies, neural
-from autograd_lite.forensics.candidate import Candidate, joint, unchanged
+from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.loops import at_other_times
 from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_recorded, mask_of
@@ -76,52 +75,102 @@ def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
                 yield 1, (rows, values)
 
 
-def _uses_of_targets(graph: Graph, targets: Array) -> list[tuple[Tensor, int, bool]]:
-    """Nodes and slots that have targets, or one minus them, which is said by True."""
-    uses: list[tuple[Tensor, int, bool]] = []
+# Other arrays than the loss's: in the backward pass, as hard labels for smooth ones, or in both
+
+
+def other_arrays(case: Case) -> Candidates:
+    """Another array of the caller's is used in place of one of the loss's, or what it came from."""
+    graph, names = case.graph, {id(array): name for name, array in case.arrays.items()}
+    arrays = [a for a in graph.plain_arrays if isinstance(a, np.ndarray) and a.size > 1]
+    for array in arrays if len(arrays) <= MOST_ARRAYS else ():
+        uses, name = _uses(graph, array), names.get(id(array), "the data")
+        for words, other in _in_place_of(case, array):
+            wrong: Wrong = {}
+            for node, slot, value in _instead(uses, other):
+                written = words if value is other else f"(1 - {words})"
+                steps = [place for place in graph.places_of[node] if place.slot != slot]
+                wrong |= {place: Instead(place, slot, value, written) for place in steps}
+            spoken = words if words in case.arrays else words.replace("_", " ")
+            spoken = f"the labels {words}" if spoken == words and are_shares(other) else spoken
+            what = f"it is computed with {spoken}, the loss with {name}"
+            yield Candidate("other arrays", what, wrong)
+
+
+MOST_ARRAYS = 20
+"""Arrays in a loss; where there are more, they are parts of others, in a loop."""
+
+
+def _in_place_of(case: Case, array: Array) -> Iterator[tuple[str, Array]]:
+    for name, other in case.arrays.items():
+        if other.shape == array.shape and other.dtype.kind in "fiub":
+            if not np.array_equal(other, array):
+                yield name, other.astype(array.dtype)
+    if array.dtype.kind == "f" and array.ndim == 2:
+        for axis in (0, 1):
+            hard = array == array.max(axis=axis, keepdims=True)
+            if (hard.sum(axis=axis) == 1).all() and not np.isin(array, (0, 1)).all():
+                yield "hard_labels", hard.astype(array.dtype)
+    if ((array >= 0) & (array <= 1)).all() and array.dtype.kind in "fi":
+        yield "(1 - labels)", 1 - array
+        if np.isin(array, (0, 1)).all():
+            yield "labels_of_minus_1_and_1", 2 * array - 1
+
+
+def are_shares(array: Array) -> bool:
+    """Whether rows are the classes' shares, as one-hot or smoothed labels are."""
+    return array.ndim == 2 and bool((array >= 0).all()) and np.allclose(array.sum(axis=1), 1)
+
+
+Use = tuple[Tensor, int, bool]
+"""A node, the slot of an array, and whether 1 minus it stands there, an array of its own."""
+
+
+def _uses(graph: Graph, array: Array) -> list[Use]:
+    found: list[Use] = []
     for node in graph.places_of:
-        traits = node.operation.traits
         for slot, argument in enumerate(node.arguments):
             values = plain(argument)
-            if is_recorded(argument) or not is_array(values) or values.shape != targets.shape:
+            if is_recorded(argument) or not is_array(values) or values.shape != array.shape:
                 continue
-            if values.ndim == 0 or not (traits.elementwise and (traits.product or traits.additive)):
-                continue
-            if values is targets or np.array_equal(values, targets):
-                uses.append((node, slot, False))
-            elif np.array_equal(values, 1 - targets):
-                uses.append((node, slot, True))
-    return uses
+            if values is array or np.array_equal(values, array):
+                found.append((node, slot, False))
+            elif values.dtype.kind in "fiu" and np.allclose(values, 1 - array, rtol=0, atol=1e-12):
+                found.append((node, slot, True))
+    return found
+
+
+def _instead(uses: list[Use], other: Array) -> Iterator[tuple[Tensor, int, Array]]:
+    for node, slot, complement in uses:
+        yield node, slot, 1 - other if complement else other
 
 
 def _targets(case: Case, targets: Array) -> Candidates:
-    """The rows or columns of targets, or of one minus them, are shifted by one."""
-    graph, uses = case.graph, _uses_of_targets(case.graph, targets)
-    if not uses or uses[0][2] or targets.dtype.kind not in "fiu":
-        return
-
-    def instead(others: Array) -> Wrong:
+    """Both passes are computed with other targets, such as with rows that are shifted by one."""
+    uses: list[Use] = []
+    if targets.ndim and targets.dtype.kind in "fiu":
+        traits = {use: use[0].operation.traits for use in _uses(case.graph, targets)}
+        uses = [u for u, t in traits.items() if t.elementwise and (t.product or t.additive)]
+    for kind, words, others in _other_targets(case, targets) if uses and not uses[0][2] else ():
         wrong: Wrong = {}
-        for node, slot, complement in uses:
-            wrong |= _with_argument(graph, node, slot, 1 - others if complement else others)
-        return wrong
+        for use in _instead(uses, others):
+            wrong |= _with_argument(case.graph, *use)
+        yield joint(kind, words, wrong)
 
+
+def _other_targets(case: Case, targets: Array) -> Iterator[tuple[str, str, Array]]:
     for name, array in case.arrays.items() if targets.size > 1 else ():
         if array.shape == targets.shape and not np.array_equal(array, targets):
             words = f"it is computed with {name} in both passes, the loss with other targets"
-            yield joint("other arrays", words, instead(array))
+            yield "other arrays", words, array
     if targets.dtype.kind == "f" and 1 < targets.size == len(targets):
         words = "the mean of the targets stands for each, as where (m, 1) - (m,) gives (m, m)"
-        yield joint("labels", words, instead(np.full_like(targets, targets.mean())))
-    for axis in range(min(targets.ndim, 2)):
+        yield "labels", words, np.full_like(targets, targets.mean())
+    for axis in [axis for axis in range(min(targets.ndim, 2)) if targets.shape[axis] > 1]:
         what = f"the {'columns' if axis else 'rows'} of the labels or targets are"
-        for words, others in (
-            ("shifted by one: an index is off by one", np.roll(targets, 1, axis)),
-            ("shifted by one: an index is off by one", np.roll(targets, -1, axis)),
-            ("in reverse order", np.flip(targets, axis)),
-        ):
-            if targets.shape[axis] > 1:
-                yield joint("labels", f"{what} {words}", instead(others))
+        for shift in (1, -1):
+            words = f"{what} shifted by one: an index is off by one"
+            yield "labels", words, np.roll(targets, shift, axis)
+        yield "labels", f"{what} in reverse order", np.flip(targets, axis)
 
 
 def masks(case: Case) -> Candidates:
@@ -133,17 +182,17 @@ def masks(case: Case) -> Candidates:
                 wrong = _with_argument(case.graph, node, slot, np.full_like(mask, mask.max()))
                 yield joint("dropout", "the mask is left out in both passes", wrong)
         for place in case.graph.places_of[node]:
-            if place.bends and place.traits.activation:
-                wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
-                words = "{operation} is left out in both passes, as if its argument were its result"
-                yield joint("another loss", words, wrong)
-            for kind, words in _is_added(case.graph, place):
-                wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
+            for kind, words in _may_be_left_out(case.graph, place):
+                alone = lambda *given, slot=place.slot, **keywords: given[slot]
+                wrong = {place: unchanged, _forward(case.graph, node): alone}
                 yield joint(kind, words, wrong)
 
 
-def _is_added(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:
-    """What an array that is added is, if it is a mask of scores, or goes into a function."""
+def _may_be_left_out(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:
+    """An activation; an array that is added, if it is a mask of scores, or goes into a function."""
+    if place.bends and place.traits.activation:
+        words = "{operation} is left out in both passes, as if its argument were its result"
+        yield "another loss", words
     if _masks_scores(place):
         yield "dropout", "the mask is left out in both passes"
     adds = place.operation.function is np.add and place.node.shape == place.argument.shape
@@ -162,10 +211,6 @@ def _masks_scores(place: Place) -> bool:
     return alike and any(np.min(a, initial=0.0) < SMALLEST for a in others if is_array(a) or chosen)
 
 
-def _argument_alone(slot: int) -> Callable[..., Any]:
-    return lambda *given, **keywords: given[slot]
-
-
 SMALLEST = -1e4
 """Scores below are those of masked entries."""
 
@@ -173,49 +218,35 @@ SMALLEST = -1e4
 def softmax_in_forward(case: Case) -> Candidates:
     """The probabilities of the derivation are taken over another axis, or not normalized."""
     graph = case.graph
-    words = "the probabilities of {operation} are "
-    others: tuple[tuple[str, Any], ...] = (
-        ("taken over the wrong axis in the forward pass", lambda x, axis: _softmax(x, 1 - axis)),
-        (
-            "divided by the sum over all entries in the forward pass",
-            lambda x, axis: _softmax(x, None),
-        ),
-        ("not divided by their sum in the forward pass", lambda x, axis: np.exp(x)),
-    )
     for node, places in graph.places_of.items():
         function, x, place = node.operation.function, plain(node.arguments[0]), places[0]
         whole = function is cross_entropies.softmax_cross_entropy
         if np.ndim(x) != 2 or not (whole or function is neural.softmax):
             continue
-        for what, probabilities in others:
-            kind = "wrong axis" if "axis" in what else "wrong formula"
+        given = dict(zip(("axis",), node.arguments[1:])) | node.keywords
+        axis = 1 if whole else given.get("axis", -1) % 2
+        for kind, words, p in _other_probabilities(x, axis):
+            wrong: Wrong = {place: place.vjp, _forward(graph, node): lambda *_, of=p, **k: of}
             if whole:
-                vjp = place.changed(
-                    lambda result, g, y, z, *_, of=probabilities: (
-                        result + g * (of(z, 1) - neural.softmax(z)) / len(z)
-                    )
-                )
-                yield joint(kind, words + what, {place: vjp})
-                continue
-            axis = node.keywords.get("axis", node.arguments[1] if len(node.arguments) > 1 else -1)
-            of = partial(_probabilities, probabilities, axis % 2)
-            yield joint(kind, words + what, {place: place.vjp, _forward(graph, node): of})
+                more = (p - neural.softmax(x)) / len(x)
+                wrong = {place: place.changed(lambda result, g, *_, by=more: result + g * by)}
+            yield joint(kind, f"the probabilities of {{operation}} are {words}", wrong)
 
 
-def _softmax(x: Array, axis: int | None) -> Array:
+def _other_probabilities(x: Array, axis: int) -> Iterator[tuple[str, str, Array]]:
     exponentials = np.exp(x - x.max())
-    return exponentials / exponentials.sum(axis=axis, keepdims=True)
-
-
-def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -> Array:
-    return of(x, along)
+    words = "taken over the wrong axis in the forward pass"
+    yield "wrong axis", words, exponentials / exponentials.sum(axis=1 - axis, keepdims=True)
+    words = "divided by the sum over all entries in the forward pass"
+    yield "wrong formula", words, exponentials / exponentials.sum()
+    yield "wrong formula", "not divided by their sum in the forward pass", np.exp(x)
 
 
 def targets_of_loops(case: Case) -> Candidates:
     """In a loop each step has the target, or the label, of another one."""
     graph = case.graph
-    for steps in graph.alike:
-        nodes = [*{place.node: None for place in graph.in_time(steps)}]
+    for steps in graph.loops:
+        nodes = [*{place.node: None for place in steps}]
         for slot, argument in enumerate(nodes[0].arguments if len(nodes) > 1 else ()):
             own = [plain(node.arguments[slot]) for node in nodes]
             if is_recorded(argument) or not _are_targets(nodes[0], own):
@@ -249,8 +280,3 @@ def _are_targets(node: Tensor, values: list[Any]) -> bool:
     if not (compares or picks) or not whole or len({np.shape(v) for v in values}) > 1:
         return False
     return any(not np.array_equal(values[0], other) for other in values[1:])
-
-
-OTHER_FORWARD: tuple[Callable[[Case], Candidates], ...] = (
-    *(labels, targets_of_loops, masks, softmax_in_forward),
-)

@@ -51,9 +51,7 @@ class Place:
 
     def taken(self) -> Array:
         """For each entry of the node, which is taken of the argument, the number of that one."""
-        numbers = np.arange(self.argument.size).reshape(self.argument.shape).copy()
-        others = map(plain, self.node.arguments[1:])
-        return self.operation.compute(numbers, *others, **self.node.keywords)
+        return indexed(self.node)
 
     @property
     def bends(self) -> bool:
@@ -90,6 +88,13 @@ class Place:
         return [float(np.sum(a)) for a in others if np.size(a) == 1]
 
 
+def indexed(node: Tensor) -> Array:
+    """For each entry of a node, which is taken of its first argument, the number of that one."""
+    whole, *others = map(plain, node.arguments)
+    numbers = np.arange(whole.size).reshape(whole.shape)
+    return np.asarray(node.operation.compute(numbers, *others, **node.keywords))
+
+
 Wrong = dict[Place, Vjp]
 """Steps that are done wrongly, and how."""
 
@@ -102,6 +107,11 @@ def is_array(value: Any) -> bool:
 def is_recorded(value: Any) -> bool:
     """Whether it is a tensor that requires grad."""
     return isinstance(value, Tensor) and value.requires_grad
+
+
+def is_square(value: Any) -> bool:
+    """Whether it is a square matrix of more than one entry, or several."""
+    return is_array(value) and value.ndim > 1 and value.shape[-1] == value.shape[-2] > 1
 
 
 def mask_of(node: Tensor) -> Array | None:

@@ -6,7 +6,7 @@ argument there are behind each entry of the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -19,65 +19,6 @@ from autograd_lite.forensics.place import Place, Vjp
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 
-Share = Callable[[Array, Array], Any]
-"""What an entry gets of what arrives: of the entries along the first axis, and whether each is
-the extreme that the operation has picked."""
-
-
-def _first(entries: Array, number: int = 0) -> Array:
-    chosen = np.zeros(entries.shape)
-    chosen[number] = 1
-    return chosen
-
-
-def _other_extreme(entries: Array, own: Array) -> Array:
-    largest, least = entries.max(axis=0), entries.min(axis=0)
-    return np.equal(entries, least if (own == (entries == largest)).all() else largest)
-
-
-OF_EXTREMES: tuple[tuple[str, str, Share], ...] = (
-    ("ties", "each of several equal extremes gets the whole cotangent", lambda x, own: own),
-    (
-        "derivative forgotten",
-        "the mask of {operation} is forgotten: all entries get what arrives, as from a sum",
-        lambda x, own: 1.0,
-    ),
-    (
-        "derivative forgotten",
-        "{operation} is differentiated as a mean: all entries get a share",
-        lambda x, own: 1 / len(x),
-    ),
-    (
-        "wrong formula",
-        "what arrives is multiplied by the {operation} itself, not only by its mask",
-        lambda x, own: np.where(own, x, 0),
-    ),
-    ("branches", "the entry at the other extreme of {operation} gets what arrives", _other_extreme),
-    (
-        "wrong formula",
-        "the first entry gets what arrives, not that at the {operation}",
-        lambda x, own: _first(x),
-    ),
-)
-OF_SUMS: tuple[tuple[str, str, Share], ...] = (
-    (
-        "wrong formula",
-        "{operation} is differentiated as a maximum: only the largest entry gets what arrives",
-        lambda x, own: x == x.max(axis=0),
-    ),
-    (
-        "wrong formula",
-        "only the first entry of those that {operation} reduces gets what arrives",
-        lambda x, own: _first(x),
-    ),
-    (
-        "wrong formula",
-        "only the last entry of those that {operation} reduces gets what arrives",
-        lambda x, own: _first(x, -1),
-    ),
-)
-
-
 OVERWRITTEN = "the windows overlap, and what arrives at an entry over several of them is "
 OVERWRITTEN += "overwritten (=), not added (+=)"
 
@@ -87,31 +28,56 @@ def shares(graph: Graph, place: Place) -> StepMistakes:
     index = _entries_behind(place)
     if index is None or place.slot != 0 or len(index) < 2:
         return
-    rules = OF_EXTREMES if place.traits.extremum else ()
-    several = place.node.size > 1
-    if several and 0 in place.traits.linear:
-        rules = OF_SUMS
-    elif several and not rules:
+    for kind, words, share in _other_shares(place, index):
+        yield kind, words, _given_in_shares(place, index, share)
+    if place.node.size > 1 and not (place.traits.extremum or 0 in place.traits.linear):
         for words, number in (("first", 0), ("last", -1)):
             words = f"only the {words} entry of those that {{operation}} reduces gets what arrives"
             yield "wrong formula", words, partial(_one_of_own, place, index, number)
-    for kind, words, share in rules:
-        yield kind, words, partial(_given, share, place, index)
     if len(np.unique(index)) < index.size:
         for order in (1, -1):
             for whole in (False, True):
                 yield "repeated index", OVERWRITTEN, partial(_assigned, place, index, order, whole)
 
 
-def has_ties(place: Place) -> bool:
-    """Whether some of the extremes that an operation picks are equal to others."""
+def _other_shares(place: Place, index: Array) -> Iterator[tuple[str, str, Any]]:
+    """Kinds, words, and what each of the entries along the first axis gets of what arrives."""
+    x, own = _entries_and_shares(place, index)
+    first, largest = np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1)), x == x.max(axis=0)
+    if place.traits.extremum:
+        words = "each of several equal extremes gets the whole cotangent"
+        yield "ties", words, own
+        words = "the mask of {operation} is forgotten: all entries get what arrives, as from a sum"
+        yield "derivative forgotten", words, 1.0
+        words = "{operation} is differentiated as a mean: all entries get a share"
+        yield "derivative forgotten", words, 1 / len(x)
+        words = "what arrives is multiplied by the {operation} itself, not only by its mask"
+        yield "wrong formula", words, np.where(own, x, 0)
+        words = "the entry at the other extreme of {operation} gets what arrives"
+        yield "branches", words, x == x.min(axis=0) if (own == largest).all() else largest
+        words = "the first entry gets what arrives, not that at the {operation}"
+        yield "wrong formula", words, first == 0
+    elif place.node.size > 1 and 0 in place.traits.linear:
+        words = "{operation} is differentiated as a maximum: only the largest entry gets what "
+        yield "wrong formula", words + "arrives", largest
+        for which, number in (("first", 0), ("last", len(x) - 1)):
+            words = f"only the {which} entry of those that {{operation}} reduces gets what arrives"
+            yield "wrong formula", words, first == number
+
+
+def choices_at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
+    """One of several equal extremes that an operation picks gets all: words and vjps."""
     index = _entries_behind(place)
-    return index is not None and bool((_own(place, index)[1].sum(axis=0) > 1).any())
+    own = None if index is None else _entries_and_shares(place, index)[1]
+    if index is not None and own is not None and (own.sum(axis=0) > 1).any():
+        for which, order in (("first", 1), ("last", -1)):
+            one = own & (own[::order].cumsum(axis=0)[::order] == 1)
+            yield f"the {which} of equals gets all", _given_in_shares(place, index, one)
 
 
-def given_in_shares(place: Place, share: Share) -> Vjp:
+def _given_in_shares(place: Place, index: Array, share: Any) -> Vjp:
     """The vjp of a reduction that gives entries other shares than its own."""
-    return partial(_given, share, place, _entries_behind(place))
+    return partial(_given, share, place, index)
 
 
 def _entries_behind(place: Place) -> Array | None:
@@ -134,7 +100,7 @@ def _entries_behind(place: Place) -> Array | None:
     return positions.transpose(*axes, *others).reshape(-1, *[x.shape[axis] for axis in others])
 
 
-def _own(place: Place, index: Array) -> tuple[Array, Array]:
+def _entries_and_shares(place: Place, index: Array) -> tuple[Array, Array]:
     """The entries, and what the operation itself gives to each: 1 to the extremes, or 1/n."""
     entries = np.append(place.argument._array, -np.inf)[index]
     if place.traits.extremum:
@@ -142,8 +108,8 @@ def _own(place: Place, index: Array) -> tuple[Array, Array]:
     return entries, np.full(index.shape, 1 / len(index) if place.traits.averages else 1.0)
 
 
-def _given(share: Share, place: Place, index: Array, g: Array, *_: Any, **keywords: Any) -> Array:
-    values = g.reshape(index.shape[1:]) * share(*_own(place, index))
+def _given(share: Any, place: Place, index: Array, g: Array, *_: Any, **keywords: Any) -> Array:
+    values = g.reshape(index.shape[1:]) * share
     size = place.argument.size
     total = np.bincount(index.ravel(), np.broadcast_to(values, index.shape).ravel(), size + 1)
     return total[:size].reshape(place.argument.shape)
@@ -158,7 +124,7 @@ def _assigned(
     place: Place, index: Array, order: int, whole: bool, g: Array, *_: Any, **keywords: Any
 ) -> Array:
     """Windows one after the other, each assigned whole, or where its share is not 0 only."""
-    own = _own(place, index)[1].reshape(len(index), -1).T[::order]
+    own = _entries_and_shares(place, index)[1].reshape(len(index), -1).T[::order]
     values, into = own * g.reshape(-1, 1)[::order], index.reshape(len(index), -1).T[::order]
     total = np.zeros(place.argument.size + 1)
     chosen = np.full(own.shape, True) if whole else own != 0

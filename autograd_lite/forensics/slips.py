@@ -15,6 +15,7 @@ from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import RATES, closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import strengths_of_penalties
+from autograd_lite.forensics.place import Vjp
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import made_of, newton_step
 from autograd_lite.node import Array
@@ -58,24 +59,17 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     given, right = case.manual[tensor], predicted[tensor]
     if not np.isfinite(right).all():
         return None
-    of_shape = _of_one_shape if given.shape == right.shape else _of_another_shape
-    of_right: tuple[Slipped, ...] = ()
+    alike = given.shape == right.shape
+    searches = [_of_one_shape if alike else _of_another_shape]
     # After another mistake, these explain too much.
     if predicted is case.graph.right and given.size <= LARGEST:
-        of_right = (
-            _copied(case, tensor),
-            _misplaced(case, given, right),
-            _by_another_variable(case, tensor, given, right),
-            _updated(case, predicted, tensor),
-            _on_the_bias(case, tensor, given, right),
-            _in_two_parts(case, tensor, given, right),
-        )
-    for slip, one, other in itertools.chain(
-        _exchanged(case, predicted, tensor), of_shape(case, tensor, given, right), *of_right
-    ):
+        searches.append(_copied)
+        searches += OF_RIGHT if alike else ()
+    slipped = (search(case, tensor, given, right) for search in searches)
+    for slip, one, other in itertools.chain(_exchanged(case, predicted, tensor), *slipped):
         if case.alike(one, other):
             return slip
-    return _wrong_axis(case, predicted, tensor) if given.shape != right.shape else None
+    return None if alike else _wrong_axis(case, predicted, tensor)
 
 
 def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
@@ -91,9 +85,8 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
         yield Slip("previous step", words), given, earlier + right
 
 
-def _copied(case: Case, tensor: Tensor) -> Slipped:
+def _copied(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """The gradient of another tensor, or what it gives along an axis."""
-    given = case.manual[tensor]
     for other, array in case.manual.items():
         if other is tensor or not np.any(array):
             continue
@@ -107,9 +100,9 @@ def _copied(case: Case, tensor: Tensor) -> Slipped:
                 yield Slip("copied", words, other=other), given, reduced.reshape(given.shape)
 
 
-def _misplaced(case: Case, given: Array, right: Array) -> Slipped:
+def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """The right entries in another order, or only some of them."""
-    if given.shape != right.shape or given.size < 3:
+    if given.size < 3:
         return
     off = abs(given - right) > case.tolerance * abs(right).max()
     one, other = np.sort(given, axis=None), np.sort(right, axis=None)
@@ -131,16 +124,13 @@ def _order(off: Array) -> str:
     return "its entries are in another order"
 
 
-def _updated(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
-    given, right = case.manual[tensor], predicted[tensor]
-    for words, array in made_of(case, predicted, tensor) if given.shape == right.shape else ():
+def _updated(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    for words, array in made_of(case, tensor):
         yield Slip("another quantity", words), given, array
 
 
 def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """A column or row, such as that of the bias, is penalized, or gets what ones would get."""
-    if given.shape != right.shape or given.ndim == 0:
-        return
     difference, penalties = given - right, strengths_of_penalties(case.graph)
     for axis in range(given.ndim):
         for index in (0, -1):
@@ -162,7 +152,7 @@ def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slip
 def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """The part of a penalty has one wrong factor, the rest another one."""
     own = strengths_of_penalties(case.graph).get(tensor)
-    if own is None or given.shape != right.shape or right.size < 3:
+    if own is None or right.size < 3:
         return
     penalty = own * tensor._array
     yield from _counted(given, right, penalty)
@@ -240,9 +230,8 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
 def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """The derivative by the logarithm, the exponential or the square of a parameter."""
     values = tensor._array
-    if tensor.operation is not None or given.shape != right.shape:
-        return
-    if right.size == 1 and case.in_words(float(np.sum(values))):
+    known = right.size == 1 and case.in_words(float(np.sum(values)))
+    if tensor.operation is not None or known:
         return
     for words, factor in (
         ("multiplied by {0}: it is the derivative by the logarithm of {0}, not by {0}", values),
@@ -289,56 +278,52 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     return None
 
 
+OF_RIGHT = (_misplaced, _by_another_variable, _updated, _on_the_bias, _in_two_parts)
+
+
 def nothing_arrives(case: Case) -> list[Slip] | None:
     """The slip if several gradients are handed in, and all are 0."""
-    wrong = tuple(t for t in case.manual if t not in case.fitted(case.graph.right))
     if len(case.manual) == 1 or any(map(np.any, case.manual.values())):
         return None
     words = "every gradient is zero: nothing arrives from the loss, as where it is a constant, is "
     words += "detached, is multiplied by 0, or where the gradients were reset before they were read"
-    return [Slip("dropped path", words, tensors=wrong)]
+    return [Slip("dropped path", words, tensors=case.wrong_ones)]
 
 
 def newton(case: Case) -> list[Slip] | None:
     """The slip if the wrong gradients are steps of Newton's method."""
     if not newton_step(case):
         return None
-    wrong = tuple(t for t in case.manual if t not in case.fitted(case.graph.right))
     words = "it is the step of Newton's method: the inverse Hessian times the gradient"
-    return [Slip("another quantity", words, tensors=wrong)]
+    return [Slip("another quantity", words, tensors=case.wrong_ones)]
 
 
-def previous_step(case: Case) -> list[Slip] | None:
-    """The slip if all gradients are those at the weights before an update with them."""
-    manual, inputs = case.manual, case.graph.program.inputs
-    leaves = [tensor for tensor in manual if tensor.operation is None]
-    fit = all(t.shape == g.shape and np.isfinite(g).all() for t, g in manual.items())
+def of_other_weights(case: Case) -> list[Slip] | None:
+    """The slip if all gradients are those at other weights, such as those before an update."""
     apart = _largest_error(case, case.graph.right)
-    for rate in RATES if leaves and fit else ():
-        before = {inputs[t].number: lambda x, t=t, r=rate: x + r * manual[t] for t in leaves}
-        gradients = case.graph.run_again(before, case.graph.right)
+    for words, moved in _moved_weights(case):
+        gradients = case.graph.run_again(moved, case.graph.right)
         # They may differ by an epsilon in a logarithm.
         if gradients and _largest_error(case, gradients) <= min(1e-5, apart / 1000):
-            words = f"the gradients are those of the previous step, before W - {rate:g} dW"
-            return [Slip("previous step", words, tensors=tuple(manual))]
+            words = f"the gradients are those {words}"
+            return [Slip("previous step", words, tensors=tuple(case.manual))]
     return None
 
 
-def looked_ahead(case: Case) -> list[Slip] | None:
-    """The slip if the gradient is that at weights and a multiple of an array of the caller's."""
-    leaves = [tensor for tensor in case.manual if tensor.operation is None]
+def _moved_weights(case: Case) -> Iterator[tuple[str, dict[int, Vjp]]]:
+    """Weights less an update with the gradients, or with some of an array of the caller's."""
     manual, inputs = case.manual, case.graph.program.inputs
-    if len(leaves) != 1 or manual[leaves[0]].shape != leaves[0].shape:
-        return None
-    (leaf,) = leaves
-    arrays = {n: a for n, a in case.arrays.items() if a.shape == leaf.shape and a.size > 1}
-    for (name, array), share in itertools.product([*arrays.items()][:MOST_ARRAYS], SHARES):
-        moved = {inputs[leaf].number: lambda x, by=share * array: x + by}
-        gradients = case.graph.run_again(moved, case.graph.right)
-        if gradients and case.fitted(gradients) == case.everything:
-            words = f"the gradients are those at other weights, with {share:g} {name} added"
-            return [Slip("previous step", words, tensors=tuple(manual))]
-    return None
+    leaves = [tensor for tensor in manual if tensor.operation is None]
+    if not all(t.shape == g.shape and np.isfinite(g).all() for t, g in manual.items()):
+        return
+    for rate in RATES if leaves and case.wrong == case.everything else ():
+        words = f"of the previous step, before W - {rate:g} dW"
+        yield words, {inputs[t].number: lambda x, t=t, r=rate: x + r * manual[t] for t in leaves}
+    for leaf in leaves if len(leaves) == 1 else ():
+        arrays = {n: a for n, a in case.arrays.items() if a.shape == leaf.shape and a.size > 1}
+        for (name, array), share in itertools.product([*arrays.items()][:MOST_ARRAYS], SHARES):
+            words = f"at other weights, with {share:g} {name} added"
+            yield words, {inputs[leaf].number: lambda x, by=share * array: x + by}
 
 
 MOST_ARRAYS = 5
