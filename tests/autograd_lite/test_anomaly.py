@@ -23,7 +23,7 @@ from autograd_lite import (
     jvp,
 )
 from autograd_lite.errors import AutogradError
-from autograd_lite.program.outline import outline
+from autograd_lite.program.trace import outline
 from autograd_lite.table import COMPOSED
 
 # NumPy warns of what is not finite before the engine looks at it.
