@@ -63,7 +63,7 @@ def reduced_axes(call: Call) -> tuple[tuple[int, ...], bool] | None:
         return None
     ndim = len(call.arguments[0].shape)
     chosen = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(int(x) % ndim for x in chosen), keep
+    return tuple(int(x) % ndim for x in chosen if ndim), keep
 
 
 def chooses(index: Any) -> bool:
