@@ -32,7 +32,7 @@ def step({arguments}, is_known=False):
     loss = None
     try:
         {run}
-    except Exception: pass  # what the eager step says better
+    except Exception: loss = None  # what the eager step says better
     if loss is None:
         {refused}
         return None
