@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Generator: TypeAlias = "np.random.Generator | np.random.RandomState"
 
+instead_of_default: ContextVar[np.random.Generator | None]
+instead_of_default = ContextVar("instead_of_default", default=None)
+"""What is drawn from, in this thread or task, where no `rng` is given."""
 drawing = ContextVar("drawing", default=True)
 """Whether initial weights are drawn, or zeros, as of a model whose weights are in a file."""
 
@@ -51,9 +54,23 @@ def generator(rng: Any, attempted: str) -> np.random.Generator:
     """The generator itself, or one that is made from a seed, or for None the default one."""
     if rng is not None:
         return arguments.generator(rng, attempted)
+    return instead_of_default.get() or default_generator()
+
+
+def default_generator() -> np.random.Generator:
+    """The one that `manual_seed` seeds."""
     from nn.default_generator import DEFAULT
 
     return DEFAULT
+
+
+def draw_from(model: Module, own: np.random.Generator) -> None:
+    """Have modules that draw from the default generator draw from another one."""
+    default = default_generator()
+    for _, module in model.named_modules():
+        for name, value in vars(module).items():
+            if value is default:
+                setattr(module, name, own)
 
 
 def is_generator(value: Any) -> TypeGuard[Generator]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT
+from autograd_lite.arguments import WHOLE
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from viz.figures import (
@@ -46,7 +46,8 @@ def plot_history(
     Args:
         history: of `nn.fit`, or any dict of lists by name; "validation_loss" and "running_loss"
             go into the panel of "loss", and so on.
-        best_epoch: counted from 1; by default the one that `nn.EarlyStopping` restored,
+        best_epoch: counted from 0, as `history.best_epoch` is and entries of the lists are; the
+            axis and the legend count from 1. By default the one that `nn.EarlyStopping` restored,
             else the one with the lowest "validation_loss", or without validation data "loss".
         ax: where to draw, for a history of one quantity.
 
@@ -64,14 +65,14 @@ def plot_history(
     n_epochs = max(map(len, curves.values()))
     restored = getattr(history, "best_epoch", None)
     if best_epoch is None and restored is not None:
-        best_epoch = restored + 1
+        best_epoch = restored
     elif best_epoch is None:
         losses = curves.get("validation_loss", curves.get("loss", np.array(np.nan)))
-        best_epoch = None if np.isnan(losses).all() else int(np.nanargmin(losses)) + 1
-    elif not COUNT.holds(best_epoch) or best_epoch > n_epochs:
+        best_epoch = None if np.isnan(losses).all() else int(np.nanargmin(losses))
+    elif not WHOLE.holds(best_epoch) or best_epoch >= n_epochs:
         attempted = f"plot_history with best_epoch={describe_one(best_epoch)}"
-        reason = f"the history has {n_epochs} epochs, counted from 1"
-        remedy = f"Give 1 to {n_epochs}"
+        reason = f"the history has {n_epochs} epochs, counted from 0"
+        remedy = f"Give 0 to {n_epochs - 1}, such as history.best_epoch"
         raise ArgumentError(attempted, reason, remedy)
     quantities = list(dict.fromkeys(map(_quantity, curves)))
     if ax is None:
@@ -89,8 +90,8 @@ def plot_history(
         if quantity.endswith("loss"):
             _over_decades(panel)
         if best_epoch is not None:
-            label = f"best epoch: {best_epoch}"
-            panel.axvline(best_epoch, color="0.5", linestyle=":", label=label)
+            label = f"best epoch: {best_epoch + 1}"
+            panel.axvline(best_epoch + 1, color="0.5", linestyle=":", label=label)
         over_counts(panel, quantity.replace("_", " "), "epoch", quantity.replace("_", " "))
         panel.legend()
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
@@ -12,6 +13,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
 from autograd_lite.errors import UnsupportedError, describe_one, needed
+from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
@@ -21,6 +23,7 @@ from nn.optimizers.adam import Adam, AdamW, NAdam
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.scaled import Adagrad, RMSprop
 from nn.optimizers.sgd import SGD
+from nn.random_state import draw_from, instead_of_default
 from nn.training.callback import Callback
 from nn.training.evaluation import predict
 from nn.training.fit import fit
@@ -124,7 +127,16 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     def _begin(self, X: Any, y: Any) -> None:
         """Build a model for such samples and targets."""
         self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-        self.model_ = self._new_model(X.shape[1], self._outputs(y), X.dtype)
+        with self._drawing():
+            self.model_ = self._new_model(X.shape[1], self._outputs(y), X.dtype)
+        if self.random_state is not None:
+            draw_from(self.model_, self._rng)
+
+    def _drawing(self) -> AbstractContextManager[Any]:
+        """Where a random state is given, what has no `rng` draws by it, too."""
+        if self.random_state is None:
+            return nullcontext()
+        return setting(instead_of_default, self._rng)
 
     def _new_model(self, features: int, outputs: int, dtype: Any) -> Module:
         if callable(self.layers) and not isinstance(self.layers, Module):
@@ -165,21 +177,22 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         if isinstance(validation, tuple | list) and len(validation) == 2:
             validation = validation[0], self._targets(np.asarray(validation[1]), X.dtype)
         looks = validation is not None or self.metrics or self.callbacks
-        self.history_ = fit(
-            self.model_,
-            X,
-            self._targets(y, X.dtype),
-            loss=self._loss(),
-            optimizer=self.optimizer_,
-            epochs=epochs,
-            validation=validation,
-            sample_weight=sample_weight,
-            class_weight=self._class_weight(),
-            callbacks=clone([*self.callbacks], safe=False),
-            evaluate_every=self.evaluate_every or (1 if looks else epochs),
-            rng=self._rng,
-            **{name: getattr(self, name) for name in PASSED_ON},
-        )
+        with self._drawing():
+            self.history_ = fit(
+                self.model_,
+                X,
+                self._targets(y, X.dtype),
+                loss=self._loss(),
+                optimizer=self.optimizer_,
+                epochs=epochs,
+                validation=validation,
+                sample_weight=sample_weight,
+                class_weight=self._class_weight(),
+                callbacks=clone([*self.callbacks], safe=False),
+                evaluate_every=self.evaluate_every or (1 if looks else epochs),
+                rng=self._rng,
+                **{name: getattr(self, name) for name in PASSED_ON},
+            )
         return self
 
     def _outputs_for(self, X: Any) -> Any:

@@ -28,8 +28,10 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
         evaluate_every: as in `nn.fit`; by default 1 if there are validation samples, metrics or
             callbacks, and else only the last epoch's figures are measured.
         warm_start: whether `fit` goes on from the weights that are there.
-        random_state: a whole number, a `numpy.random.RandomState`, or None: of initial weights and
-            of shuffling.
+        random_state: a whole number, a `numpy.random.RandomState`, or None: of initial weights, of
+            shuffling, and of all else that is drawn in a fit and given no `rng`, such as by dropout
+            or in a model that a function makes. A module among `layers` keeps the weights that it
+            has.
 
     After `fit` there are `model_`, `optimizer_` and `history_`.
 

@@ -171,7 +171,7 @@ DECLARED = {
         curves(viz.plot_history, "history"),
         axes(lambda ax: viz.plot_history(CURVE, ax=ax)),
         number("best_epoch", lambda w, v: viz.plot_history(CURVE, best_epoch=v, ax=w.ax),
-               0, 4, 1.5, True),
+               -1, 3, 1.5, True),
         bad("length", lambda w: viz.plot_history({**CURVE, "accuracy": [0.5]}, ax=w.ax),
             ArgumentError, "loss, accuracy"),
     ),

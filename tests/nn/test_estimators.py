@@ -10,6 +10,7 @@ from autograd_lite import ArgumentError, UnsupportedError
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
+from sklearn.base import clone
 from sklearn.datasets import load_iris, make_moons, make_multilabel_classification, make_regression
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -250,3 +251,34 @@ def test_what_cannot_be_learned_is_refused():
             quick(layers=layers).fit(X, y)
     with pytest.raises(ArgumentError, match="warm_start='yes'"):
         quick(warm_start="yes").fit(X, y)
+
+
+def test_a_random_state_rules_all_that_is_drawn_and_disturbs_no_one_else():
+    class Noisy(nn.Module):
+        def __init__(self, n_in, n_out):
+            self.dense = nn.Dense(n_in, n_out)
+
+        def forward(self, x):
+            return self.dense(nn.Dropout(0.5).train()(x) if self.training else x)
+
+    X = np.random.default_rng(0).normal(size=(24, 3))
+    dropout = nn.Dropout(0.5)
+    for layers in (
+        (8, nn.Dropout(0.5)),
+        (8, nn.Sequential(nn.Dense(8, 8, rng=0), dropout)),
+        lambda n_in, n_out: nn.Sequential(nn.Dense(n_in, 8), nn.Dropout(0.5), nn.Dense(8, n_out)),
+        Noisy,
+    ):
+        network = NeuralRegressor(layers, random_state=0, epochs=5, batch_size=8)
+        nn.manual_seed(1)
+        first = network.fit(X, X[:, 0]).predict(X)
+        after = nn.Dense(1, 1).weight.item()
+        nn.manual_seed(1)
+        assert after == nn.Dense(1, 1).weight.item()
+        for again in (network, clone(network)):
+            np.testing.assert_array_equal(first, again.fit(X, X[:, 0]).predict(X))
+        other = clone(network).set_params(random_state=1).fit(X, X[:, 0])
+        assert not np.array_equal(first, other.predict(X))
+        parts = [clone(network) for _ in range(2)]
+        found = [part.partial_fit(X, X[:, 0]).partial_fit(X, X[:, 0]).predict(X) for part in parts]
+        np.testing.assert_array_equal(*found)
