@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from autograd_lite import Tensor
 from autograd_lite.arguments import require_takes
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import ArgumentError, GradientError, UnsupportedError, describe_one
 from autograd_lite.names import parameters_of
+from autograd_lite.node import plain
+from autograd_lite.pullback import is_live_leaf, requires_grad
 from autograd_lite.trees import leaves_of
 from nn.layers.batch_normalization import BatchNorm1d
 from nn.losses.loss import Loss
@@ -126,19 +130,24 @@ def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
         )
 
 
-def require_known_parameters(training: Training, predictions: Any) -> None:
-    """Raise if predictions depend on what would be neither trained nor saved, though it could."""
+def require_known_parameters(training: Training, computed: Any, batch: Any) -> None:
+    """Raise if what is computed depends on what would be neither trained nor saved, though it could.
+
+    The samples, and the variables of derivatives that are a part of the computation, need not be.
+    """
     known: set[Tensor] = {*training.model.parameters()}
     known.update(*[each.parameters for each in training.optimizers.values()])
-    computed = [leaf for leaf in leaves_of(predictions) if isinstance(leaf, Tensor)]
-    for node in backward_order(*[tensor for tensor in computed if tensor.requires_grad]):
-        if node.operation is None and node not in known:
+    samples = [plain(leaf) for leaf in leaves_of(batch)]
+    for node in backward_order(*filter(requires_grad, leaves_of(computed))):
+        is_known = node in known or not is_live_leaf(node)
+        if not is_known and not any(np.may_share_memory(node._array, leaf) for leaf in samples):
             raise UnsupportedError(
                 f"fit of {type(training.model).__name__}",
-                f"its predictions depend on {describe_one(node)}, which requires grad, and is none "
-                "of its parameters: it would be neither trained nor saved",
+                f"its predictions, or its loss, depend on {describe_one(node)}, which requires "
+                "grad, and is none of its parameters: it would be neither trained nor saved",
                 "Keep the module that it is in among the attributes of the model, or in lists, "
-                "tuples and dicts there; or freeze it, by requires_grad = False",
+                "tuples and dicts there; or freeze it, by requires_grad = False. Of what is only "
+                "differentiated in, write the gradient as autograd_lite.grad(f)(x)",
             )
 
 

@@ -125,7 +125,7 @@ class UsualStep:
         predictions = called(training.model, inputs)
         first = training.epoch == training.batch == 0
         if first:
-            require_known_parameters(training, predictions)
+            require_known_parameters(training, predictions, inputs)
         batch_loss = self._samples.loss_of(predictions, *targets)
         require_scalar(batch_loss)
         if first:
@@ -151,7 +151,7 @@ class OwnStep:
         try:
             with region.opened(), setting(watching_steps, self._before):
                 returned = self._step(training, batch)
-            losses = self._losses(returned)
+            losses = self._losses(returned, batch)
         except BaseException as error:
             put_back()
             if isinstance(error, GradientError):
@@ -176,12 +176,12 @@ class OwnStep:
         for callback in training.callbacks:
             callback.gradients(training)
 
-    def _losses(self, returned: Any) -> dict[str, float]:
+    def _losses(self, returned: Any, batch: tuple[Any, ...]) -> dict[str, float]:
         """Numbers by name; an error unless they are, and finite."""
         training = self._training
         losses = returned if isinstance(returned, Mapping) else {"loss": returned}
         if training.epoch == training.batch == 0:
-            require_known_parameters(training, list(losses.values()))
+            require_known_parameters(training, list(losses.values()), batch)
         found = {}
         for name, loss in losses.items():
             value = number_in(loss)

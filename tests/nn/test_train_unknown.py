@@ -7,7 +7,7 @@ import pytest
 from looping import looped
 
 import nn
-from autograd_lite import Tensor
+from autograd_lite import Tensor, enable_grad, grad
 from autograd_lite.errors import GradientError, UnsupportedError
 
 X = np.random.default_rng(0).normal(size=(40, 2))
@@ -78,3 +78,61 @@ def test_a_loss_that_depends_on_no_parameter_is_refused(cut):
     model = nn.Sequential(layer) if cut is None else nn.Sequential(layer, cut)
     with pytest.raises(GradientError, match=r"depends on no parameter .* frozen.* detached"):
         fit(model, model.parameters())
+
+
+class WithSlope(nn.Module):
+    """Predicts a value and its derivative in the sample."""
+
+    def __init__(self, slope):
+        self.net, self.slope = nn.Sequential(nn.Dense(1, 8, "tanh", rng=0), nn.Dense(8, 1)), slope
+
+    def forward(self, x):
+        return np.concatenate([self.net(x), self.slope(self.net, x)], axis=1)
+
+
+def by_grad(net, x):
+    return grad(lambda z: net(z).sum())(x)
+
+
+def by_a_leaf(net, x):
+    with enable_grad():  # where it is only predicted, too
+        z = Tensor(x, requires_grad=True)
+        net(z).sum().backward(create_graph=True)
+    return z.grad
+
+
+@looped("slope", [by_grad, by_a_leaf])
+def test_predictions_may_depend_on_derivatives_in_the_samples(slope):
+    x = np.linspace(-1, 1, 32)[:, None]
+    for compile in (False, True):
+        nn.manual_seed(0)
+        model = WithSlope(slope)
+        history = nn.fit(
+            *(model, x, np.concatenate([x**2, 2 * x], axis=1)),
+            loss="mse",
+            optimizer=nn.Adam(model.parameters(), 0.1),
+            epochs=40,
+            progress=False,
+            rng=0,
+            compile=compile,
+        )
+        assert history["loss"][-1] < 0.1 * history["loss"][0]
+
+
+@looped("made", [lambda x: x, lambda x: Tensor(x, requires_grad=True)])
+def test_a_step_may_penalize_gradients_in_the_samples(made):
+    model = nn.Sequential(nn.Dense(2, 8, "tanh", rng=0), nn.Dense(8, 1, rng=1))
+
+    def step(training, batch):
+        inputs, targets = made(batch[0]), batch[1]
+        penalty = (grad(lambda z: model(z).sum())(inputs) ** 2).mean()
+        loss = ((model(inputs) - targets) ** 2).mean() + 0.01 * penalty
+        training.optimizer.zero_grad()
+        loss.backward()
+        training.optimizer.step()
+        return loss
+
+    optimizer = nn.Adam(model.parameters(), 0.02)
+    options = {"optimizer": optimizer, "step": step, "loss": "mse", "progress": False, "rng": 0}
+    history = nn.fit(model, X, X[:, :1], epochs=20, **options)
+    assert history["loss"][-1] < 0.2 * history["loss"][0]
