@@ -42,6 +42,7 @@ from nn.training.inputs import (
     shown,
 )
 from nn.training.metrics import Metric
+from nn.training.pairing import require_own_targets
 from nn.training.rows import Part, Rows
 from nn.training.samples import Samples, measuring, shared_dtype
 
@@ -201,6 +202,10 @@ def rehearse(model: Module, samples: Samples) -> None:
             with refusing_writes(partial(_forward_of, model, X)):
                 predictions = _outputs(model, X, n, EVALUATED_AT_ONCE)
             leaves = leaves_of(predictions)
+            few = slice(min(n, REHEARSED))
+            some = [at(each, few) for each in (predictions, *part._arrays[1:])]
+            if samples.loss is not None:
+                require_own_targets("fit", samples.loss_of, *some)
             if n < part.n and all(len(leaf) == n for leaf in leaves):
                 as_many = lambda leaf, n=part.n: np.resize(leaf, (n, *leaf.shape[1:]))
                 predictions = map_tree(as_many, predictions)

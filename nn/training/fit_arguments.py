@@ -131,7 +131,7 @@ def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
 
 
 def require_known_parameters(training: Training, computed: Any, batch: Any) -> None:
-    """Raise if what is computed depends on what would be neither trained nor saved, though it could.
+    """Raise if what is computed depends on what could be trained, and is neither trained nor saved.
 
     The samples, and the variables of derivatives that are a part of the computation, need not be.
     """
