@@ -55,7 +55,7 @@ class Training:
     """With a step of one's own, the figures that `fit` measures: the history may get others. Else
     None."""
 
-    def _set_up(self) -> None:
+    def __post_init__(self) -> None:
         if not self.optimizers:
             self.optimizers = {"": self.optimizer}
 

@@ -262,3 +262,13 @@ def test_what_a_callback_declares_of_its_state_is_saved_and_checked(tmp_path):
     with pytest.raises(ArgumentError, match=r"epochs\.1 is -1"):
         seen.load_state_dict({"epochs": [0, -1]})
     assert seen.epochs == [0, 1, 2, 3]
+
+
+def test_a_training_that_is_made_without_names_has_its_optimizer_among_those_by_name():
+    model = line()
+    optimizer = nn.SGD(model.parameters(), learning_rate=0.1)
+    training = nn.Training(model, optimizer, np.random.default_rng(0), nn.History(), epochs=1)
+    assert training.optimizers == {"": optimizer}
+    monitor = nn.GradientMonitor()
+    monitor.fit_start(training)
+    assert [*monitor.norms] == [name for name, _ in model.named_parameters()]
