@@ -76,8 +76,7 @@ class EarlyStopping(Declared, Callback):
         **{"best_epoch": optional(WHOLE), "best_weights": {...: ARRAY}},
     }
 
-    def _begin(self, values: Mapping[str, Any]) -> None:
-        super()._begin(values)
+    def _set_up(self) -> None:
         self._reset()
 
     def _assign(self, name: str, value: Any) -> None:
