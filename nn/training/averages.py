@@ -45,7 +45,6 @@ class _Average(Declared, Callback):
             for name, parameter in model.named_parameters():
                 weights = plain(parameter).astype(float)
                 before = self.averages.get(name)
-                # A new array, as that before may be in a state.
                 moved = weights
                 if before is not None:
                     before = beside(before, weights)
