@@ -99,6 +99,16 @@ class Declared:
     Traceback (most recent call last):
         ...
     autograd_lite.errors.ArgumentError: Decay with factor=0: out of range. Give a number above 0
+
+    What no attribute keeps is a field with an alias:
+
+    >>> class Steps(Declared):
+    ...     count: int = declared(COUNT)
+    ...     _length: float = declared(POSITIVE, default=0.5, alias="length")
+    ...     def _set_up(self, length):
+    ...         self.ends = [length * step for step in range(1, self.count + 1)]
+    >>> Steps(2, length=3.0), Steps(2, length=3.0).ends
+    (Steps(count=2), [3.0, 6.0])
     """
 
     _fields: ClassVar[dict[str, Field[Any, Any]]] = {}
