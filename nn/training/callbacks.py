@@ -72,8 +72,11 @@ class EarlyStopping(Declared, Callback):
     mode: Field[str, str | None] = declared(optional(MODE), default=None)
 
     state_ranges: ClassVar = {
-        **{"best_value": FLOAT, "progress_value": FLOAT, "waited": WHOLE},
-        **{"best_epoch": optional(WHOLE), "best_weights": {...: ARRAY}},
+        "best_value": FLOAT,
+        "progress_value": FLOAT,
+        "waited": WHOLE,
+        "best_epoch": optional(WHOLE),
+        "best_weights": {...: ARRAY},
     }
 
     def _set_up(self) -> None:
