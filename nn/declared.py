@@ -170,9 +170,8 @@ class Declared:
         cls.__signature__ = shown  # type: ignore[attr-defined] # which `inspect.signature` reads
 
     def _take(self, *given: Any, **named: Any) -> None:
-        parameters, added = self._signature.parameters, {}
-        if self._added_fields:
-            added = {name: named.pop(name, default) for name, default in self._added_fields.items()}
+        parameters = self._signature.parameters
+        added = {name: named.pop(name, default) for name, default in self._added_fields.items()}
         for name in named:
             if name not in parameters:  # before one that is missing
                 raise unknown_keyword(f"{type(self).__name__}(..., {name}=)", name, parameters)
@@ -181,15 +180,14 @@ class Declared:
         except TypeError as error:
             said = str(error)
             if said.startswith("missing"):  # which names the first one only
-                known = {*[*parameters][: len(given)], *named}
-                needed = [n for n, own in parameters.items() if own.default is own.empty]
-                lacking = [repr(name) for name in needed if name not in known]
+                behind = [*parameters.values()][len(given) :]
+                needed = [each.name for each in behind if each.default is each.empty]
+                lacking = [repr(name) for name in needed if name not in named]
                 said = f"missing a required argument: {' and '.join(lacking)}"
             raise told_of_call(type(self).__name__, parameters, said) or error from None
         bound.apply_defaults()
-        values = bound.arguments
-        values.update((n, x) for n, x in added.items() if x is not Parameter.empty)
-        self._begin(values)
+        others = {name: value for name, value in added.items() if value is not Parameter.empty}
+        self._begin({**bound.arguments, **others})
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
