@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite.arguments import Range, require
 from autograd_lite.names import explains_keywords, told_of_call, unknown_keyword
+from nn.closed import Closed
 
 Read = TypeVar("Read", covariant=True)
 Given = TypeVar("Given", contravariant=True)
@@ -78,7 +79,7 @@ def declared(
 
 
 @dataclass_transform(field_specifiers=(declared,))
-class Declared:
+class Declared(Closed):
     """Base of classes that declare fields, which their constructor takes in that order.
 
     As with dataclasses a subclass adds fields, may declare those that it inherits again, may make

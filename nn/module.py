@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, require
-from autograd_lite.errors import UnsupportedError, describe_one, own_cause
+from autograd_lite.errors import MissingNameError, UnsupportedError, describe_one, own_cause
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import modes
@@ -93,9 +93,10 @@ class Module(Members):
 
     def __setattr__(self, name: str, value: Any) -> None:
         _require_no_method(type(self), name, value)
+        _require_meant_here(type(self), name, value)
         before = vars(self).get(name)
         require_assignable(type(self).__name__, name, before, value)
-        super().__setattr__(name, value)
+        object.__setattr__(self, name, value)
         if any(isinstance(item, Module | Parameter) for _, item in opened([("", before)])):
             self._name(self.named_parameters())
         elif not isinstance(value, bool | int | float | str):
@@ -285,7 +286,13 @@ def _tensors_in(result: Any) -> list[Tensor]:
     return [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
 
 
+SWITCHES = dict.fromkeys(
+    ("requires_grad", "trainable"),
+    "for parameter in model.parameters(): parameter.requires_grad = False",
+)
+"""Attributes that freeze models of other libraries, and what to write here."""
 ATTRIBUTES = {
+    **SWITCHES,
     "add": "model.append(layer), of an nn.Sequential",
     "apply": "for name, module in model.named_modules(): ...",
     "buffers": "dict(model.named_buffers()).values()",
@@ -299,7 +306,9 @@ ATTRIBUTES = {
     "get_weights": "model.state_dict()",
     "half": "model.astype(np.float16)",
     "load_weights": "nn.load(path, model)",
+    "kernel": "layer.weight",
     "modules": "[module for _, module in model.named_modules()]",
+    "named_children": "model.children(), which gives names, too",
     "predict": "nn.predict(model, X)",
     "register_buffer": "self.name = nn.Buffer(array)",
     "register_parameter": "self.name = nn.Parameter(array)",
@@ -309,6 +318,7 @@ ATTRIBUTES = {
     "set_weights": "model.load_state_dict(state)",
     "summary": "print(nn.summary(model, X))",
     "to": "model.astype(dtype); to a graphics card goes the data of each tensor, by cupy.asarray",
+    "weights": "model.parameters()",
 }
 """Attributes of other libraries' models, and what to write for each."""
 tell_of(Module, ATTRIBUTES, "a model")
@@ -330,6 +340,16 @@ def _require_no_method(kind: type[Module], name: str, value: Any) -> None:
             f"{kind.__name__}.{name} = {describe_one(value)}",
             f"it would hide the method {name} of modules",
             "Choose another name for the attribute",
+        )
+
+
+def _require_meant_here(kind: type[Module], name: str, value: Any) -> None:
+    """Raise if an attribute would be taken for another library's switch, which nothing reads."""
+    if name in SWITCHES and not hasattr(kind, name):
+        raise MissingNameError(
+            f"{kind.__name__}.{name} = {describe_one(value)}",
+            "a model has no such attribute, and nothing would read it",
+            f"Write {SWITCHES[name]}",
         )
 
 

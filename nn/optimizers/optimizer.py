@@ -18,7 +18,7 @@ from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.mutation import note_change
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
 from nn.optimizers.flat import Run, copy_in, runs_of
@@ -374,3 +374,15 @@ def _keep_small(options: Mapping[str, Any], scratch: Any, values: Any, gradient:
         gradient += scratch
     if options["weight_decay"]:
         values *= 1 - options["learning_rate"] * options["weight_decay"]
+
+
+tell_of(
+    Optimizer,
+    {
+        "add_param_group": "a new optimizer, of all groups",
+        "lr": "optimizer.learning_rate",
+        "param_groups": "optimizer.groups",
+        "state": "optimizer.state_dict()",
+    },
+    "an optimizer",
+)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn.closed import Closed
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.history import History
@@ -76,7 +77,7 @@ ELSEWHERE = {
 """What hooks are called in Keras, Lightning and skorch."""
 
 
-class Callback:
+class Callback(Closed):
     """Base of callbacks: hooks that do nothing, of which a subclass defines those it needs.
 
     >>> import nn

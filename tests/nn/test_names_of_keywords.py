@@ -285,3 +285,54 @@ def test_methods_say_what_they_do_not_take():
                 method(*[None] * 9)
             with pytest.raises(UnsupportedError, match="it takes no closure"):
                 method(closure=None)
+
+
+def assigned(owner, name):
+    setattr(owner, name, 3)
+
+
+def optimizer(kind=nn.SGD):
+    return kind(nn.Dense(2, 1).parameters(), learning_rate=0.1)
+
+
+class Mine(nn.Callback):
+    def __init__(self):
+        self.epoch = 0
+
+
+@looped(
+    ("owner", "name", "told"),
+    [
+        (optimizer(), "lr", "SGD.lr = 3: .* Write optimizer.learning_rate"),
+        (optimizer(nn.Adam), "beta1", "Write Adam.betas"),
+        (optimizer(nn.Adam), "weight_decai", "Write Adam.weight_decay"),
+        (optimizer(), "param_groups", "Write optimizer.groups"),
+        (nn.CosineAnnealing(0.1, steps=5), "T_max", "Write CosineAnnealing.steps"),
+        (nn.EarlyStopping(), "patiense", "Write EarlyStopping.patience"),
+        (nn.GradientMonitor(), "threshold", "GradientMonitor.threshold = 3: .* It has"),
+        (nn.HuberLoss(), "detla", "Write HuberLoss.delta"),
+        (nn.Dense(2, 1), "trainable", "Dense.trainable = 3: .* parameter.requires_grad = False"),
+        (nn.Sequential(nn.Dense(2, 1)), "requires_grad", "parameter.requires_grad = False"),
+    ],
+)
+def test_an_attribute_that_nothing_would_read_cannot_be_assigned(owner, name, told):
+    before = dict(vars(owner))
+    with pytest.raises(MissingNameError, match=told):
+        assigned(owner, name)
+    assert vars(owner) == before
+
+
+def test_classes_of_ones_own_have_any_attribute():
+    class Layer(nn.Module):
+        trainable = True
+
+    class Step(nn.SGD):
+        pass
+
+    for owner in (Mine(), optimizer(Step), Layer()):
+        for name in ("lr", "trainable", "note") if not isinstance(owner, nn.Module) else ("note",):
+            assigned(owner, name)
+            assert vars(owner)[name] == 3
+    layer = Layer()
+    layer.trainable = False
+    assert not layer.trainable
