@@ -93,9 +93,20 @@ def require(owner: object, name: str, value: Any, allowed: Range) -> None:
         named = owner if isinstance(owner, str) else type(owner).__name__
         raise ArgumentError(
             f"{named} with {name}={describe_one(value)}",
-            "out of range",
+            _why_not(value, allowed),
             f"Give {allowed.wanted}",
         )
+
+
+def _why_not(value: Any, allowed: Range) -> str:
+    """Why a value is not in a range, where it may be of another type than those that are."""
+    if "number" not in allowed.wanted or isinstance(value, tuple | list):
+        return "out of range"
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        return "that is no number"
+    if isinstance(value, float) and value.is_integer() and allowed.holds(int(value)):
+        return "that is a float, and no whole number"
+    return "out of range"
 
 
 def require_flag(owner: object, name: str, value: Any) -> bool:

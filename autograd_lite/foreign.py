@@ -168,20 +168,26 @@ def _refuse(kind: type, remedy: str, value: Any, attempted: str) -> Any:
     )
 
 
+def _is_numeric(kind: Any) -> bool:
+    return str(kind).lower().startswith(("int", "uint", "float", "bool"))
+
+
 def _from_columns(value: Any, attempted: str) -> Any:
     """The array of a pandas or polars object, with NaN where something is missing."""
     array = value.to_numpy()
     kinds = np.atleast_1d(value.dtypes if hasattr(value, "dtypes") else value.dtype)
-    numeric = all(str(k).lower().startswith(("int", "uint", "float", "bool")) for k in kinds)
+    numeric = all(map(_is_numeric, kinds))
     package = type(value).__module__.partition(".")[0]
     if array.dtype.kind == "O" and numeric and getattr(value, "nlevels", 1) == 1:
         # Columns of several types, or with gaps among whole numbers.
         of_pandas = package == "pandas"
         array = value.to_numpy(dtype=float, na_value=np.nan) if of_pandas else array.astype(float)
     if array.dtype.kind not in "fiub":
+        odd = [name for name, k in zip(getattr(value, "columns", ()), kinds) if not _is_numeric(k)]
+        columns = f": not so {', '.join(map(repr, odd[:5]))}" if odd else ""
         raise UnsupportedError(
             f"{attempted} {package}.{type(value).__name__} {array.shape}",
-            f"it is of {array.dtype}, not of numbers alone",
+            f"it is of {array.dtype}, not of numbers alone{columns}",
             f"Leave out the columns that are no numbers, or encode them: {_ENCODE[package]}",
         )
     return array

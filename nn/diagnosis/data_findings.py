@@ -264,15 +264,21 @@ def _indices_as_probabilities(seen: Evidence) -> Finding | None:
     if not (seen.compares_probabilities or refused):
         return None
     low, high = float(seen.y.min()), float(seen.y.max())
+    kind = f"whole numbers from {low:g} to {high:g}, as indices of classes are"
+    remedy = (
+        "Give the indices, from 0 up, as whole numbers (n,) to nn.CrossEntropyLoss, with one "
+        "output for each class; or one-hot rows, np.eye(classes)[labels]."
+    )
+    if (np.abs(seen.y) == 1).all():
+        kind = "-1 and 1"
+        remedy = "Give 0 and 1: (y + 1) / 2; or use nn.HingeLoss, which takes -1 and 1."
     return Finding(
         "labels are indices",
         ("y",),
         high if high > 1 else low,
         1 if high > 1 else 0,
-        f"The loss takes the targets {seen.y.shape} for probabilities, and they are whole numbers "
-        f"from {low:g} to {high:g}, as indices of classes are.",
-        "Give the indices, from 0 up, as whole numbers (n,) to nn.CrossEntropyLoss, with one "
-        "output for each class; or one-hot rows, np.eye(classes)[labels].",
+        f"The loss takes the targets {seen.y.shape} for probabilities, and they are {kind}.",
+        remedy,
     )
 
 

@@ -25,7 +25,7 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.foreign import beside
 from autograd_lite.node import plain
 from nn.declared import declared
-from nn.losses.loss import REDUCTIONS, Loss, holds
+from nn.losses.loss import REDUCTIONS, Loss, holds, other_classes
 from nn.losses.probabilities import (
     binary_cross_entropies,
     bounded_log,
@@ -218,6 +218,8 @@ class _ClassLoss(Loss):
         """Labels as they are, if there are such classes."""
         wanted = (*predictions.shape[:1], *predictions.shape[2:])
         if predictions.ndim < 2 or labels.shape != wanted:
+            if labels.ndim > 1 < labels.shape[1] and labels[:, 0].shape == wanted:
+                raise other_classes(self.describe(predictions, labels), predictions, labels)
             raise ShapeError(
                 self.describe(predictions, labels),
                 "predictions are (n, classes), and targets (n,) labels or (n, classes) rows; of "

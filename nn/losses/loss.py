@@ -131,6 +131,9 @@ class Loss(Declared):
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
         """Predictions and targets of one shape, as arrays or tensors of one dtype."""
         if predictions.shape != targets.shape:
+            columns = predictions.ndim == targets.ndim > 1 and targets.shape[1] > 1
+            if columns and len(predictions) == len(targets):
+                raise other_classes(self.describe(predictions, targets), predictions, targets)
             raise ShapeError(
                 self.describe(predictions, targets),
                 "broadcasting them would compare every prediction with every target",
@@ -211,3 +214,12 @@ def require_weights(weights: Any, n: int, attempted: str) -> None:
             f"the weight at index {wrong[0]} is {values[wrong[0]]}",
             "Give finite weights of 0 or more",
         )
+
+
+def other_classes(attempted: str, predictions: Any, targets: Any) -> ShapeError:
+    """The error of targets that have another number of columns than there are outputs."""
+    return ShapeError(
+        attempted,
+        f"there are {predictions.shape[1]} outputs for {targets.shape[1]} columns of targets",
+        f"Give the last layer {targets.shape[1]} outputs, or other targets",
+    )

@@ -26,7 +26,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import function_named
-from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import AutogradError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
@@ -96,8 +96,14 @@ class _OfOutputs(Declared):
         found = []
         for name, loss in self.losses.items():
             pair = self._part(predictions, name), self._part(targets, name)
-            weighed = weights is not None
-            found.append(weighted_loss(loss)(*pair, weights=weights) if weighed else loss(*pair))
+            try:
+                one = (
+                    loss(*pair) if weights is None else weighted_loss(loss)(*pair, weights=weights)
+                )
+            except AutogradError as error:
+                attempted, *told = error.args
+                raise type(error)(f"the output {name!r}: {attempted}", *told) from error
+            found.append(one)
         return sum(found[1:], found[0])
 
     def _part(self, several: Any, name: Any) -> Any:

@@ -38,9 +38,10 @@ def group_entries(optimizer: str, parameters: Any) -> list[dict[str, Any]]:
     groups = []
     for entry in entries:
         if not isinstance(entry, Mapping) or "parameters" not in entry:
+            keys = ", ".join(map(repr, entry)) if isinstance(entry, Mapping) else ""
             raise ArgumentError(
                 f"{optimizer} with the group {describe_one(entry)}",
-                "it is no dict with a list of parameters",
+                f"it has {keys}, and no 'parameters'" if keys else "it is no dict with parameters",
                 'Write {"parameters": [...], "learning_rate": 0.1} for each group',
             )
         groups.append({**entry, "parameters": _leaves(optimizer, entry["parameters"])})

@@ -89,9 +89,10 @@ def trained_parameters(
 ) -> list[Parameter]:
     """The model's parameters; an error unless there is something to learn."""
     if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
+        wrong = "optimizer" if isinstance(model, Module) else "module"
         raise UnsupportedError(
             f"{attempted} of {describe_one(model)} with optimizer={describe_one(optimizer)}",
-            "it trains a module with an optimizer, and one of them is something else",
+            f"it trains a module with an optimizer, and that is no {wrong}",
             "Give an nn.Module, and an optimizer such as nn.Adam(model.parameters())",
         )
     if _takes_targets_first(loss):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -117,10 +117,12 @@ def _require_classes(attempted: str, targets: Any, labels: Any, classes: int) ->
 def _columns(values: Any) -> Any:
     """An array with a row for each sample."""
     if is_tree(values):
+        first = next(iter(values)) if isinstance(values, Mapping) else 0
+        one = f"nn.accuracy(predictions[{first!r}], targets[{first!r}])"
         raise UnsupportedError(
             f"accuracy of {shown(values)}",
             "these are several, and it is of one array of predictions and one of targets",
-            "Name one: lambda predictions, targets: nn.accuracy(predictions[0], targets[0])",
+            f"Name one: lambda predictions, targets: {one}",
         )
     values = as_array(values.data if isinstance(values, Tensor) else values, "accuracy of")
     require_real(values, "accuracy of")

@@ -171,3 +171,9 @@ def test_results_that_are_not_finite_are_found_without_a_warning(loss, where):
     report = nn.diagnose(network, X, YES, loss=loss, optimizer=optimizer)
     assert report.findings[0].name == "values not finite"
     assert report.findings[0].where[0] == where
+
+
+def test_signs_given_to_a_binary_loss_are_told_as_such():
+    report = nn.diagnose(model(1, None), X, 2 * YES - 1, loss="bce_with_logits")
+    assert "(y + 1) / 2" in str(report)
+    assert "-1 and 1" in str(report)

@@ -44,7 +44,7 @@ REFUSED = {
     "masked": (lambda array: np.ma.masked_array(array, array > 1), r"x\.filled\(0\)"),
     "sparse": (sparse, r"x\.toarray\(\)"),
     "torch": (torch_tensor, r"x\.detach\(\)\.numpy\(\)"),
-    "text": (lambda array: pd.DataFrame(array).assign(kind="a"), "get_dummies"),
+    "text": (lambda array: pd.DataFrame(array).assign(kind="a"), "not so 'kind'.*get_dummies"),
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 from looping import looped
 
 import nn
-from autograd_lite import AutogradError, Tensor
+from autograd_lite import ArgumentError, AutogradError, ShapeError, Tensor
 from nn.losses.loss_function import LOSSES, loss_function
 
 RNG = np.random.default_rng(0)
@@ -165,3 +165,21 @@ def test_rates_and_counts_of_events_are_not_negative(rates, counts, reason):
 def test_unknown_names_are_refused_with_the_known_ones():
     with pytest.raises(AutogradError, match="rmse"):
         loss_function("root")
+
+
+def test_rows_of_another_number_of_classes_are_told_as_such():
+    for loss in (nn.CrossEntropyLoss(), nn.CategoricalCrossEntropyLoss(), nn.MSELoss()):
+        with pytest.raises(ShapeError, match="4 outputs for 3 columns of targets"):
+            loss(Tensor(np.full((6, 4), 0.25)), np.eye(3)[[0, 1, 2, 0, 1, 2]])
+    images = Tensor(np.zeros((6, 4, 2, 2)))
+    with pytest.raises(ShapeError, match="4 outputs for 3 columns"):
+        nn.CrossEntropyLoss()(images, np.zeros((6, 3, 2, 2)))
+
+
+def test_a_number_of_another_type_is_told_from_one_out_of_range():
+    for value, told in (("0.1", "no number"), (None, "no number"), (True, "no number")):
+        with pytest.raises(ArgumentError, match=told):
+            nn.Dropout(value)
+    for value, told in ((10.0, "that is a float"), (1.5, "out of range"), (0, "out of range")):
+        with pytest.raises(ArgumentError, match=told):
+            nn.StepDecay(0.1, every=value)

@@ -10,6 +10,7 @@ from looping import looped
 import nn
 from autograd_lite import AutogradError, Tensor
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from nn.losses.loss_function import loss_function
 
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=(12, 2)), RNG.normal(size=(12, 3))
@@ -330,3 +331,13 @@ def test_losses_that_fit_no_outputs_are_refused(loss, words):
             model, (A, B), dict(zip("xy", TARGETS)), loss=loss, epochs=1,
             optimizer=nn.SGD(model.parameters(), 0.1),
         )  # fmt: skip
+
+
+def test_an_error_names_the_output_that_it_is_of():
+    losses = loss_function({"kind": "cross_entropy", "size": "mse"})
+    predictions = {"kind": Tensor(np.zeros((4, 3))), "size": Tensor(np.zeros((4, 1)))}
+    targets = {"kind": np.zeros(4, int), "size": np.zeros(4)}
+    with pytest.raises(ShapeError, match=r"the output 'size': MSELoss of .* broadcasting"):
+        losses(predictions, targets)
+    with pytest.raises(ShapeError, match="the output 'size': MSELoss"):
+        losses(predictions, targets, weights=np.ones(4))
