@@ -20,6 +20,8 @@ from autograd_lite.arguments import COUNT, NOT_NEGATIVE, require
 from autograd_lite.names import explains_keywords
 from nn.random_state import generator
 
+__all__ = ["blobs", "disc_in_ring", "spirals", "xor"]
+
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
 Generator: TypeAlias = "np.random.Generator | int | None"

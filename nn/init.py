@@ -29,6 +29,22 @@ from autograd_lite.arguments import COUNT, NOT_NEGATIVE, NUMBER, Range, function
 from autograd_lite.errors import UnsupportedError, describe_one
 from nn.random_state import drawing
 
+__all__ = [
+    "Initializer",
+    "constant",
+    "he_normal",
+    "he_uniform",
+    "initializer",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "orthogonal",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
+
 Initializer: TypeAlias = "Callable[[np.random.Generator, int, int], Any]"
 Function = TypeVar("Function", bound=Callable[..., Any])
 

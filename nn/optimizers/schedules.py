@@ -198,6 +198,9 @@ class Schedule(Declared):
 class StepDecay(Schedule):
     """A rate that drops by a factor every so often: ηₜ = η₀ factor^⌊t / every⌋.
 
+    t counts the steps of the optimizer, one a batch; where the schedule is made from an optimizer,
+    calls of `step`, such as one an epoch in `nn.LRSchedule`.
+
     >>> schedule = StepDecay(0.5, every=2, factor=0.5)
     >>> [schedule(t) for t in range(5)]
     [0.5, 0.5, 0.25, 0.25, 0.125]
@@ -213,6 +216,9 @@ class StepDecay(Schedule):
 
 class ExponentialDecay(Schedule):
     """A rate that shrinks by the same factor each time: ηₜ = η₀ factorᵗ.
+
+    t counts the steps of the optimizer, one a batch; where the schedule is made from an optimizer,
+    calls of `step`, such as one an epoch in `nn.LRSchedule`.
 
     >>> schedule = ExponentialDecay(0.5, factor=0.5)
     >>> [schedule(t) for t in range(3)]
@@ -233,6 +239,10 @@ class CosineAnnealing(Schedule):
     (Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017, equation
     5, without the restarts).
 
+    t counts the steps of the optimizer, one a batch, so that `steps` of a whole training are its
+    epochs times the batches of each; where the schedule is made from an optimizer, t counts calls
+    of `step`, such as one an epoch in `nn.LRSchedule`.
+
     >>> schedule = CosineAnnealing(0.5, steps=2, minimum=0.1)
     >>> [round(schedule(t), 12) for t in range(4)]
     [0.5, 0.3, 0.1, 0.1]
@@ -252,6 +262,9 @@ class OneCycle(Schedule):
     It rises along half a cosine from η₀ / initial_divisor to η₀, which it reaches at
     t = rise steps - 1, and falls along another one to η₀ / (initial_divisor final_divisor), which
     it reaches at t = steps - 1 and keeps (Smith and Topin, "Super-convergence", 2019).
+
+    t counts the steps of the optimizer, one a batch, so that `steps` of a whole training are its
+    epochs times the batches of each.
 
     >>> schedule = OneCycle(0.5, steps=10)
     >>> [round(schedule(t), 12) for t in (0, 2, 9)]
@@ -288,6 +301,9 @@ class Warmup(Schedule):
     ηₜ = η₀ (t + 1) / (steps + 1) for t < steps, then η₀, or what `then` says after t - steps;
     η₀ is the learning rate that `then` begins with, which is made from the same optimizer, or the
     same learning rate. (Goyal et al., "Accurate, large minibatch SGD", 2017, section 2.2.)
+
+    t counts the steps of the optimizer, one a batch; where the schedule is made from an optimizer,
+    calls of `step`, such as one an epoch in `nn.LRSchedule`.
 
     >>> schedule = Warmup(0.5, steps=3, then=ExponentialDecay(0.5, factor=0.5))
     >>> [schedule(t) for t in range(6)]

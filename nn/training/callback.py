@@ -21,7 +21,18 @@ from nn.training.schema import Schema, misfits
 
 @dataclass(eq=False, slots=True)
 class Training:
-    """How far a training has come, for its callbacks."""
+    """How far a training has come: what `nn.fit` gives to callbacks, and to a step of one's own.
+
+    - `model`, `optimizer` (or several, in `optimizers`, by name), `history`, `callbacks`, and
+      `rng`, which shuffles.
+    - `epoch` and `batch`: where it is, both counted from 0; `epochs`: how many are to be done.
+      In `fit_start` and `fit_end`, `epoch` is how many are done.
+    - `batch_loss`: the loss of the last batch.
+    - `evaluated`: in `epoch_end`, whether the epoch's figures were measured.
+    - `stop_reason`: text that stops the training after this batch or epoch, once it is set, as in
+      `training.stop_reason = "good enough"`; in `fit_end`, why it ended.
+    - `interrupted`: whether Ctrl-C ended it.
+    """
 
     model: Module
     optimizer: Optimizer

@@ -340,7 +340,7 @@ def test_classes_of_ones_own_have_any_attribute():
 
 def test_what_is_no_optimizer_and_no_group_is_told_by_name():
     model = nn.Dense(2, 1)
-    with pytest.raises(UnsupportedError, match="optimizer='adam'.* that is no optimizer"):
+    with pytest.raises(UnsupportedError, match=r"optimizer='adam'.* that is no optimizer"):
         nn.fit(model, np.ones((4, 2)), np.ones((4, 1)), loss="mse", optimizer="adam", epochs=1)
     with pytest.raises(ArgumentError, match="it has 'params', and no 'parameters'"):
         nn.SGD([{"params": model.parameters()}], 0.1)
