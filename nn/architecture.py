@@ -60,18 +60,20 @@ def register(kind: ModuleClass) -> ModuleClass:
         UnsupportedError: it is no class of modules.
         ArgumentError: another class of that name is registered.
 
-    >>> from nn import Parameter
-    >>> @register
-    ... class Scale(Module):
+    >>> import tempfile
+    >>> import nn
+    >>> @nn.register
+    ... class ScaledBy(nn.Module):
     ...     def __init__(self, features, start=1.0):
     ...         self.features = features
     ...         self.start = start
-    ...         self.factor = Parameter(np.full(features, start))
+    ...         self.factor = nn.Parameter(np.full(features, start))
     ...     def forward(self, x):
     ...         return x * self.factor
-    >>> build(architecture_of(Scale(2, start=0.5)))
-    Scale(2, start=0.5)  # 2 parameters
-    >>> del REGISTERED["Scale"]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nn.save(ScaledBy(2, start=0.5), f"{folder}/model.safetensors")
+    ...     print(nn.load(f"{folder}/model.safetensors"))
+    ScaledBy(2, start=0.5)  # 2 parameters
     """
     if not isinstance(kind, type) or not issubclass(kind, Module):
         raise UnsupportedError(

@@ -18,7 +18,7 @@ from nn.diagnosis.diagnose import diagnose
 from nn.diagnosis.evidence import inputs
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.losses.loss_function import loss_function
-from nn.training.callback import Callback, Training, require_state
+from nn.training.callback import Callback, Training, place_of, require_state
 from nn.training.schema import FIGURE
 
 GROWTH_STEPS = 20
@@ -154,7 +154,7 @@ class DiagnosisMonitor(Callback):
         """Count the records, in the first steps."""
         if len(self._watch.counts) <= GROWTH_STEPS:
             self._watch.step()
-            self._note(self._watch.diagnosis())
+            self._note(self._watch.diagnosis(), place_of(training))
 
     def epoch_end(self, training: Training) -> None:
         """Diagnose, if it is time to."""
@@ -165,9 +165,9 @@ class DiagnosisMonitor(Callback):
         model, optimizer = training.model, training.optimizer
         report = diagnose(model, self.X, self.y, loss=self.loss, optimizer=optimizer)
         self.reports[epochs] = report
-        self._note(report)
+        self._note(report, f"epoch {epochs}" if epochs else "before training")
 
-    def _note(self, report: Diagnosis) -> None:
+    def _note(self, report: Diagnosis, when: str) -> None:
         from tqdm.auto import tqdm
 
         known = {finding.name for finding in self.findings}
@@ -175,7 +175,7 @@ class DiagnosisMonitor(Callback):
             if finding.name not in known:
                 self.findings.append(finding)
                 # Past the progress bar, which stays the last line.
-                tqdm.write(str(finding))
+                tqdm.write(f"{when}: {finding}")
 
     def state_dict(self) -> dict[str, Any]:
         """The reports, and the findings that were printed."""

@@ -36,7 +36,7 @@ def test_the_callback_prints_each_finding_once(capsys):
     assert names == [finding.name for finding in monitor.reports[0].findings]
     assert len(monitor.reports) == 5
     printed = capsys.readouterr().out
-    assert [printed.count(f"{name} (") for name in names] == [1, 1, 1, 1]
+    assert [printed.count(f"before training: {name} (") for name in names] == [1, 1, 1, 1]
 
 
 def test_training_with_the_callback_is_the_same_bit_for_bit():
