@@ -24,8 +24,13 @@ from autograd_lite.node import Array
 def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     """What people write for p - y: kinds, words, values."""
     largest = np.equal(p, p.max(axis=-1, keepdims=True))
-    if not (y == 1).all():  # 1 need not be a target.
+    if not (y == 1).all():
         yield "softmax cross terms", "the targets are not subtracted: p, and not p - y", p
+        yield "labels", "the targets are left out, and the sign is wrong: -p", -p
+    else:  # 1 need not be a target.
+        words = "the label is 0 where it is 1: p stands for 1 - p, as if for -log(1 - p)"
+        yield "wrong place", words, p
+        yield "wrong place", f"{words}, and the sign is wrong", -p
     yield "labels", "1 is subtracted in every class, not only in that of the label", p - 1
     words = "what arrives at the label's class is left out: p * (1 - y), and not p - y"
     yield "labels", words, p * (1 - y)
@@ -41,9 +46,8 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     yield "labels", words, np.concatenate([p[:1] - y[:1], p[1:]])
     words = "the label is subtracted in the last row, or sample, only"
     yield "labels", words, np.concatenate([p[:-1], p[-1:] - y[-1:]])
-    yield "sign", "the targets are added: p + y, and not p - y", p + y
+    yield "labels", "the targets are added: p + y, and not p - y", p + y
     yield "wrong formula", "p is left out: -y, and not p - y", -y
-    yield "sign", "the targets are left out, and the sign is wrong: -p", -p
     yield "wrong formula", "the error is squared: (p - y) ** 2", (p - y) ** 2
     yield "wrong formula", "the error's absolute value is taken", abs(p - y)
     words = "the value of the cross-entropy itself is taken, entry by entry, not its derivative"

@@ -95,13 +95,15 @@ def rarer_factors(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
         yield one / other, f"it is divided by {other}, {lengths[other]}, where {one} is right"
 
 
-def factors_of_mean(entries: int) -> Iterator[tuple[float, str]]:
+def factors_of_mean(entries: int, lengths: Iterable[int]) -> Iterator[tuple[float, str]]:
     """Factors that a step back through a mean over so many entries may be off by."""
     yield float(entries), f"1/{entries} is missing, of the mean over {entries} entries"
     yield 1 / entries, f"it is divided by {entries}, of the mean over these entries, twice"
     if entries > 2:
         words = f"it is divided by {entries - 1}, as for the unbiased variance, not by {entries}"
         yield entries / (entries - 1), words
+    for length in set(lengths) - {entries}:
+        yield entries / length, f"it is divided by {length}, where the mean is over {entries} entries"
 
 
 def factors_of_axes(lengths: Iterable[int]) -> Iterator[tuple[float, str]]:

@@ -26,7 +26,10 @@ FORMULAS: dict[Any, Formulas] = {
     neural.sigmoid: (
         ("a, without the factor 1 - a", lambda a, z: a),
         ("1 - a, without the factor a", lambda a, z: 1 - a),
-        ("a * a, the square of the output", lambda a, z: a * a),
+        (
+            "a * a, the square of the output: of log(sigmoid(z)) it is a, where 1 - a is right",
+            lambda a, z: a * a,
+        ),
         ("sigmoid(a), its output put in once more", lambda a, z: neural.sigmoid(a)),
         ("a * (1 + a)", lambda a, z: a * (1 + a)),
         ("a * (1 - z), with the input for one a", lambda a, z: a * (1 - z)),
@@ -37,6 +40,7 @@ FORMULAS: dict[Any, Formulas] = {
         ("-a * a, without the 1", lambda a, z: -a * a),
         ("a * a, the square of the output", lambda a, z: a * a),
         ("1 - a, whose a is to be squared", lambda a, z: 1 - a),
+        ("(1 - a) ** 2, and not 1 - a ** 2", lambda a, z: (1 - a) ** 2),
         ("1 - tanh(z ** 2), which is to be tanh(z) ** 2", lambda a, z: 1 - np.tanh(z * z)),
     ),
     neural.softplus: (
@@ -84,6 +88,7 @@ FORMULAS: dict[Any, Formulas] = {
             "1 / (2 z): one over twice what is under the root, not over the root",
             lambda a, z: 0.5 / z,
         ),
+        ("1 / 2, without the root that is divided by", lambda a, z: 0.5),
     ),
     np.square: (("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),),
     np.reciprocal: (

@@ -59,10 +59,11 @@ def _computed_numbers(graph: Graph) -> Iterator[tuple[float, str]]:
     for node in graph.order[:MOST_NUMBERS]:
         if node.size == 1 and node.operation is not None and node is not graph.loss:
             number, name = float(np.sum(node._array)), node.operation.name
-            if number not in (0, 1, -1):
-                what = f"{number:.6g}, which {name} has given"
-                yield number, f"it is multiplied by {what}, or the division by it is forgotten"
-                yield 1 / number, f"it is divided by {what}, or the factor is forgotten"
+            what = f"{number:.6g}, which {name} has given"
+            for by, of in ((number, what), (number**2, f"the square of {what}")):
+                if by not in (0, 1, -1):
+                    yield by, f"it is multiplied by {of}, or the division by it is forgotten"
+                    yield 1 / by, f"it is divided by {of}, or the factor is forgotten"
             arriving = float(np.sum(graph.right[node]))
             if arriving not in (0, 1, -1):
                 what = f"{arriving:.6g}, what arrives at {name}: it belongs to another term"
@@ -78,7 +79,7 @@ def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
     entries = place.argument.size // max(place.node.size, 1)
     broadcast = place.node.size // max(place.argument.size, 1)
     if traits.averages and entries > 1:
-        yield from factors_of_mean(entries)
+        yield from factors_of_mean(entries, graph.lengths)
         if not place.node.ndim or place.argument.ndim - place.node.ndim > 1:
             left = Counter(place.argument.shape) - Counter(place.node.shape)
             yield from factors_of_axes([*left.elements()])
@@ -95,6 +96,17 @@ def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
         mask = mask_of(place.node)
         if mask is not None and mask.max() > 1:
             yield from factors_of_constant(1 / float(mask.max()), True, ())
-        for number in place.numbers:
-            if number not in (0, 1, -1):
-                yield from factors_of_constant(number, function is np.divide, graph.lengths)
+        yield from _of_numbers(graph, place)
+    node, uses = place.node, graph.consumers.get(place.node, ())
+    while len(uses) == 1 and uses[0].traits.additive:
+        node, uses = uses[0].node, graph.consumers.get(uses[0].node, ())
+    # A number that multiplies a sum may be forgotten in one of its terms.
+    if node is not place.node and len(uses) == 1 and uses[0].multiplies_entries:
+        yield from _of_numbers(graph, uses[0])
+
+
+def _of_numbers(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
+    for number in place.numbers:
+        if number not in (0, 1, -1):
+            divides = place.operation.function is np.divide
+            yield from factors_of_constant(number, divides, graph.lengths)

@@ -210,7 +210,7 @@ def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:
 
 def another_derivative(graph: Graph, place: Place) -> StepMistakes:
     """The derivative of another activation is used, at its own output or at the one here."""
-    if not place.traits.activation or not place.argument.ndim:
+    if not place.argument.ndim or not (place.traits.activation or place.bends):
         return
     for name, other in activations().items():
         if other is not place.operation.function:

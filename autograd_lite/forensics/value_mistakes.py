@@ -29,7 +29,7 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
                     words = f"the derivative of {{operation}} is taken at {what}"
                 kind = "other values" if what == ANOTHER or power else "wrong place"
                 yield kind, words, Instead(place, slot, plain(other), other)
-            for words, value in _other_powers(argument) if not power else ():
+            for words, value in (*_terms(argument), *_other_powers(argument)) if not power else ():
                 yield (
                     "other values",
                     f"the product is taken with {words}",
@@ -51,6 +51,16 @@ def _transposed_from(argument: Any) -> Tensor | None:
     operation = argument.operation if isinstance(argument, Tensor) else None
     transposes = operation is not None and operation.function is np.transpose
     return argument.arguments[0] if transposes and argument.ndim == 2 else None
+
+
+def _terms(argument: Any) -> Iterator[tuple[str, Array]]:
+    """The terms of the sum, or of the difference, that an argument is."""
+    row = argument.operation if is_recorded(argument) else None
+    if row is not None and row.traits.additive and row.traits.elementwise:
+        given = [*map(plain, argument.arguments)]
+        for slot in range(len(given)):
+            alone = [a if n == slot else 0 * a for n, a in enumerate(given)]
+            yield "one term of a sum: the others are left out", row.compute(*alone)
 
 
 def _other_powers(argument: Any, depth: int = 3) -> Iterator[tuple[str, Array]]:
@@ -79,16 +89,16 @@ def other_factor(graph: Graph, place: Place) -> StepMistakes:
         if is_array(value) and value.dtype.kind == "f" and not np.isin(value, (0, 1, -1)).all():
             words = "the other factor of {operation} is squared"
             yield "derivative twice", words, Instead(place, slot, value**2, "{0} ** 2")
-            for words, entries in (
-                ("only where it is not 0, as 1: x != 0", (value != 0).astype(value.dtype)),
-                ("as its sign", np.sign(value)),
-            ):
-                words = f"the other factor of {{operation}} counts {words}"
-                yield "other values", words, Instead(place, slot, entries, "")
-            words = "the other factor of {operation} is left out, as if it were 1"
-            if value.ndim == 1:
+            words = "the other factor of {operation} counts "
+            yield "other values", words + "as its sign", Instead(place, slot, np.sign(value), "")
+            if value.all():
+                words = "the other factor of {operation} is left out, as if it were 1"
                 ones = np.ones_like(value)
                 yield "derivative forgotten", words, Instead(place, slot, ones, "np.ones_like({0})")
+            else:
+                words += "only where it is not 0, as 1: x != 0"
+                entries = (value != 0).astype(value.dtype)
+                yield "other values", words, Instead(place, slot, entries, "")
 
 
 def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
