@@ -2,11 +2,11 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `place`, `replay`, `recorded_factors`, `candidate`; then mistakes:
-`step_mistakes`, `value_mistakes`, `formula_mistakes`, `softmax_mistakes`, `array_mistakes` and
-`sum_mistakes` in one step, `group_mistakes`, `joint_mistakes`, `uses`, `loops`, `windows`,
-`deltas` and `other_forward` in several; `case`, `slips`, `updates`; `projection`,
-`progress`, `search`, `explain`; `wording`, `pattern`.
+reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`; then mistakes:
+`step_mistakes`, `value_mistakes`, `formula_mistakes`, `array_mistakes`, `shares` and `windows` in
+one step, `group_mistakes`, `joint_mistakes`, `normalized`, `uses`, `loops`, `deltas` and
+`other_forward` in several, all of them listed in `candidates`; `case`, `slips`, `updates`;
+`projection`, `search`, `explain`; `wording`, `pattern`.
 """
 
 from __future__ import annotations

@@ -1,17 +1,18 @@
-"""Mistakes with entries: some are left out, overwritten, moved, or summed over another axis."""
+"""Mistakes with entries: left out, overwritten, moved; and with sums, over other axes or none."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Instead, StepMistakes
-from autograd_lite.forensics.factors import SAMPLES
-from autograd_lite.forensics.place import Place, index_parts, is_array, is_recorded
-from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.candidate import StepMistakes
+from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.place import Place, Vjp, index_parts, is_array, is_square
+from autograd_lite.forensics.replay import SAMPLES, Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -100,14 +101,16 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     if not windows and not (place.traits.indexes and _names_entries(place.node)):
         return
     right = graph.unmatched[place]
-    ones = np.ones_like(place.node._array)
-    given = (place.node._array, *map(plain, place.node.arguments))
-    counts = place.vjp(ones, *given, **place.node.keywords)
+    counts = place.unmatched(np.ones_like(place.node._array))
     if np.shape(right) != place.argument.shape or not np.any(counts > 1):
         return
     words = "at an index that is repeated only one of several is kept, where all accumulate"
     how = ": dx[index] = g overwrites, and so does dx[index] += g; np.add.at adds"
-    taken, every, sent = place.taken(), np.ones_like(ones, bool), graph.right[place.node] != 0
+    taken, every, sent = (
+        place.taken(),
+        np.ones(place.node.shape, bool),
+        graph.right[place.node] != 0,
+    )
     for chosen in (every, *[sent] * (not sent.all())):  # As by a maximum, the rest left alone.
         kept = _last_of_each(taken, chosen)
         yield "repeated index", words + how, place.arriving(lambda g, *_, by=kept: g * by)
@@ -118,7 +121,11 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
             within = f" within one step of a loop over axis {axis}"
             slices = zip(np.moveaxis(taken, axis, 0), np.moveaxis(every, axis, 0))
             kept = np.stack([_last_of_each(*each) for each in slices], axis)
-            yield "repeated index", words + within + how, place.arriving(lambda g, *_, by=kept: g * by)
+            yield (
+                "repeated index",
+                words + within + how,
+                place.arriving(lambda g, *_, by=kept: g * by),
+            )
 
 
 def _names_entries(node: Tensor) -> bool:
@@ -169,108 +176,6 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
                     yield "misplaced", words, place.changed(lambda r, *_, by=by: np.roll(r, *by))
 
 
-# Kernels and matrices
-
-
-def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
-    """A kernel as people turn it by mistake, with words."""
-    yield "is to be flipped on the way back, and is not", np.flip(kernel, (-2, -1)[-kernel.ndim :])
-    if kernel.ndim > 1:
-        yield "is turned by 90 degrees, not by 180", np.rot90(kernel, -1, (-2, -1))
-        yield "is turned by 270 degrees, not by 180", np.rot90(kernel, 1, (-2, -1))
-        yield "is transposed", np.swapaxes(kernel, -2, -1)
-        yield "is flipped along one axis only", np.flip(kernel, -1)
-        yield "is flipped along one axis only", np.flip(kernel, -2)
-        yield "is flipped and transposed", np.swapaxes(np.flip(kernel, (-2, -1)), -2, -1)
-
-
-def kernels(graph: Graph, place: Place) -> StepMistakes:
-    """The other factor of a product is a kernel that is not flipped, or turned."""
-    before = place.argument.operation
-    windows = place.multiplies_entries and before is not None and before.traits.moves
-    if not (place.multiplies_matrices or windows):
-        return
-    for slot, argument in place.others.items():
-        if not is_recorded(argument):
-            continue
-        leaf, moves = moved_from(argument)
-        reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2 or windows
-        if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
-            for words, turned in turns_of(leaf._array):
-                if turned.shape == leaf.shape and not np.array_equal(turned, leaf._array):
-                    value = moved_again(turned, moves)
-                    yield "kernel", f"the kernel {words}", Instead(place, slot, value)
-
-
-def moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """What a tensor is a rearrangement of, and the operations, the last first."""
-    moves = []
-    while tensor.operation is not None and tensor.operation.traits.moves:
-        moves.append(tensor)
-        tensor = tensor.arguments[0]
-    return tensor, moves
-
-
-def moved_again(value: Array, moves: list[Tensor]) -> Array:
-    """Another value, rearranged as `moved_from` has found it."""
-    for node in reversed(moves):
-        value = node.operation.compute(value, *map(plain, node.arguments[1:]), **node.keywords)
-    return value
-
-
-LARGEST_INVERSE = 64
-"""Rows of a matrix that is inverted to see whether somebody did."""
-
-
-def inverted(graph: Graph, place: Place) -> StepMistakes:
-    """The inverse of a square matrix stands where its transpose belongs."""
-    for slot, argument in place.others.items() if place.multiplies_matrices else ():
-        value = plain(argument)
-        small = np.ndim(value) == 2 and is_square(value) and len(value) <= LARGEST_INVERSE
-        if small and np.linalg.cond(value) < 1e8:
-            words = "the inverse of the other factor stands where its transpose belongs"
-            inverse = np.linalg.inv(value).T
-            yield "transposed", words, Instead(place, slot, inverse, "np.linalg.inv({0}).T")
-
-
-def next_slice(graph: Graph, place: Place) -> StepMistakes:
-    """A product is taken with the slice of an array that starts one row before, or after."""
-    for slot, argument in place.others.items() if place.traits.product else ():
-        value = plain(argument)
-        for other in _next_slices(value):
-            words = "the rows of the other factor are off by one: a slice of the same array"
-            yield "misplaced", words, Instead(place, slot, other)
-        is_data = not is_recorded(argument) and place.argument.operation is None
-        for shift in (
-            (1, -1) if is_data and is_array(value) and value.ndim and len(value) > 2 else ()
-        ):
-            words = "the rows of the other factor are shifted by one: those of the sample beside"
-            rolled = np.roll(value, shift, axis=0)
-            yield (
-                "misplaced",
-                words,
-                Instead(place, slot, rolled, f"np.roll({{0}}, {shift}, axis=0)"),
-            )
-        for axis in range(np.ndim(value)) if place.argument.operation is None else ():
-            if value.shape[axis] > 1:
-                along = "columns" if axis and axis == value.ndim - 1 else "rows"
-                words = f"the {along} of the other factor are in reverse order"
-                turned = np.flip(value, axis)
-                yield "misplaced", words, Instead(place, slot, turned, f"np.flip({{0}}, {axis})")
-
-
-def _next_slices(array: Any) -> Iterator[Array]:
-    base = array.base if isinstance(array, np.ndarray) else None
-    if not isinstance(base, np.ndarray) or not array.ndim or base.strides != array.strides:
-        return
-    start, beyond = divmod(array.ctypes.data - base.ctypes.data, base.strides[0] or 1)
-    if beyond or base.shape[1:] != array.shape[1:]:
-        return
-    for other in (start - 1, start + 1):
-        if 0 <= other <= len(base) - len(array):
-            yield base[other : other + len(array)]
-
-
 def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
     """What arrives at a product is to be transposed, and is not: dS for dS.T; or it is turned."""
     node = place.node
@@ -282,12 +187,172 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
         yield "transposed", words, place.arriving(lambda g, *_: np.swapaxes(g, -1, -2))
 
 
-def is_square(value: Any) -> bool:
-    """Whether it is a square matrix of more than one entry, or several."""
-    return is_array(value) and value.ndim > 1 and value.shape[-1] == value.shape[-2] > 1
+# Sums
 
 
-ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(some_entries, spread, repeated_indices, shifted),
-    *(kernels, inverted, next_slice, arrives_transposed),
+def same_for_all(graph: Graph, place: Place) -> StepMistakes:
+    """All rows or columns get what arrives at one of them, or the mean."""
+    of_node = place.multiplies_matrices
+    node = place.node if of_node else place.argument
+    if node.ndim and (of_node or node in graph.bottlenecks):
+        for axis, length in enumerate(node.shape):
+            what = entry_of(graph, place, node, axis)
+            for which, reduce in ONE_FOR_ALL if length > 1 else ():
+                words = f"what arrives is {which.format(what)}, for all of them"
+                make = place.arriving if of_node else place.changed
+                one = make(lambda a, *_, by=reduce, axis=axis: _broadcast(by, axis, a))
+                kind = "misplaced" if "that of" in which else "wrong axis"
+                yield kind, words, one
+
+
+ONE_FOR_ALL: tuple[tuple[str, Callable[..., Array]], ...] = (
+    ("that of the first {}", lambda a, axis: np.take(a, [0], axis)),
+    ("that of the last {}", lambda a, axis: np.take(a, [-1], axis)),
+    ("the mean over the {}", lambda a, axis: np.mean(a, axis=axis, keepdims=True)),
+    ("the sum over the {}", lambda a, axis: np.sum(a, axis=axis, keepdims=True)),
 )
+"""What is put in place of all entries along an axis."""
+
+
+def _broadcast(reduce: Callable[..., Array], axis: int, array: Array) -> Array:
+    return np.broadcast_to(reduce(array, axis), array.shape)
+
+
+def index_forgotten(graph: Graph, place: Place) -> StepMistakes:
+    """All entries of a row get what arrives for the one that was picked of it."""
+    index = index_parts(place.node.arguments[1]) if place.traits.indexes else []
+    if place.node.ndim != 1 or not len(index) == 2 == place.argument.ndim:
+        return
+    if all(np.ndim(part) == 1 for part in index):
+        for axis in (0, 1):
+            if np.array_equal(index[axis], np.arange(place.argument.shape[axis])):
+                words = "the index is forgotten: all entries of a row, or column, get what arrives "
+                words += "for the one that is picked of it"
+                shape = place.argument.shape
+                fits = (-1, 1) if axis == 0 else (1, -1)
+                yield "repeated index", words, partial(_to_all, fits, shape)
+                yield from _errors_of_all(graph, place, 1 - axis)
+
+
+def _errors_of_all(graph: Graph, place: Place, axis: int) -> StepMistakes:
+    """The error of all entries of a row counts, where it is that of the one that is picked."""
+    arriving, picked = graph.right[place.node], place.node._array
+    for targets in graph.plain_arrays:
+        if targets.shape == picked.shape:
+            error = picked - targets
+            by = closest_factor(arriving, error)
+            if np.allclose(arriving, by * error, rtol=1e-6, atol=1e-9 * abs(by)):
+                whole = by * (place.argument._array - np.expand_dims(targets, axis))
+                words = (
+                    "the index is forgotten: the errors of all entries of a row, or column, count, "
+                )
+                words += "not only that of the one that is picked of it"
+                yield "repeated index", words, lambda *_, value=whole, **k: value
+
+
+def sent_over_mean(graph: Graph, place: Place) -> StepMistakes:
+    """What is sent through a mean that was broadcast is not summed, or over another axis."""
+    argument, uses = place.argument, graph.consumers.get(place.node, ())
+    sent = [graph.unmatched[use] for use in uses]
+    smaller = place.node.size < argument.size and not place.traits.extremum
+    if not (place.traits.reduces and smaller and sent):
+        return
+    if any(each.shape != argument.shape for each in sent):
+        return
+    total: Array = sum(sent)
+    share = place.node.size / argument.size if place.traits.averages else 1.0
+    words = "what arrives is not summed over the entries that {operation} was broadcast "
+    words += "to: each gets only its own share"
+    yield "not summed", words, lambda g, *given, **k: total * share
+    reduce = np.mean if place.traits.averages else np.sum
+    for axes in [*range(argument.ndim), None] if argument.ndim > 1 else ():
+        over = "all axes" if axes is None else f"axis {axes}"
+        words = f"what arrives over {{operation}} is taken over {over}, the wrong one"
+        value = np.broadcast_to(reduce(total, axis=axes, keepdims=True), argument.shape)
+        yield "wrong axis", words, lambda g, *given, value=value, **k: value
+
+
+def other_sums(graph: Graph, place: Place) -> StepMistakes:
+    """A sum over other axes that happens to fit, or over all of them."""
+    argument = place.argument
+    for name, value, vjp in (
+        ("the cotangent", graph.right[place.node], lambda g, *given, **keywords: g),
+        ("the product", graph.unmatched[place], place.vjp),
+    ):
+        if not np.ndim(value) or np.size(value) == argument.size:
+            continue
+        sums = [np.mean] if argument.size == 1 else [np.sum, np.mean]
+        for count in range(1, np.ndim(value) + 1):
+            for axes in itertools.combinations(range(np.ndim(value)), count):
+                if np.sum(value, axis=axes).size != argument.size:
+                    continue
+                axis = axes[0] if count == 1 else axes
+                words = f"{name} is summed over axis {axis}, the wrong one"
+                yield "wrong axis", words, partial(_summed, vjp, axes, argument.shape)
+        if argument.size > 1 and np.size(value) > argument.size:
+            for reduce in sums:
+                words = f"the {reduce.__name__} of {name} is taken over all axes: one number"
+                yield "wrong axis", words, partial(_of_all, vjp, reduce, argument.shape)
+
+
+def contracted_elsewhere(graph: Graph, place: Place) -> StepMistakes:
+    """The product for a matrix, or a vector, is summed over another axis of as many entries."""
+    g, leaf = graph.right[place.node], place.argument
+    others = [*map(plain, place.other_arguments)]
+    if not place.multiplies_matrices or leaf.operation is not None or len(others) != 1:
+        return
+    (other,) = others
+    ways: tuple[str, ...] = ()
+    if other.ndim == 2 == leaf.ndim == g.ndim:
+        ways = ("md,mk->mk", "md,mk->dm") if place.slot else ("dm,km->km", "dm,km->md")
+    elif other.ndim == 2 and leaf.ndim == 1 == g.ndim:
+        ways = ("ab,a->a", "ab,b->b")
+    for way in ways if len({*other.shape, *g.shape}) < 3 else ():
+        if _lengths(way, other, g) == leaf.shape:
+            words = "the sum of the product is taken over another axis, the wrong one"
+            yield "wrong axis", words, partial(_contracted, way, other)
+
+
+def _lengths(way: str, *arrays: Array) -> tuple[int, ...] | None:
+    """The shape that a contraction gives; None if the arrays do not fit."""
+    try:
+        lengths: tuple[int, ...] = np.einsum(way, *arrays).shape
+    except ValueError:
+        return None
+    return lengths
+
+
+def _contracted(way: str, other: Array, g: Array, *given: Any, **keywords: Any) -> Array:
+    return np.einsum(way, other, g)
+
+
+def counted_once(graph: Graph, place: Place) -> StepMistakes:
+    """What was broadcast counts once, not as often as something arrives."""
+    arguments = [a for a in place.node.arguments if a is place.argument]
+    if place.traits.additive and len(arguments) > 1 and place.slot == 0:
+        words = "a term that is there twice counts once: the first is overwritten, = for +="
+        yield "repeated index", words, lambda g, *given, **k: 0 * g
+    unsummed = graph.unmatched[place]
+    if place.argument.size < np.size(unsummed) and not np.all(unsummed):
+        words = "what was broadcast counts once, not as often as it was used: a sum is left out"
+        yield "not summed", words, place.changed(partial(_per_use, place.argument))
+        used = unsummed[unsummed != 0]
+        if used.size and np.ptp(used) == 0 and place.argument.size > 1:
+            words += ", and it counts where nothing arrives, too"
+            yield "not summed", words, lambda g, *given, **k: np.full(place.argument.shape, used[0])
+
+
+def _per_use(argument: Tensor, result: Array, *given: Any) -> Array:
+    more = result.ndim - argument.ndim
+    own = [1] * more + [*argument.shape]
+    axes = tuple(axis for axis, length in enumerate(own) if length < result.shape[axis])
+    uses = np.maximum((result != 0).sum(axis=axes, keepdims=True), 1)
+    return (result.sum(axis=axes, keepdims=True) / uses).reshape(argument.shape)
+
+
+def _summed(vjp: Vjp, axes: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
+    return vjp(*given, **keywords).sum(axis=axes).reshape(shape)
+
+
+def _of_all(vjp: Vjp, reduce: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
+    return np.broadcast_to(reduce(vjp(*given, **keywords)), shape)

@@ -14,10 +14,9 @@ from autograd_lite.derivatives import cross_entropies
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
-from autograd_lite.forensics.factors import SAMPLES
 from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_recorded
 from autograd_lite.forensics.recorded_factors import COPIES, factors_at, rarer, usual
-from autograd_lite.forensics.replay import Graph, Replay
+from autograd_lite.forensics.replay import SAMPLES, Graph, Replay
 from autograd_lite.forensics.shares import choices_at_ties
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
@@ -138,6 +137,16 @@ class Case:
                 found += [tensor] * fits
             replay.fitted = frozenset(found)
         return replay.fitted
+
+    @functools.cached_property
+    def wrong_ones(self) -> tuple[Tensor, ...]:
+        """The tensors whose gradients are not right, in the order in which they were handed in."""
+        return tuple(t for t in self.manual if t not in self.fitted(self.graph.right))
+
+    @functools.cached_property
+    def wrong(self) -> frozenset[Tensor]:
+        """The same as a set."""
+        return frozenset(self.wrong_ones)
 
     def differ(self, one: Replay, other: Replay) -> bool:
         """Whether any of the gradients differ in two replays."""

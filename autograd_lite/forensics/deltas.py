@@ -83,7 +83,7 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
 
 MOST_USES = 3
 """Uses of logits, as in mu - y eta, with mu the exponential of eta."""
-LARGEST = 20_000
+LARGEST = 100_000
 """Entries of a delta that another formula is looked for."""
 
 
@@ -223,7 +223,7 @@ def _mask_that_fits(
 ) -> Array | None:
     """The mask of units, some high and the others low, that the gradients are those of, if any."""
     graph = case.graph
-    wrong = [t for t in case.manual if t not in case.fitted(graph.right)]
+    wrong = case.wrong_ones
     if any(case.manual[t].shape != t.shape for t in wrong):
         return None
 

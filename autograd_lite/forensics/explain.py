@@ -13,18 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd_lite.forensics.candidate import Candidate
+from autograd_lite.forensics.candidates import LONG
 from autograd_lite.forensics.case import Case, Variation, relative_error
-from autograd_lite.forensics.factors import AXIS, closest_factor, is_round
-from autograd_lite.forensics.replay import Replay
-from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
-from autograd_lite.forensics.slips import (
-    Slip,
-    looked_ahead,
-    newton,
-    nothing_arrives,
-    previous_step,
-    slips_in,
-)
+from autograd_lite.forensics.factors import closest_factor, is_round
+from autograd_lite.forensics.replay import AXIS, Replay
+from autograd_lite.forensics.search import ENOUGH, Finding, Search
+from autograd_lite.forensics.slips import Slip, newton, nothing_arrives, of_other_weights, slips_in
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -109,7 +103,7 @@ def _explain_on(
     if any(len(each.mistakes) == 1 for each in complete):
         return complete
     if base is case.graph.right and not complete and not search.is_over:
-        of_all = newton(case) or looked_ahead(case) or (None if already else previous_step(case))
+        of_all = newton(case) or of_other_weights(case)
         if of_all:
             return [Hypothesis(of_all)]
     singles += search.findings(base, search.others(wrong))
@@ -159,8 +153,7 @@ def _is_evidence(
     """
     if any(isinstance(m, Candidate) and _is_negative_penalty(m) for m in mistakes):
         return False
-    wrong = case.everything - case.fitted(case.graph.right)
-    wrong = wrong if explained is None else wrong & explained
+    wrong = case.wrong if explained is None else case.wrong & explained
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
     entries = [sum(t.size for t in wrong & search.changed(mistake)) for mistake in solved]
     # One entry is some number times the right one, and the number may be round.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,7 +28,6 @@ from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.other_forward import are_shares
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -322,8 +321,3 @@ def added_to_picked(case: Case) -> Iterator[Candidate]:
 def _plus(place: Place, strength: float) -> Wrong:
     more = strength / place.node.size
     return {place: place.arriving(lambda g, *_: g + more)}
-
-
-GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(penalties, statistics, other_slopes, *STALE_WEIGHTS, other_losses, added_to_picked),
-)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
-from autograd_lite.forensics.place import Place, Vjp, Wrong, is_bounded, is_recorded, mask_of
+from autograd_lite.forensics.place import Place, Wrong, is_bounded, is_recorded, mask_of
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.shares import OVERWRITTEN
 from autograd_lite.node import Array, Node, plain
@@ -39,7 +39,8 @@ def derivative_in_one_direction(case: Case) -> Candidates:
             if own and below:
                 wrong = alike.setdefault((activation.operation, what, *leaves), {})
                 wrong[activation] = unchanged
-                wrong.update((place, _after(activation, place)) for place in kept)
+                after = lambda g, *_, of=activation: of.unmatched(g)
+                wrong |= {place: place.arriving(after) for place in kept}
     for (_, what, *_), wrong in alike.items():
         words = f"the derivative of {{operation}} is forgotten {what}"
         yield joint("derivative forgotten", words, wrong)
@@ -59,14 +60,6 @@ def _parameters_and_below(graph: Graph, z: Tensor) -> tuple[list[Place], list[Pl
             else:
                 below.append(place)
     return own, below
-
-
-def _after(activation: Place, place: Place) -> Vjp:
-    """The step with an activation's derivative multiplied in before."""
-    values = activation.node._array, *map(plain, activation.node.arguments)
-    keywords = activation.node.keywords
-
-    return place.arriving(lambda g, *_: activation.vjp(g, *values, **keywords))
 
 
 def slopes_before_products(case: Case) -> Candidates:
@@ -115,9 +108,8 @@ def overlapping_windows(case: Case) -> Candidates:
             taken = [place.taken() for place in windows]
         except (IndexError, TypeError):
             continue
-        if len(np.unique(np.concatenate([np.ravel(each) for each in taken]))) == sum(
-            map(np.size, taken)
-        ):
+        entries = np.concatenate([np.ravel(each) for each in taken])
+        if len(np.unique(entries)) == len(entries):
             continue
         sent = [graph.right.values[place.number] != 0 for place in windows]  # As by a maximum.
         # Consumers are in the order of the backward pass.
@@ -146,7 +138,8 @@ def parts_exchanged(case: Case) -> Candidates:
             if one.node.shape == other.node.shape and tensor.operation and _apart(one, other):
                 indices = [_index(place.node.arguments[1]) for place in (one, other)]
                 wrong = alike.setdefault((tensor.operation, *indices), {})
-                wrong |= {one: _to_part_of(other), other: _to_part_of(one)}
+                for place, exchanged in ((one, other), (other, one)):
+                    wrong[place] = lambda g, *_, of=exchanged, **k: of.unmatched(g)
     for (_, one_index, other_index), wrong in alike.items():
         words = f"the parts {one_index} and {other_index} are exchanged: they are in another order"
         yield joint("misplaced", words, wrong)
@@ -165,11 +158,6 @@ MOST_PARTS = 6
 """Parts of one array, two of which are exchanged."""
 
 
-def _to_part_of(other: Place) -> Vjp:
-    values = other.node._array, *map(plain, other.node.arguments)
-    return lambda g, *given, **keywords: other.vjp(g, *values, **other.node.keywords)
-
-
 def to_all_arguments(case: Case) -> Candidates:
     """What an operation sends to its arguments is exchanged between them, or turned."""
     for node, places in case.graph.places_of.items():
@@ -185,15 +173,18 @@ def to_all_arguments(case: Case) -> Candidates:
             }
             yield joint("branches", words, wrong)
         if function is np.linalg.solve:
-            words = "the matrix is to be transposed in the system on the way back, and is not"
-            turned = {p: p.given(lambda y, a, b: (y, np.swapaxes(a, -1, -2), b)) for p in places}
-            yield joint("transposed", words, turned)
-            words = "it is multiplied by the transposed matrix, where the system is to be solved"
-            inverse = {p: p.given(lambda y, a, b: (y, np.linalg.inv(a), b)) for p in places}
-            yield joint("transposed", words, inverse)
-            words = "the system is not solved on the way back: the inverse matrix is left out"
-            left_out = {p: p.given(lambda y, a, b: (y, np.eye(len(a)), b)) for p in places}
-            yield joint("derivative forgotten", words, left_out)
+            for kind, words, other in _other_matrices(plain(node.arguments[0])):
+                wrong = {p: p.given(lambda y, a, b, of=other: (y, of, b)) for p in places}
+                yield joint(kind, words, wrong)
+
+
+def _other_matrices(matrix: Array) -> Iterator[tuple[str, str, Array]]:
+    words = "the matrix is to be transposed in the system on the way back, and is not"
+    yield "transposed", words, np.swapaxes(matrix, -1, -2)
+    words = "it is multiplied by the transposed matrix, where the system is to be solved"
+    yield "transposed", words, np.linalg.inv(matrix)
+    words = "the system is not solved on the way back: the inverse matrix is left out"
+    yield "derivative forgotten", words, np.eye(len(matrix))
 
 
 def _with_branches_swapped(y: Array, condition: Array, *both: Array) -> tuple[Array, ...]:
@@ -249,9 +240,3 @@ def _bends(node: Node) -> bool:
     traits = node.operation.traits
     recorded = [slot for slot, a in enumerate(node.arguments) if is_recorded(a)]
     return not traits.additive and not (len(recorded) == 1 and recorded[0] in traits.linear)
-
-
-JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
-    *(derivative_in_one_direction, slopes_before_products, skipped_layers),
-    *(overlapping_windows, parts_exchanged, to_all_arguments, differentiated_as_a_whole),
-)

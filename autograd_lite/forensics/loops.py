@@ -78,8 +78,8 @@ NEAR = 8
 def forwards(case: Case) -> Iterator[Candidate]:
     """The loop runs forwards on the way back, too: each state gets what the one before sends."""
     graph = case.graph
-    for group in graph.alike:
-        steps = graph.in_time(group)[::-1]
+    for group in graph.loops:
+        steps = group[::-1]
         if not steps[0].bends or len({step.node.shape for step in steps}) > 1:
             continue
         ways = [
@@ -110,8 +110,7 @@ def _run_forwards(steps: list[Place], ways: list[list[Place]], arriving: list[Ar
 
 def products_elsewhere(case: Case) -> Iterator[Candidate]:
     """In a loop all products are taken with values of the step before, or after, or of another."""
-    loops = [*map(case.graph.in_time, case.graph.alike)]
-    products = [(group, slot) for group in loops for slot in _factors_in(group)]
+    products = [(group, slot) for group in case.graph.loops for slot in _factors_in(group)]
     for group, slot in products:
         own = [place.node.arguments[slot] for place in group]
         sums = [_sum_with(case.graph, place.node) for place in group]
@@ -137,7 +136,7 @@ def products_elsewhere(case: Case) -> Iterator[Candidate]:
 
 def steps_elsewhere(case: Case) -> Iterator[Candidate]:
     """In a loop all steps take what arrives at others, or the values that others are at."""
-    for group in map(case.graph.in_time, case.graph.alike):
+    for group in case.graph.loops:
         if group[0].traits.product and all(p.argument.operation is None for p in group):
             arriving = [case.graph.right[place.node] for place in group]
             others = [("before", [*arriving[1:], 0 * arriving[-1]])]

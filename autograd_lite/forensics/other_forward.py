@@ -264,8 +264,8 @@ def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -
 def targets_of_loops(case: Case) -> Candidates:
     """In a loop each step has the target, or the label, of another one."""
     graph = case.graph
-    for steps in graph.alike:
-        nodes = [*{place.node: None for place in graph.in_time(steps)}]
+    for steps in graph.loops:
+        nodes = [*{place.node: None for place in steps}]
         for slot, argument in enumerate(nodes[0].arguments if len(nodes) > 1 else ()):
             own = [plain(node.arguments[slot]) for node in nodes]
             if is_recorded(argument) or not _are_targets(nodes[0], own):
@@ -299,8 +299,3 @@ def _are_targets(node: Tensor, values: list[Any]) -> bool:
     if not (compares or picks) or not whole or len({np.shape(v) for v in values}) > 1:
         return False
     return any(not np.array_equal(values[0], other) for other in values[1:])
-
-
-OTHER_FORWARD: tuple[Callable[[Case], Candidates], ...] = (
-    *(labels, targets_of_loops, masks, softmax_in_forward),
-)

@@ -109,6 +109,11 @@ def is_recorded(value: Any) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
 
 
+def is_square(value: Any) -> bool:
+    """Whether it is a square matrix of more than one entry, or several."""
+    return is_array(value) and value.ndim > 1 and value.shape[-1] == value.shape[-2] > 1
+
+
 def mask_of(node: Tensor) -> Array | None:
     """A plain array argument of a product whose entries are 0 or one other value, if any."""
     for argument in node.arguments:

@@ -1,48 +1,84 @@
-"""The constant factors that the numbers in a record explain, in words."""
+"""The constant factors that people get wrong, which the numbers in a record explain, in words."""
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from autograd_lite.forensics.factors import (
-    factors_of_axes,
-    factors_of_constant,
-    factors_of_mean,
-    factors_of_power,
-    factors_of_sum,
-    rarer_factors,
-    usual_factors,
-)
+from autograd_lite.forensics.factors import RATES, is_round
 from autograd_lite.forensics.place import Place, mask_of
-from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.replay import SAMPLES, USES, Graph
 
 MOST_CONSTANTS = 5
 """Numbers in a record that explain a factor together with another one."""
 MOST_NUMBERS = 500
 """Nodes among which a number that explains a factor is looked for."""
+SMALL = 10
+"""Whole numbers that another one may be mistaken for."""
+Factors = Iterator[tuple[float, str]]
+"""Factors, and what a gradient that is off by one lacks or has too much of."""
 
 
-def usual(graph: Graph) -> Iterator[tuple[float, str]]:
-    """The factors that people get wrong in a graph."""
-    functions = {place.operation.function for place in graph.places}
-    has_square = not functions.isdisjoint((np.power, np.square)) or any(
+def usual(graph: Graph) -> Factors:
+    """The factors that people get wrong in a graph: lengths of axes, the 2 of a square."""
+    functions, lengths = {place.operation.function for place in graph.places}, graph.lengths
+    yield -1.0, "the sign is wrong"
+    yield 0.0, "it is missing"
+    samples = {length: name for length, name in lengths.items() if name == SAMPLES}
+    yield from _of_lengths(samples)
+    if not functions.isdisjoint((np.power, np.square)) or any(
         node.operation.traits.product and len({*map(id, node.arguments)}) == 1
         for node in graph.places_of
-    )
-    return usual_factors(graph.lengths, graph.positions, has_square)
+    ):
+        yield 0.5, "a factor of 2 is missing, the 2 of the square"
+        yield -0.5, "the 2 of the square is missing, and the sign is wrong"
+    yield 0.5, "a factor of 2 is missing, such as that of a square"
+    yield 2.0, "a factor of 2 too many"
+    yield -2.0, "a factor of 2 too many, and the sign is wrong"
+    yield from _of_lengths({length: lengths[length] for length in lengths.keys() - samples})
+    for length, name in graph.positions.items():
+        yield float(length), f"1/{length} is missing, one over {name}"
+        yield 1 / length, f"it is divided by {length}, over {name}, once too often"
 
 
-def rarer(graph: Graph) -> Iterator[tuple[float, str]]:
-    """Learning rates, and several factors at once."""
-    yield from rarer_factors(graph.lengths)
+def _of_lengths(lengths: Mapping[int, str]) -> Factors:
+    for length, name in lengths.items():
+        yield float(length), f"1/{length} is missing, one over {name}"
+        words = f"it is divided by {length}, {name}, once too often"
+        yield 1 / length, words + ", or only one of its uses counts" * (name == USES)
+        yield float(-length), f"1/{length} is missing, one over {name}, and the sign is wrong"
+        yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"
+
+
+def rarer(graph: Graph) -> Factors:
+    """Factors that are in the wrong place, or several at once; learning rates."""
+    lengths = graph.lengths
+    yield 0.25, "a factor of 4 is missing: that of a square twice, or of two uses"
+    for rate in [rate for rate in RATES if rate < 1]:
+        yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
+        yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
+    for length, name in lengths.items():
+        yield 2.0 * length, f"a factor of 2 too many, and 1/{length} is missing, one over {name}"
+        yield length / 2, f"1/{length} is missing, one over {name}, and so is a factor of 2"
+        yield 2 / length, f"a factor of 2 too many, and divided by {length}, {name}, once too often"
+        yield 0.5 / length, f"a factor of 2 is missing, and divided by {length}, {name}"
+        yield float(length) ** -2, f"it is divided by {length}, {name}, twice too often"
+        yield float(length) ** 2, f"1/{length} is missing twice, one over {name}"
+    for one, other in itertools.combinations(lengths, 2):
+        product = one * other
+        yield float(product), f"1/{product} is missing, one over {one} times {other}"
+        yield 1 / product, f"it is divided by {product}, {one} times {other}, once too often"
+    for one, other in itertools.permutations(lengths, 2):
+        yield one / other, f"it is divided by {other}, {lengths[other]}, where {one} is right"
     yield from _with_constants(graph)
     yield from _computed_numbers(graph)
 
 
-def _with_constants(graph: Graph) -> Iterator[tuple[float, str]]:
+def _with_constants(graph: Graph) -> Factors:
     """Numbers in the record together with the 2 of a square."""
     places = [place for place in graph.places if place.multiplies_entries]
     found = dict.fromkeys(number for place in places for number in place.numbers)
@@ -54,7 +90,7 @@ def _with_constants(graph: Graph) -> Iterator[tuple[float, str]]:
             yield sign * number / 2, f"a factor of 2 is missing, and {number:.6g} there{words}"
 
 
-def _computed_numbers(graph: Graph) -> Iterator[tuple[float, str]]:
+def _computed_numbers(graph: Graph) -> Factors:
     """Numbers that were computed, such as a norm."""
     for node in graph.order[:MOST_NUMBERS]:
         if node.size == 1 and node.operation is not None and node is not graph.loss:
@@ -73,29 +109,27 @@ def _computed_numbers(graph: Graph) -> Iterator[tuple[float, str]]:
 COPIES = np.repeat, np.tile
 
 
-def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
+def factors_at(graph: Graph, place: Place) -> Factors:
     """The factors that the numbers in one step explain."""
     function, traits = place.operation.function, place.traits
     entries = place.argument.size // max(place.node.size, 1)
     broadcast = place.node.size // max(place.argument.size, 1)
+    summed = entries if function is np.sum else 0
+    if broadcast > 1 and (traits.additive or function in COPIES):
+        summed = broadcast
     if traits.averages and entries > 1:
-        yield from factors_of_mean(entries, graph.lengths)
-        if not place.node.ndim or place.argument.ndim - place.node.ndim > 1:
-            left = Counter(place.argument.shape) - Counter(place.node.shape)
-            yield from factors_of_axes([*left.elements()])
-    elif function is np.sum and entries > 1:
-        yield from factors_of_sum(entries)
-    elif broadcast > 1 and (traits.additive or function in COPIES):
-        yield from factors_of_sum(broadcast)
+        yield from _of_mean(place, entries, graph.lengths)
+    elif summed > 1:
+        words = f"it is divided by {summed}: a mean over these entries where the sum is"
+        yield 1 / summed, words
     elif function is np.sqrt:
-        yield from factors_of_power(0.5)
+        yield 2.0, "a factor of 2 too many: the 1/2 of the square root is missing"
     elif function is np.power:
-        for number in place.numbers:
-            yield from factors_of_power(number)
+        yield from _of_powers(place.numbers)
     elif place.slot in traits.linear and place.multiplies_entries:
         mask = mask_of(place.node)
         if mask is not None and mask.max() > 1:
-            yield from factors_of_constant(1 / float(mask.max()), True, ())
+            yield from _of_divisor(1 / float(mask.max()), ())
         yield from _of_numbers(graph, place)
     node, uses = place.node, graph.consumers.get(place.node, ())
     while len(uses) == 1 and uses[0].traits.additive:
@@ -105,8 +139,64 @@ def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
         yield from _of_numbers(graph, uses[0])
 
 
-def _of_numbers(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
-    for number in place.numbers:
-        if number not in (0, 1, -1):
-            divides = place.operation.function is np.divide
-            yield from factors_of_constant(number, divides, graph.lengths)
+def _of_numbers(graph: Graph, place: Place) -> Factors:
+    for number in [n for n in place.numbers if n not in (0, 1, -1)]:
+        yield from _of_constant(number, place.operation.function is np.divide, graph.lengths)
+
+
+def _of_powers(exponents: list[float]) -> Factors:
+    for exponent in exponents:
+        if exponent == 0.5:
+            yield 2.0, "a factor of 2 too many: the 1/2 of the square root is missing"
+        elif exponent not in (2, 0, 1):
+            yield 1 / exponent, f"the exponent {exponent:g} is missing as a factor"
+
+
+def _of_mean(place: Place, entries: int, lengths: Mapping[int, str]) -> Factors:
+    yield float(entries), f"1/{entries} is missing, of the mean over {entries} entries"
+    yield 1 / entries, f"it is divided by {entries}, of the mean over these entries, twice"
+    if entries > 2:
+        words = f"it is divided by {entries - 1}, as for the unbiased variance, not by {entries}"
+        yield entries / (entries - 1), words
+    left = Counter(place.argument.shape) - Counter(place.node.shape)
+    several = not place.node.ndim or place.argument.ndim - place.node.ndim > 1
+    for length in left.elements() if several else ():
+        words = f"it is divided by {length}, the length of one axis of the mean, and not by"
+        yield math.prod(left.elements()) / length, f"{words} {entries}, that of all"
+    for length in lengths.keys() - {entries}:
+        words = f"it is divided by {length}, where the mean is over {entries} entries"
+        yield entries / length, words
+
+
+def _of_constant(constant: float, divides: bool, lengths: Mapping[int, str]) -> Factors:
+    """For a product with a number, or a quotient."""
+    whole, number = round(1 / constant), f"{constant:.6g}"
+    if divides:
+        yield from _of_divisor(constant, lengths)
+    elif not is_round(constant) and math.isclose(whole * constant, 1.0):
+        yield from _of_divisor(float(whole), lengths)
+    else:
+        yield 1 / constant, f"the factor {number} is missing"
+        square = f"{constant * constant:.6g}"
+        yield constant, f"it is multiplied by {number} once too often, or by {square} in its place"
+        yield constant**-2, f"it is divided by {number}, and not multiplied by it"
+
+
+def _of_divisor(constant: float, lengths: Mapping[int, str] | tuple[()]) -> Factors:
+    number = f"{constant:.6g}"
+    yield constant, f"1/{number} is missing: the division by {number} is left out"
+    yield 1 / constant, f"it is divided by {number} once too often"
+    yield constant**2, f"it is multiplied by {number}, and not divided by it"
+    if constant > 0 and is_round(math.sqrt(constant)):
+        root = math.sqrt(constant)
+        yield root, f"it is divided by {root:g}, where {number}, its square, is right"
+    if 0 < constant < 1:
+        rest = 1 - constant
+        yield constant / rest, f"it is divided by {rest:.6g}, where {number} is right"
+    for length in lengths:
+        yield constant / length, f"it is divided by {length}, where {number} is right"
+    for length in lengths if math.isclose(constant**2, round(constant**2)) else ():
+        words = f"it is divided by the root of {length}, where that of {constant**2:.6g} is"
+        yield constant / math.sqrt(length), f"{words} right"
+    for whole in range(2, SMALL) if constant == round(constant) else ():
+        yield constant / whole, f"it is divided by {whole}, where {number} is right"

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-from autograd_lite.forensics.factors import AXIS, SAMPLES, USES
 from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_array, is_recorded
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
@@ -26,6 +25,9 @@ from autograd_lite.tensor import Tensor
 
 DEPTH = 6
 """Operations between a step and the leaves that tell its role."""
+SAMPLES = "the number of samples"
+AXIS = "the length of an axis"
+USES = "the number of times that it is used"
 ENTRIES = "the number of entries"
 DEEPEST = 16
 """Steps that are together one function."""
@@ -231,6 +233,11 @@ class Graph:
     def alike(self) -> list[list[Place]]:
         """The sets of two or more steps that play one role, as those of a loop."""
         return self.alike_among(self.places)
+
+    @functools.cached_property
+    def loops(self) -> list[list[Place]]:
+        """The same sets, of each the last step first."""
+        return [*map(self.in_time, self.alike)]
 
     def alike_among(self, places: Iterable[Place]) -> list[list[Place]]:
         """The sets of two or more of these steps that play one role, each once.

@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import (
-    FACTOR,
-    Candidate,
-    Scaled,
-    StepMistakes,
-    scaled,
-    with_strength,
-)
+from autograd_lite.forensics.candidate import Candidate, Scaled
+from autograd_lite.forensics.candidates import candidates
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.deltas import other_deltas, other_masks, some_samples
 from autograd_lite.forensics.factors import closest_factor, rounded
-from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, factors
-from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
-from autograd_lite.forensics.loops import (
-    clipped,
-    forwards,
-    not_carried,
-    products_elsewhere,
-    states_as_constants,
-    steps_elsewhere,
-)
-from autograd_lite.forensics.one_way import on_one_way, past_the_slope, skip_before_block
-from autograd_lite.forensics.other_forward import OTHER_FORWARD, other_arrays
 from autograd_lite.forensics.place import Place, Wrong
-from autograd_lite.forensics.progress import ProgressLine
 from autograd_lite.forensics.projection import Projection
-from autograd_lite.forensics.replay import Graph, Replay
+from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.slips import Slip
-from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
-from autograd_lite.forensics.uses import (
-    decaying_uses,
-    dropped_alike,
-    dropped_uses,
-    factors_alike,
-    own_term,
-    wrong_cotangent,
-)
-from autograd_lite.forensics.windows import windows_elsewhere
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -72,79 +40,6 @@ class Finding(NamedTuple):
     error: float = math.inf  # the largest relative one that is left, where all fit
 
 
-def candidates(case: Case, suspects: list[Place]) -> Iterator[Candidate]:
-    """Every mistake at every step where it can be made: at one of them, or at all alike.
-
-    What is made most often comes first. In a long record, what is in one step comes last, but for
-    the steps that lead to the wrong gradients and to no others.
-    """
-    is_long = len(case.graph.places) >= LONG
-    if is_long and len(suspects) < FEW:
-        yield from (with_strength("factor", FACTOR, scaled, [p], neutral=1.0) for p in suspects)
-        for mistakes in IN_ONE_STEP:
-            yield from mistakes(case, suspects)
-    single: list[Candidate] = []
-    for candidate in itertools.chain.from_iterable(stage(case) for stage in STAGES):
-        if is_long and len(candidate.wrong) == 1:
-            single.append(candidate)
-        else:
-            yield candidate
-    yield from single
-
-
-def _of_steps(
-    mistakes: Callable[[Graph, Place], StepMistakes], case: Case, places: list[Place] | None = None
-) -> Iterator[Candidate]:
-    """Mistakes in one step, at all that are alike, and at each of them."""
-    same: dict[Any, Wrong] = {}
-    for place in case.graph.places if places is None else places:
-        counts: Counter[Any] = Counter()
-        for kind, what, vjp in mistakes(case.graph, place):
-            counts[kind, what] += 1
-            key = (kind, what, place.operation, place.slot, place.node.ndim, counts[kind, what])
-            same.setdefault(key, {})[place] = vjp
-    for (kind, what, *_), wrong in same.items():
-        own = [*wrong]
-        roles = case.graph.alike_among(own)
-        # Some of a few, as two of an LSTM's gates, in one step of it or in all.
-        whole = [role for role in roles if not any({*role} < {*other} for other in roles)]
-        some = [[*itertools.chain(*c)] for c in _some_of(whole)] + _some_of(own)
-        groups = [own, own[1:], *roles, *some]
-        several = {tuple(group): group for group in groups if len(group) > 1}
-        for chosen in [*several.values(), *([place] for place in own)]:
-            yield Candidate(kind, what, {place: wrong[place] for place in chosen})
-
-
-def _some_of(few: list[Any]) -> list[list[Any]]:
-    """Two or more of up to four, but not all."""
-    counts = range(2, len(few)) if len(few) <= FEW_ALIKE else ()
-    return [[*some] for count in counts for some in itertools.combinations(few, count)]
-
-
-FEW_ALIKE = 4
-"""Steps, or roles of them in a loop, of which all subsets are tried."""
-USUAL = 4
-"""Mistakes in one step that come before those in several: the first of them are made most often."""
-IN_ONE_STEP = [
-    partial(_of_steps, mistakes)
-    for mistakes in (*STEP_MISTAKES, wrong_cotangent, own_term, on_one_way, past_the_slope)
-]
-STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(dropped_alike, factors),
-    *IN_ONE_STEP[:USUAL],
-    *(dropped_uses, not_carried, states_as_constants, products_elsewhere, steps_elsewhere),
-    *GROUP_MISTAKES,
-    *IN_ONE_STEP[USUAL:],
-    *(clipped, forwards, other_arrays, factors_alike, decaying_uses),
-    *(other_deltas, windows_elsewhere, some_samples, other_masks),
-    *(*JOINT_MISTAKES, skip_before_block, *OTHER_FORWARD),
-)
-LONG = 500
-"""Steps of a graph from which on mistakes in single steps are tried last."""
-FEW = 50
-"""Steps of a long graph that may be tried first."""
-
-
 def now() -> tuple[float, float]:
     """Seconds of computing, in this thread, and on the clock."""
     return time.thread_time(), time.perf_counter()
@@ -161,6 +56,37 @@ def _is_lost(array: Array, right: Array) -> bool:
     return bool(np.max(abs(array), initial=0.0) <= 1e-14 * np.max(abs(right), initial=0.0))
 
 
+DELAY = 1.0
+"""Seconds that a search takes before it says anything."""
+
+
+class ProgressLine:
+    """A line of seconds used up; where it cannot be written it ends, and nothing else does."""
+
+    def __init__(self, seconds: float) -> None:
+        self._bar: Any = None
+        is_terminal = getattr(sys.stderr, "isatty", bool)()
+        if is_terminal or (sys.stderr is not None and "ipykernel" in sys.modules):
+            from tqdm.auto import tqdm
+
+            shape = "compare_gradients looks for the mistake: {n:.1f} of {total:.1f} s"
+            self._bar = tqdm(total=seconds, delay=DELAY, leave=False, bar_format=shape)
+
+    def update(self, seconds: float) -> None:
+        """Show how many seconds are used up."""
+        try:
+            if self._bar is not None:
+                self._bar.update(seconds - self._bar.n)
+        except Exception:  # of the file that stderr is, or of the widget in a notebook
+            self._bar = None
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
 class Search:
     """Tries of one case's candidates, for so many seconds from a start."""
 
@@ -175,14 +101,13 @@ class Search:
         for node in reversed(case.graph.order):
             inputs = [self.below[place.argument] for place in case.graph.places_of.get(node, ())]
             self.below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
-        self.wrong = case.everything - case.fitted(case.graph.right)
         # What is nothing but rounding was summed up; what is left out is exactly 0.
-        given = [(case.manual[tensor], case.graph.right[tensor]) for tensor in self.wrong]
+        given = [(case.manual[tensor], case.graph.right[tensor]) for tensor in case.wrong]
         self.is_rounding = any(hand.any() and _is_lost(hand, right) for hand, right in given)
         self.projection = Projection(case)
         self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
         self.in_vain: list[Candidate] = []  # steps that change nothing by their size
-        suspects = [p for p in case.graph.places if self.below[p.argument] == self.wrong]
+        suspects = [p for p in case.graph.places if self.below[p.argument] == case.wrong]
         self.more = candidates(case, suspects)
         self.last_zero: tuple[list[Place], Replay, Replay | None] | None = None
 
@@ -226,7 +151,7 @@ class Search:
                 if fitted is None:
                     self.in_vain += [candidate] * (candidate.kind == "factor")
                     continue
-                if not (fitted > self.case.fitted(base) or fitted >= self.wrong):
+                if not (fitted > self.case.fitted(base) or fitted >= self.case.wrong):
                     yield Finding(candidate, fitted)
                     continue
             yield from self._replayed(candidate, base)
@@ -236,7 +161,7 @@ class Search:
     def pairs(self, mistakes: list[Candidate]) -> Iterator[tuple[Candidate, Finding]]:
         """Two of some mistakes, in steps one of which is below the other, that all fits with."""
         base, projection = self.case.graph.right, self.projection
-        wrong = self.case.everything - self.case.fitted(base)
+        wrong = self.case.wrong
         chosen = [m for m in mistakes if projection.takes(m)]
         reached = [self.changed(m) for m in chosen]
         together = [m for m in mistakes if m.kind == "constant statistics"]
@@ -260,7 +185,7 @@ class Search:
 
     def _projected(self, candidate: Candidate) -> frozenset[Tensor] | None:
         """Whose gradients may be as handed in, at the best strength; None if nothing changes."""
-        projection, base = self.projection, self.case.fitted(self.case.graph.right)
+        projection, wrong = self.projection, self.case.wrong
         change = projection.change(candidate.wrong)
         if change is None or candidate.solve is None:
             return projection.fitted(change) if change and any(change.by.values()) else None
@@ -272,9 +197,9 @@ class Search:
             fixed, change = zero, change.plus(zero, -1.0)
         if all(abs(change.by[key]) <= change.exactly_to[key] for key in change.by):
             return None
-        found = base
-        for there in projection.with_strengths(fixed, change, self.case.everything - base):
-            found = max(found, projection.fitted(there), key=lambda f: (f >= self.wrong, len(f)))
+        found = self.case.everything - wrong
+        for there in projection.with_strengths(fixed, change, wrong):
+            found = max(found, projection.fitted(there), key=lambda f: (f >= wrong, len(f)))
         return found
 
     def _replayed(self, candidate: Candidate, base: Replay) -> Iterator[Finding]:
@@ -289,7 +214,7 @@ class Search:
             if finding.fitted == case.everything:
                 error = max([case.error(t, predicted[t]) for t in case.manual])
                 finding = finding._replace(error=error)
-            elif finding.fitted > case.fitted(base) or finding.fitted >= self.wrong:
+            elif finding.fitted > case.fitted(base) or finding.fitted >= case.wrong:
                 sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
                 finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
             yield finding

@@ -15,6 +15,7 @@ from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import RATES, closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import strengths_of_penalties
+from autograd_lite.forensics.place import Vjp
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import made_of, newton_step
 from autograd_lite.node import Array
@@ -291,54 +292,47 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
 
 def nothing_arrives(case: Case) -> list[Slip] | None:
     """The slip if several gradients are handed in, and all are 0."""
-    wrong = tuple(t for t in case.manual if t not in case.fitted(case.graph.right))
     if len(case.manual) == 1 or any(map(np.any, case.manual.values())):
         return None
     words = "every gradient is zero: nothing arrives from the loss, as where it is a constant, is "
     words += "detached, is multiplied by 0, or where the gradients were reset before they were read"
-    return [Slip("dropped path", words, tensors=wrong)]
+    return [Slip("dropped path", words, tensors=case.wrong_ones)]
 
 
 def newton(case: Case) -> list[Slip] | None:
     """The slip if the wrong gradients are steps of Newton's method."""
     if not newton_step(case):
         return None
-    wrong = tuple(t for t in case.manual if t not in case.fitted(case.graph.right))
     words = "it is the step of Newton's method: the inverse Hessian times the gradient"
-    return [Slip("another quantity", words, tensors=wrong)]
+    return [Slip("another quantity", words, tensors=case.wrong_ones)]
 
 
-def previous_step(case: Case) -> list[Slip] | None:
-    """The slip if all gradients are those at the weights before an update with them."""
-    manual, inputs = case.manual, case.graph.program.inputs
-    leaves = [tensor for tensor in manual if tensor.operation is None]
-    fit = all(t.shape == g.shape and np.isfinite(g).all() for t, g in manual.items())
+def of_other_weights(case: Case) -> list[Slip] | None:
+    """The slip if all gradients are those at other weights, such as those before an update."""
     apart = _largest_error(case, case.graph.right)
-    for rate in RATES if leaves and fit else ():
-        before = {inputs[t].number: lambda x, t=t, r=rate: x + r * manual[t] for t in leaves}
-        gradients = case.graph.run_again(before, case.graph.right)
+    for words, moved in _moved_weights(case):
+        gradients = case.graph.run_again(moved, case.graph.right)
         # They may differ by an epsilon in a logarithm.
         if gradients and _largest_error(case, gradients) <= min(1e-5, apart / 1000):
-            words = f"the gradients are those of the previous step, before W - {rate:g} dW"
-            return [Slip("previous step", words, tensors=tuple(manual))]
+            words = f"the gradients are those {words}"
+            return [Slip("previous step", words, tensors=tuple(case.manual))]
     return None
 
 
-def looked_ahead(case: Case) -> list[Slip] | None:
-    """The slip if the gradient is that at weights and a multiple of an array of the caller's."""
-    leaves = [tensor for tensor in case.manual if tensor.operation is None]
+def _moved_weights(case: Case) -> Iterator[tuple[str, dict[int, Vjp]]]:
+    """Weights less an update with the gradients, or with some of an array of the caller's."""
     manual, inputs = case.manual, case.graph.program.inputs
-    if len(leaves) != 1 or manual[leaves[0]].shape != leaves[0].shape:
-        return None
-    (leaf,) = leaves
-    arrays = {n: a for n, a in case.arrays.items() if a.shape == leaf.shape and a.size > 1}
-    for (name, array), share in itertools.product([*arrays.items()][:MOST_ARRAYS], SHARES):
-        moved = {inputs[leaf].number: lambda x, by=share * array: x + by}
-        gradients = case.graph.run_again(moved, case.graph.right)
-        if gradients and case.fitted(gradients) == case.everything:
-            words = f"the gradients are those at other weights, with {share:g} {name} added"
-            return [Slip("previous step", words, tensors=tuple(manual))]
-    return None
+    leaves = [tensor for tensor in manual if tensor.operation is None]
+    if not all(t.shape == g.shape and np.isfinite(g).all() for t, g in manual.items()):
+        return
+    for rate in RATES if leaves and case.wrong == case.everything else ():
+        words = f"of the previous step, before W - {rate:g} dW"
+        yield words, {inputs[t].number: lambda x, t=t, r=rate: x + r * manual[t] for t in leaves}
+    for leaf in leaves if len(leaves) == 1 else ():
+        arrays = {n: a for n, a in case.arrays.items() if a.shape == leaf.shape and a.size > 1}
+        for (name, array), share in itertools.product([*arrays.items()][:MOST_ARRAYS], SHARES):
+            words = f"at other weights, with {share:g} {name} added"
+            yield words, {inputs[leaf].number: lambda x, by=share * array: x + by}
 
 
 MOST_ARRAYS = 5

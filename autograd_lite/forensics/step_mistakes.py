@@ -12,21 +12,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES, is_square
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
-from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
-from autograd_lite.forensics.place import Place, Vjp, is_bounded, is_recorded, mask_of
+from autograd_lite.forensics.formula_mistakes import before_what_is_added
+from autograd_lite.forensics.place import Place, is_bounded, is_recorded, is_square, mask_of
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.forensics.shares import shares
-from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
-from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
-from autograd_lite.forensics.value_mistakes import (
-    NEARBY,
-    multiplied_twice,
-    other_factor,
-    other_values,
-)
-from autograd_lite.forensics.windows import convolutions
+from autograd_lite.forensics.value_mistakes import NEARBY
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
@@ -39,31 +29,20 @@ MOST_ARRAYS = 5
 
 def dropout(graph: Graph, place: Place) -> StepMistakes:
     """The mask or the scale of inverted dropout is missing."""
-    wrong: dict[str, Vjp] = {}
-    mask = mask_of(place.node)
-    if place.operation.function is neural.dropout:
-        wrong = {
-            "the mask of dropout": lambda g, y, x, mask, p, *rest: g / (1 - p),
-            "the scale of inverted dropout": lambda g, y, x, mask, p, *rest: g * mask,
-            "dropout": unchanged,
-        }
-    elif place.multiplies_entries and mask is not None:
-        scale = np.max(mask)
-        if graph.position[place.node] > graph.last_layer:
-            drops, scales = "the mask of dropout", "the scale of inverted dropout"
-        else:
-            drops, scales = (
-                "the mask",
-                f"the factor {scale:g} of the weights of entries, 0 or {scale:g},",
-            )
-        wrong[drops] = lambda g, *given: g * scale
+    mask, library = mask_of(place.node), place.operation.function is neural.dropout
+    words = "{} is missing in the backward pass"
+    if mask is not None and (library or place.multiplies_entries):
+        scale = 1 / (1 - plain(place.node.arguments[2])) if library else np.max(mask)
+        drops, scales = "the mask of dropout", "the scale of inverted dropout"
+        if not library and graph.position[place.node] <= graph.last_layer:
+            of_entries = f"the factor {scale:g} of the weights of entries, 0 or {scale:g},"
+            drops, scales = "the mask", of_entries
+        yield "dropout", words.format(drops), lambda g, *given: g * scale
         if scale != 1:
-            wrong[scales] = lambda g, *given: g * (mask != 0)
-            wrong["dropout"] = unchanged
+            yield "dropout", words.format(scales), lambda g, *given: g * (mask != 0)
+            yield "dropout", words.format("dropout"), unchanged
     elif place.multiplies_entries and _scales_dropped(place):
-        wrong["the scale of inverted dropout"] = unchanged
-    for what, vjp in wrong.items():
-        yield "dropout", f"{what} is missing in the backward pass", vjp
+        yield "dropout", words.format("the scale of inverted dropout"), unchanged
 
 
 def _scales_dropped(place: Place) -> bool:
@@ -210,10 +189,13 @@ def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:
 
 def another_derivative(graph: Graph, place: Place) -> StepMistakes:
     """The derivative of another activation is used, at its own output or at the one here."""
-    if not place.argument.ndim or not (place.traits.activation or place.bends):
+    bends = place.bends and place.traits.elementwise
+    if not place.argument.ndim or not (place.traits.activation or bends):
         return
+    x = place.argument._array
     for name, other in activations().items():
-        if other is not place.operation.function:
+        slope = TABLE[other].contribution(0, [np.ones_like(x), other(x), x], {})
+        if other is not place.operation.function and np.ptp(slope) > 0:
             words = f"the derivative of {name} is used for that of {{operation}}"
             yield "another derivative", words, partial(_vjp_of, other, True)
             yield "another derivative", words, partial(_vjp_of, other, False)
@@ -286,16 +268,3 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
         again = place.operation.compute
         words = "{operation} is done again on the way back, where it is to be undone"
         yield "misplaced", words, lambda g, y, x, *rest, **k: again(g, *rest, **k)
-
-
-STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks),
-    *(another_derivative, multiplied_twice, reshaped),
-    *(other_values, other_factor),
-    *SOFTMAX_MISTAKES,
-    *FORMULA_MISTAKES,
-    shares,
-    convolutions,
-    *ARRAY_MISTAKES,
-    *SUM_MISTAKES,
-)

@@ -107,7 +107,7 @@ def _with_velocity(case: Case, given: Array, right: Array) -> Iterator[tuple[str
 def newton_step(case: Case) -> bool:
     """Whether all wrong gradients are steps of Newton's: the Hessian's product is the gradient."""
     graph, right = case.graph, case.graph.right
-    wrong = [t for t in case.manual if t not in case.fitted(right)]
+    wrong = case.wrong_ones
     fits = all(
         t.operation is None and t.shape == case.manual[t].shape and np.isfinite(right[t]).all()
         for t in wrong

@@ -1,4 +1,4 @@
-"""Mistakes in some uses of a tensor, and in steps that are alike, as in a loop over time."""
+"""Mistakes in some uses of a tensor, in steps that are alike, or on one way that leads on."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.place import Place, grouped, is_recorded
+from autograd_lite.forensics.formula_mistakes import softmax, whole_losses
+from autograd_lite.forensics.place import Place, Wrong, grouped, is_recorded
 from autograd_lite.forensics.recorded_factors import factors_at
 from autograd_lite.forensics.replay import LARGE, Graph
+from autograd_lite.forensics.step_mistakes import forgotten_or_twice, misplaced
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -34,8 +36,7 @@ FEW_USES = 4
 def dropped_uses(case: Case) -> Iterator[Candidate]:
     """All uses of a tensor but one, or but those that are alike, are left out."""
     graph = case.graph
-    wrong = [graph.consumers.get(t, ()) for t in case.manual if t not in case.fitted(graph.right)]
-    several = [uses for uses in wrong if len(uses) > 1]
+    several = [u for t in case.wrong_ones if len(u := graph.consumers.get(t, ())) > 1]
     for index, which in ((0, "last"), (-1, "first")) if len(several) > 1 else ():
         what = f"only the {which} use of each is counted: the gradients are overwritten"
         what += " (=), not added (+=)"
@@ -64,7 +65,7 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
 def decaying_uses(case: Case) -> Iterator[Candidate]:
     """The uses of each tensor, as in a loop over samples, count by the powers of one number."""
     graph, rng = case.graph, np.random.default_rng(0)
-    wrong = [t for t in case.manual if t not in case.fitted(graph.right)]
+    wrong = case.wrong_ones
     every = {t: graph.in_time(graph.consumers.get(t, ())) for t in wrong}
     tensor = max(wrong, key=lambda t: t.size)
     # A number that was solved for is no evidence in less entries.
@@ -185,13 +186,80 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
         return
     given = [plain(a) * 0 if a is leaf else plain(a) for a in place.node.arguments]
     rest = place.operation.compute(*given, **place.node.keywords)
-    instead = Instead(use, use.slot, rest)
-    arguments = [*map(plain, use.node.arguments)]
-
-    def vjp(g: Array, *own: Any, **keywords: Any) -> Array:
-        arriving = graph.right[use.node]
-        without = instead(arriving, use.node._array, *arguments, **use.node.keywords)
-        return place.vjp(without, *own, **keywords)
-
+    recorded = use.node._array, *map(plain, use.node.arguments)
+    without = Instead(use, use.slot, rest)(graph.right[use.node], *recorded, **use.node.keywords)
     words = f"its own value is left out of the derivative of {use.operation.name}"
-    yield "dropped path", f"{words}, as if it were 0", vjp
+    yield "dropped path", f"{words}, as if it were 0", place.arriving(lambda *_: without)
+
+
+# What shows on one of the ways that lead on from a node only
+
+
+def on_one_way(graph: Graph, place: Place) -> StepMistakes:
+    """A step before is done wrongly in the formula for a parameter, and rightly elsewhere."""
+    node = place.node
+    if len(graph.places_of[node]) < 2:
+        return
+    for use in graph.consumers.get(node, ()):
+        right = graph.right.values[use.number]
+        for words, other in _done_wrongly(graph, use, right):
+            if np.shape(other) == right.shape and not np.array_equal(other, right):
+                more = place.arriving(lambda g, *_, by=other - right: g + by)
+                yield "one path", f"{words}, only here", more
+
+
+def _done_wrongly(graph: Graph, use: Place, right: Array) -> Iterator[tuple[str, Any]]:
+    name = use.operation.name
+    if len(graph.consumers[use.argument]) > 1:
+        yield f"of what arrives through {name} the sign is wrong", -right
+        yield f"what arrives through {name} is left out", 0 * right
+    given = graph.right[use.node], use.node._array, *map(plain, use.node.arguments)
+    for mistakes in (forgotten_or_twice, misplaced, softmax, whole_losses):
+        for _, words, vjp in mistakes(graph, use):
+            yield words.replace("{operation}", name), vjp(*given, **use.node.keywords)
+
+
+def skip_before_block(case: Case) -> Iterator[Candidate]:
+    """What arrives over a skip connection is added at the block's output, or within, not below."""
+    graph = case.graph
+    for x, uses in graph.consumers.items():
+        skips = [use for use in uses if use.traits.additive and use.node.shape == x.shape]
+        if x.ndim == 0 or len(uses) < 2 or len(skips) != 1 or x.operation is None:
+            continue
+        carried = graph.right.values[skips[0].number]
+        for node in _within_block(graph, x, skips[0]):
+            more: Wrong = {
+                place: place.arriving(lambda g, *_, by=carried: g + by)
+                for place in graph.places_of[node]
+            }
+            words = "what arrives over the skip connection is added before the derivative of what "
+            words += "it skips, and not after it"
+            yield joint("one path", words, scaled(skips, 0.0) | more)
+
+
+def _within_block(graph: Graph, x: Tensor, skip: Place) -> list[Tensor]:
+    """What is computed in the next operations from a node that a skip connection starts at."""
+    found: dict[Tensor, None] = {}
+    ahead = [x]
+    for node in ahead:
+        for use in graph.consumers.get(node, ()):
+            if use is not skip and use.node is not skip.node and len(found) < MOST_WITHIN:
+                found.setdefault(use.node)
+                ahead.append(use.node)
+    return [node for node in found if node.shape == x.shape]
+
+
+MOST_WITHIN = 8
+"""Nodes of a block that what skips it may be added at."""
+
+
+def past_the_slope(graph: Graph, place: Place) -> StepMistakes:
+    """What one of several ways brings is added after an activation's derivative, not before."""
+    before = [b for b in graph.places_of.get(place.argument, ()) if b.bends and b.traits.activation]
+    if not before or len(graph.consumers[place.argument]) < 2:
+        return
+    node = before[0].node
+    slope = before[0].unmatched(np.ones_like(node._array))
+    if np.all(slope):
+        words = f"what arrives over it is not multiplied by the derivative of {node.operation.name}"
+        yield "derivative forgotten", words, place.changed(lambda result, *_: result / slope)

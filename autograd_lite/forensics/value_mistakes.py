@@ -1,14 +1,18 @@
-"""Products that are taken with other values: z where a belongs, another layer's, another power."""
+"""Products that are taken with other values: z where a belongs, weights after their update."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Instead, StepMistakes
-from autograd_lite.forensics.place import Place, is_array, is_recorded
+from autograd_lite.forensics.array_mistakes import ONE_FOR_ALL
+from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, with_strength
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import RATES
+from autograd_lite.forensics.place import Place, Wrong, is_array, is_recorded, is_square
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -17,33 +21,41 @@ NEARBY = 12
 """Steps before and after a product in which what it is mistaken for is looked for."""
 
 
+Instead_of = Iterator[tuple[Any, ...]]
+"""Kind, words, the value that stands in place of a product's other factor; how it is written."""
+
+
 def other_values(graph: Graph, place: Place) -> StepMistakes:
-    """A product is taken with z where a belongs, or with the values of another layer."""
+    """A product is taken with something else than its other factor, a power of something else."""
     power = place.bends and not place.traits.activation
-    for slot, argument in enumerate(place.node.arguments if place.traits.product or power else ()):
-        other_factor = (slot != place.slot) != power
-        if other_factor and is_array(plain(argument)) and plain(argument).ndim:
-            for what, other in _in_words(argument, _beside(graph, place, argument)):
-                words = f"the product is taken with {what}"
-                if power:
-                    words = f"the derivative of {{operation}} is taken at {what}"
-                kind = "other values" if what == ANOTHER or power else "wrong place"
-                yield kind, words, Instead(place, slot, plain(other), other)
-            for words, value in (*_terms(argument), *_other_powers(argument)) if not power else ():
-                yield (
-                    "other values",
-                    f"the product is taken with {words}",
-                    Instead(place, slot, value, ""),
-                )
-            matrix = _transposed_from(argument)
-            parameter = argument if matrix is None else matrix
-            if place.multiplies_matrices and is_recorded(parameter) and not parameter.operation:
-                words = "the product is taken with the gradient of a parameter, not with itself"
-                yield "other values", words, Instead(place, slot, graph.right[argument], "d{0}")
-            for other in _beside(graph, place, matrix) if matrix is not None else ():
-                words = "the product is taken with another matrix"
-                vjp = Instead(place, slot, plain(other).T, other, turned=True)
-                yield "wrong place", words, vjp
+    taken = {place.slot: place.argument} if power else place.others
+    for slot, argument in taken.items() if power or place.traits.product else ():
+        if not is_array(plain(argument)):
+            continue
+        beside = _beside(graph, place, argument) if plain(argument).ndim else ()
+        for what, other in _in_words(argument, beside):
+            kind = "other values" if what == ANOTHER or power else "wrong place"
+            words = "the derivative of {operation} is taken at " if power else PRODUCT
+            yield kind, words + what, Instead(place, slot, plain(other), other)
+        for find in IN_ITS_PLACE if not power else ():
+            for kind, words, *value in find(graph, place, argument):
+                yield kind, words, Instead(place, slot, *value)
+
+
+PRODUCT = "the product is taken with "
+
+
+def _parameters(graph: Graph, place: Place, argument: Any) -> Instead_of:
+    others = (*_terms(argument), *_other_powers(argument)) if plain(argument).ndim else ()
+    for words, value in others:
+        yield "other values", PRODUCT + words, value
+    matrix = _transposed_from(argument)
+    parameter = argument if matrix is None else matrix
+    if place.multiplies_matrices and is_recorded(parameter) and not parameter.operation:
+        words = PRODUCT + "the gradient of a parameter, not with itself"
+        yield "other values", words, graph.right[argument], "d{0}"
+    for other in _beside(graph, place, matrix) if matrix is not None else ():
+        yield "wrong place", PRODUCT + "another matrix", plain(other).T, other, True
 
 
 def _transposed_from(argument: Any) -> Tensor | None:
@@ -82,36 +94,112 @@ def _other_powers(argument: Any, depth: int = 3) -> Iterator[tuple[str, Array]]:
             yield words, argument._array / base._array * value
 
 
-def other_factor(graph: Graph, place: Place) -> StepMistakes:
-    """What a product with a matrix is taken with is squared, or is left out."""
-    for slot, argument in place.others.items() if place.multiplies_matrices else ():
-        value = plain(argument)
-        if is_array(value) and value.dtype.kind == "f" and not np.isin(value, (0, 1, -1)).all():
-            words = "the other factor of {operation} is squared"
-            yield "derivative twice", words, Instead(place, slot, value**2, "{0} ** 2")
-            words = "the other factor of {operation} counts "
-            yield "other values", words + "as its sign", Instead(place, slot, np.sign(value), "")
-            if value.all():
-                words = "the other factor of {operation} is left out, as if it were 1"
-                ones = np.ones_like(value)
-                yield "derivative forgotten", words, Instead(place, slot, ones, "np.ones_like({0})")
-            else:
-                words += "only where it is not 0, as 1: x != 0"
-                entries = (value != 0).astype(value.dtype)
-                yield "other values", words, Instead(place, slot, entries, "")
+def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Instead_of:
+    value, words = plain(argument), "the other factor of {operation} "
+    divides = place.operation.function is np.divide
+    if divides or value.dtype.kind != "f" or not value.ndim or np.isin(value, (0, 1, -1)).all():
+        return
+    twice = "is multiplied in twice: what arrives contains it already"
+    twice = "is squared" if place.multiplies_matrices else twice
+    yield "derivative twice", words + twice, value**2, "{0} ** 2"
+    if not place.multiplies_matrices:
+        return
+    yield "other values", words + "counts as its sign", np.sign(value)
+    if value.all():
+        words += "is left out, as if it were 1"
+        yield "derivative forgotten", words, np.ones_like(value), "np.ones_like({0})"
+    else:
+        words += "counts only where it is not 0, as 1: x != 0"
+        yield "other values", words, (value != 0).astype(value.dtype)
 
 
-def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
-    """What a product is taken with is multiplied in again."""
-    product = place.traits.product and place.operation.function is not np.divide
-    for other in map(plain, place.other_arguments if product else ()):
-        if not is_array(other) or not other.ndim or np.all(np.abs(other) == 1):
-            continue  # Twice a sign is as if it were forgotten.
-        shape = np.shape(graph.unmatched[place])
-        if other.shape == shape or (place.multiplies_entries and other.ndim < len(shape)):
-            words = "the other factor of {operation} is multiplied in twice"
-            words += ": what arrives contains it already"
-            yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
+LARGEST_INVERSE = 64
+"""Rows of a matrix that is inverted to see whether somebody did."""
+
+
+def _of_matrices(graph: Graph, place: Place, argument: Any) -> Instead_of:
+    value = plain(argument)
+    small = value.ndim == 2 and is_square(value) and len(value) <= LARGEST_INVERSE
+    if place.multiplies_matrices and small and np.linalg.cond(value) < 1e8:
+        words = "the inverse of the other factor stands where its transpose belongs"
+        yield "transposed", words, np.linalg.inv(value).T, "np.linalg.inv({0}).T"
+    for axis in range(value.ndim) if place.multiplies_matrices and value.ndim > 1 else ():
+        for which, reduce in ONE_FOR_ALL if value.shape[axis] > 1 else ():
+            words = f"{PRODUCT}{which.format('entry')} along axis {axis}, for all"
+            yield "wrong axis", words, np.broadcast_to(reduce(value, axis), value.shape)
+
+
+def _turned_kernels(graph: Graph, place: Place, argument: Any) -> Instead_of:
+    before = place.argument.operation
+    windows = place.multiplies_entries and before is not None and before.traits.moves
+    if not (place.multiplies_matrices or windows) or not is_recorded(argument):
+        return
+    leaf, moves = moved_from(argument)
+    reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2 or windows
+    if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
+        for words, turned in turns_of(leaf._array):
+            if turned.shape == leaf.shape and not np.array_equal(turned, leaf._array):
+                yield "kernel", f"the kernel {words}", moved_again(turned, moves)
+
+
+def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
+    """A kernel as people turn it by mistake, with words."""
+    yield "is to be flipped on the way back, and is not", np.flip(kernel, (-2, -1)[-kernel.ndim :])
+    if kernel.ndim > 1:
+        yield "is turned by 90 degrees, not by 180", np.rot90(kernel, -1, (-2, -1))
+        yield "is turned by 270 degrees, not by 180", np.rot90(kernel, 1, (-2, -1))
+        yield "is transposed", np.swapaxes(kernel, -2, -1)
+        yield "is flipped along one axis only", np.flip(kernel, -1)
+        yield "is flipped along one axis only", np.flip(kernel, -2)
+        yield "is flipped and transposed", np.swapaxes(np.flip(kernel, (-2, -1)), -2, -1)
+
+
+def moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """What a tensor is a rearrangement of, and the operations, the last first."""
+    moves = []
+    while tensor.operation is not None and tensor.operation.traits.moves:
+        moves.append(tensor)
+        tensor = tensor.arguments[0]
+    return tensor, moves
+
+
+def moved_again(value: Array, moves: list[Tensor]) -> Array:
+    """Another value, rearranged as `moved_from` has found it."""
+    for node in reversed(moves):
+        value = node.operation.compute(value, *map(plain, node.arguments[1:]), **node.keywords)
+    return value
+
+
+def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Instead_of:
+    value = plain(argument)
+    for other in _next_slices(value):
+        words = "the rows of the other factor are off by one: a slice of the same array"
+        yield "misplaced", words, other
+    if place.argument.operation is not None:
+        return
+    for axis in [axis for axis, length in enumerate(value.shape) if length > 1]:
+        along = "columns" if axis and axis == value.ndim - 1 else "rows"
+        words = f"the {along} of the other factor are in reverse order"
+        yield "misplaced", words, np.flip(value, axis), f"np.flip({{0}}, {axis})"
+    for shift in (1, -1) if not is_recorded(argument) and value.size > 2 < len(value) else ():
+        words = "the rows of the other factor are shifted by one: those of the sample beside"
+        rolled = np.roll(value, shift, axis=0)
+        yield "misplaced", words, rolled, f"np.roll({{0}}, {shift}, axis=0)"
+
+
+def _next_slices(array: Any) -> Iterator[Array]:
+    base = array.base if isinstance(array, np.ndarray) else None
+    if not isinstance(base, np.ndarray) or not array.ndim or base.strides != array.strides:
+        return
+    start, beyond = divmod(array.ctypes.data - base.ctypes.data, base.strides[0] or 1)
+    if beyond or base.shape[1:] != array.shape[1:]:
+        return
+    for other in (start - 1, start + 1):
+        if 0 <= other <= len(base) - len(array):
+            yield base[other : other + len(array)]
+
+
+IN_ITS_PLACE = (_parameters, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows)
 
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
@@ -173,3 +261,96 @@ def _steps_between(output: Any, given: Any, most: int = MOST_BETWEEN) -> int:
     inner = [a for a in output.arguments if isinstance(a, Tensor) and a.shape == output.shape]
     steps = [1 + n for a in inner if (n := _steps_between(a, given, most - 1))]
     return min(steps, default=0)
+
+
+# Weights that were updated already: in one product, in all, or in a loop over time
+
+MOST_STEPS = 20
+"""Steps of a loop whose weights are taken to be updated with each of the learning rates."""
+
+
+class Use(NamedTuple):
+    """A step that multiplies by weights."""
+
+    place: Place
+    slot: int  # of the weights, or of what they are rearranged to
+    weights: Tensor
+    moves: list[Tensor]  # that rearrange them, the last first
+
+    def with_value(self, weights: Array, written: str = "") -> Instead:
+        """The step with other weights."""
+        return Instead(self.place, self.slot, moved_again(weights, self.moves), written)
+
+
+def _uses(graph: Graph) -> list[Use]:
+    found = []
+    for place in graph.places:
+        for slot, argument in place.others.items() if place.traits.product else ():
+            leaf, moves = moved_from(argument) if is_recorded(argument) else (argument, [])
+            if is_recorded(leaf) and leaf.operation is None:
+                found.append(Use(place, slot, leaf, moves))
+    return found
+
+
+WORDS = "the weights are read after their update, W - learning_rate dW"
+
+
+def updated_before(case: Case) -> Iterator[Candidate]:
+    """The weights were updated with their gradient before: in one product, or in all."""
+    uses = _uses(case.graph)
+
+    def updated(chosen: Sequence[Use], rate: float) -> Wrong:
+        wrong: Wrong = {}
+        for use in chosen:
+            # Updated with the gradient by hand, if there is one.
+            right = case.graph.right[use.weights]
+            by_hand: Any = case.manual.get(use.weights, right)
+            update = by_hand if by_hand.shape == use.weights.shape else right
+            written = "" if use.moves else f"({{0}} - {rate:.6g} * d{{0}})"
+            wrong[use.place] = use.with_value(use.weights._array - rate * update, written)
+        return wrong
+
+    for chosen in [[use] for use in uses] + [uses] * (len(uses) > 1):
+        number = "with learning_rate {:.6g}"
+        yield with_strength("stale weights", WORDS, updated, chosen, neutral=0.0, number=number)
+
+
+def updated_in_loop(case: Case) -> Iterator[Candidate]:
+    """The weights of a loop were updated before, or are while it runs, with what they get."""
+    graph, uses = case.graph, _uses(case.graph)
+    for leaf in graph.leaves:
+        chosen = [use for use in uses if use.weights is leaf and not use.moves]
+        own = [_step_to_weights(graph, use) for use in chosen]
+        if not 2 <= len(chosen) <= MOST_STEPS or None in own:
+            continue
+        for rate in RATES:
+            words = f"{WORDS}, in all steps, with learning_rate {rate:g}"
+            value = leaf._array - rate * graph.right[leaf]
+            wrong: Wrong = {use.place: use.with_value(value) for use in chosen}
+            yield Candidate("stale weights", words, wrong)
+            words = f"the weights are updated in each step of the loop, with learning_rate {rate:g}"
+            for at_once in (True, False):
+                yield Candidate("stale weights", words, _while_it_runs(chosen, own, rate, at_once))
+
+
+def _step_to_weights(graph: Graph, use: Use) -> Place | None:
+    of_node = graph.places_of[use.place.node]
+    return next((place for place in of_node if place.argument is use.weights), None)
+
+
+def _while_it_runs(uses: list[Use], own: list[Any], rate: float, at_once: bool) -> Wrong:
+    """Weights less what they got by then; `at_once`, also less what the step itself gives."""
+    got: list[Any] = []
+
+    def with_updated(use: Use, step: Place, is_first: bool) -> Callable[..., Any]:
+        def vjp(g: Array, *given: Any, **keywords: Any) -> Any:
+            got[:] = [] if is_first else got
+            before = sum(got)
+            got.append(step.vjp(g, *given, **keywords))
+            weights = use.weights._array - rate * (before + at_once * got[-1])
+            return use.with_value(weights)(g, *given, **keywords)
+
+        return vjp
+
+    first = itertools.chain([True], itertools.repeat(False))
+    return {use.place: with_updated(use, *rest) for use, *rest in zip(uses, own, first)}

@@ -13,13 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivatives.convolutions import convolution
-from autograd_lite.derivatives.windows import Layout, bordered, layout, places
-from autograd_lite.forensics.array_mistakes import moved_again
+from autograd_lite.derivatives.convolutions import (
+    convolution,
+    kernel_correlation,
+    transposed_convolution,
+)
+from autograd_lite.derivatives.windows import Layout, bordered, layout
 from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.place import Place, Wrong, indexed, is_recorded
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.value_mistakes import moved_again
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -205,9 +209,8 @@ def convolutions(graph: Graph, place: Place) -> StepMistakes:
         ("the dilation is forgotten", (strides, borders, ones)),
     ):
         if placed != (strides, borders, dilations):
-            of = _of_kernels if place.slot else _of_images
             what = f"in the derivative of {{operation}} {words}"
-            yield "misplaced", what, partial(of, placed)
+            yield "misplaced", what, partial(_of_layout, place.slot, placed)
     if np.shape(plain(how["w"]))[0] == np.shape(plain(how["w"]))[1] > 1:
         words = "the channels of the kernel are exchanged: those in for those out"
         if place.slot == 1:
@@ -216,27 +219,16 @@ def convolutions(graph: Graph, place: Place) -> StepMistakes:
             yield "transposed", words, place.given(lambda y, x, w, *r: (y, x, w.swapaxes(0, 1), *r))
 
 
-def _of_kernels(placed: Layout, g: Array, y: Array, x: Array, w: Array, *how: Any, **k: Any) -> Any:
+def _of_layout(
+    slot: int, placed: Layout, g: Array, y: Array, x: Array, w: Array, *how: Any, **k: Any
+) -> Any:
+    """What arrives, with kernels at other places of the images and the borders around them."""
     strides, borders, dilations = placed
-    reach = [
-        s * (n - 1) + d * (k - 1) + 1
-        for s, n, d, k in zip(strides, y.shape[2:], dilations, w.shape[2:])
-    ]
-    met = bordered(
-        x, tuple((a, max(b, r - n - a)) for n, r, (a, b) in zip(x.shape[2:], reach, borders))
-    )
-    result = np.zeros_like(w)
-    axes = [0, *range(2, x.ndim)]
-    for position, where in places(w.shape[2:], y.shape[2:], strides, dilations):
-        result[(..., *position)] = np.tensordot(g, met[(..., *where)], (axes, axes))
-    return result
-
-
-def _of_images(placed: Layout, g: Array, y: Array, x: Array, w: Array, *how: Any, **k: Any) -> Any:
-    strides, borders, dilations = placed
-    whole = np.zeros_like(
-        bordered(x, tuple((a, b + max(y.shape) + max(w.shape)) for a, b in borders))
-    )
-    for position, where in places(w.shape[2:], y.shape[2:], strides, dilations):
-        whole[(..., *where)] += np.moveaxis(np.tensordot(g, w[(..., *position)], (1, 0)), -1, 1)
-    return whole[(..., *(slice(a, a + n) for n, (a, _) in zip(x.shape[2:], borders)))]
+    along = zip(strides, y.shape[2:], dilations, w.shape[2:])
+    reach = tuple(s * (n - 1) + d * (k - 1) + 1 for s, n, d, k in along)
+    around = [(a, r - n - a) for n, r, (a, _) in zip(x.shape[2:], reach, borders)]
+    if slot:
+        met = bordered(x, tuple(around))
+        return kernel_correlation(g, met, w.shape[2:], strides, 0, dilations)
+    whole = transposed_convolution(g, w, reach, strides, 0, dilations)
+    return bordered(whole, tuple((-a, -b) for a, b in around))

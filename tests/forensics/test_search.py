@@ -219,7 +219,7 @@ class Terminal(io.StringIO):
 
 def test_a_search_says_on_a_terminal_how_long_it_takes_and_takes_the_line_away(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setattr("autograd_lite.forensics.progress.DELAY", 0.0)
+    monkeypatch.setattr("autograd_lite.forensics.search.DELAY", 0.0)
     W = Tensor([[0.5, 0.3]], requires_grad=True, name="W")
     assert not compare_gradients((W**2).sum(), {W: W.data})
     written = sys.stderr.getvalue()

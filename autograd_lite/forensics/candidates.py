@@ -1,0 +1,131 @@
+"""All mistakes that are looked for: a kind is one entry in a table, those made most often first."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from autograd_lite.forensics import (
+    array_mistakes,
+    deltas,
+    formula_mistakes,
+    group_mistakes,
+    joint_mistakes,
+    loops,
+    other_forward,
+    shares,
+    step_mistakes,
+    uses,
+    value_mistakes,
+    windows,
+)
+from autograd_lite.forensics.candidate import FACTOR, Candidate, StepMistakes, scaled, with_strength
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.place import Place, Wrong
+from autograd_lite.forensics.replay import Graph
+
+LONG = 500
+"""Steps of a graph from which on mistakes in single steps are tried last."""
+FEW = 50
+"""Steps of a long graph that may be tried first."""
+FEW_ALIKE = 4
+"""Steps, or roles of them in a loop, of which all subsets are tried."""
+
+USUAL: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
+    *(step_mistakes.dropout, step_mistakes.forgotten_or_twice),
+    *(step_mistakes.shortcut, step_mistakes.transposed),
+)
+"""Mistakes in one step that are made most often."""
+IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
+    *(step_mistakes.misplaced, step_mistakes.kinks, step_mistakes.another_derivative),
+    *(step_mistakes.reshaped, value_mistakes.other_values),
+    *(formula_mistakes.softmax, formula_mistakes.whole_losses, formula_mistakes.formulas),
+    *(formula_mistakes.of_kinks, formula_mistakes.of_quotients, formula_mistakes.of_products),
+    *(formula_mistakes.inner_derivative, formula_mistakes.cotangent_lost),
+    *(formula_mistakes.statistics, shares.shares, windows.convolutions),
+    *(array_mistakes.some_entries, array_mistakes.spread, array_mistakes.repeated_indices),
+    *(array_mistakes.shifted, array_mistakes.arrives_transposed, array_mistakes.index_forgotten),
+    *(array_mistakes.sent_over_mean, array_mistakes.other_sums),
+    *(array_mistakes.contracted_elsewhere, array_mistakes.counted_once),
+    *(array_mistakes.same_for_all, uses.wrong_cotangent, uses.own_term),
+    *(uses.on_one_way, uses.past_the_slope),
+)
+FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
+    *(uses.dropped_uses, loops.not_carried, loops.states_as_constants),
+    *(loops.products_elsewhere, loops.steps_elsewhere, group_mistakes.penalties),
+    *(group_mistakes.statistics, group_mistakes.other_slopes, value_mistakes.updated_before),
+    *(value_mistakes.updated_in_loop, group_mistakes.other_losses),
+    group_mistakes.added_to_picked,
+)
+"""Mistakes in several steps that come before the others in one step."""
+IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
+    *(loops.clipped, loops.forwards, other_forward.other_arrays, uses.factors_alike),
+    *(uses.decaying_uses, deltas.other_deltas, windows.windows_elsewhere),
+    *(deltas.some_samples, deltas.other_masks, joint_mistakes.derivative_in_one_direction),
+    *(joint_mistakes.slopes_before_products, joint_mistakes.skipped_layers),
+    *(joint_mistakes.overlapping_windows, joint_mistakes.parts_exchanged),
+    *(joint_mistakes.to_all_arguments, joint_mistakes.differentiated_as_a_whole),
+    *(uses.skip_before_block, other_forward.labels, other_forward.targets_of_loops),
+    *(other_forward.masks, other_forward.softmax_in_forward),
+)
+
+
+def _stages(case: Case) -> Iterator[Iterator[Candidate]]:
+    places = case.graph.places
+    yield uses.dropped_alike(case)
+    yield group_mistakes.factors(case)
+    yield from (_of_steps(mistakes, case, places) for mistakes in USUAL)
+    yield from (mistakes(case) for mistakes in FREQUENT)
+    yield from (_of_steps(mistakes, case, places) for mistakes in IN_ONE_STEP)
+    yield from (mistakes(case) for mistakes in IN_SEVERAL_STEPS)
+
+
+def candidates(case: Case, suspects: list[Place]) -> Iterator[Candidate]:
+    """Every mistake at every step where it can be made: at one of them, or at all alike.
+
+    What is made most often comes first. In a long record, what is in one step comes last, but for
+    the steps that lead to the wrong gradients and to no others.
+    """
+    is_long = len(case.graph.places) >= LONG
+    if is_long and len(suspects) < FEW:
+        yield from (with_strength("factor", FACTOR, scaled, [p], neutral=1.0) for p in suspects)
+        for mistakes in (*USUAL, *IN_ONE_STEP):
+            yield from _of_steps(mistakes, case, suspects)
+    single: list[Candidate] = []
+    for candidate in itertools.chain.from_iterable(_stages(case)):
+        if is_long and len(candidate.wrong) == 1:
+            single.append(candidate)
+        else:
+            yield candidate
+    yield from single
+
+
+def _of_steps(
+    mistakes: Callable[[Graph, Place], StepMistakes], case: Case, places: list[Place]
+) -> Iterator[Candidate]:
+    """Mistakes in one step, at all that are alike, and at each of them."""
+    same: dict[Any, Wrong] = {}
+    for place in places:
+        counts: Counter[Any] = Counter()
+        for kind, what, vjp in mistakes(case.graph, place):
+            counts[kind, what] += 1
+            key = (kind, what, place.operation, place.slot, place.node.ndim, counts[kind, what])
+            same.setdefault(key, {})[place] = vjp
+    for (kind, what, *_), wrong in same.items():
+        own = [*wrong]
+        roles = case.graph.alike_among(own)
+        # Some of a few, as two of an LSTM's gates, in one step of it or in all.
+        whole = [role for role in roles if not any({*role} < {*other} for other in roles)]
+        some = [[*itertools.chain(*c)] for c in _some_of(whole)] + _some_of(own)
+        groups = [own, own[1:], *roles, *some]
+        several = {tuple(group): group for group in groups if len(group) > 1}
+        for chosen in [*several.values(), *([place] for place in own)]:
+            yield Candidate(kind, what, {place: wrong[place] for place in chosen})
+
+
+def _some_of(few: list[Any]) -> list[list[Any]]:
+    """Two or more of up to four, but not all."""
+    counts = range(2, len(few)) if len(few) <= FEW_ALIKE else ()
+    return [[*some] for count in counts for some in itertools.combinations(few, count)]
