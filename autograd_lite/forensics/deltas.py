@@ -34,6 +34,10 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     yield "labels", "1 is subtracted in every class, not only in that of the label", p - 1
     words = "what arrives at the label's class is left out: p * (1 - y), and not p - y"
     yield "labels", words, p * (1 - y)
+    words = "the number of the label is subtracted in every class, not 1 in that of the label"
+    yield "labels", words, p - y.argmax(axis=-1, keepdims=True)
+    words = "-1 is assigned at the label, where it is to be subtracted: p is lost there"
+    yield "labels", words, p * (1 - y) - y
     words = "1 is subtracted in the columns of all labels: p[:, labels] for p[range(m), labels]"
     yield "labels", words, p - np.any(y != 0, axis=0, keepdims=True)
     words = "the largest p of a row stands for the label, the prediction for the target"
@@ -55,8 +59,10 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     words = "the error is divided by p: it is the derivative by p itself"
     yield "another loss", words, (p - y) / p
     yield "wrong formula", "the error is multiplied by p", (p - y) * p
-    words = "the error is multiplied by p * (1 - p), which p - y contains already"
-    yield "derivative twice", words, (p - y) * p * (1 - p)
+    for what, slope in (("p * (1 - p)", p * (1 - p)), ("1 - p * p", 1 - p * p)):
+        words = f"the error is multiplied by {what}, the derivative of an activation which p - y "
+        words += "contains already, or which is not in the loss"
+        yield "derivative twice", words, (p - y) * slope
     yield "wrong formula", "the error is multiplied by y", (p - y) * y
 
 

@@ -201,6 +201,10 @@ RULES: dict[Any, tuple[tuple[str, Rule], ...]] = {
             lambda g, y, p, total: p * (g - total(g)),
         ),
         (
+            "the mean of A * dA is subtracted, not their sum",
+            lambda g, y, p, total: p * (g - total(g * p) * (np.size(total(g)) / np.size(g))),
+        ),
+        (
             "the mean of dA is subtracted, not the sum of A * dA",
             lambda g, y, p, total: p * (g - total(g) * (np.size(total(g)) / np.size(g))),
         ),

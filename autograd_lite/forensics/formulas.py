@@ -76,7 +76,10 @@ FORMULAS: dict[Any, Formulas] = {
             lambda a, z: z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi),
         ),
     ),
-    np.exp: (("z * exp(z - 1), as if z were the base", lambda a, z: z * np.exp(z - 1)),),
+    np.exp: (
+        ("z * exp(z - 1), as if z were the base", lambda a, z: z * np.exp(z - 1)),
+        ("a * a: it is multiplied in twice, what arrives contains it already", lambda a, z: a * a),
+    ),
     np.log: (("1 / z ** 2", lambda a, z: 1 / z**2),),
     np.log2: (("1 / z, without the logarithm of 2", lambda a, z: 1 / z),),
     np.log10: (("1 / z, without the logarithm of 10", lambda a, z: 1 / z),),
@@ -88,7 +91,7 @@ FORMULAS: dict[Any, Formulas] = {
             "1 / (2 z): one over twice what is under the root, not over the root",
             lambda a, z: 0.5 / z,
         ),
-        ("1 / 2, without the root that is divided by", lambda a, z: 0.5),
+        ("1 / 2: the division by the root is left out", lambda a, z: 0.5),
     ),
     np.square: (("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),),
     np.reciprocal: (

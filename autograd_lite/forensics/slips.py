@@ -222,12 +222,13 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
         if length > 1:
             words = f"the {along} are in reverse order"
             yield Slip("misplaced", words), given, np.flip(right, axis)
-        others = tuple(other for other in range(right.ndim) if other != axis)
-        off = np.flatnonzero(~np.all(np.isclose(given, right, rtol=1e-6), axis=others))
-        if len(off) == 2:
-            order = np.arange(length)
-            order[off] = off[::-1]
-            words = f"{along} {off[0]} and {off[1]} are swapped"
+        order = _rows_of(given, right, axis)
+        off = np.flatnonzero(order != np.arange(len(order)))
+        if len(off) and order.min() >= 0:
+            places = [", ".join(map(str, numbers)) for numbers in (off, order[off])]
+            words = f"the {along} at {places[0]} are copies of those at {places[1]}"
+            if len(off) == 2 and (order[off] == off[::-1]).all():
+                words = f"{along} {off[0]} and {off[1]} are swapped"
             yield Slip("misplaced", words), given, np.take(right, order, axis)
     for quarters in (1, 2, 3) if right.ndim >= 2 else ():
         words = "it is turned by 90 degrees" if quarters != 2 else "it is flipped along both axes"
@@ -236,6 +237,19 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
     if right.ndim > 2:
         words = "it is transposed in its last two axes"
         yield Slip("transposed", words), given, np.swapaxes(right, -1, -2)
+
+
+MOST_COMPARED = 1_000_000
+
+
+def _rows_of(given: Array, right: Array, axis: int) -> Array:
+    """Which row of one array each of another is, its own before others; -1 where it is none."""
+    if right.size * right.shape[axis] > MOST_COMPARED:
+        return np.arange(0)
+    one, other = (np.moveaxis(a, axis, 0).reshape(a.shape[axis], -1) for a in (given, right))
+    alike = np.isclose(one[:, None], other, rtol=1e-6, atol=0).all(axis=2)
+    found = np.where(alike.any(axis=1), alike.argmax(axis=1), -1)
+    return np.where(alike.diagonal(), np.arange(len(one)), found)
 
 
 def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
