@@ -236,6 +236,8 @@ def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     yield "cross-entropy", "(-{1} / {0})", -y / p
     words = "binary cross-entropy of logits"
     yield words, "(sigmoid({0}) - {1})", neural.sigmoid(p) - y
+    if p.ndim > 1:
+        yield "cross-entropy after softmax", "(softmax({0}) - {1})", neural.softmax(p) - y
     yield "the sum of the predictions themselves", "1", np.ones_like(p)
     yield "a prediction that is rounded to a label", "(({0} > 0) - {1})", (p > 0) - y
 

@@ -72,7 +72,7 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         if place.bends and place.traits.activation:
             words = "the derivative of {operation} is forgotten, and the sign is wrong"
             yield "derivative forgotten", words, lambda g, *given, **k: -g
-    if place.bends and place.traits.activation:
+    if place.bends and place.traits.activation and not place.traits.kink:
         contained = ": what arrives, such as p - y, contains it already"
         words = "the derivative of {operation} is multiplied in twice"
         words += contained
@@ -139,9 +139,12 @@ def _other_points(
     at_output = ", a formula in its input, is evaluated at"
     yield f"{at_output} its output", lambda y, x, *rest: (compute(y, *rest, **keywords), y)
     yield f"{at_output} its output", lambda y, *rest: (y, y)
-    for other in () if place.traits.kink else _made_of(graph, node):
+    for other in _made_of(graph, node):
         words = f"{at_output} what {other.operation.name} makes of its output"
-        yield words, lambda y, x, *rest, of=other._array: (of, x)
+        if place.traits.kink:
+            yield words, lambda y, x, *rest, z=other._array: (compute(z, *rest, **keywords), z)
+        else:
+            yield words, lambda y, x, *rest, of=other._array: (of, x)
     for array in () if place.traits.kink else graph.plain_arrays[:MOST_ARRAYS]:
         if array.shape == node.shape and np.ptp(array) > 0:
             yield " is evaluated at data, such as the targets", lambda *_, of=array: (of, of)
