@@ -41,12 +41,13 @@ def pytest_collection_modifyitems(config, items):
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """What is imported and collected stays: the collector need not walk it again and again."""
-    gc.disable()
+    thresholds = gc.get_threshold()
+    gc.set_threshold(10**9)  # disabled, it would stay so: Dask keeps what it sees when imported
     try:
         return (yield)
     finally:
         gc.freeze()
-        gc.enable()
+        gc.set_threshold(*thresholds)
 
 
 def pytest_runtest_teardown(item, nextitem):

@@ -22,11 +22,12 @@ import numpy as np
 import nn
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations
-from nn.configuration import arguments_of, configuration, signature_of
+from nn.configuration import arguments_of, configuration
 from nn.module import Module
-from nn.random_state import without_drawing
+from nn.random_state import drawing
 
 ModuleClass = TypeVar("ModuleClass", bound=type[Module])
 
@@ -158,7 +159,7 @@ def build(description: Any, entries: float = math.inf) -> Module:
     """
     import json
 
-    with without_drawing():
+    with setting(drawing, False):
         module = _Builder(TIED * entries).module(description)
     if json.dumps(architecture_of(module), sort_keys=True) != json.dumps(
         description, sort_keys=True
@@ -210,7 +211,7 @@ class _Builder:
         self.depth -= 1
         if kind._least_entries(arguments) > self.entries:
             raise ValueError(f"{name} is larger than the file")  # before it fills the memory
-        bound = inspect.BoundArguments(signature_of(kind), arguments)
+        bound = inspect.BoundArguments(inspect.signature(kind), arguments)
         self.built.append(kind(*bound.args, **bound.kwargs))
         self.count(self.built[-1])
         return self.built[-1]

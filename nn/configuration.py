@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -53,16 +52,6 @@ def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
     return walk(items, "")
 
 
-_signatures: WeakKeyDictionary[type[Module], inspect.Signature] = WeakKeyDictionary()
-
-
-def signature_of(kind: type[Module]) -> inspect.Signature:
-    """That of the constructor."""
-    if kind not in _signatures:  # as telling it takes as long as building a layer
-        _signatures[kind] = inspect.signature(kind)
-    return _signatures[kind]
-
-
 def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """The arguments of a class that belong to its configuration.
 
@@ -70,7 +59,7 @@ def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """
     return {
         name: parameter
-        for name, parameter in signature_of(kind).parameters.items()
+        for name, parameter in inspect.signature(kind).parameters.items()
         if name != "rng" and not name.endswith("_init")
     }
 
@@ -79,7 +68,8 @@ def configuration(module: Module) -> dict[str, Any]:
     """The arguments that build a module like this one, as far as it keeps them.
 
     Each is the attribute or property of the same name, but for two: `dtype` is that of the tensors,
-    and a flag under whose name there is a tensor or None says whether there is one.
+    float64 where nothing says another, and a flag under whose name there is a tensor or None says
+    whether there is one.
     """
     found: dict[str, Any] = {}
     for name, parameter in arguments_of(type(module)).items():
@@ -89,6 +79,8 @@ def configuration(module: Module) -> dict[str, Any]:
             value = getattr(module, name)
             is_flag = isinstance(parameter.default, bool) and isinstance(value, Tensor | None)
             found[name] = value is not None if is_flag else value
+        elif name == "dtype":
+            found[name] = np.dtype(float)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_tra
 
 import numpy as np
 
-from autograd_lite.arguments import Range, is_whole, require
+from autograd_lite.arguments import Range, require
 from autograd_lite.names import explains_keywords, told_of_call, unknown_keyword
 
 Read = TypeVar("Read", covariant=True)
@@ -22,11 +22,14 @@ Kind = TypeVar("Kind", bound="Declared")
 class Field(Generic[Read, Given]):
     """A field of a `Declared` class; for type checkers, what it is given and what is read."""
 
-    def __init__(self, allowed: Range | None, default: Any, kw_only: bool, size: bool) -> None:
+    def __init__(
+        self, allowed: Range | None, default: Any, kw_only: bool, size: bool, alias: str | None
+    ) -> None:
         self.allowed = allowed
         self.default = default
         self.kind = Parameter.KEYWORD_ONLY if kw_only else Parameter.POSITIONAL_OR_KEYWORD
         self.size = size
+        self.alias = alias
 
     def __set_name__(self, owner: type, name: str) -> None:
         if not issubclass(owner, Declared):
@@ -36,6 +39,14 @@ class Field(Generic[Read, Given]):
                 "nn.Module, nn.Optimizer or nn.Schedule"
             )
         self.name = name
+        given = vars(owner).get("__annotations__", {}).get(name, Parameter.empty)
+        is_read_otherwise = isinstance(given, str) and given.startswith("Field[")
+        self.annotation = Parameter.empty if is_read_otherwise else given
+
+    def parameter(self) -> Parameter:
+        """That of the constructor."""
+        name = self.alias or self.name
+        return Parameter(name, self.kind, default=self.default, annotation=self.annotation)
 
     if TYPE_CHECKING:  # Without it an instance's own attribute is read, as fast as any.
 
@@ -51,6 +62,7 @@ def declared(
     default: Any = Parameter.empty,
     kw_only: bool = False,
     size: bool = False,
+    alias: str | None = None,
 ) -> Any:
     """A field, in the body of a `Declared` class.
 
@@ -59,19 +71,20 @@ def declared(
         default: its value where none is given; without one it has to be.
         kw_only: whether it is given by name only.
         size: whether a layer has a tensor with at least as many entries as the product of all its
-            sizes, so that a file without as many cannot hold the layer.
+            sizes, where a flag is 0 or 1, so that a file without as many cannot hold the layer.
+        alias: its name in the constructor, where no attribute keeps it and `_set_up` is given it.
     """
-    return Field(allowed, default, kw_only, size)
+    return Field(allowed, default, kw_only, size, alias)
 
 
 @dataclass_transform(field_specifiers=(declared,))
 class Declared:
     """Base of classes that declare fields, which their constructor takes in that order.
 
-    As with dataclasses a subclass adds fields, may declare those that it inherits again, and may
-    write its `__init__` itself; its own subclasses then write one, too, if they add fields. What
-    was given by name only and is declared again without that comes where that is. Values are
-    checked whenever they are assigned.
+    As with dataclasses a subclass adds fields, may declare those that it inherits again, may make
+    in `_set_up` what follows from them, and may write its `__init__` itself; its own subclasses
+    then write one, too, if they add fields. What was given by name only and is declared again
+    without that comes where that is. Values are checked whenever they are assigned.
 
     Type checkers take a subclass for one whose constructor takes the fields: one that inherits a
     constructor that is written out says so, `class Second(First, init=False)`.
@@ -89,50 +102,65 @@ class Declared:
     """
 
     _fields: ClassVar[dict[str, Field[Any, Any]]] = {}
-    _signature: ClassVar[Signature]
+    _own_fields: ClassVar[dict[str, Field[Any, Any]]] = {}
+    _signature: ClassVar[Signature] = Signature()
+    """That of the nearest constructor which is not written out."""
 
     def __init_subclass__(cls, *, init: bool = True) -> None:
         super().__init_subclass__()
         if "__init__" in vars(cls):
             cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign] # one for each class
-        own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
-        inherited = cls._fields.items()
-        placed = {n: field for n, field in inherited if n not in own or own[n].kind is field.kind}
-        cls._fields = placed | own
-        if not cls._fields:
-            return
-        for name in own:
-            cls._declare(name)
-        parameters = [
-            Parameter(name, field.kind, default=field.default)
-            for name, field in cls._fields.items()
-        ]
-        cls._signature = Signature(sorted(parameters, key=lambda parameter: parameter.kind))
-        shown = cls._signature
+        own = [value for value in vars(cls).values() if isinstance(value, Field)]
+        cls._own_fields = {field.alias or field.name: field for field in own}
+        cls._fields = {}
+        for base in reversed(cls.__mro__):
+            for name, field in vars(base).get("_own_fields", {}).items():
+                if name in cls._fields and cls._fields[name].kind is not field.kind:
+                    del cls._fields[name]
+                cls._fields[name] = field
+        for field in own:
+            if field.alias:
+                delattr(cls, field.name)
+            else:
+                cls._declare(field.name)
+        if cls._fields:
+            cls._set_signature()
+
+    @classmethod
+    def _set_signature(cls) -> None:
+        """Have the constructor take the fields, unless there is one that is written out."""
         if cls.__init__ is object.__init__:
             cls.__init__ = Declared._take  # type: ignore[method-assign, assignment] # one for each class
-        elif cls.__init__ is not Declared._take:
+        if cls.__init__ is Declared._take:
+            parameters = [field.parameter() for field in cls._fields.values()]
+            shown = cls._signature = Signature(sorted(parameters, key=lambda each: each.kind))
+        else:
             shown = signature(cls.__init__.__get__(cls))
-            if "__init__" not in vars(cls) and (lost := own.keys() - shown.parameters.keys()):
-                raise TypeError(
-                    f"class {cls.__name__} with {min(lost)} = declared(...): it inherits the "
-                    f"constructor {cls.__init__.__qualname__}, which does not take {min(lost)}. "
-                    f"Write {cls.__name__}.__init__, and assign self.{min(lost)} there"
-                )
+        lost = cls._own_fields.keys() - shown.parameters.keys()
+        if "__init__" not in vars(cls) and lost:
+            raise TypeError(
+                f"class {cls.__name__} with {min(lost)} = declared(...): it inherits the "
+                f"constructor {cls.__init__.__qualname__}, which does not take {min(lost)}. "
+                f"Write {cls.__name__}.__init__, and assign self.{min(lost)} there"
+            )
         cls.__signature__ = shown  # type: ignore[attr-defined] # which `inspect.signature` reads
 
     def _take(self, *given: Any, **named: Any) -> None:
+        parameters = self._signature.parameters
+        # Of a class whose constructor is written out, and calls that of a base.
+        added = {n: field for n, field in self._fields.items() if n not in parameters}
+        values = {n: named.pop(n, field.default) for n, field in added.items()}
         for name in named:
-            if name not in self._signature.parameters:  # before one that is missing
-                owner = f"{type(self).__name__}(..., {name}=)"
-                raise unknown_keyword(owner, name, self._signature.parameters)
+            if name not in parameters:  # before one that is missing
+                raise unknown_keyword(f"{type(self).__name__}(..., {name}=)", name, parameters)
         try:
             bound = self._signature.bind(*given, **named)
         except TypeError as error:
-            told = told_of_call(type(self).__name__, self._signature.parameters, str(error))
+            told = told_of_call(type(self).__name__, parameters, str(error))
             raise told or error from None
         bound.apply_defaults()
-        self._begin(bound.arguments)
+        values = {n: value for n, value in values.items() if value is not Parameter.empty}
+        self._begin({**bound.arguments, **values})
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
@@ -146,7 +174,12 @@ class Declared:
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         """Take what the constructor was given."""
-        vars(self).update(self._checked(values))
+        given = {name: values[name] for name in values if self._fields[name].alias}
+        vars(self).update(self._checked({n: x for n, x in values.items() if n not in given}))
+        self._set_up(**Declared._checked(self, given))
+
+    def _set_up(self, *given: Any, **named: Any) -> None:
+        """Make what follows from the fields, which are assigned, and from those with an alias."""
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values by name, numbers as Python's; an ArgumentError where one is out of its range."""
@@ -158,22 +191,24 @@ class Declared:
 
     def _assign(self, name: str, value: Any) -> None:
         own = vars(self)
-        others = {field: own[field] for field in self._fields if field in own}
+        kept = [field for field, each in self._fields.items() if not each.alias]
+        others = {field: own[field] for field in kept if field in own}
         own.update(self._checked({**others, name: value}))
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
+        kept = [name for name, field in self._fields.items() if not field.alias]
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in kept)
         return f"{type(self).__name__}({values})"
 
 
 def product(sizes: Iterable[Any]) -> float:
-    """That of numbers, also in tuples and lists; 0 where something else is there.
+    """That of whole numbers and flags, also in tuples and lists; 0 where something else is there.
 
-    >>> product([2, (3, 4)]), product([2, "many"])
+    >>> product([2, (3, 4), True]), product([2, "many"])
     (24.0, 0.0)
     """
     numbers = [n for size in sizes for n in (size if isinstance(size, tuple | list) else [size])]
-    return math.prod(map(float, numbers)) if all(map(is_whole, numbers)) else 0.0
+    return math.prod(map(float, numbers)) if all(isinstance(n, int) for n in numbers) else 0.0
 
 
 def without_options(cls: type[Kind]) -> type[Kind]:

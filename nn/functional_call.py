@@ -129,13 +129,11 @@ class _Substitution:
             self.made[id(value)] = MappingProxyType(
                 {key: self(each) for key, each in value.items()}
             )
-        elif isinstance(value, MAPPINGS):
+        elif isinstance(value, (*MAPPINGS, list, deque, UserList)):
             twin = self.made[id(value)] = copy.copy(value)
-            twin.update({key: self(each) for key, each in value.items()})
-        elif isinstance(value, list | deque | UserList):
-            twin = self.made[id(value)] = copy.copy(value)
-            for index, each in enumerate(value):
-                twin[index] = self(each)
+            items = value.items() if isinstance(value, MAPPINGS) else enumerate(value)
+            for key, each in items:
+                twin[key] = self(each)
         elif isinstance(value, tuple):
             parts = map(self, value)
             self.made[id(value)] = (

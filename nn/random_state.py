@@ -9,7 +9,6 @@ import numpy as np
 
 from autograd_lite import arguments
 from autograd_lite.arguments import SEED, WHOLE, require
-from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 
 if TYPE_CHECKING:
@@ -18,18 +17,7 @@ if TYPE_CHECKING:
 Generator: TypeAlias = "np.random.Generator | np.random.RandomState"
 
 drawing = ContextVar("drawing", default=True)
-"""Whether initial weights are drawn."""
-
-
-def without_drawing() -> setting:
-    """A context in which `nn.init` gives zeros, as for a model whose weights are in a file.
-
-    >>> import nn
-    >>> with without_drawing():
-    ...     nn.Dense(1, 2).weight.data
-    array([[0., 0.]])
-    """
-    return setting(drawing, False)
+"""Whether initial weights are drawn, or zeros, as of a model whose weights are in a file."""
 
 
 @explains_keywords

@@ -52,6 +52,7 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(array_mistakes.same_for_all, uses.wrong_cotangent, uses.own_term),
     *(uses.on_one_way, uses.past_the_slope),
 )
+"""The other mistakes in one step."""
 FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *(uses.dropped_uses, loops.not_carried, loops.states_as_constants),
     *(loops.products_elsewhere, loops.steps_elsewhere, group_mistakes.penalties),
@@ -70,6 +71,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *(uses.skip_before_block, other_forward.labels, other_forward.targets_of_loops),
     *(other_forward.masks, other_forward.softmax_in_forward),
 )
+"""Mistakes in several steps, in the loss, or in the data."""
 
 
 def _stages(case: Case) -> Iterator[Iterator[Candidate]]:

@@ -22,6 +22,25 @@ Slope = Callable[[Any, Any], Any]
 """A derivative as a function of the output and of the input."""
 Formulas = tuple[tuple[str, Slope], ...]
 
+HALF = ", half of the product rule: a term is left out"
+EXACT = ", where the function is the exact one"
+
+
+def _slope_of_sigmoid_gelu(a: Any, z: Any) -> Any:
+    s = neural.sigmoid(1.702 * z)
+    return s + 1.702 * z * s * (1 - s)
+
+
+def _slope_of_tanh_gelu(a: Any, z: Any) -> Any:
+    c = math.sqrt(2 / math.pi)
+    t = np.tanh(c * (z + 0.044715 * z**3))
+    return (1 + t) / 2 + z / 2 * (1 - t * t) * c * (1 + 3 * 0.044715 * z * z)
+
+
+def _normal_density(z: Any) -> Any:
+    return np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
 FORMULAS: dict[Any, Formulas] = {
     neural.sigmoid: (
         ("a, without the factor 1 - a", lambda a, z: a),
@@ -49,32 +68,20 @@ FORMULAS: dict[Any, Formulas] = {
     ),
     neural.swish: (
         ("a + sigmoid(z), without the factor 1 - sigmoid(z)", lambda a, z: a + neural.sigmoid(z)),
+        ("sigmoid(z) alone" + HALF, lambda a, z: neural.sigmoid(z)),
         (
-            "sigmoid(z) alone, half of the product rule: a term is left out",
-            lambda a, z: neural.sigmoid(z),
-        ),
-        (
-            "z * sigmoid(z) * (1 - sigmoid(z)) alone, half of the product rule: a term is left out",
+            "z * sigmoid(z) * (1 - sigmoid(z)) alone" + HALF,
             lambda a, z: z * neural.sigmoid(z) * (1 - neural.sigmoid(z)),
         ),
     ),
     special.gelu: (
+        ("the approximation with sigmoid(1.702 z)" + EXACT, _slope_of_sigmoid_gelu),
+        ("the approximation with tanh" + EXACT, _slope_of_tanh_gelu),
         (
-            "the approximation with sigmoid(1.702 z), where the function is the exact one",
-            lambda a, z: _slope_of_sigmoid_gelu(z),
-        ),
-        (
-            "the approximation with tanh, where the function is the exact one",
-            lambda a, z: _slope_of_tanh_gelu(z),
-        ),
-        (
-            "the normal distribution function alone, half of the product rule: a term is left out",
+            "the normal distribution function alone" + HALF,
             lambda a, z: (1 + special.erf(z / math.sqrt(2))) / 2,
         ),
-        (
-            "z times the normal density alone, half of the product rule: a term is left out",
-            lambda a, z: z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi),
-        ),
+        ("z times the normal density alone" + HALF, lambda a, z: z * _normal_density(z)),
     ),
     np.exp: (
         ("z * exp(z - 1), as if z were the base", lambda a, z: z * np.exp(z - 1)),
@@ -112,24 +119,10 @@ FORMULAS: dict[Any, Formulas] = {
     np.arcsin: (("1 / (1 - z ** 2), without the root", lambda a, z: 1 / (1 - z * z)),),
     np.arccos: (("-1 / (1 - z ** 2), without the root", lambda a, z: -1 / (1 - z * z)),),
     special.erf: (
-        (
-            "the normal density exp(-z ** 2 / 2) / sqrt(2 pi)",
-            lambda a, z: np.exp(-z * z / 2) / math.sqrt(2 * math.pi),
-        ),
+        ("the normal density exp(-z ** 2 / 2) / sqrt(2 pi)", lambda a, z: _normal_density(z)),
         ("exp(-z ** 2), without 2 / sqrt(pi)", lambda a, z: np.exp(-z * z)),
     ),
 }
-
-
-def _slope_of_sigmoid_gelu(z: Any) -> Any:
-    s = neural.sigmoid(1.702 * z)
-    return s + 1.702 * z * s * (1 - s)
-
-
-def _slope_of_tanh_gelu(z: Any) -> Any:
-    c = math.sqrt(2 / math.pi)
-    t = np.tanh(c * (z + 0.044715 * z**3))
-    return (1 + t) / 2 + z / 2 * (1 - t * t) * c * (1 + 3 * 0.044715 * z * z)
 
 
 # Functions of two arguments, of vectors and of matrices: the whole vjp stands in a row
@@ -165,7 +158,6 @@ def _turned(matrix: Any) -> Any:
 
 IS = "the derivative of {operation} is taken to be "
 IN = "in the derivative of {operation} "
-BY = "the derivative of {operation} by its denominator "
 VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
     (np.power, 0): (
         (

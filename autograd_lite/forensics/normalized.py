@@ -90,8 +90,8 @@ class Terms(NamedTuple):
         return self._replace(mean=means[0], mean_along=means[1])
 
 
-def _nothing(array: Array) -> Array:
-    return 0.0 * array
+def _nothing(array: Array) -> float:
+    return 0.0
 
 
 def _times(mean: Mean, factor: Any) -> Mean:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -183,17 +182,17 @@ def masks(case: Case) -> Candidates:
                 wrong = _with_argument(case.graph, node, slot, np.full_like(mask, mask.max()))
                 yield joint("dropout", "the mask is left out in both passes", wrong)
         for place in case.graph.places_of[node]:
-            if place.bends and place.traits.activation:
-                wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
-                words = "{operation} is left out in both passes, as if its argument were its result"
-                yield joint("another loss", words, wrong)
-            for kind, words in _is_added(case.graph, place):
-                wrong = {place: unchanged, _forward(case.graph, node): _argument_alone(place.slot)}
+            for kind, words in _may_be_left_out(case.graph, place):
+                alone = lambda *given, slot=place.slot, **keywords: given[slot]
+                wrong = {place: unchanged, _forward(case.graph, node): alone}
                 yield joint(kind, words, wrong)
 
 
-def _is_added(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:
-    """What an array that is added is, if it is a mask of scores, or goes into a function."""
+def _may_be_left_out(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:
+    """An activation; an array that is added, if it is a mask of scores, or goes into a function."""
+    if place.bends and place.traits.activation:
+        words = "{operation} is left out in both passes, as if its argument were its result"
+        yield "another loss", words
     if _masks_scores(place):
         yield "dropout", "the mask is left out in both passes"
     adds = place.operation.function is np.add and place.node.shape == place.argument.shape
@@ -212,10 +211,6 @@ def _masks_scores(place: Place) -> bool:
     return alike and any(np.min(a, initial=0.0) < SMALLEST for a in others if is_array(a) or chosen)
 
 
-def _argument_alone(slot: int) -> Callable[..., Any]:
-    return lambda *given, **keywords: given[slot]
-
-
 SMALLEST = -1e4
 """Scores below are those of masked entries."""
 
@@ -223,42 +218,28 @@ SMALLEST = -1e4
 def softmax_in_forward(case: Case) -> Candidates:
     """The probabilities of the derivation are taken over another axis, or not normalized."""
     graph = case.graph
-    words = "the probabilities of {operation} are "
-    others: tuple[tuple[str, Any], ...] = (
-        ("taken over the wrong axis in the forward pass", lambda x, axis: _softmax(x, 1 - axis)),
-        (
-            "divided by the sum over all entries in the forward pass",
-            lambda x, axis: _softmax(x, None),
-        ),
-        ("not divided by their sum in the forward pass", lambda x, axis: np.exp(x)),
-    )
     for node, places in graph.places_of.items():
         function, x, place = node.operation.function, plain(node.arguments[0]), places[0]
         whole = function is cross_entropies.softmax_cross_entropy
         if np.ndim(x) != 2 or not (whole or function is neural.softmax):
             continue
-        for what, probabilities in others:
-            kind = "wrong axis" if "axis" in what else "wrong formula"
+        given = dict(zip(("axis",), node.arguments[1:])) | node.keywords
+        axis = 1 if whole else given.get("axis", -1) % 2
+        for kind, words, p in _other_probabilities(x, axis):
+            wrong: Wrong = {place: place.vjp, _forward(graph, node): lambda *_, of=p, **k: of}
             if whole:
-                vjp = place.changed(
-                    lambda result, g, y, z, *_, of=probabilities: (
-                        result + g * (of(z, 1) - neural.softmax(z)) / len(z)
-                    )
-                )
-                yield joint(kind, words + what, {place: vjp})
-                continue
-            axis = node.keywords.get("axis", node.arguments[1] if len(node.arguments) > 1 else -1)
-            of = partial(_probabilities, probabilities, axis % 2)
-            yield joint(kind, words + what, {place: place.vjp, _forward(graph, node): of})
+                more = (p - neural.softmax(x)) / len(x)
+                wrong = {place: place.changed(lambda result, g, *_, by=more: result + g * by)}
+            yield joint(kind, f"the probabilities of {{operation}} are {words}", wrong)
 
 
-def _softmax(x: Array, axis: int | None) -> Array:
+def _other_probabilities(x: Array, axis: int) -> Iterator[tuple[str, str, Array]]:
     exponentials = np.exp(x - x.max())
-    return exponentials / exponentials.sum(axis=axis, keepdims=True)
-
-
-def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -> Array:
-    return of(x, along)
+    words = "taken over the wrong axis in the forward pass"
+    yield "wrong axis", words, exponentials / exponentials.sum(axis=1 - axis, keepdims=True)
+    words = "divided by the sum over all entries in the forward pass"
+    yield "wrong formula", words, exponentials / exponentials.sum()
+    yield "wrong formula", "not divided by their sum in the forward pass", np.exp(x)
 
 
 def targets_of_loops(case: Case) -> Candidates:

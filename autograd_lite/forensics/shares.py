@@ -29,7 +29,7 @@ def shares(graph: Graph, place: Place) -> StepMistakes:
     if index is None or place.slot != 0 or len(index) < 2:
         return
     for kind, words, share in _other_shares(place, index):
-        yield kind, words, given_in_shares(place, index, share)
+        yield kind, words, _given_in_shares(place, index, share)
     if place.node.size > 1 and not (place.traits.extremum or 0 in place.traits.linear):
         for words, number in (("first", 0), ("last", -1)):
             words = f"only the {words} entry of those that {{operation}} reduces gets what arrives"
@@ -42,7 +42,7 @@ def shares(graph: Graph, place: Place) -> StepMistakes:
 
 def _other_shares(place: Place, index: Array) -> Iterator[tuple[str, str, Any]]:
     """Kinds, words, and what each of the entries along the first axis gets of what arrives."""
-    x, own = entries_and_shares(place, index)
+    x, own = _entries_and_shares(place, index)
     first, largest = np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1)), x == x.max(axis=0)
     if place.traits.extremum:
         words = "each of several equal extremes gets the whole cotangent"
@@ -68,14 +68,14 @@ def _other_shares(place: Place, index: Array) -> Iterator[tuple[str, str, Any]]:
 def choices_at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
     """One of several equal extremes that an operation picks gets all: words and vjps."""
     index = _entries_behind(place)
-    own = None if index is None else entries_and_shares(place, index)[1]
+    own = None if index is None else _entries_and_shares(place, index)[1]
     if index is not None and own is not None and (own.sum(axis=0) > 1).any():
         for which, order in (("first", 1), ("last", -1)):
             one = own & (own[::order].cumsum(axis=0)[::order] == 1)
-            yield f"the {which} of equals gets all", given_in_shares(place, index, one)
+            yield f"the {which} of equals gets all", _given_in_shares(place, index, one)
 
 
-def given_in_shares(place: Place, index: Array, share: Any) -> Vjp:
+def _given_in_shares(place: Place, index: Array, share: Any) -> Vjp:
     """The vjp of a reduction that gives entries other shares than its own."""
     return partial(_given, share, place, index)
 
@@ -100,7 +100,7 @@ def _entries_behind(place: Place) -> Array | None:
     return positions.transpose(*axes, *others).reshape(-1, *[x.shape[axis] for axis in others])
 
 
-def entries_and_shares(place: Place, index: Array) -> tuple[Array, Array]:
+def _entries_and_shares(place: Place, index: Array) -> tuple[Array, Array]:
     """The entries, and what the operation itself gives to each: 1 to the extremes, or 1/n."""
     entries = np.append(place.argument._array, -np.inf)[index]
     if place.traits.extremum:
@@ -124,7 +124,7 @@ def _assigned(
     place: Place, index: Array, order: int, whole: bool, g: Array, *_: Any, **keywords: Any
 ) -> Array:
     """Windows one after the other, each assigned whole, or where its share is not 0 only."""
-    own = entries_and_shares(place, index)[1].reshape(len(index), -1).T[::order]
+    own = _entries_and_shares(place, index)[1].reshape(len(index), -1).T[::order]
     values, into = own * g.reshape(-1, 1)[::order], index.reshape(len(index), -1).T[::order]
     total = np.zeros(place.argument.size + 1)
     chosen = np.full(own.shape, True) if whole else own != 0

@@ -59,24 +59,17 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     given, right = case.manual[tensor], predicted[tensor]
     if not np.isfinite(right).all():
         return None
-    of_shape = _of_one_shape if given.shape == right.shape else _of_another_shape
-    of_right: tuple[Slipped, ...] = ()
+    alike = given.shape == right.shape
+    searches = [_of_one_shape if alike else _of_another_shape]
     # After another mistake, these explain too much.
     if predicted is case.graph.right and given.size <= LARGEST:
-        of_right = (
-            _copied(case, tensor),
-            _misplaced(case, given, right),
-            _by_another_variable(case, tensor, given, right),
-            _updated(case, predicted, tensor),
-            _on_the_bias(case, tensor, given, right),
-            _in_two_parts(case, tensor, given, right),
-        )
-    for slip, one, other in itertools.chain(
-        _exchanged(case, predicted, tensor), of_shape(case, tensor, given, right), *of_right
-    ):
+        searches.append(_copied)
+        searches += OF_RIGHT if alike else ()
+    slipped = (search(case, tensor, given, right) for search in searches)
+    for slip, one, other in itertools.chain(_exchanged(case, predicted, tensor), *slipped):
         if case.alike(one, other):
             return slip
-    return _wrong_axis(case, predicted, tensor) if given.shape != right.shape else None
+    return None if alike else _wrong_axis(case, predicted, tensor)
 
 
 def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
@@ -85,6 +78,9 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
     for other in case.manual:
         if other is not tensor and case.alike(case.manual[other], right):
             yield Slip("swapped", "two gradients are swapped"), given, predicted[other]
+        if other is not tensor and other.shape == right.shape and predicted[other].any():
+            words = "the right d{0} is added to it"
+            yield Slip("copied", words, other=other), given, right + predicted[other]
     earlier = tensor.grad._array if isinstance(tensor.grad, Tensor) else tensor.grad
     if earlier is not None and not case.alike(earlier, right):
         yield Slip("previous step", "it is the gradient of an earlier backward()"), given, earlier
@@ -92,13 +88,13 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
         yield Slip("previous step", words), given, earlier + right
 
 
-def _copied(case: Case, tensor: Tensor) -> Slipped:
+def _copied(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """The gradient of another tensor, or what it gives along an axis."""
-    given = case.manual[tensor]
     for other, array in case.manual.items():
         if other is tensor or not np.any(array):
             continue
-        if array.size == given.size:
+        # Of two that are wrong, none of which is the other's right one, none is the copy.
+        if array.size == given.size and other in case.fitted(case.graph.right):
             words = "it is a copy of d{0}"
             yield Slip("copied", words, other=other), given, array.reshape(given.shape)
         for axis, reduce in itertools.product(range(array.ndim), (np.sum, np.mean)):
@@ -108,9 +104,9 @@ def _copied(case: Case, tensor: Tensor) -> Slipped:
                 yield Slip("copied", words, other=other), given, reduced.reshape(given.shape)
 
 
-def _misplaced(case: Case, given: Array, right: Array) -> Slipped:
+def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """The right entries in another order, or only some of them."""
-    if given.shape != right.shape or given.size < 3:
+    if given.size < 3:
         return
     off = abs(given - right) > case.tolerance * abs(right).max()
     one, other = np.sort(given, axis=None), np.sort(right, axis=None)
@@ -132,16 +128,13 @@ def _order(off: Array) -> str:
     return "its entries are in another order"
 
 
-def _updated(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
-    given, right = case.manual[tensor], predicted[tensor]
-    for words, array in made_of(case, predicted, tensor) if given.shape == right.shape else ():
+def _updated(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    for words, array in made_of(case, tensor):
         yield Slip("another quantity", words), given, array
 
 
 def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """A column or row, such as that of the bias, is penalized, or gets what ones would get."""
-    if given.shape != right.shape or given.ndim == 0:
-        return
     difference, penalties = given - right, strengths_of_penalties(case.graph)
     for axis in range(given.ndim):
         for index in (0, -1):
@@ -163,7 +156,7 @@ def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slip
 def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """The part of a penalty has one wrong factor, the rest another one."""
     own = strengths_of_penalties(case.graph).get(tensor)
-    if own is None or given.shape != right.shape or right.size < 3:
+    if own is None or right.size < 3:
         return
     penalty = own * tensor._array
     yield from _counted(given, right, penalty)
@@ -255,9 +248,8 @@ def _rows_of(given: Array, right: Array, axis: int) -> Array:
 def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """The derivative by the logarithm, the exponential or the square of a parameter."""
     values = tensor._array
-    if tensor.operation is not None or given.shape != right.shape:
-        return
-    if right.size == 1 and case.in_words(float(np.sum(values))):
+    known = right.size == 1 and case.in_words(float(np.sum(values)))
+    if tensor.operation is not None or known:
         return
     for words, factor in (
         ("multiplied by {0}: it is the derivative by the logarithm of {0}, not by {0}", values),
@@ -302,6 +294,9 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
                         over = "all axes" if axis is None else f"axis {axis}, the wrong one"
                         return Slip("wrong axis", f"the {reduce.__name__} is taken over {over}")
     return None
+
+
+OF_RIGHT = (_misplaced, _by_another_variable, _updated, _on_the_bias, _in_two_parts)
 
 
 def nothing_arrives(case: Case) -> list[Slip] | None:

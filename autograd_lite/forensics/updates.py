@@ -11,7 +11,6 @@ import numpy as np
 from autograd_lite.engine import backpropagate
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round, rounded
-from autograd_lite.forensics.replay import Replay
 from autograd_lite.held import seed_of
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
@@ -22,11 +21,11 @@ MOST_FOR_NEWTON = 1000
 """Steps of a graph whose backward pass is recorded for the product with the Hessian."""
 
 
-def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str, Array]]:
+def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     """What is handed in for a gradient at times: words, and the array."""
-    given, right = case.manual[tensor], predicted[tensor]
+    given, right = case.manual[tensor], case.graph.right[tensor]
     norm = float(np.linalg.norm(right))
-    everything = math.sqrt(sum(float(np.sum(predicted[t] ** 2)) for t in case.manual))
+    everything = math.sqrt(sum(float(np.sum(case.graph.right[t] ** 2)) for t in case.manual))
     factor = closest_factor(given, right)
     for size, of_what in ((norm, "it is"), (everything, "all gradients together are")):
         if is_round(factor * size) and factor > 0 and right.size > 1:

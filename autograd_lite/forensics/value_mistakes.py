@@ -19,9 +19,7 @@ from autograd_lite.tensor import Tensor
 
 NEARBY = 12
 """Steps before and after a product in which what it is mistaken for is looked for."""
-
-
-Instead_of = Iterator[tuple[Any, ...]]
+Replacements = Iterator[tuple[Any, ...]]
 """Kind, words, the value that stands in place of a product's other factor; how it is written."""
 
 
@@ -45,9 +43,8 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
 PRODUCT = "the product is taken with "
 
 
-def _parameters(graph: Graph, place: Place, argument: Any) -> Instead_of:
-    others = (*_terms(argument), *_other_powers(argument)) if plain(argument).ndim else ()
-    for words, value in others:
+def _parameters(graph: Graph, place: Place, argument: Any) -> Replacements:
+    for words, value in _other_powers(argument) if plain(argument).ndim else ():
         yield "other values", PRODUCT + words, value
     matrix = _transposed_from(argument)
     parameter = argument if matrix is None else matrix
@@ -65,14 +62,22 @@ def _transposed_from(argument: Any) -> Tensor | None:
     return argument.arguments[0] if transposes and argument.ndim == 2 else None
 
 
-def _terms(argument: Any) -> Iterator[tuple[str, Array]]:
-    """The terms of the sum, or of the difference, that an argument is."""
+def _parts(graph: Graph, place: Place, argument: Any) -> Replacements:
+    """A term of the sum that the other factor is; the derivative of the function that gives it."""
     row = argument.operation if is_recorded(argument) else None
-    if row is not None and row.traits.additive and row.traits.elementwise:
-        given = [*map(plain, argument.arguments)]
-        for slot in range(len(given)):
-            alone = [a if n == slot else 0 * a for n, a in enumerate(given)]
-            yield "one term of a sum: the others are left out", row.compute(*alone)
+    if row is None or not row.traits.elementwise:
+        return
+    given = [*map(plain, argument.arguments)]
+    for slot in range(len(given)) if row.traits.additive else ():
+        alone = [a if n == slot else 0 * a for n, a in enumerate(given)]
+        words = PRODUCT + "one term of a sum: the others are left out"
+        yield "other values", words, row.compute(*alone)
+    if row.traits.activation:
+        (step,) = graph.places_of[argument]
+        slope = step.unmatched(np.ones_like(argument._array))
+        words = f"{PRODUCT}the derivative of {row.name}, which gives the other factor, "
+        yield "wrong formula", words + "and not with its value", slope
+        yield "wrong formula", words + "besides its value", slope * argument._array
 
 
 def _other_powers(argument: Any, depth: int = 3) -> Iterator[tuple[str, Array]]:
@@ -94,7 +99,7 @@ def _other_powers(argument: Any, depth: int = 3) -> Iterator[tuple[str, Array]]:
             yield words, argument._array / base._array * value
 
 
-def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Instead_of:
+def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:
     value, words = plain(argument), "the other factor of {operation} "
     divides = place.operation.function is np.divide
     if divides or value.dtype.kind != "f" or not value.ndim or np.isin(value, (0, 1, -1)).all():
@@ -117,19 +122,28 @@ LARGEST_INVERSE = 64
 """Rows of a matrix that is inverted to see whether somebody did."""
 
 
-def _of_matrices(graph: Graph, place: Place, argument: Any) -> Instead_of:
+def _of_matrices(graph: Graph, place: Place, argument: Any) -> Replacements:
     value = plain(argument)
     small = value.ndim == 2 and is_square(value) and len(value) <= LARGEST_INVERSE
     if place.multiplies_matrices and small and np.linalg.cond(value) < 1e8:
         words = "the inverse of the other factor stands where its transpose belongs"
         yield "transposed", words, np.linalg.inv(value).T, "np.linalg.inv({0}).T"
     for axis in range(value.ndim) if place.multiplies_matrices and value.ndim > 1 else ():
+        total = value.sum(axis=axis, keepdims=True)
+        if total.all():
+            words = f"{PRODUCT}its other factor divided by the sums over axis {axis}"
+            yield (
+                "wrong formula",
+                words,
+                value / total,
+                f"({{0}} / {{0}}.sum({axis}, keepdims=True))",
+            )
         for which, reduce in ONE_FOR_ALL if value.shape[axis] > 1 else ():
             words = f"{PRODUCT}{which.format('entry')} along axis {axis}, for all"
             yield "wrong axis", words, np.broadcast_to(reduce(value, axis), value.shape)
 
 
-def _turned_kernels(graph: Graph, place: Place, argument: Any) -> Instead_of:
+def _turned_kernels(graph: Graph, place: Place, argument: Any) -> Replacements:
     before = place.argument.operation
     windows = place.multiplies_entries and before is not None and before.traits.moves
     if not (place.multiplies_matrices or windows) or not is_recorded(argument):
@@ -170,7 +184,7 @@ def moved_again(value: Array, moves: list[Tensor]) -> Array:
     return value
 
 
-def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Instead_of:
+def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Replacements:
     value = plain(argument)
     for other in _next_slices(value):
         words = "the rows of the other factor are off by one: a slice of the same array"
@@ -199,7 +213,8 @@ def _next_slices(array: Any) -> Iterator[Array]:
             yield base[other : other + len(array)]
 
 
-IN_ITS_PLACE = (_parameters, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows)
+IN_ITS_PLACE = (_parameters, _parts, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows)
+"""What yields values that a product is taken with instead of its other factor."""
 
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:

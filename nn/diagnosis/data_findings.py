@@ -16,6 +16,7 @@ from autograd_lite.trees import leaves_of
 from nn.diagnosis.evidence import Evidence, are_indices, descended, inputs, source, traits_of
 from nn.diagnosis.report import Finding
 from nn.losses.loss import Loss
+from nn.training.inputs import are_one_hot
 
 LARGE_INPUT = 5.0
 """Mean of the absolute values of a feature, which is at most 1 once standardized: inputs of mean 0
@@ -102,55 +103,17 @@ def loss_above_chance(seen: Evidence) -> Finding | None:
 def _chance(seen: Evidence) -> tuple[float, int] | None:
     """The prediction that stands for equal probabilities, and of how many classes."""
     classes = seen.predictions.shape[-1] if seen.predictions.ndim > 1 else 1
-    loss, applied = seen.loss_function, applied_by_loss(seen)
-    if applied == "softmax":
-        return (0.0, classes) if classes > 1 else None
-    if applied == "sigmoid":
-        return 0.0, 2
-    if isinstance(loss, Loss) and (loss.takes, loss.link) == ("probabilities", "sigmoid"):
+    takes, link = seen.taken_for
+    if takes == "logits" and (link == "sigmoid" or classes > 1):
+        return 0.0, 2 if link == "sigmoid" else classes
+    if takes == "probabilities" and link == "sigmoid":
         return 0.5, 2
-    logarithms = _logarithms(seen)
-    # One that is given targets too is of a yes and of a no.
-    answers = any(len(node.arguments) > 1 for node in logarithms)
-    if answers or (logarithms and applied_by_model(seen) == "sigmoid"):
-        return 0.5, 2
-    if logarithms and _are_probabilities(seen.predictions.data):
+    if takes == "probabilities" and _are_probabilities(seen.predictions.data):
         return 1 / classes, classes
     return None
 
 
 # What the loss takes them for
-
-
-def applied_by_model(seen: Evidence) -> str | None:
-    """Which of softmax and sigmoid computed the predictions."""
-    traits = traits_of(seen.output)
-    return traits.link if traits.limits else None
-
-
-def on_predictions(seen: Evidence) -> list[Any]:
-    """The nodes of the loss that are computed from the predictions themselves."""
-    return [node for node in seen.in_loss if any(source(a) is seen.output for a in inputs(node))]
-
-
-def _logarithms(seen: Evidence) -> list[Any]:
-    return [node for node in on_predictions(seen) if node.operation.traits.logarithm]
-
-
-def applied_by_loss(seen: Evidence) -> str | None:
-    """Which of softmax and sigmoid the loss applies to the predictions."""
-    loss = seen.loss_function
-    if isinstance(loss, Loss):
-        return loss.link if loss.takes == "logits" else None
-    links = (node.operation.traits.link for node in on_predictions(seen))
-    return next(filter(None, links), None)
-
-
-def compares_probabilities(seen: Evidence) -> bool:
-    """Whether the loss compares probabilities of the predictions with its targets."""
-    if isinstance(seen.loss_function, Loss):
-        return seen.loss_function.link is not None
-    return bool(applied_by_loss(seen) or _logarithms(seen))
 
 
 def _are_probabilities(values: Any) -> bool:
@@ -161,7 +124,7 @@ def _are_probabilities(values: Any) -> bool:
 
 def probabilities_as_logits(seen: Evidence) -> Finding | None:
     """A softmax or sigmoid before a loss that applies one itself."""
-    applied, last = applied_by_loss(seen), applied_by_model(seen)
+    applied, last = seen.applied, seen.ends_in
     if last is None and applied == "softmax" and _are_probabilities(seen.predictions.data):
         last = "softmax"
     if applied is None or last is None:
@@ -182,7 +145,7 @@ def probabilities_as_logits(seen: Evidence) -> Finding | None:
 
 def single_class(seen: Evidence) -> Finding | None:
     """A softmax of one number in the loss."""
-    if applied_by_loss(seen) != "softmax" or seen.predictions.shape[-1:] != (1,):
+    if seen.applied != "softmax" or seen.predictions.shape[-1:] != (1,):
         return None
     meaning = (
         f"The loss applies softmax to predictions {seen.predictions.shape}, one number for each "
@@ -226,7 +189,7 @@ def log_probabilities_wanted(seen: Evidence) -> Finding | None:
 def _adds_up(seen: Evidence) -> bool:
     """Whether the loss does no more than pick, weigh and add up predictions."""
     if isinstance(seen.loss_function, Loss):
-        return seen.loss_function.takes == "log-probabilities"
+        return seen.taken_for[0] == "log-probabilities"
     sums: set[Any] = {seen.predictions}
     for node in seen.in_loss:
         given = [i for i, a in enumerate(node.arguments) if isinstance(a, Node) and a in sums]
@@ -241,7 +204,7 @@ def _adds_up(seen: Evidence) -> bool:
 
 def relu_on_logits(seen: Evidence) -> Finding | None:
     """A ReLU between the last weights and the softmax or sigmoid, in the model or in the loss."""
-    logits, applied = seen.output, applied_by_loss(seen)
+    logits, applied = seen.output, seen.applied
     if applied is None and traits_of(logits).link:
         applied, logits = logits.operation.name, source(logits.arguments[0])
     if applied is None or not traits_of(logits).rectifies:
@@ -298,7 +261,7 @@ def _indices_as_probabilities(seen: Evidence) -> Finding | None:
     refused = seen.targets is not seen.y
     if seen.y.shape != seen.predictions.shape or not are_indices(seen.y):
         return None
-    if not (compares_probabilities(seen) or refused):
+    if not (seen.compares_probabilities or refused):
         return None
     low, high = float(seen.y.min()), float(seen.y.max())
     return Finding(
@@ -340,7 +303,7 @@ def _broadcast(seen: Evidence) -> Finding | None:
 
 def _one_hot_as_indices(seen: Evidence) -> Finding | None:
     y = seen.y
-    if y.ndim != 2 or y.shape[1] < 2 or not np.isin(y, (0, 1)).all() or (y.sum(axis=1) != 1).any():
+    if y.ndim != 2 or y.shape[1] < 2 or not are_one_hot(y):
         return None
     for node in seen.in_loss:
         if node.operation.traits.indexes:

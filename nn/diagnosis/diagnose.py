@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, require_real
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError
 from autograd_lite.foreign import require_here
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
@@ -21,6 +21,7 @@ from nn.diagnosis.report import Diagnosis, Finding
 from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
 from nn.optimizers.optimizer import Optimizer
+from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import as_arrays, is_tree, named_leaves, shown
 
 if TYPE_CHECKING:
@@ -108,21 +109,14 @@ def diagnose(
     given = dict([*named_leaves(X, "X"), ("y", y)])
     for name, array in given.items():
         require_real(array, f"{attempted} with {name}")
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
-        attempted = f"{attempted} with optimizer={describe_one(optimizer)}"
-        reason = "it is no optimizer"
-        remedy = "Give one, such as nn.Adam(model.parameters()), or leave it out"
-        raise UnsupportedError(attempted, reason, remedy)
+    if optimizer is not None:
+        trained_parameters(model, loss, optimizer, "diagnose")
     given |= {name: parameter.data for name, parameter in model.named_parameters()}
     broken = network.not_finite(given)
     if broken is not None:
         return Diagnosis([broken])
     attempted = f"{attempted} with X {shown(X)}"
     require_learned(model, attempted)
-    if optimizer is not None and set(model.parameters()).isdisjoint(optimizer.parameters):
-        reason = f"{type(optimizer).__name__} holds none of its parameters"
-        remedy = f"Make it by {type(optimizer).__name__}(model.parameters(), ...)"
-        raise ArgumentError(attempted, reason, remedy)
     if not all(leaf.size for leaf in leaves_of(X)):
         raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
     seen = observe(model, X, y, loss, optimizer)

@@ -21,9 +21,12 @@ from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import evaluation
 from nn.left_alone import call_left_alone, twins
+from nn.losses.loss import Loss
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Parameter
+from nn.training.evaluation import require_rows
+from nn.training.history import number_in
 from nn.training.inputs import called, shown
 
 LEARNED = 0.75
@@ -122,6 +125,40 @@ class Evidence:
                 elif traits.indexes or (traits.product and not traits.elementwise):
                     products.append(node)
         return products
+
+    @cached_property
+    def ends_in(self) -> str | None:
+        """Which of softmax and sigmoid computed the predictions."""
+        traits = traits_of(self.output)
+        return traits.link if traits.limits else None
+
+    @cached_property
+    def taken_for(self) -> tuple[str, str | None]:
+        """What the loss takes the predictions for, and what makes probabilities of such logits.
+
+        As `takes` and `link` of a loss of `nn`; of a function of one's own, by what it computes.
+        """
+        if isinstance(self.loss_function, Loss):
+            return self.loss_function.takes, self.loss_function.link
+        nodes = [n for n in self.in_loss if any(source(a) is self.output for a in inputs(n))]
+        if links := [*filter(None, (node.operation.traits.link for node in nodes))]:
+            return "logits", links[0]
+        logarithms = [node for node in nodes if node.operation.traits.logarithm]
+        if not logarithms:
+            return "values", None
+        # One that is given targets too is of a yes and of a no.
+        answers = any(len(node.arguments) > 1 for node in logarithms)
+        return "probabilities", "sigmoid" if answers else self.ends_in or "softmax"
+
+    @property
+    def applied(self) -> str | None:
+        """Which of softmax and sigmoid the loss applies to the predictions."""
+        return self.taken_for[1] if self.taken_for[0] == "logits" else None
+
+    @property
+    def compares_probabilities(self) -> bool:
+        """Whether the loss compares probabilities of the predictions with its targets."""
+        return self.taken_for[1] is not None
 
     def loss_of(self, predictions: Any) -> float:
         """The loss that other predictions would have; infinite where it refuses those."""
@@ -247,13 +284,10 @@ def observe(
 
 
 def predicted(model: Module, X: Any, attempted: str) -> Any:
-    """What a model returns, in tensors; an ArgumentError if one has no row for each sample."""
+    """What a model returns, in tensors; a ShapeError if one has no row for each sample."""
     predictions = called(model, X)
-    leaves = leaves_of(predictions)
-    if not leaves or any(np.ndim(plain(leaf)) == 0 for leaf in leaves):
-        reason = f"it returns {describe_one(predictions)}, and no array with a row for each sample"
-        remedy = "Return predictions (n, ...) from forward"
-        raise ArgumentError(attempted, reason, remedy)
+    for leaf in leaves_of(predictions) or [predictions]:
+        require_rows(leaf, lambda: attempted)
     return map_tree(lambda leaf: leaf if isinstance(leaf, Tensor) else Tensor(leaf), predictions)
 
 
@@ -269,11 +303,12 @@ def several_outputs(attempted: str, what: str, given: Any) -> UnsupportedError:
 
 def as_number(loss: Any, attempted: str) -> float:
     """The value of a loss; an ArgumentError if it is not one number."""
-    if np.size(plain(loss)) != 1 or np.asarray(plain(loss)).dtype.kind not in "fiub":
+    number = number_in(loss)
+    if number is None:
         reason = f"the loss {describe_one(loss)} is not one number"
         remedy = "Give a loss that is reduced to the samples' mean, or their sum"
         raise ArgumentError(attempted, reason, remedy)
-    return float(np.reshape(plain(loss), ()))
+    return number
 
 
 def are_indices(y: Any) -> bool:

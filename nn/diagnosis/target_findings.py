@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from nn.diagnosis.data_findings import applied_by_loss, applied_by_model, compares_probabilities
 from nn.diagnosis.evidence import (
     LEARNED,
     Evidence,
@@ -19,6 +18,7 @@ from nn.diagnosis.evidence import (
     traits_of,
 )
 from nn.diagnosis.report import IMBALANCED, Finding
+from nn.training.inputs import are_one_hot
 
 LARGE_TARGET = 1e3
 """Root of the mean square of targets, of which a network that begins near 0 is far: steps of a
@@ -39,7 +39,7 @@ are smoothed."""
 
 def large_targets(seen: Evidence) -> Finding | None:
     """Targets of a regression that are far from what a network gives in the beginning."""
-    if compares_probabilities(seen) or seen.has_learned or seen.y.shape != seen.predictions.shape:
+    if seen.compares_probabilities or seen.has_learned or seen.y.shape != seen.predictions.shape:
         return None
     size = float(np.sqrt(np.mean(np.square(seen.y, dtype=float))))
     if not size > LARGE_TARGET * max(1.0, float(np.sqrt(np.mean(seen.predictions.data**2)))):
@@ -66,7 +66,7 @@ def out_of_range(seen: Evidence) -> Finding | None:
         node = node.arguments[0]
     traits = traits_of(node)
     limits = (0.0, np.inf) if traits.rectifies else traits.limits
-    if limits is None or seen.y.shape != seen.predictions.shape or compares_probabilities(seen):
+    if limits is None or seen.y.shape != seen.predictions.shape or seen.compares_probabilities:
         return None
     low, high = limits
     beyond = (seen.y < low) | (seen.y > high)
@@ -85,11 +85,10 @@ def out_of_range(seen: Evidence) -> Finding | None:
 def class_shares(seen: Evidence) -> Any:
     """The share of each class among the targets of a classification; None for a regression."""
     y, predicted = seen.y, seen.predictions
-    if len(y) < FEW or not compares_probabilities(seen):
+    if len(y) < FEW or not seen.compares_probabilities:
         return None
     if y.shape == predicted.shape and y.ndim > 1 and y.shape[-1] > 1:
-        one_hot = np.isin(y, (0, 1)).all() and (y.sum(axis=-1) == 1).all()
-        y = y.argmax(axis=-1) if one_hot else y
+        y = y.argmax(axis=-1) if are_one_hot(y) else y
     if y.size != len(y) or not (y == np.round(y)).all():
         return None
     return np.unique(y, return_counts=True)[1] / y.size
@@ -121,7 +120,7 @@ def uneven_classes(seen: Evidence) -> Finding | None:
 def indices_as_numbers(seen: Evidence) -> Finding | None:
     """Targets of a regression that are indices of classes."""
     y = seen.y
-    if compares_probabilities(seen) or y.size != len(y) or y.shape != seen.predictions.shape:
+    if seen.compares_probabilities or y.size != len(y) or y.shape != seen.predictions.shape:
         return None
     if len(y) < FEW or not are_indices(y) or y.min() not in (0, 1):
         return None
@@ -166,7 +165,7 @@ def negated_loss(seen: Evidence) -> Finding | None:
 def _right_predictions(seen: Evidence) -> tuple[Any, Any]:
     """Predictions that are right, and the best constant ones; None where that is not known."""
     y, predicted = seen.targets, seen.predictions.data
-    applied = applied_by_loss(seen) or ("log" if _is_log(seen) else None)
+    applied = "log" if seen.taken_for[0] == "log-probabilities" else seen.applied
     if applied in ("softmax", "log") or y.shape != predicted.shape:
         classes = predicted.shape[-1]
         whole = predicted.ndim == 2 and classes > 1 and y.dtype.kind in "iu"
@@ -183,15 +182,11 @@ def _right_predictions(seen: Evidence) -> tuple[Any, Any]:
         if applied == "log":
             return logarithms, np.full_like(logarithms, -np.log(classes))
         return np.exp(logarithms), np.full_like(logarithms, 1 / classes)
-    if compares_probabilities(seen) and (y.min() < 0 or y.max() > 1):
+    if seen.compares_probabilities and (y.min() < 0 or y.max() > 1):
         return None, None
     if applied == "sigmoid":
         return MARGIN * (2.0 * y - 1), np.zeros(y.shape)
-    if compares_probabilities(seen) or applied_by_model(seen) == "sigmoid":
+    if seen.compares_probabilities or seen.ends_in == "sigmoid":
         sure = 1 / (1 + np.exp(-MARGIN))
         return np.where(y > 0.5, sure, 1 - sure), np.full(y.shape, 0.5)
     return y.astype(float), np.broadcast_to(y.mean(axis=0), y.shape).astype(float)
-
-
-def _is_log(seen: Evidence) -> bool:
-    return getattr(seen.loss_function, "takes", None) == "log-probabilities"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from typing import Any, Self
 
 import numpy as np
@@ -10,19 +11,14 @@ from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from autograd_lite import Tensor, sigmoid, softmax
+from autograd_lite import sigmoid, softmax
 from autograd_lite.errors import ArgumentError, describe_one
-from autograd_lite.names import explains_keywords
-from nn.estimators.network import Layers, Network
-from nn.layers.activations import Activation
+from nn.estimators.network import Network, estimator
 from nn.losses.loss import Loss
 from nn.losses.loss_function import loss_function
-from nn.optimizers.optimizer import Optimizer
-from nn.training.callback import Callback
-from nn.training.metrics import Metric
-from nn.training.steps import Step
 
 
+@estimator
 class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit-learn has no types
     """A network that predicts classes; of several labels at once, each for itself.
 
@@ -49,55 +45,10 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
     array(['same', 'other'], dtype='<U5')
     """
 
-    _numeric = False
+    _: KW_ONLY
+    class_weight: Mapping[Any, float] | str | None = None
 
-    @explains_keywords
-    def __init__(
-        self,
-        layers: Layers = (100,),
-        activation: str | Activation = "relu",
-        *,
-        loss: str | Callable[..., Tensor] | None = None,
-        optimizer: str | Callable[..., Optimizer] = "adam",
-        learning_rate: Any = 0.001,
-        epochs: int = 200,
-        batch_size: int = 200,
-        accumulate: int = 1,
-        step: Step | None = None,
-        validation: tuple[Any, Any] | float | None = None,
-        metrics: Mapping[str, Metric] | None = None,
-        class_weight: Mapping[Any, float] | str | None = None,
-        sampling: Any = None,
-        augment: Callable[..., tuple[Any, Any]] | None = None,
-        callbacks: Sequence[Callback] = (),
-        evaluate_every: int | None = None,
-        warm_start: bool = False,
-        progress: bool = False,
-        compile: bool | str = True,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(
-            layers,
-            activation,
-            loss=loss,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            epochs=epochs,
-            batch_size=batch_size,
-            accumulate=accumulate,
-            step=step,
-            validation=validation,
-            metrics=metrics,
-            sampling=sampling,
-            augment=augment,
-            callbacks=callbacks,
-            evaluate_every=evaluate_every,
-            warm_start=warm_start,
-            progress=progress,
-            compile=compile,
-            random_state=random_state,
-        )
-        self.class_weight = class_weight
+    _numeric = False
 
     def partial_fit(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
 
@@ -31,6 +32,7 @@ with needed("import of nn.estimators", "scikit-learn", "autograd-lite[sklearn]")
     from sklearn.utils import check_random_state
     from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+Kind = TypeVar("Kind", bound="Network")
 Layers = Sequence[int | Module] | Callable[[int, int], Module]
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -41,55 +43,48 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "rmsprop": RMSprop,
     "adagrad": Adagrad,
 }
+PASSED_ON = (
+    *("batch_size", "accumulate", "step", "metrics", "sampling", "augment", "progress", "compile"),
+)
+"""What `nn.fit` is given as it is."""
 PRECISIONS = (np.float64, np.float32)
 
 
+@dataclass_transform()
+def estimator(kind: type[Kind]) -> type[Kind]:
+    """The class; its constructor takes its fields as they are, as scikit-learn has it."""
+    made = dataclass(repr=False, eq=False)(kind)
+    made.__init__ = explains_keywords(made.__init__)  # type: ignore[method-assign] # one for each class
+    return made
+
+
+@estimator
 class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """What classifiers and regressors share: a model, its training, and its outputs."""
 
-    @explains_keywords
-    def __init__(
-        self,
-        layers: Layers = (100,),
-        activation: str | Activation = "relu",
-        *,
-        loss: str | Callable[..., Tensor] | None = None,
-        optimizer: str | Callable[..., Optimizer] = "adam",
-        learning_rate: Any = 0.001,
-        epochs: int = 200,
-        batch_size: int = 200,
-        accumulate: int = 1,
-        step: Step | None = None,
-        validation: tuple[Any, Any] | float | None = None,
-        metrics: Mapping[str, Metric] | None = None,
-        sampling: Any = None,
-        augment: Callable[..., tuple[Any, Any]] | None = None,
-        callbacks: Sequence[Callback] = (),
-        evaluate_every: int | None = None,
-        warm_start: bool = False,
-        progress: bool = False,
-        compile: bool | str = True,
-        random_state: Any = None,
-    ) -> None:
-        self.layers = layers
-        self.activation = activation
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.accumulate = accumulate
-        self.step = step
-        self.validation = validation
-        self.metrics = metrics
-        self.sampling = sampling
-        self.augment = augment
-        self.callbacks = callbacks
-        self.evaluate_every = evaluate_every
-        self.warm_start = warm_start
-        self.progress = progress
-        self.compile = compile
-        self.random_state = random_state
+    layers: Layers = (100,)
+    activation: str | Activation = "relu"
+    _: KW_ONLY
+    loss: str | Callable[..., Tensor] | None = None
+    optimizer: str | Callable[..., Optimizer] = "adam"
+    learning_rate: Any = 0.001
+    epochs: int = 200
+    batch_size: int = 200
+    accumulate: int = 1
+    step: Step | None = None
+    validation: tuple[Any, Any] | float | None = None
+    metrics: Mapping[str, Metric] | None = None
+    sampling: Any = None
+    augment: Callable[..., tuple[Any, Any]] | None = None
+    callbacks: Sequence[Callback] = ()
+    evaluate_every: int | None = None
+    warm_start: bool = False
+    progress: bool = False
+    compile: bool | str = True
+    random_state: Any = None
+
+    _numeric: ClassVar[bool]
+    """Whether targets are numbers."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train from new weights, or with `warm_start` from those that are there.
@@ -177,20 +172,13 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
             loss=self._loss(),
             optimizer=self.optimizer_,
             epochs=epochs,
-            batch_size=self.batch_size,
-            accumulate=self.accumulate,
-            step=self.step,
             validation=validation,
-            metrics=self.metrics,
             sample_weight=sample_weight,
             class_weight=self._class_weight(),
-            sampling=self.sampling,
-            augment=self.augment,
             callbacks=clone([*self.callbacks], safe=False),
             evaluate_every=self.evaluate_every or (1 if looks else epochs),
-            progress=self.progress,
-            compile=self.compile,
             rng=self._rng,
+            **{name: getattr(self, name) for name in PASSED_ON},
         )
         return self
 
@@ -200,9 +188,6 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return predict(self.model_, validate_data(self, X, reset=False, dtype=PRECISIONS))
 
     # What classifiers and regressors differ in.
-
-    _numeric: bool
-    """Whether targets are numbers."""
 
     def _outputs(self, y: Any) -> int:
         """How many outputs a model needs for such targets, of which the kind is noted."""

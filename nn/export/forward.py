@@ -133,7 +133,7 @@ def _recorded(
     if program.guards:
         raise _refusal(attempted, DECIDING)
     by_array = {id(step.arguments[0]): step for step in program.steps if step.function is None}
-    tensors = [*model.named_parameters(), *model.named_buffers()]
+    tensors = model._state().items()
     weights = {by_array[id(x._array)]: name for name, x in tensors if id(x._array) in by_array}
     arrays = {name: x._array for name, x in _named(given, "x").items()}
     inputs = {name: by_array[id(x)] for name, x in arrays.items() if id(x) in by_array}

@@ -9,11 +9,12 @@ import numpy as np
 
 from autograd_lite.derivatives import convolutions, pooling
 from autograd_lite.derivatives.windows import Layout, layout
-from nn.export.onnx_operators import Converter, Graph
+from nn.export.onnx_graph import Graph
+from nn.export.onnx_operators import Converter
 
 
-def _placed(placed: Layout) -> dict[str, list[int]]:
-    """The attributes that say where windows are."""
+def _attributes(placed: Layout) -> dict[str, Any]:
+    """Those that say where windows are."""
     strides, borders, dilations = placed
     if any(width < 0 for border in borders for width in border):
         raise TypeError("borders of negative width")
@@ -21,42 +22,33 @@ def _placed(placed: Layout) -> dict[str, list[int]]:
     return {"strides": [*strides], "pads": pads, "dilations": [*dilations]}
 
 
-def _convolution(
-    graph: Graph,
-    x: Any,
-    w: Any,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> str:
+def _of_kernels(
+    w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> tuple[Layout, dict[str, Any]]:
+    """Where kernels are placed, and the attributes that say so."""
     placed = layout(w.shape[2:], stride, padding, dilation)
-    return graph.node("Conv", x, w, group=groups, **_placed(placed))
+    return placed, {"group": groups, **_attributes(placed)}
+
+
+def _convolution(graph: Graph, x: Any, w: Any, *how: Any, **named: Any) -> str:
+    return graph.node("Conv", x, w, **_of_kernels(w, *how, **named)[1])
 
 
 def _transposed_convolution(
-    graph: Graph,
-    x: Any,
-    w: Any,
-    lengths: Sequence[int],
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
+    graph: Graph, x: Any, w: Any, lengths: Sequence[int], *how: Any, **named: Any
 ) -> str:
-    placed = layout(w.shape[2:], stride, padding, dilation)
+    placed, attributes = _of_kernels(w, *how, **named)
     behind = [
         length - ((n - 1) * step + (k - 1) * apart + 1 - before - after)
         for length, n, k, step, (before, after), apart in zip(
             lengths, x.shape[2:], w.shape[2:], *placed
         )
     ]
-    named = _placed(placed)
-    return graph.node("ConvTranspose", x, w, group=groups, output_padding=behind, **named)
+    return graph.node("ConvTranspose", x, w, output_padding=behind, **attributes)
 
 
 def _max_pool(graph: Graph, x: Any, kernel: Sequence[int], placed: Layout) -> str:
-    return graph.node("MaxPool", x, kernel_shape=[*kernel], **_placed(placed))
+    return graph.node("MaxPool", x, kernel_shape=[*kernel], **_attributes(placed))
 
 
 def _by_matrices(weights: Callable[..., list[Any]]) -> Converter:

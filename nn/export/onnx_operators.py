@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from types import EllipsisType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -16,26 +16,7 @@ from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.terms import several
-
-
-class Graph(Protocol):
-    """Where nodes are written; each gives the name of its result."""
-
-    names: dict[Any, Any]
-    """Of the results of steps; of a step of several results a dict, by index."""
-
-    def node(self, kind: str, *inputs: Any, **attributes: Any) -> str:
-        """A node of values: steps, names of results, arrays and numbers."""
-
-    def nodes(self, kind: str, count: int, *inputs: Any, **attributes: Any) -> list[str]:
-        """The results of a node that has several."""
-
-    def cast(self, x: Any, dtype: Any) -> str:
-        """The values in another dtype."""
-
-    def integers(self, values: Sequence[Any]) -> str:
-        """A vector of whole numbers; of the number of samples where one is a `Count`."""
-
+from nn.export.onnx_graph import DTYPES, Graph, kind_of
 
 Converter = Callable[..., Any]
 """Of a graph and the arguments of a function, the name of its result."""
@@ -108,15 +89,6 @@ REDUCTIONS = {
     al.logsumexp: ("ReduceLogSumExp", "f"),
 }
 """By function: what ONNX has, and of which kind of numbers at the least."""
-
-DTYPES = {"b": np.bool_, "i": np.int64, "f": np.float32}
-"""By kind of numbers, each of which holds those before it: what they are in ONNX."""
-
-
-def kind_of(x: Any) -> str:
-    """The kind of the numbers of a step, an array or a number."""
-    kind: str = x.dtype.kind if type(x) is Step else np.asarray(x).dtype.kind
-    return kind.replace("u", "i")
 
 
 def alike(graph: Graph, *operands: Any, least: str = "b") -> list[Any]:
@@ -279,30 +251,23 @@ def getitem(graph: Graph, x: Any, index: Any) -> str:
     whole = [slice(None)] * (len(x.shape) - used)
     place = parts.index(Ellipsis) if Ellipsis in parts else len(parts)
     parts[place : place + 1] = whole
-    starts, ends, axes, steps, numbers, new, axis, row = [], [], [], [], [], [], 0, 0
+    slices: list[tuple[int, int, int, int]] = []
+    numbers, new, axis = list[int](), list[int](), 0
     for part in parts:
         if part is None:
-            new.append(row)
-            row += 1
+            new.append(axis - len(numbers) + len(new))
             continue
-        if isinstance(part, slice):
-            if part != slice(None):
-                step = part.step or 1
-                last = 2**31 if step > 0 else -(2**31)
-                starts.append((0 if step > 0 else -1) if part.start is None else part.start)
-                ends.append(last if part.stop is None else part.stop)
-                axes.append(axis)
-                steps.append(step)
-            row += 1
-        else:
+        if not isinstance(part, slice):
             numbers.append(axis)
-            starts.append(part)
-            ends.append(part + 1 if part != -1 else 2**31)
-            axes.append(axis)
-            steps.append(1)
+            part = slice(part, part + 1 if part != -1 else None)
+        if part != slice(None):
+            step = part.step or 1
+            first, last = (0, 2**31) if step > 0 else (-1, -(2**31))
+            start = first if part.start is None else part.start
+            slices.append((start, last if part.stop is None else part.stop, axis, step))
         axis += 1
-    if axes:
-        x = graph.node("Slice", x, *map(graph.integers, (starts, ends, axes, steps)))
+    if slices:
+        x = graph.node("Slice", x, *map(graph.integers, zip(*slices)))
     if numbers:
         x = graph.node("Squeeze", x, graph.integers(numbers))
     return graph.node("Unsqueeze", x, graph.integers(new)) if new else graph.node("Identity", x)

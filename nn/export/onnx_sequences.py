@@ -10,9 +10,8 @@ import numpy as np
 from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
-from nn.export.onnx_operators import Converter, Graph, getitem
-
-PARTLY = "of an LSTM ONNX gives the states after all steps, cells after the last one only"
+from nn.export.onnx_graph import PARTLY, Graph
+from nn.export.onnx_operators import Converter, getitem
 
 
 def _entering(x: Any) -> tuple[Any, ...]:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, affine
-from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional, require
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional
 from autograd_lite.derivatives.attention import attention_weights, scaled_dot_product_attention
-from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.configuration import heading
@@ -24,7 +24,7 @@ from nn.declared import declared, product
 from nn.init import initializer
 from nn.layers.dense import Dense
 from nn.layers.dropout import dropped
-from nn.layers.inputs import in_dtype_of, require_input, require_sequences
+from nn.layers.inputs import in_dtype_of, require_input, require_multiple, require_sequences
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
@@ -62,36 +62,24 @@ class MultiHeadAttention(Module):
 
     embed_dim: int = declared(COUNT)
     num_heads: int = declared(COUNT)
-    dropout: float = declared(FRACTION)
-    bias: bool = declared(FLAG)
-    kdim: int | None = declared(optional(COUNT))
-    vdim: int | None = declared(optional(COUNT))
-    batch_first: bool = declared(FLAG)
+    dropout: float = declared(FRACTION, default=0.0)
+    bias: bool = declared(FLAG, default=True)
+    kdim: int | None = declared(optional(COUNT), default=None)
+    vdim: int | None = declared(optional(COUNT), default=None)
+    batch_first: bool = declared(FLAG, default=True)
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        embed_dim: int,
-        num_heads: int,
-        dropout: float = 0.0,
-        bias: bool = True,
-        kdim: int | None = None,
-        vdim: int | None = None,
-        batch_first: bool = True,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self.embed_dim, self.num_heads, self.dropout = embed_dim, num_heads, dropout
-        self.bias, self.kdim, self.vdim, self.batch_first = bias, kdim, vdim, batch_first
-        if embed_dim % num_heads:
-            raise ArgumentError(
-                f"MultiHeadAttention with embed_dim={embed_dim}, num_heads={num_heads}",
-                "all heads have as many features",
-                f"Give a multiple of {num_heads}",
-            )
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        require_multiple(self, checked, "embed_dim", "num_heads", "features")
+        return checked
+
+    def _set_up(self, rng: Any, dtype: Any) -> None:
+        embed_dim, bias = self.embed_dim, self.bias
         self.rng = generator(rng, "MultiHeadAttention")
         glorot: Any = initializer("xavier_uniform")
-        sizes = {"q": embed_dim, "k": kdim or embed_dim, "v": vdim or embed_dim}
+        sizes = {"q": embed_dim, "k": self.kdim or embed_dim, "v": self.vdim or embed_dim}
         if set(sizes.values()) == {embed_dim}:
             whole = glorot(self.rng, embed_dim, 3 * embed_dim)
             self.in_proj_weight = Parameter(np.ascontiguousarray(whole.T), dtype=dtype)
@@ -255,13 +243,3 @@ class MultiHeadAttention(Module):
 def _as_numbers(mask: Any, like: Any) -> Any:
     """A mask as numbers that are added: -inf for what is not seen."""
     return np.where(mask, 0.0, -np.inf).astype(like.dtype) if mask.dtype == bool else mask
-
-
-def causal_mask(length: int) -> Any:
-    """Booleans (length, length), True for what comes later than a position.
-
-    >>> causal_mask(2)
-    array([[False,  True],
-           [False, False]])
-    """
-    return np.tri(length) == 0

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLAG, FLOATING, POSITIVE, SHARE, require
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, POSITIVE, SHARE
 from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.modes import moves
 from nn.architecture import register
 from nn.declared import declared
 from nn.layers.inputs import in_dtype_of, in_place, require_input
-from nn.module import Module
-from nn.parameters import Buffer, Parameter
+from nn.layers.normalization import NormOfChannels
+from nn.parameters import Buffer
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -23,35 +23,23 @@ if TYPE_CHECKING:
     from autograd_lite.typing import ArrayLike
 
 
-class _BatchNorm(Module):
+class _BatchNorm(NormOfChannels):
     """What layers have in common that normalize each feature over the batch."""
 
     positions: ClassVar[tuple[tuple[str, ...], ...]]
     """What x may have behind its features: names of axes."""
 
     num_features: int = declared(COUNT, size=True)
-    epsilon: float = declared(POSITIVE)
-    momentum: float = declared(SHARE)
-    affine: bool = declared(FLAG, kw_only=True)
+    epsilon: float = declared(POSITIVE, default=1e-5)
+    momentum: float = declared(SHARE, default=0.1)
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
+    affine: bool = declared(FLAG, default=True, kw_only=True)
 
-    def __init__(
-        self,
-        num_features: int,
-        epsilon: float = 1e-5,
-        momentum: float = 0.1,
-        dtype: DTypeLike = np.float64,
-        *,
-        affine: bool = True,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self.num_features = num_features
-        self.epsilon = epsilon
-        self.momentum = momentum
-        self.affine = affine
-        self.weight = Parameter(np.ones(num_features), dtype=dtype) if affine else None
-        self.bias = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
-        self.running_mean = Buffer(np.zeros(num_features), dtype=dtype)
-        self.running_var = Buffer(np.ones(num_features), dtype=dtype)
+    def _set_up(self, dtype: Any) -> None:
+        n = self.num_features
+        self._make_parameters(n, self.affine, dtype)
+        self.running_mean = Buffer(np.zeros(n), dtype=dtype)
+        self.running_var = Buffer(np.ones(n), dtype=dtype)
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply, in training to more than one entry of each feature.
@@ -71,9 +59,7 @@ class _BatchNorm(Module):
         else:
             scale = in_place(1 / np.sqrt(self.running_var.detach() + self.epsilon), x)
             y = (x - in_place(self.running_mean.detach(), x)) * scale
-        if self.weight is None or self.bias is None:
-            return y  # type: ignore[no-any-return] # functions of tensors give Any
-        return y * in_place(self.weight, x) + in_place(self.bias, x)  # type: ignore[no-any-return] # functions of tensors give Any
+        return self._scaled_and_shifted(y)
 
     def _checked_input(self, x: Any) -> Any:
         x = require_input(self, x)
@@ -106,7 +92,7 @@ class _BatchNorm(Module):
 
 
 @register
-class BatchNorm1d(_BatchNorm, init=False):
+class BatchNorm1d(_BatchNorm):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each feature over the batch.
 
     Of (n, num_features), or of sequences (n, num_features, length) over all positions, too.
@@ -137,7 +123,7 @@ class BatchNorm1d(_BatchNorm, init=False):
 
 
 @register
-class BatchNorm2d(_BatchNorm, init=False):
+class BatchNorm2d(_BatchNorm):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each channel over all its pixels.
 
     As `BatchNorm1d`, with mean and variance over the batch and all positions in the images; its

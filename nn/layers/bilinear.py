@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLOATING, require, require_flag
+from autograd_lite.arguments import COUNT, FLAG, FLOATING
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import declared
@@ -48,26 +48,17 @@ class Bilinear(Module):
     in1_features: int = declared(COUNT, size=True)
     in2_features: int = declared(COUNT, size=True)
     out_features: int = declared(COUNT, size=True)
+    _bias: bool = declared(FLAG, default=True, alias="bias")
+    _weight_init: str | Initializer = declared(default="xavier_uniform", alias="weight_init")
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        in1_features: int,
-        in2_features: int,
-        out_features: int,
-        bias: bool = True,
-        weight_init: str | Initializer = "xavier_uniform",
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        bias = require_flag(self, "bias", bias)
-        self.in1_features, self.in2_features = in1_features, in2_features
-        self.out_features = out_features
-        fan_in = in1_features * in2_features
-        weight = initial_weight("Bilinear", weight_init, rng, fan_in, out_features)
-        matrices = np.reshape(np.transpose(weight), (out_features, in1_features, in2_features))
+    def _set_up(self, bias: bool, weight_init: Any, rng: Any, dtype: Any) -> None:
+        first, second, out = self.in1_features, self.in2_features, self.out_features
+        weight = initial_weight("Bilinear", weight_init, rng, first * second, out)
+        matrices = np.reshape(np.transpose(weight), (out, first, second))
         self.weight = Parameter(matrices, dtype=dtype)
-        self.bias = Parameter(np.zeros(out_features), dtype=dtype) if bias else None
+        self.bias = Parameter(np.zeros(out), dtype=dtype) if bias else None
 
     def forward(self, x1: Any, x2: Any) -> Tensor:
         """Apply to x1 of shape (..., in1_features) and x2 of shape (..., in2_features).

@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLOATING, WHOLE, require, require_flag
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE
 from autograd_lite.derivatives.convolutions import convolution, transposed_convolution
 from autograd_lite.derivatives.windows import Lengths, per_axis
-from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError
 from nn.architecture import register
-from nn.configuration import heading
 from nn.declared import declared, product
 from nn.init import Initializer, initializer, orthogonal
-from nn.layers.inputs import each_axis, in_dtype_of, require_images
+from nn.layers.inputs import (
+    called,
+    each_axis,
+    in_dtype_of,
+    in_place,
+    require_images,
+    require_multiple,
+)
 from nn.layers.weights import initial_weight
 from nn.module import Module
 from nn.parameters import Parameter
@@ -36,13 +42,13 @@ class _Kernels(Module):
     """What layers have in common that convolve with kernels."""
 
     axes: ClassVar[int]
+    order: ClassVar[tuple[int, ...]]
+    """Of the axes of weights, from those of (groups, channels in, positions, channels out)."""
 
     in_channels: int = declared(COUNT)
     out_channels: int = declared(COUNT)
-    kernel_size: Lengths = declared(COUNT_EACH)
-    stride: int | Lengths = declared(COUNT_EACH)
-    dilation: int | Lengths = declared(COUNT_EACH)
-    groups: int = declared(COUNT)
+    kernel_size: int | Lengths = declared(COUNT_EACH)
+    stride: int | Lengths = declared(COUNT_EACH, default=1)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
@@ -53,7 +59,14 @@ class _Kernels(Module):
                     f"it is for {len(value)} axes, and the images have {self.axes}",
                     "Give one number for all axes, or one for each",
                 )
-        return checked
+        for name in ("in_channels", "out_channels"):
+            require_multiple(self, checked, name, "groups", "channels")
+        kernel = per_axis(checked["kernel_size"], self.axes, "kernel_size")
+        return {**checked, "kernel_size": kernel}
+
+    def _set_up(self, bias: bool, weight_init: Any, rng: Any, dtype: Any) -> None:
+        self.weight = _weight(self, weight_init, rng, dtype)
+        self.bias = Parameter(np.zeros(self.out_channels), dtype=dtype) if bias else None
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
@@ -62,83 +75,43 @@ class _Kernels(Module):
         groups = max(product([given["groups"]]), 1)
         return product([given["in_channels"], given["out_channels"], kernel]) / groups
 
-    def _set_channels(
-        self, in_channels: int, out_channels: int, kernel_size: int | Lengths, groups: int
-    ) -> None:
-        """Set what the shape of the kernels comes from, if the groups divide the channels."""
-        require(self, "kernel_size", kernel_size, COUNT_EACH)
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
-        self.kernel_size = (
-            kernel_size if isinstance(kernel_size, tuple) else (kernel_size,) * self.axes
-        )
-        for name in ("in_channels", "out_channels"):
-            if getattr(self, name) % self.groups:
-                raise ArgumentError(
-                    f"{type(self).__name__} with {name}={getattr(self, name)}, "
-                    f"groups={self.groups}",
-                    "all groups have as many channels",
-                    f"Give a multiple of {self.groups}",
-                )
 
-    def _initial(self, weight_init: str | Initializer, rng: Any) -> Any:
-        """Initial weights by group, (groups, channels, positions, out), all that a patch meets."""
-        positions = math.prod(self.kernel_size)
-        fan_in, fan_out = self.in_channels // self.groups * positions, self.out_channels
-        # Orthogonal is the matrix of the kernels; all others know how many entries one goes to.
-        initial = initializer(weight_init)
-        if getattr(initial, "func", initial) is not orthogonal:
-            fan_out *= positions
-        weight = initial_weight(type(self).__name__, initial, rng, fan_in, fan_out)
-        shape = (self.in_channels // self.groups, positions, self.groups, -1)
-        return np.moveaxis(np.reshape(weight[:, : self.out_channels], shape), 2, 0)
-
-    def _with_bias(self, y: Any) -> Tensor:
-        bias: Any = getattr(self, "bias")  # noqa: B009 # of the classes derived from this one
-        return y if bias is None else y + bias.reshape(-1, *(1,) * self.axes)  # type: ignore[no-any-return] # functions of tensors give Any
-
-    def _images(self, x: Any) -> Tensor:
-        return in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
-
-    weight: Parameter
-
-    def _refused(self, x: Any, error: ShapeError) -> ShapeError:
-        """The error of the function that computes, with what the layer is."""
-        _, reason, remedy = error.args
-        attempted = f"{heading(self)} with weight {describe_one(self.weight)} of {describe_one(x)}"
-        return ShapeError(attempted, reason, remedy)
+def _weight(layer: Any, weight_init: Any, rng: Any, dtype: Any) -> Parameter:
+    """What the kernels of a layer begin with."""
+    channels, positions = layer.in_channels // layer.groups, math.prod(layer.kernel_size)
+    fan_in, fan_out = channels * positions, layer.out_channels
+    # Orthogonal is the matrix of the kernels; all others know how many entries one goes to.
+    initial = initializer(weight_init)
+    if getattr(initial, "func", initial) is not orthogonal:
+        fan_out *= positions
+    weight = initial_weight(type(layer).__name__, initial, rng, fan_in, fan_out)
+    shape = (channels, positions, layer.groups, -1)
+    groups = np.moveaxis(np.reshape(weight[:, : layer.out_channels], shape), 2, 0)
+    kernels = np.transpose(groups, layer.order)
+    shape = (-1, kernels.shape[2], *layer.kernel_size)
+    return Parameter(np.reshape(kernels, shape), dtype=dtype)
 
 
 class _Convolution(_Kernels):
-    padding: str | int | Lengths = declared(PADDING)
+    order = (0, 3, 1, 2)
+    padding: str | int | Lengths = declared(PADDING, default=0)
+    dilation: int | Lengths = declared(COUNT_EACH, default=1)
+    groups: int = declared(COUNT, default=1)
+    _bias: bool = declared(FLAG, default=True, alias="bias")
+    _weight_init: str | Initializer = declared(default="he_normal", alias="weight_init")
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Lengths,
-        stride: int | Lengths = 1,
-        padding: str | int | Lengths = 0,
-        dilation: int | Lengths = 1,
-        groups: int = 1,
-        bias: bool = True,
-        weight_init: str | Initializer = "he_normal",
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        bias = require_flag(self, "bias", bias)
-        self._set_channels(in_channels, out_channels, kernel_size, groups)
-        self.stride, self.padding, self.dilation = stride, padding, dilation
-        if padding == "same" and set(per_axis(stride, self.axes, "stride")) != {1}:
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        stride = checked["stride"]
+        if checked["padding"] == "same" and set(per_axis(stride, self.axes, "stride")) != {1}:
             raise ArgumentError(
                 f'{type(self).__name__} with padding="same", stride={stride}',
                 "a stride does not keep the shape",
                 "Give stride=1, or the padding in numbers",
             )
-        parts = np.moveaxis(self._initial(weight_init, rng), -1, 1)
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight = Parameter(np.reshape(parts, shape), dtype=dtype)
-        self.bias = Parameter(np.zeros(out_channels), dtype=dtype) if bias else None
+        return checked
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, in_channels, ...), in the dtype of the parameters.
@@ -147,16 +120,16 @@ class _Convolution(_Kernels):
             ShapeError: x has another number of axes or channels, or is smaller than the kernel.
             UnsupportedError: x is no array of real numbers.
         """
-        x = self._images(x)
+        x = in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
         try:
             y = convolution(x, self.weight, self.stride, self.padding, self.dilation, self.groups)
         except ShapeError as error:
-            raise self._refused(x, error) from error
-        return self._with_bias(y)
+            raise ShapeError(called(self, x), *error.args[1:]) from error
+        return y if self.bias is None else y + in_place(self.bias, y)
 
 
 @register
-class Conv1d(_Convolution, init=False):
+class Conv1d(_Convolution):
     """Convolution of (n, in_channels, length) with kernels that are learned; see `Conv2d`.
 
     >>> Conv1d(2, 3, 5, padding="same", rng=0)(np.ones((4, 2, 10))).shape
@@ -167,7 +140,7 @@ class Conv1d(_Convolution, init=False):
 
 
 @register
-class Conv2d(_Convolution, init=False):
+class Conv2d(_Convolution):
     """Convolution of images (n, in_channels, height, width) with kernels that are learned.
 
     y[n, o, p] = bias[o] + Σ weight[o, c, k] x[n, c, stride p + dilation k] over channels c and
@@ -204,7 +177,7 @@ class Conv2d(_Convolution, init=False):
 
 
 @register
-class Conv3d(_Convolution, init=False):
+class Conv3d(_Convolution):
     """Convolution of (n, in_channels, depth, height, width) with kernels; see `Conv2d`.
 
     >>> Conv3d(1, 2, 3, stride=2, rng=0)(np.ones((4, 1, 7, 7, 7))).shape
@@ -243,46 +216,27 @@ class ConvTranspose2d(_Kernels):
     ((8, 3, 4, 4), (4, 3, 14, 14))
     """
 
-    axes = 2
-    padding: int | Lengths = declared(WHOLE_EACH)
-    output_padding: int | Lengths = declared(WHOLE_EACH)
+    axes, order = 2, (0, 1, 3, 2)
+    padding: int | Lengths = declared(WHOLE_EACH, default=0)
+    output_padding: int | Lengths = declared(WHOLE_EACH, default=0)
+    groups: int = declared(COUNT, default=1)
+    _bias: bool = declared(FLAG, default=True, alias="bias")
+    dilation: int | Lengths = declared(COUNT_EACH, default=1)
+    _weight_init: str | Initializer = declared(default="he_normal", alias="weight_init")
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Lengths,
-        stride: int | Lengths = 1,
-        padding: int | Lengths = 0,
-        output_padding: int | Lengths = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: int | Lengths = 1,
-        weight_init: str | Initializer = "he_normal",
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        bias = require_flag(self, "bias", bias)
-        self._set_channels(in_channels, out_channels, kernel_size, groups)
-        self.stride, self.padding, self.output_padding = stride, padding, output_padding
-        self.dilation = dilation
-        self._require_output_padding()
-        parts = np.swapaxes(self._initial(weight_init, rng), -1, -2)
-        shape = (in_channels, out_channels // groups, *self.kernel_size)
-        self.weight = Parameter(np.reshape(parts, shape), dtype=dtype)
-        self.bias = Parameter(np.zeros(out_channels), dtype=dtype) if bias else None
-
-    def _require_output_padding(self) -> None:
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
         names = ("output_padding", "stride", "dilation")
-        each = zip(*(per_axis(getattr(self, name), self.axes, name) for name in names))
+        each = zip(*(per_axis(checked[name], self.axes, name) for name in names))
         if any(added >= max(stride, dilation) for added, stride, dilation in each):
             raise ArgumentError(
-                f"ConvTranspose2d with output_padding={self.output_padding}, "
-                f"stride={self.stride}, dilation={self.dilation}",
+                f"ConvTranspose2d with {', '.join(f'{name}={checked[name]}' for name in names)}",
                 "so much more has no place that a convolution comes from",
                 "Give output_padding below the stride or the dilation",
             )
+        return checked
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, in_channels, height, width), in the dtype of the parameters.
@@ -291,16 +245,17 @@ class ConvTranspose2d(_Kernels):
             ShapeError: x has another number of axes or channels, or nothing is left of the result.
             UnsupportedError: x is no array of real numbers.
         """
-        x = self._images(x)
+        x = in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
         names = ("stride", "padding", "dilation", "output_padding")
         each = [per_axis(getattr(self, name), self.axes, name) for name in names]
+        kernel = self.weight.shape[2:]
         lengths = tuple(
             (n - 1) * stride + dilation * (k - 1) + 1 - 2 * width + added
-            for n, k, stride, width, dilation, added in zip(x.shape[2:], self.kernel_size, *each)
+            for n, k, stride, width, dilation, added in zip(x.shape[2:], kernel, *each)
         )
         if min(lengths) < 1:
             raise ShapeError(
-                f"{heading(self)} with weight {describe_one(self.weight)} of {describe_one(x)}",
+                called(self, x),
                 f"axis {2 + lengths.index(min(lengths))} of the result would have length "
                 f"{min(lengths)}",
                 "Give larger images, or less padding",
@@ -312,4 +267,4 @@ class ConvTranspose2d(_Kernels):
         y = transposed_convolution(
             x, self.weight, lengths, self.stride, padding, self.dilation, self.groups
         )
-        return self._with_bias(y)
+        return y if self.bias is None else y + in_place(self.bias, y)  # type: ignore[no-any-return] # functions of tensors give Any

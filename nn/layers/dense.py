@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from autograd_lite import Tensor, affine
-from autograd_lite.arguments import COUNT, FLOATING, require, require_flag
+from autograd_lite.arguments import COUNT, FLAG, FLOATING
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
 from autograd_lite.operation import NO_TRAITS
@@ -59,27 +59,20 @@ class Dense(Module):
 
     in_features: int = declared(COUNT, size=True)
     out_features: int = declared(COUNT, size=True)
+    _activation: str | Activation | None = declared(default=None, alias="activation")
+    _bias: bool = declared(FLAG, default=True, alias="bias")
+    _weight_init: str | Initializer | None = declared(default=None, alias="weight_init")
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        activation: str | Activation | None = None,
-        bias: bool = True,
-        weight_init: str | Initializer | None = None,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        bias = require_flag(self, "bias", bias)
-        self.in_features = in_features
-        self.out_features = out_features
+    def _set_up(self, activation: Any, bias: bool, weight_init: Any, rng: Any, dtype: Any) -> None:
         self.activation = None if activation is None else activation_function(activation)
         if weight_init is None:
             weight_init = "he_normal" if _is_rectifier(self.activation) else "xavier_uniform"
-        weight = initial_weight("Dense", weight_init, rng, in_features, out_features)
+        weight = initial_weight("Dense", weight_init, rng, self.in_features, self.out_features)
         self.weight = Parameter(weight, name="weight", dtype=dtype)
-        self.bias = Parameter(np.zeros(out_features), name="bias", dtype=dtype) if bias else None
+        zeros = np.zeros(self.out_features)
+        self.bias = Parameter(zeros, name="bias", dtype=dtype) if bias else None
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (..., in_features), in the dtype of the parameters.

@@ -28,10 +28,10 @@ def dropped(x: Any, p: float, rng: Any, shape: tuple[int, ...]) -> Any:
 class _Dropout(Module):
     """What layers have in common that leave entries out."""
 
-    p: float = declared(FRACTION)
+    p: float = declared(FRACTION, default=0.5)
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
 
-    def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None) -> None:
-        self.p = p
+    def _set_up(self, rng: Any) -> None:
         self.rng = generator(rng, type(self).__name__)
 
     def _dropped(self, x: Any, shape: tuple[int, ...]) -> Tensor:
@@ -42,7 +42,7 @@ class _Dropout(Module):
 
 
 @register
-class Dropout(_Dropout, init=False):
+class Dropout(_Dropout):
     """Inverted dropout: in training each entry is 0 with probability p, else divided by 1 - p.
 
     Srivastava et al., "Dropout", 2014.
@@ -69,7 +69,7 @@ class Dropout(_Dropout, init=False):
 
 
 @register
-class Dropout2d(_Dropout, init=False):
+class Dropout2d(_Dropout):
     """Inverted dropout of whole channels: in training each is 0 with probability p.
 
     Tompson et al., "Efficient object localization using convolutional networks", 2015.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional, require
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional
 from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside
@@ -17,9 +18,9 @@ from autograd_lite.modes import entries_of
 from autograd_lite.node import plain
 from nn.architecture import register
 from nn.configuration import heading
-from nn.declared import declared, product
+from nn.declared import declared
 from nn.init import normal
-from nn.layers.inputs import in_dtype_of, require_input
+from nn.layers.inputs import called, in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
@@ -54,29 +55,27 @@ class Embedding(Module):
 
     num_embeddings: int = declared(COUNT, size=True)
     embedding_dim: int = declared(COUNT, size=True)
-    padding_idx: int | None = declared(optional(WHOLE))
+    padding_idx: int | None = declared(optional(WHOLE), default=None)
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        num_embeddings: int,
-        embedding_dim: int,
-        padding_idx: int | None = None,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = padding_idx
-        if padding_idx is not None and padding_idx >= num_embeddings:
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        count, padding = checked["num_embeddings"], checked["padding_idx"]
+        if padding is not None and padding >= count:
             raise ArgumentError(
-                f"Embedding with num_embeddings={num_embeddings}, padding_idx={padding_idx}",
+                f"Embedding with num_embeddings={count}, padding_idx={padding}",
                 "there is no vector of that number",
-                f"Give a number from 0 to {num_embeddings - 1}",
+                f"Give a number from 0 to {count - 1}",
             )
+        return checked
+
+    def _set_up(self, rng: Any, dtype: Any) -> None:
         source = generator(rng, "Embedding")
-        weight = normal(source, num_embeddings, embedding_dim, standard_deviation=1.0)
-        if padding_idx is not None:
-            weight[padding_idx] = 0
+        sizes = self.num_embeddings, self.embedding_dim
+        weight = normal(source, *sizes, standard_deviation=1.0)
+        if self.padding_idx is not None:
+            weight[self.padding_idx] = 0
         self.weight = Parameter(weight, dtype=dtype)
 
     def forward(self, x: ArrayLike) -> Tensor:
@@ -98,14 +97,14 @@ class Embedding(Module):
         )
         if not is_whole:
             raise UnsupportedError(
-                self._attempted(x),
+                called(self, x),
                 f"these of dtype {numbers.dtype} are no whole numbers",
                 "Give the numbers of what is embedded: x.astype(int)",
             )
         count = self.weight.shape[0]
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < count:
             raise ArgumentError(
-                self._attempted(x),
+                called(self, x),
                 f"its numbers range from {numbers.min()} to {numbers.max()}, and axis 0 of the "
                 f"weight has {count} vectors, from 0 to {count - 1}",
                 "Number what is embedded from 0, or make the layer Embedding(n, ...) larger",
@@ -113,9 +112,6 @@ class Embedding(Module):
         if numbers.dtype.kind == "f":
             x = (x.detach() if isinstance(x, Tensor) else numbers).astype(np.int64)
         return embedding(self.weight, x, self.padding_idx)  # type: ignore[no-any-return] # functions of tensors give Any
-
-    def _attempted(self, x: Any) -> str:
-        return f"{heading(self)} with weight {describe_one(self.weight)} of {describe_one(x)}"
 
 
 @functools.lru_cache(maxsize=8)
@@ -155,36 +151,18 @@ class PositionalEncoding(Module):
             [ 0.909, -0.416]]])
     """
 
-    embedding_dim: int = declared(COUNT)
-    max_length: int = declared(COUNT)
-    learned: bool = declared(FLAG)
+    embedding_dim: int = declared(COUNT, size=True)
+    max_length: int = declared(COUNT, default=5000, size=True)
+    learned: bool = declared(FLAG, default=False, size=True)
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        embedding_dim: int,
-        max_length: int = 5000,
-        learned: bool = False,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self.embedding_dim, self.max_length, self.learned = embedding_dim, max_length, learned
+    def _set_up(self, rng: Any, dtype: Any) -> None:
         self.weight = None
-        if learned:
-            source = generator(rng, "PositionalEncoding")
-            initial = normal(source, max_length, embedding_dim, standard_deviation=0.02)
+        if self.learned:
+            sizes = self.max_length, self.embedding_dim
+            initial = normal(generator(rng, "PositionalEncoding"), *sizes, standard_deviation=0.02)
             self.weight = Parameter(initial, dtype=dtype)
-
-    @property
-    def dtype(self) -> Any:
-        """That of the parameters, float64 without."""
-        return np.dtype(float) if self.weight is None else self.weight.dtype
-
-    @classmethod
-    def _least_entries(cls, given: Any) -> float:
-        if given["learned"] is not True:
-            return 0.0
-        return product([given["embedding_dim"], given["max_length"]])
 
     def forward(self, x: Any) -> Any:
         """Apply to x of shape (n, length, embedding_dim).

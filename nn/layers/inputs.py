@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import Range, require_real
-from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
 from nn.configuration import heading
 
@@ -44,6 +45,26 @@ def require_input(layer: object, x: Any) -> Tensor:
     return given
 
 
+def called(layer: Any, x: Any) -> str:
+    """A layer, its weight and what it is called with, as errors show them."""
+    weight = getattr(layer, "weight", None)
+    with_weight = "" if weight is None else f" with weight {describe_one(weight)}"
+    return f"{heading(layer)}{with_weight} of {describe_one(x)}"
+
+
+def require_multiple(
+    layer: Any, values: Mapping[str, Any], whole: str, parts: str, of: str
+) -> None:
+    """Raise an ArgumentError unless one field is a multiple of another, the number of parts."""
+    if values[whole] % values[parts]:
+        given = ", ".join(f"{n}={values[n]}" for n in layer._fields if n in (whole, parts))
+        raise ArgumentError(
+            f"{type(layer).__name__} with {given}",
+            f"all {parts.removeprefix('num_')} have as many {of}",
+            f"Give a multiple of {values[parts]}",
+        )
+
+
 def each_axis(allowed: Range, *names: str) -> Range:
     """The range of one value for all axes of an image, or a tuple of one each; or of a name."""
 
@@ -77,10 +98,8 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
             "Write x[None] for a single image, x[:, None] for images of one channel",
         )
     if channels is not None and images.shape[1] != channels:
-        weight = getattr(layer, "weight", None)
-        with_weight = "" if weight is None else f" with weight {describe_one(weight)}"
         raise ShapeError(
-            f"{heading(layer)}{with_weight} of {describe_one(images)}",
+            called(layer, images),
             f"axis 1 of the input has {images.shape[1]} channels, and the layer takes {channels}",
             f"Give inputs of shape {shape}, or make the layer for {images.shape[1]} channels",
         )

@@ -9,24 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import (
-    COUNT,
-    COUNTS,
-    FLAG,
-    FLOATING,
-    POSITIVE,
-    Range,
-    optional,
-    require,
-    require_flag,
-)
+from autograd_lite.arguments import COUNT, COUNTS, FLAG, FLOATING, POSITIVE, Range, optional
 from autograd_lite.derivatives.normalization import rms_normalize, standardize
-from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.precision import as_floats
 from nn.architecture import register
 from nn.configuration import heading
-from nn.declared import declared, product
-from nn.layers.inputs import in_dtype_of, in_place, require_input
+from nn.declared import declared
+from nn.layers.inputs import in_dtype_of, in_place, require_input, require_multiple
 from nn.module import Module
 from nn.parameters import Parameter
 
@@ -38,41 +28,31 @@ if TYPE_CHECKING:
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 
 
-class _Norm(Module):
-    """What layers have in common whose weight and bias there may be, or not."""
-
-    weight: Parameter | None
-    bias: Parameter | None
-
-    @property
-    def dtype(self) -> Any:
-        """That of the parameters, float64 without."""
-        return np.dtype(float) if self.weight is None else self.weight.dtype
-
-
-class _NormOfFeatures(_Norm):
+class _NormOfFeatures(Module):
     """What layers have in common that normalize over the last axes."""
 
-    normalized_shape: tuple[int, ...] = declared(SHAPE)
-    elementwise_affine: bool = declared(FLAG, kw_only=True)
+    normalized_shape: int | tuple[int, ...] = declared(SHAPE, size=True)
+    epsilon: float | None = declared(optional(POSITIVE), default=None)
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
+    elementwise_affine: bool = declared(FLAG, default=True, kw_only=True, size=True)
 
-    def _begin_with(
-        self, shape: int | tuple[int, ...], epsilon: float | None, elementwise_affine: bool
-    ) -> None:
-        self.normalized_shape = shape if isinstance(shape, tuple) else (shape,)
-        self.epsilon, self.elementwise_affine = epsilon, elementwise_affine
-        self.axes = tuple(range(-len(self.normalized_shape), 0))
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        shape = values["normalized_shape"]
+        shape = shape if isinstance(shape, tuple) else (shape,)
+        return super()._checked({**values, "normalized_shape": shape})
 
-    @classmethod
-    def _least_entries(cls, given: Mapping[str, Any]) -> float:
-        has_weight = given["elementwise_affine"] is True
-        return product([given["normalized_shape"]]) if has_weight else 0.0
+    def _set_up(self, dtype: Any, bias: bool = False) -> None:
+        shape: Any = self.normalized_shape
+        self.axes = tuple(range(-len(shape), 0))
+        affine, has_bias = self.elementwise_affine, self.elementwise_affine and bias
+        self.weight = Parameter(np.ones(shape), dtype=dtype) if affine else None
+        self.bias = Parameter(np.zeros(shape), dtype=dtype) if has_bias else None
 
     def _features(self, x: Any) -> Any:
         """What is given, once its last axes are those that are normalized, in the layer's dtype."""
         x = require_input(self, x)
         name, shape = type(self).__name__, self.normalized_shape
-        if x.shape[-len(shape) :] != shape:
+        if x.shape[-len(self.axes) :] != shape:
             raise ShapeError(
                 f"{name}({shape}) of {describe_one(x)}",
                 f"it normalizes arrays whose last axes are {shape}",
@@ -101,23 +81,8 @@ class LayerNorm(_NormOfFeatures):
     array([[-1.,  1.]])
     """
 
-    epsilon: float = declared(POSITIVE)
-
-    def __init__(
-        self,
-        normalized_shape: int | tuple[int, ...],
-        epsilon: float = 1e-5,
-        dtype: DTypeLike = np.float64,
-        *,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        bias = require_flag(self, "bias", bias)
-        self._begin_with(normalized_shape, epsilon, elementwise_affine)
-        shape, has_bias = self.normalized_shape, elementwise_affine and bias
-        self.weight = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
-        self.bias = Parameter(np.zeros(shape), dtype=dtype) if has_bias else None
+    epsilon: float = declared(POSITIVE, default=1e-5)
+    _bias: bool = declared(FLAG, default=True, alias="bias", kw_only=True)
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (..., *normalized_shape).
@@ -151,21 +116,6 @@ class RMSNorm(_NormOfFeatures):
     array([[0.2, 1.4]])
     """
 
-    epsilon: float | None = declared(optional(POSITIVE))
-
-    def __init__(
-        self,
-        normalized_shape: int | tuple[int, ...],
-        epsilon: float | None = None,
-        dtype: DTypeLike = np.float64,
-        *,
-        elementwise_affine: bool = True,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self._begin_with(normalized_shape, epsilon, elementwise_affine)
-        weight = np.ones(self.normalized_shape)
-        self.weight = Parameter(weight, dtype=dtype) if elementwise_affine else None
-
     def forward(self, x: Any) -> Tensor:
         """Apply to x of shape (..., *normalized_shape).
 
@@ -179,14 +129,12 @@ class RMSNorm(_NormOfFeatures):
         return y if self.weight is None else y * self.weight  # type: ignore[no-any-return] # functions of tensors give Any
 
 
-class _NormOfChannels(_Norm):
+class NormOfChannels(Module):
     """What layers have in common that scale and shift each channel, if they are affine."""
 
-    affine: bool
-
-    def _make_parameters(self, channels: int, dtype: DTypeLike) -> None:
-        self.weight = Parameter(np.ones(channels), dtype=dtype) if self.affine else None
-        self.bias = Parameter(np.zeros(channels), dtype=dtype) if self.affine else None
+    def _make_parameters(self, channels: int, affine: bool, dtype: Any) -> None:
+        self.weight = Parameter(np.ones(channels), dtype=dtype) if affine else None
+        self.bias = Parameter(np.zeros(channels), dtype=dtype) if affine else None
 
     def _of_channels(self, x: Any, channels: int, ndim: int) -> Tensor:
         """What is given, once it has so many channels along axis 1, and so many axes."""
@@ -216,7 +164,7 @@ class _NormOfChannels(_Norm):
 
 
 @register
-class GroupNorm(_NormOfChannels):
+class GroupNorm(NormOfChannels):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, over groups of channels of a sample.
 
     Wu and He, "Group normalization", 2018; the same in training and in evaluation.
@@ -238,32 +186,18 @@ class GroupNorm(_NormOfChannels):
     """
 
     num_groups: int = declared(COUNT)
-    num_channels: int = declared(COUNT)
-    epsilon: float = declared(POSITIVE)
-    affine: bool = declared(FLAG)
+    num_channels: int = declared(COUNT, size=True)
+    epsilon: float = declared(POSITIVE, default=1e-5)
+    affine: bool = declared(FLAG, default=True, size=True)
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        num_groups: int,
-        num_channels: int,
-        epsilon: float = 1e-5,
-        affine: bool = True,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self.num_groups, self.num_channels = num_groups, num_channels
-        self.epsilon, self.affine = epsilon, affine
-        if num_channels % num_groups:
-            raise ArgumentError(
-                f"GroupNorm with num_groups={num_groups}, num_channels={num_channels}",
-                "all groups have as many channels",
-                f"Give a multiple of {num_groups}",
-            )
-        self._make_parameters(num_channels, dtype)
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        require_multiple(self, checked, "num_channels", "num_groups", "channels")
+        return checked
 
-    @classmethod
-    def _least_entries(cls, given: Mapping[str, Any]) -> float:
-        return product([given["num_channels"]]) if given["affine"] is True else 0.0
+    def _set_up(self, dtype: Any) -> None:
+        self._make_parameters(self.num_channels, self.affine, dtype)
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, num_channels, ...).
@@ -282,7 +216,7 @@ class GroupNorm(_NormOfChannels):
 
 
 @register
-class InstanceNorm(_NormOfChannels):
+class InstanceNorm(NormOfChannels):
     """(x - mean) / sqrt(variance + epsilon), for each channel of a sample over its positions.
 
     Ulyanov et al., "Instance normalization", 2016; the same in training and in evaluation.
@@ -300,24 +234,13 @@ class InstanceNorm(_NormOfChannels):
     array([[[-1.,  1.]]])
     """
 
-    num_features: int = declared(COUNT)
-    epsilon: float = declared(POSITIVE)
-    affine: bool = declared(FLAG)
+    num_features: int = declared(COUNT, size=True)
+    epsilon: float = declared(POSITIVE, default=1e-5)
+    affine: bool = declared(FLAG, default=False, size=True)
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        num_features: int,
-        epsilon: float = 1e-5,
-        affine: bool = False,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self.num_features, self.epsilon, self.affine = num_features, epsilon, affine
-        self._make_parameters(num_features, dtype)
-
-    @classmethod
-    def _least_entries(cls, given: Mapping[str, Any]) -> float:
-        return product([given["num_features"]]) if given["affine"] is True else 0.0
+    def _set_up(self, dtype: Any) -> None:
+        self._make_parameters(self.num_features, self.affine, dtype)
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, num_features, ...).

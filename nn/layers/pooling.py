@@ -15,7 +15,7 @@ from autograd_lite.derivatives.pooling import (
     interpolate_nearest,
     max_pool,
 )
-from autograd_lite.derivatives.windows import Borders, Lengths, per_axis
+from autograd_lite.derivatives.windows import Layout, Lengths, per_axis
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from nn.architecture import register
 from nn.configuration import heading
@@ -53,31 +53,36 @@ class _Pool(Module):
             )
         return checked
 
-    def _numbers(self, x: Any, *names: str) -> list[Lengths]:
-        """Fields by axis of the images, those that are not given from the kernel."""
-        given = [getattr(self, name) for name in names]
-        given = [self.kernel_size if value is None else value for value in given]
-        return [_per_axis(self, x, value, name) for name, value in zip(names, given)]
+    def _windows(self, x: Any, ceil_mode: bool, dilation: Any = 1) -> tuple[Lengths, Layout]:
+        """By axis of the images: how long windows are, and where they are placed.
 
-    def _borders(
-        self, x: Any, reach: Lengths, strides: Lengths, padding: Lengths, ceil_mode: bool
-    ) -> Borders:
-        """The widths of the borders; behind as much more as another window needs in ceil_mode."""
+        Borders are as wide as the padding; behind as much wider as another window needs in
+        ceil_mode.
+        """
+        given = {
+            "kernel_size": self.kernel_size,
+            "stride": self.kernel_size if self.stride is None else self.stride,
+            "padding": self.padding,
+            "dilation": dilation,
+        }
+        each = [_per_axis(self, x, value, name) for name, value in given.items()]
         borders = []
-        for axis, (n, k, s, width) in enumerate(zip(x.shape[2:], reach, strides, padding)):
-            room = n + 2 * width - k
+        for axis, (n, k, s, width, apart) in enumerate(zip(x.shape[2:], *each)):
+            reach = apart * (k - 1) + 1
+            room = n + 2 * width - reach
             windows = -(-room // s) if ceil_mode else room // s
             if windows < 0:
                 raise ShapeError(
                     f"{heading(self)} of {describe_one(x)}",
                     f"along axis {axis + 2} the images have {n + 2 * width} entries with their "
-                    f"borders, and a window reaches over {k}",
+                    f"borders, and a window reaches over {reach}",
                     "Give larger images, a smaller window, or padding",
                 )
             if windows * s >= n + width:  # it would begin in the border
                 windows -= 1
             borders.append((width, width + max(windows * s - room, 0)))
-        return tuple(borders)
+        kernel, strides, _, dilations = each
+        return kernel, (strides, tuple(borders), dilations)
 
 
 def _per_axis(layer: Module, x: Any, value: Any, name: str) -> Any:
@@ -125,11 +130,8 @@ class MaxPool(_Pool):
             UnsupportedError: x is no array of real numbers.
         """
         x = require_images(self, x, None)
-        names = ("kernel_size", "stride", "padding", "dilation")
-        kernel, strides, padding, dilations = self._numbers(x, *names)
-        reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations))
-        borders = self._borders(x, reach, strides, padding, self.ceil_mode)
-        return max_pool(x, kernel, (strides, borders, dilations))
+        kernel, placed = self._windows(x, self.ceil_mode, self.dilation)
+        return max_pool(x, kernel, placed)
 
 
 @register
@@ -163,9 +165,9 @@ class AvgPool(_Pool):
             UnsupportedError: x is no array of real numbers.
         """
         x = require_images(self, x, None)
-        kernel, strides, padding = self._numbers(x, "kernel_size", "stride", "padding")
-        borders = self._borders(x, kernel, strides, padding, self.ceil_mode)
-        counted = tuple((n, n) if self.count_include_pad else (0, 0) for n in padding)
+        kernel, (strides, borders, _) = self._windows(x, self.ceil_mode)
+        # In front a border is as wide as it was given, behind it may be wider.
+        counted = tuple((n, n) if self.count_include_pad else (0, 0) for n, _ in borders)
         return average_pool(x, kernel, strides, borders, counted)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, WHOLE, one_of, require
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, WHOLE, one_of
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside, on_host
@@ -24,7 +24,7 @@ from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
 from nn.layers.dropout import dropped
-from nn.layers.gates import gate_parameters, of_inputs, require_state
+from nn.layers.gates import first_states, gate_parameters, of_inputs
 from nn.layers.inputs import in_dtype_of, require_sequences
 from nn.module import Module
 from nn.random_state import generator
@@ -51,41 +51,38 @@ def _joined(outputs: list[Any]) -> Any:
     return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
 
 
-class _Recurrent(Module, Generic[Last]):
+class _Sizes(Module):
+    """What recurrent layers are given first."""
+
+    input_size: int = declared(COUNT)
+    hidden_size: int = declared(COUNT)
+    num_layers: int = declared(COUNT, default=1)
+
+
+class _Nonlinear(_Sizes):
+    """What an `RNN` is given next, before the options that all have."""
+
+    nonlinearity: str = declared(one_of("tanh", "relu"), default="tanh")
+
+
+class _Recurrent(_Sizes, Generic[Last]):
     """What layers have in common that go through sequences."""
 
     gates: ClassVar[int]
     states: ClassVar[tuple[str, ...]] = ("h_0",)
 
-    input_size: int = declared(COUNT)
-    hidden_size: int = declared(COUNT)
-    num_layers: int = declared(COUNT)
-    bias: bool = declared(FLAG)
-    batch_first: bool = declared(FLAG)
-    dropout: float = declared(FRACTION)
-    bidirectional: bool = declared(FLAG)
+    bias: bool = declared(FLAG, default=True)
+    batch_first: bool = declared(FLAG, default=True)
+    dropout: float = declared(FRACTION, default=0.0)
+    bidirectional: bool = declared(FLAG, default=False)
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = True,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
-        self.dropout = dropout
+    def _set_up(self, rng: Any, dtype: Any) -> None:
         self.rng = generator(rng, type(self).__name__)
         for layer, name in self._directions():
             states = self._sizes()[0]
-            inputs = states * (1 + bidirectional) if layer else input_size
-            own = gate_parameters(self.rng, self.gates, inputs, hidden_size, states, bias, dtype)
+            inputs = states * (1 + self.bidirectional) if layer else self.input_size
+            sizes = inputs, self.hidden_size, states
+            own = gate_parameters(self.rng, self.gates, *sizes, self.bias, dtype)
             for kind, parameter in own.items():
                 if parameter is not None:
                     setattr(self, f"{kind}{name}", parameter)
@@ -130,7 +127,9 @@ class _Recurrent(Module, Generic[Last]):
         x = in_dtype_of(first, self._sequences(x))
         counts = self._lengths(x, lengths)
         n = x.shape[0 if self.batch_first else 1]
-        states = self._first_states(hx, n, x)
+        count = self.num_layers * (1 + self.bidirectional)
+        shapes = [(count, n, size) for size in self._sizes()]
+        states = first_states(self, self.states, hx, shapes, x, first)
         steps = np.swapaxes(x, 0, 1) if self.batch_first else x
         if counts is not None:
             steps = np.where(_own_steps(steps, counts), steps, 0)
@@ -206,27 +205,9 @@ class _Recurrent(Module, Generic[Last]):
             )
         return lengths if isinstance(lengths, Tensor) else counts
 
-    def _first_states(self, hx: Any, n: int, x: Any) -> list[Any]:
-        """For each kind of states those to begin with."""
-        weight = getattr(self, "weight_ih_l0")  # noqa: B009 - the constructor makes it
-        count = self.num_layers * (1 + self.bidirectional)
-        shapes = [(count, n, size) for size in self._sizes()]
-        if hx is None:
-            return [beside(np.zeros(shape, weight.dtype), weight) for shape in shapes]
-        given = [hx] if len(self.states) == 1 else hx
-        if not isinstance(given, tuple | list) or len(given) != len(self.states):
-            raise UnsupportedError(
-                f"{heading(self)} with hx of {describe_one(hx)}",
-                f"it begins with {len(self.states)} kinds of states",
-                f"Give a tuple ({', '.join(self.states)}), or None to begin with zeros",
-            )
-        together = zip(self.states, given, shapes)
-        checked = [require_state(self, name, each, shape, x) for name, each, shape in together]
-        return [in_dtype_of(weight, each) for each in checked]
-
 
 @register
-class RNN(_Recurrent[Tensor]):
+class RNN(_Recurrent[Tensor], _Nonlinear):
     """Elman's recurrent network: h[t] = tanh(W x[t] + b + U h[t-1] + c), in each layer.
 
     Elman, "Finding structure in time", 1990. See `LSTM` for arguments and results.
@@ -240,24 +221,8 @@ class RNN(_Recurrent[Tensor]):
     """
 
     gates = 1
-    nonlinearity: str = declared(one_of("tanh", "relu"))
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = True,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        self.nonlinearity = nonlinearity
-        sizes = input_size, hidden_size, num_layers
-        super().__init__(*sizes, bias, batch_first, dropout, bidirectional, rng, dtype)
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
     def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         weight, recurrent, *biases = self._own(name)
@@ -266,7 +231,7 @@ class RNN(_Recurrent[Tensor]):
 
 
 @register
-class GRU(_Recurrent[Tensor], init=False):
+class GRU(_Recurrent[Tensor]):
     """Gated recurrent units, which keep of their state what a gate says.
 
     r = sigmoid(W_r x + b_r + U_r h + c_r), z = sigmoid(W_z x + b_z + U_z h + c_z),
@@ -280,6 +245,8 @@ class GRU(_Recurrent[Tensor], init=False):
     """
 
     gates = 3
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
     def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         weight, recurrent, bias, of_state = self._own(name)
@@ -325,30 +292,20 @@ class LSTM(_Recurrent[tuple[Tensor, Tensor]]):
 
     gates = 4
     states = ("h_0", "c_0")
-    proj_size: int = declared(WHOLE)
+    proj_size: int = declared(WHOLE, default=0)
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = True,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        proj_size: int = 0,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        self.hidden_size, self.proj_size = hidden_size, proj_size
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        hidden_size, proj_size = checked["hidden_size"], checked["proj_size"]
         if proj_size >= hidden_size:
             raise ArgumentError(
                 f"LSTM with proj_size={proj_size}, hidden_size={hidden_size}",
                 "a projection leaves fewer features than there are",
                 "Give a smaller proj_size, or 0 for no projection",
             )
-        sizes = input_size, hidden_size, num_layers
-        super().__init__(*sizes, bias, batch_first, dropout, bidirectional, rng, dtype)
+        return checked
 
     def _sizes(self) -> tuple[int, ...]:
         return self.proj_size or self.hidden_size, self.hidden_size

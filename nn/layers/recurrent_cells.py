@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, relu, sigmoid
-from autograd_lite.arguments import COUNT, FLAG, FLOATING, one_of, require
-from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import beside
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, one_of
+from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared
-from nn.layers.gates import gate_parameters, of_inputs, require_state
+from nn.layers.gates import first_states, gate_parameters, of_inputs
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
@@ -28,26 +27,15 @@ class _Cell(Module):
 
     input_size: int = declared(COUNT, size=True)
     hidden_size: int = declared(COUNT, size=True)
-    bias: bool = declared(FLAG)
-    weight_ih: Parameter
-    weight_hh: Parameter
-    bias_ih: Parameter | None
-    bias_hh: Parameter | None
+    bias: bool = declared(FLAG, default=True)
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        source = generator(rng, type(self).__name__)
-        own = gate_parameters(source, self.gates, input_size, hidden_size, hidden_size, bias, dtype)
-        for name, parameter in own.items():
-            setattr(self, name, parameter)
+    def _set_up(self, rng: Any, dtype: Any) -> None:
+        source, sizes = generator(rng, type(self).__name__), (self.input_size, self.hidden_size)
+        own = gate_parameters(source, self.gates, *sizes, self.hidden_size, self.bias, dtype)
+        self.weight_ih: Parameter = own["weight_ih"]
+        self.weight_hh: Parameter = own["weight_hh"]
+        self.bias_ih: Parameter | None = own["bias_ih"]
+        self.bias_hh: Parameter | None = own["bias_hh"]
 
     def _inputs(self, x: Any) -> Any:
         x = require_input(self, x)
@@ -61,21 +49,19 @@ class _Cell(Module):
             )
         return in_dtype_of(self.weight_ih, x)
 
-    def _begun(self, name: str, state: Any, x: Any) -> Any:
-        shape = (x.shape[0], self.hidden_size)
-        if state is None:
-            return beside(np.zeros(shape, self.weight_ih.dtype), self.weight_ih)
-        return in_dtype_of(self.weight_hh, require_state(self, name, state, shape, x))
+    def _begun(self, hx: Any, x: Any, *names: str) -> list[Any]:
+        shapes = [(x.shape[0], self.hidden_size)] * len(names)
+        return first_states(self, names, hx, shapes, x, self.weight_hh)
 
     def _given(self, x: Any, h: Any) -> tuple[Any, Any]:
         """What inputs and state give to the gates."""
         of_input = of_inputs(x, self.weight_ih, self.bias_ih)
         return of_input, of_inputs(h, self.weight_hh, self.bias_hh)
 
-    def _gates(self, z: Any, *which: int) -> list[Any]:
-        """Some of the gates that are side by side."""
+    def _gates(self, z: Any) -> list[Any]:
+        """The gates that are side by side."""
         size = self.hidden_size
-        return [z[:, k * size : (k + 1) * size] for k in which]
+        return [z[:, k * size : (k + 1) * size] for k in range(self.gates)]
 
 
 @register
@@ -90,19 +76,9 @@ class RNNCell(_Cell):
     """
 
     gates = 1
-    nonlinearity: str = declared(one_of("tanh", "relu"))
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        nonlinearity: str = "tanh",
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        self.nonlinearity = nonlinearity
-        super().__init__(input_size, hidden_size, bias, rng, dtype)
+    nonlinearity: str = declared(one_of("tanh", "relu"), default="tanh")
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
     def forward(self, x: Any, hx: Any = None) -> Tensor:
         """The new state.
@@ -112,14 +88,14 @@ class RNNCell(_Cell):
             UnsupportedError: x is no array of real numbers.
         """
         x = self._inputs(x)
-        of_input, of_state = self._given(x, self._begun("hx", hx, x))
+        of_input, of_state = self._given(x, *self._begun(hx, x, "hx"))
         z = of_input + of_state
         state: Tensor = np.tanh(z) if self.nonlinearity == "tanh" else relu(z)
         return state
 
 
 @register
-class GRUCell(_Cell, init=False):
+class GRUCell(_Cell):
     """One step of `GRU`: the state after inputs (n, input_size) and a state (n, hidden_size).
 
     >>> GRUCell(2, 3, rng=0)(np.ones((4, 2))).shape
@@ -127,6 +103,8 @@ class GRUCell(_Cell, init=False):
     """
 
     gates = 3
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
     def forward(self, x: Any, hx: Any = None) -> Tensor:
         """The new state.
@@ -136,11 +114,9 @@ class GRUCell(_Cell, init=False):
             UnsupportedError: x is no array of real numbers.
         """
         x = self._inputs(x)
-        h = self._begun("hx", hx, x)
+        (h,) = self._begun(hx, x, "hx")
         of_input, of_state = self._given(x, h)
-        (x_r, x_z, x_n), (h_r, h_z, h_n) = (
-            self._gates(each, 0, 1, 2) for each in (of_input, of_state)
-        )
+        (x_r, x_z, x_n), (h_r, h_z, h_n) = self._gates(of_input), self._gates(of_state)
         update = sigmoid(x_z + h_z)
         candidate = np.tanh(x_n + sigmoid(x_r + h_r) * h_n)
         state: Tensor = (1 - update) * candidate + update * h
@@ -148,7 +124,7 @@ class GRUCell(_Cell, init=False):
 
 
 @register
-class LSTMCell(_Cell, init=False):
+class LSTMCell(_Cell):
     """One step of `LSTM`: state and cell after inputs (n, input_size), a state and a cell.
 
     >>> state, cell = LSTMCell(2, 3, rng=0)(np.ones((4, 2)))
@@ -157,6 +133,8 @@ class LSTMCell(_Cell, init=False):
     """
 
     gates = 4
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
     def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
         """The new state and the new cell.
@@ -166,15 +144,8 @@ class LSTMCell(_Cell, init=False):
             UnsupportedError: x is no array of real numbers, or hx is no pair.
         """
         x = self._inputs(x)
-        if hx is not None and not (isinstance(hx, tuple | list) and len(hx) == 2):
-            raise UnsupportedError(
-                f"{heading(self)} with hx of {describe_one(hx)}",
-                "it begins with a state and a cell",
-                "Give a tuple (h_0, c_0), or None to begin with zeros",
-            )
-        given = (None, None) if hx is None else hx
-        h, c = (self._begun(name, each, x) for name, each in zip(("h_0", "c_0"), given))
+        h, c = self._begun(hx, x, "h_0", "c_0")
         of_input, of_state = self._given(x, h)
-        enter, forget, candidate, leave = self._gates(of_input + of_state, 0, 1, 2, 3)
+        enter, forget, candidate, leave = self._gates(of_input + of_state)
         cell = sigmoid(forget) * c + sigmoid(enter) * np.tanh(candidate)
         return sigmoid(leave) * np.tanh(cell), cell

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, POSITIVE, require
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, POSITIVE
 from nn.architecture import register
 from nn.declared import declared, product
 from nn.layers.activations import activation_function
@@ -27,43 +27,28 @@ class _TransformerLayer(Module):
 
     d_model: int = declared(COUNT)
     nhead: int = declared(COUNT)
-    dim_feedforward: int = declared(COUNT)
-    dropout: float = declared(FRACTION)
-    layer_norm_eps: float = declared(POSITIVE)
-    batch_first: bool = declared(FLAG)
-    norm_first: bool = declared(FLAG)
-    bias: bool = declared(FLAG)
+    dim_feedforward: int = declared(COUNT, default=2048)
+    dropout: float = declared(FRACTION, default=0.1)
+    _activation: str | Callable[..., Any] = declared(default="relu", alias="activation")
+    layer_norm_eps: float = declared(POSITIVE, default=1e-5)
+    batch_first: bool = declared(FLAG, default=True)
+    norm_first: bool = declared(FLAG, default=False)
+    bias: bool = declared(FLAG, default=True)
+    _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[..., Any] = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = True,
-        norm_first: bool = False,
-        bias: bool = True,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        require(self, "dtype", dtype, FLOATING)
-        self.d_model, self.nhead, self.dim_feedforward = d_model, nhead, dim_feedforward
-        self.dropout, self.layer_norm_eps = dropout, layer_norm_eps
-        self.batch_first, self.norm_first, self.bias = batch_first, norm_first, bias
+    def _set_up(self, activation: Any, rng: Any, dtype: Any) -> None:
         self.activation = activation_function(activation)
         self.rng = generator(rng, type(self).__name__)
         self.self_attn = self._attention(dtype)
-        self.linear1 = Dense(d_model, dim_feedforward, bias=bias, rng=self.rng, dtype=dtype)
-        self.linear2 = Dense(dim_feedforward, d_model, bias=bias, rng=self.rng, dtype=dtype)
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, dtype, bias=bias)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, dtype, bias=bias)
-        self.drop = Dropout(dropout, self.rng)
-        self._add_parts(dtype)
+        sizes = self.d_model, self.dim_feedforward
+        self.linear1 = Dense(*sizes, bias=self.bias, rng=self.rng, dtype=dtype)
+        self.linear2 = Dense(*sizes[::-1], bias=self.bias, rng=self.rng, dtype=dtype)
+        self.norm1, self.norm2 = self._norm(dtype), self._norm(dtype)
+        self.drop = Dropout(self.dropout, self.rng)
 
-    def _add_parts(self, dtype: DTypeLike) -> None:
-        """Make the parameters that only some of the layers have, after all others."""
+    def _norm(self, dtype: DTypeLike) -> LayerNorm:
+        return LayerNorm(self.d_model, self.layer_norm_eps, dtype, bias=self.bias)
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
@@ -87,25 +72,25 @@ class _TransformerLayer(Module):
             return x + self.drop(part(norm(x)))
         return norm(x + self.drop(part(x)))
 
-    def _attended(
-        self,
-        attention: MultiHeadAttention,
-        x: Any,
-        other: Any,
-        padding: Any,
-        mask: Any,
-        causal: bool,
-    ) -> Any:
-        return attention(
-            x, other, other, padding, need_weights=False, attn_mask=mask, is_causal=causal
-        )[0]
+    def _attending(
+        self, attention: MultiHeadAttention, memory: Any, padding: Any, mask: Any, causal: bool
+    ) -> Callable[[Any], Any]:
+        """Attention to a sequence, or without one to what attends itself."""
+
+        def part(x: Any) -> Any:
+            other = x if memory is None else memory
+            return attention(
+                x, other, other, padding, need_weights=False, attn_mask=mask, is_causal=causal
+            )[0]
+
+        return part
 
     def _forward_network(self, x: Any) -> Any:
         return self.linear2(self.drop(self.activation(self.linear1(x))))
 
 
 @register
-class TransformerEncoderLayer(_TransformerLayer, init=False):
+class TransformerEncoderLayer(_TransformerLayer):
     """Attention of a sequence to itself and a network of two layers, each added to what it gets.
 
     Sequences are (n, length, d_model). Names, order and parameters are PyTorch's. Vaswani et al.,
@@ -147,18 +132,13 @@ class TransformerEncoderLayer(_TransformerLayer, init=False):
             UnsupportedError: something is no array of real numbers.
         """
         x = require_sequences(self, "src", src, self.d_model)
-        x = self._added(
-            x,
-            self.norm1,
-            lambda x: self._attended(
-                self.self_attn, x, x, src_key_padding_mask, src_mask, is_causal
-            ),
-        )
+        masks = src_key_padding_mask, src_mask, is_causal
+        x = self._added(x, self.norm1, self._attending(self.self_attn, None, *masks))
         return self._added(x, self.norm2, self._forward_network)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
-class TransformerDecoderLayer(_TransformerLayer, init=False):
+class TransformerDecoderLayer(_TransformerLayer):
     """Attention of a sequence to itself, then to another, and a network of two layers.
 
     See `TransformerEncoderLayer` for the arguments.
@@ -168,9 +148,9 @@ class TransformerDecoderLayer(_TransformerLayer, init=False):
     (4, 5, 8)
     """
 
-    def _add_parts(self, dtype: DTypeLike) -> None:
-        self.multihead_attn = self._attention(dtype)
-        self.norm3 = LayerNorm(self.d_model, self.layer_norm_eps, dtype, bias=self.bias)
+    def _set_up(self, activation: Any, rng: Any, dtype: Any) -> None:
+        super()._set_up(activation, rng, dtype)
+        self.multihead_attn, self.norm3 = self._attention(dtype), self._norm(dtype)
 
     def forward(
         self,
@@ -193,23 +173,8 @@ class TransformerDecoderLayer(_TransformerLayer, init=False):
         """
         x = require_sequences(self, "tgt", tgt, self.d_model)
         memory = require_sequences(self, "memory", memory, self.d_model)
-        x = self._added(
-            x,
-            self.norm1,
-            lambda x: self._attended(
-                self.self_attn, x, x, tgt_key_padding_mask, tgt_mask, tgt_is_causal
-            ),
-        )
-        x = self._added(
-            x,
-            self.norm2,
-            lambda x: self._attended(
-                self.multihead_attn,
-                x,
-                memory,
-                memory_key_padding_mask,
-                memory_mask,
-                memory_is_causal,
-            ),
-        )
+        masks = tgt_key_padding_mask, tgt_mask, tgt_is_causal
+        x = self._added(x, self.norm1, self._attending(self.self_attn, None, *masks))
+        masks = memory_key_padding_mask, memory_mask, memory_is_causal
+        x = self._added(x, self.norm2, self._attending(self.multihead_attn, memory, *masks))
         return self._added(x, self.norm3, self._forward_network)  # type: ignore[no-any-return] # functions of tensors give Any

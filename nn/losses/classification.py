@@ -7,8 +7,8 @@ each logarithm, log(p + epsilon); with epsilon 0 a logarithm counts as -100 at l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class _BinaryLoss(Loss):
     """Cross-entropy of independent answers, yes or no; a subclass says of what."""
 
     link = "sigmoid"
+    whole: ClassVar[Callable[..., Any]]
+    """The mean as one operation, where there are no options but label smoothing."""
     pos_weight: Any = declared(default=None, kw_only=True)
     label_smoothing: float = declared(SHARE, default=0.0, kw_only=True)
 
@@ -50,19 +52,28 @@ class _BinaryLoss(Loss):
             "pos_weight": positive_weights(self, "pos_weight", checked["pos_weight"]),
         }
 
+    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
+        """Predictions and targets of one shape, these from 0 to 1, and smoothed."""
+        predictions, targets = super().prepared(predictions, targets)
+        if self.takes == "probabilities":
+            require_probabilities(self, predictions, targets)
+        require_shares(self, predictions, targets)
+        s = self.label_smoothing
+        return predictions, targets * (1 - s) + s / 2 if s else targets
+
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The mean without weights."""
+        if self.pos_weight is not None or vars(self).get("epsilon"):
+            return super().mean(predictions, targets)
+        mean: Tensor = self.whole(*self.prepared(predictions, targets))
+        return mean
+
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry, without options."""
         raise NotImplementedError
 
-    def smoothed(self, predictions: Any, targets: Any) -> Any:
-        """Targets after label smoothing; raises an ArgumentError unless they are from 0 to 1."""
-        require_shares(self, predictions, targets)
-        s = self.label_smoothing
-        return targets * (1 - s) + s / 2 if s else targets
-
     def entries(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""
-        targets = self.smoothed(predictions, targets)
         if self.pos_weight is None:
             return self.cross_entropies(predictions, targets)
         # w t log p + (1 - t) log(1 - p) = s (u log p + (1 - u) log(1 - p)), with the sum s
@@ -101,20 +112,11 @@ class BCELoss(_BinaryLoss):
     """
 
     takes = "probabilities"
+    whole = staticmethod(binary_cross_entropy)
     epsilon: float = declared(FRACTION, default=0.0, kw_only=True)
 
-    def mean(self, predictions: Any, targets: Any) -> Tensor:
-        """The mean without weights, as one operation unless there are other options."""
-        if self.epsilon or self.pos_weight is not None:
-            return super().mean(predictions, targets)
-        predictions, targets = self.prepared(predictions, targets)
-        require_probabilities(self, predictions, targets)
-        targets = self.smoothed(predictions, targets)
-        return binary_cross_entropy(predictions, targets)  # type: ignore[no-any-return] # functions of tensors give Any
-
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
-        """The cross-entropy of each entry; raises an ArgumentError unless 0 <= predictions <= 1."""
-        require_probabilities(self, predictions, targets)
+        """The cross-entropy of each entry."""
         if not self.epsilon:
             return binary_cross_entropies(predictions, targets)
         right = targets * np.log(predictions + self.epsilon)
@@ -131,14 +133,7 @@ class BCEWithLogitsLoss(_BinaryLoss):
     """
 
     takes = "logits"
-
-    def mean(self, predictions: Any, targets: Any) -> Tensor:
-        """The mean without weights, as one operation unless there are class weights."""
-        if self.pos_weight is not None:
-            return super().mean(predictions, targets)
-        predictions, targets = self.prepared(predictions, targets)
-        targets = self.smoothed(predictions, targets)
-        return sigmoid_cross_entropy(predictions, targets)  # type: ignore[no-any-return] # functions of tensors give Any
+    whole = staticmethod(sigmoid_cross_entropy)
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""

@@ -106,8 +106,7 @@ class Loss(Declared):
             weights = admit(weights, f"{type(self).__name__} with weights")
             weights, n = self.with_shape(weights), losses.shape[0] if losses.ndim else 1
             require_weights(weights, n, f"{self.describe(predictions, targets)} with weights")
-            weights = weights.reshape(n, *[1] * (losses.ndim - 1))
-            losses = losses * beside(weights.astype(losses.dtype), losses)
+            losses = weighed(losses, weights)
         return self.reduced(losses, targets)
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
@@ -176,6 +175,12 @@ class Loss(Declared):
             f"{type(self).__name__} of predictions {describe_one(predictions)} "
             f"and targets {describe_one(targets)}"
         )
+
+
+def weighed(losses: Any, weights: Any) -> Any:
+    """The losses of samples (n, ...) times their weights (n,)."""
+    weights = weights.reshape(-1, *[1] * (losses.ndim - 1))
+    return losses * beside(weights.astype(losses.dtype), losses)
 
 
 def holds(condition: Callable[..., bool], *values: Any) -> bool:

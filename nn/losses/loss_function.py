@@ -26,13 +26,12 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import function_named
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import beside
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.declared import Declared, declared
 from nn.losses import classification, regression
-from nn.losses.loss import Loss
+from nn.losses.loss import Loss, weighed
 
 AnyLoss = str | Callable[..., Tensor] | Mapping[Any, Any] | tuple[Any, ...]
 """A name, a function, or several of them for several outputs."""
@@ -132,9 +131,7 @@ class _OfEntries(Loss):
                 "Return the loss of each sample, an array (n,), instead of their mean; or use the "
                 "weights, loss(predictions, targets, weights=None)",
             )
-        if weights is not None:
-            weights = weights.reshape(n, *[1] * (losses.ndim - 1))
-            losses = losses * beside(weights.astype(losses.dtype), losses)
+        losses = losses if weights is None else weighed(losses, weights)
         return losses.mean()  # type: ignore[no-any-return] # functions of tensors give Any
 
 

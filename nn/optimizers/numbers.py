@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 
-class Number:
+OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.power: "**"}
+
+
+class Number(np.lib.mixins.NDArrayOperatorsMixin):
     """A number that may be another one in each step: what computes it, as text of Python's.
 
     Attributes:
@@ -19,48 +23,22 @@ class Number:
     def __init__(self, text: str, functions: dict[str, Any]) -> None:
         self.text, self.functions = text, functions
 
-    def __add__(self, other: Any) -> Any:
-        return _joined("{} + {}", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return _joined("{} + {}", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return _joined("{} - {}", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _joined("{} - {}", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return _joined("{} * {}", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return _joined("{} * {}", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return _joined("{} / {}", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _joined("{} / {}", other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return _joined("{} ** {}", self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return _joined("{} ** {}", other, self)
+    def __array_ufunc__(self, ufunc: Any, method: str, *parts: Any, **keywords: Any) -> Any:
+        known = all(type(part) in (int, float, Number) for part in parts)
+        if method != "__call__" or ufunc not in OPERATORS or keywords or not known:
+            return NotImplemented
+        return _joined(f"({{}} {OPERATORS[ufunc]} {{}})", *parts)
 
     def __getitem__(self, index: int) -> Any:
-        return _joined("{}[{}]", self, index)
+        return _joined("({}[{}])", self, index)
 
 
-def _joined(form: str, *parts: Any) -> Any:
-    if not all(type(part) in (int, float, Number) for part in parts):
-        return NotImplemented
+def _joined(form: str, *parts: Any) -> Number:
     functions: dict[str, Any] = {}
     for part in parts:
         functions |= part.functions if isinstance(part, Number) else {}
     texts = [part.text if isinstance(part, Number) else repr(part) for part in parts]
-    return Number(f"({form.format(*texts)})", functions)
+    return Number(form.format(*texts), functions)
 
 
 def computed(function: Callable[..., Any], *numbers: Any) -> Any:
@@ -75,6 +53,6 @@ def computed(function: Callable[..., Any], *numbers: Any) -> Any:
     if Number not in map(type, numbers):
         return function(*numbers)
     name = function.__name__
-    found = _joined(f"{name}({', '.join(['{}'] * len(numbers))})", *numbers)
+    found = _joined(f"({name}({', '.join(['{}'] * len(numbers))}))", *numbers)
     found.functions[name] = function
     return found

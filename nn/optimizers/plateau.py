@@ -81,10 +81,10 @@ class ReduceOnPlateau(Schedule):
 
     state_ranges = Schedule.state_ranges | {"best": NOT_NAN, "waited": WHOLE, "reductions": WHOLE}
 
-    def _begin(self, values: Mapping[str, Any]) -> None:
+    def _set_up(self) -> None:
         self.reductions = 0
-        super()._begin(values)
         self.progress = Progress(self.mode, share=self.threshold)
+        super()._set_up()
 
     def _assign(self, name: str, value: Any) -> None:
         super()._assign(name, value)

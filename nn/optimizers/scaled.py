@@ -46,11 +46,7 @@ class Adagrad(Optimizer):
         (sum_of_squares,) = state
         np.multiply(gradient, gradient, out=scratch)
         sum_of_squares += scratch
-        np.sqrt(sum_of_squares, out=scratch)
-        scratch += options["epsilon"]
-        gradient /= scratch
-        gradient *= options["learning_rate"]
-        values -= gradient
+        _step(options, scratch, values, gradient, sum_of_squares)
 
 
 class RMSprop(Optimizer):
@@ -88,11 +84,16 @@ class RMSprop(Optimizer):
         np.multiply(gradient, gradient, out=scratch)
         scratch *= 1 - options["alpha"]
         mean_square += scratch
-        np.sqrt(mean_square, out=scratch)
-        scratch += options["epsilon"]
-        gradient /= scratch
-        gradient *= options["learning_rate"]
-        values -= gradient
+        _step(options, scratch, values, gradient, mean_square)
+
+
+def _step(options: Options, scratch: Any, values: Any, gradient: Any, squares: Any) -> None:
+    """θ = θ - learning_rate g / (√s + epsilon)."""
+    np.sqrt(squares, out=scratch)
+    scratch += options["epsilon"]
+    gradient /= scratch
+    gradient *= options["learning_rate"]
+    values -= gradient
 
 
 class Lion(Optimizer):

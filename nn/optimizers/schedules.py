@@ -69,8 +69,7 @@ class Schedule(Declared):
     state_ranges: ClassVar[dict[str, Range]] = {"steps": WHOLE}
     """What a state has besides the first rates."""
 
-    def _begin(self, values: Mapping[str, Any]) -> None:
-        super()._begin(values)
+    def _set_up(self) -> None:
         self.t = 0
         self.base_rates: list[float] = []
         self._rates: list[float] = []

@@ -9,13 +9,7 @@ import numpy as np
 
 from autograd_lite import Tensor, no_grad
 from autograd_lite.arguments import COUNT, POSITIVE, require, require_function
-from autograd_lite.errors import (
-    ArgumentError,
-    GradientError,
-    MissingPackageError,
-    ShapeError,
-    describe_one,
-)
+from autograd_lite.errors import ArgumentError, GradientError, ShapeError, describe_one, needed
 from autograd_lite.foreign import beside, on_host
 from autograd_lite.names import explains_keywords
 from autograd_lite.pullback import Pullback
@@ -33,9 +27,10 @@ class Fit(NamedTuple):
 
 
 class _Parameters:
-    """Tensors as one vector of float64."""
+    """Tensors as one vector of float64; a context in which an error leaves them as they were."""
 
     def __init__(self, attempted: str, parameters: Iterable[Any]) -> None:
+        self.attempted = attempted
         entries = group_entries(attempted, parameters)
         options = {name: value for entry in entries for name, value in entry.items()}
         for name in options.keys() - {"parameters"}:
@@ -48,7 +43,7 @@ class _Parameters:
         self.begun = [x.data.copy() for x in self.tensors]
 
     def vector(self) -> Any:
-        return np.concatenate([np.ravel(on_host(x.data)).astype(float) for x in self.tensors])
+        return _vector(x.data for x in self.tensors)
 
     def assign(self, vector: Any) -> None:
         start = 0
@@ -57,20 +52,20 @@ class _Parameters:
             tensor.data = beside(part.astype(tensor.dtype), tensor)
             start += tensor.size
 
-    def restore(self) -> None:
-        """Undo everything, after an error."""
-        for tensor, array in zip(self.tensors, self.begun):
-            tensor.data = array
+    def __enter__(self) -> Any:
+        """Return scipy.optimize; an error undoes everything."""
+        with needed(self.attempted, "scipy", "scipy"):
+            import scipy.optimize
+        return scipy.optimize
+
+    def __exit__(self, kind: Any, *error: object) -> None:
+        if kind is not None:
+            for tensor, array in zip(self.tensors, self.begun):
+                tensor.data = array
 
 
-def _scipy_optimize(attempted: str) -> Any:
-    try:
-        import scipy.optimize
-    except ImportError as error:
-        raise MissingPackageError(
-            attempted, "it is SciPy's, which is not installed", "Install it: pip install scipy"
-        ) from error
-    return scipy.optimize
+def _vector(arrays: Iterable[Any]) -> Any:
+    return np.concatenate([np.ravel(on_host(x)).astype(float) for x in arrays])
 
 
 def _computed(attempted: str, f: Callable[[], Any]) -> Tensor:
@@ -133,17 +128,14 @@ def fit_lbfgs(
             )
         with no_grad():
             gradients = Pullback([value], own.tensors).pull([np.ones(value.shape)])
-        return value.item(), np.concatenate([np.ravel(on_host(g)).astype(float) for g in gradients])
+        return value.item(), _vector(gradients)
 
-    try:
+    with own as optimize:
         options = {"maxiter": iterations, "maxfun": 20 * iterations, "gtol": tolerance, "ftol": 0}
-        found = _scipy_optimize("fit_lbfgs").minimize(
+        found = optimize.minimize(
             evaluate, own.vector(), jac=True, method="L-BFGS-B", options=options
         )
         own.assign(found.x)
-    except BaseException:
-        own.restore()
-        raise
     return Fit(float(found.fun), int(found.nfev), bool(found.success), str(found.message))
 
 
@@ -195,8 +187,8 @@ def fit_least_squares(
         rows = [on_host(part).reshape(value.size, -1) for part in rows]
         return np.concatenate(rows, axis=1).astype(float)
 
-    start = own.vector()
-    try:
+    with own as optimize:
+        start = own.vector()
         count = computed(start).size
         if count < start.size:
             raise ShapeError(
@@ -204,18 +196,14 @@ def fit_least_squares(
                 f"the parameters have {start.size} entries, and fewer residuals do not tell them",
                 "Give more data, or use fit_lbfgs",
             )
-        found = _scipy_optimize("fit_least_squares").least_squares(
-            lambda vector: np.ravel(on_host(computed(vector).data)).astype(float),
+        limits = dict.fromkeys(("ftol", "xtol", "gtol"), tolerance)
+        found = optimize.least_squares(
+            lambda vector: _vector([computed(vector).data]),
             start,
             jacobian,
             method="lm",
-            ftol=tolerance,
-            xtol=tolerance,
-            gtol=tolerance,
             max_nfev=evaluations,
+            **limits,
         )
         own.assign(found.x)
-    except BaseException:
-        own.restore()
-        raise
     return Fit(float(found.cost), int(found.nfev), bool(found.success), str(found.message))

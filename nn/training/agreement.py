@@ -18,7 +18,7 @@ from nn.optimizers.groups import hyper_parameters, told_options
 from nn.optimizers.groups import shown as name_of
 from nn.optimizers.optimizer import Optimizer
 from nn.training.inputs import named_parts
-from nn.training.rows import Rows, read_parts
+from nn.training.rows import Part, Rows, read_parts
 from nn.training.samples import Samples
 from nn.training.streams import Stream
 
@@ -56,15 +56,14 @@ def terms(
         kind = kind.replace("_", " ")
         if isinstance(part, Stream):
             found[f"{kind}X"] = _told(part.source, known)
-            continue
-        found |= {name: _array(leaf) for name, leaf in named_parts((part.X, part.y), kind)}
+        elif isinstance(part, Part | Rows):
+            found |= {name: _array(leaf) for name, leaf in named_parts((part.X, part.y), kind)}
         if part.weights is not None:
             found["weights"] = _array(part.weights)
         if isinstance(part, Rows):
             found[f"{kind}blocks"] = _array(part.bounds)
-    drawing = samples.drawn or samples.trained
-    if isinstance(drawing, Rows) and drawing.odds is not None:
-        found["sampling"] = _array(drawing.odds)
+    if samples.trained.odds is not None:
+        found["sampling"] = _array(samples.trained.odds)
     if samples.augment is not None:
         found["augment"] = _told(samples.augment, known)
     return found
@@ -170,11 +169,8 @@ def require_names(may_differ: Iterable[str], own: Mapping[str, Any]) -> None:
 def adopted(optimizer: Optimizer, kept: Any, may_differ: Container[str]) -> Any:
     """An optimizer's state with the hyper-parameters that may differ as they are now."""
     groups = [
-        {
-            name: own[name] if name in own and name in may_differ else value
-            for name, value in g.items()
-        }
-        for own, g in zip(map(told_options, optimizer.groups), kept["groups"])
+        given | {name: own[name] for name in own.keys() & given.keys() if name in may_differ}
+        for own, given in zip(map(told_options, optimizer.groups), kept["groups"])
     ]
     return {**kept, "groups": groups} if len(groups) == len(kept["groups"]) else kept
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd_lite.arguments import FRACTION, WHOLE
-from autograd_lite.errors import ArgumentError
 from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.interruption import whole
 from autograd_lite.node import plain
 from nn.declared import Declared, declared
 from nn.module import Module
-from nn.training.callback import Callback, Training, require_state
+from nn.training.callback import Callback, Training, require_same_model
 from nn.training.schema import ARRAY
 
 
@@ -24,6 +23,8 @@ class _Average(Declared, Callback):
     `averages` has them; while training goes on the model has its own weights, and in `fit_end` it
     gets the averages. Buffers, such as running statistics, stay those of the last weights.
     """
+
+    state_ranges: ClassVar = {"averages": {...: ARRAY}, "count": WHOLE}
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         super()._begin(values)
@@ -36,14 +37,9 @@ class _Average(Declared, Callback):
         """Forget an earlier training."""
         if training.epoch == 0:
             self.averages, self.count = {}, 0
-        own = {name: x.shape for name, x in training.model.named_parameters()}
-        kept = {name: array.shape for name, array in self.averages.items()}
-        if kept and own != kept:
-            raise ArgumentError(
-                f"{type(self).__name__} of a training that goes on",
-                "its averages are of another model's parameters",
-                "Give a callback of the same training",
-            )
+        if self.averages:
+            own = dict(training.model.named_parameters())
+            require_same_model(self, "averages", self.averages, own)
 
     def _take(self, model: Module, share: float) -> None:
         """Move the averages towards the weights, by a share of the difference."""
@@ -66,15 +62,6 @@ class _Average(Declared, Callback):
                 for name, parameter in training.model.named_parameters():
                     average = self.averages[name].astype(parameter.dtype)
                     parameter.data = beside(average, parameter)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The averages, and of how many they are."""
-        return {"averages": dict(self.averages), "count": self.count}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, {"averages": {...: ARRAY}, "count": WHOLE})
-        self.averages, self.count = dict(state["averages"]), state["count"]
 
 
 class StochasticWeightAveraging(_Average):

@@ -6,11 +6,12 @@ import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.trees import map_tree
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.history import History
@@ -54,9 +55,14 @@ class Training:
     """With a step of one's own, the figures that `fit` measures: the history may get others. Else
     None."""
 
-    def __post_init__(self) -> None:
+    def _set_up(self) -> None:
         if not self.optimizers:
             self.optimizers = {"": self.optimizer}
+
+
+def place_of(training: Training) -> str:
+    """The epoch and the batch that it is in, in words."""
+    return f"epoch {training.epoch + 1}, batch {training.batch + 1}"
 
 
 HOOKS = ("fit_start", "gradients", "batch_end", "epoch_end", "fit_end")
@@ -85,6 +91,9 @@ class Callback:
     >>> callback.epoch
     4
     """
+
+    state_ranges: ClassVar[dict[str, Schema]] = {}
+    """The attributes that a state has, and what each may be there."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -122,10 +131,19 @@ class Callback:
 
     def state_dict(self) -> dict[str, Any]:
         """What a run that goes on needs: numbers, text, arrays, and lists and dicts of them."""
-        return {}
+        return {name: _copied(getattr(self, name)) for name in self.state_ranges}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
+        if self.state_ranges:
+            require_state(self, state, self.state_ranges)
+        for name in self.state_ranges:
+            setattr(self, name, _copied(state[name]))
+
+
+def _copied(value: Any) -> Any:
+    """The same in lists and dicts of its own."""
+    return map_tree(lambda leaf: leaf, value)
 
 
 def require_state(callback: Callback, state: Any, schema: Schema) -> None:
@@ -138,10 +156,22 @@ def require_state(callback: Callback, state: Any, schema: Schema) -> None:
         )
 
 
-def newest(training: Training, monitor: str) -> float | None:
-    """The epoch's figure of that name; None if it was not measured."""
-    figures = training.history.get(monitor)
-    return figures[-1] if figures and (training.evaluated or monitor == "running_loss") else None
+def newest(callback: Callback, monitor: str, training: Training) -> float | None:
+    """The epoch's figure of that name, which the history has to record; None if not measured."""
+    require_figure(callback, monitor, training)
+    measured = training.evaluated or monitor == "running_loss"
+    return training.history[monitor][-1] if measured else None
+
+
+def require_same_model(callback: Callback, what: str, kept: Any, own: Any) -> None:
+    """Raise an ArgumentError unless arrays by name are of a model with those."""
+    shapes, shapes_kept = ({name: each.shape for name, each in x.items()} for x in (own, kept))
+    if shapes != shapes_kept:
+        raise ArgumentError(
+            f"{type(callback).__name__} of a training that goes on",
+            f"its {what} are {shapes_kept}, and the model's are {shapes}",
+            "Give a checkpoint of a model built the same way",
+        )
 
 
 def require_figure(

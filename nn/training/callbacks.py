@@ -8,7 +8,7 @@ others have done.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,11 +18,18 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from nn.declared import Declared, Field, declared
-from nn.module import Module
 from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
 from nn.optimizers.plateau import MODE, Progress, ReduceOnPlateau
 from nn.optimizers.schedules import Schedule, Warmup
-from nn.training.callback import Callback, Training, newest, require_figure, require_state
+from nn.training.callback import (
+    Callback,
+    Training,
+    newest,
+    require_figure,
+    require_same_model,
+    require_state,
+)
+from nn.training.history import Means
 from nn.training.schema import ARRAY, FLOAT
 
 LOSSES = ("loss", "running_loss", "validation_loss")
@@ -63,6 +70,11 @@ class EarlyStopping(Declared, Callback):
     monitor: str = declared(TEXT, default="validation_loss")
     min_delta: float = declared(NOT_NEGATIVE, default=0.0)
     mode: Field[str, str | None] = declared(optional(MODE), default=None)
+
+    state_ranges: ClassVar = {
+        **{"best_value": FLOAT, "progress_value": FLOAT, "waited": WHOLE},
+        **{"best_epoch": optional(WHOLE), "best_weights": {...: ARRAY}},
+    }
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         super()._begin(values)
@@ -109,24 +121,14 @@ class EarlyStopping(Declared, Callback):
         if training.epoch == 0:
             self._reset()
         elif self.best_epoch is not None:
-            self._require_weights_of(training.model)
+            own = training.model.state_dict()
+            require_same_model(self, "best weights", self.best_weights, own)
         require_figure(self, self.monitor, training, later=True)
         self._stop_if_waited_enough(training)
 
-    def _require_weights_of(self, model: Module) -> None:
-        states = model.state_dict(), self.best_weights
-        own, kept = ({name: array.shape for name, array in each.items()} for each in states)
-        if own != kept:
-            raise ArgumentError(
-                f"{type(self).__name__} of a training that goes on",
-                f"its best weights are {kept}, and the model's are {own}",
-                "Give a checkpoint of a model built the same way",
-            )
-
     def epoch_end(self, training: Training) -> None:
         """Compare, and keep the weights if they are the best so far."""
-        require_figure(self, self.monitor, training)
-        value = newest(training, self.monitor)
+        value = newest(self, self.monitor, training)
         if value is None:
             return
         if self._best.made_by(value):
@@ -165,9 +167,7 @@ class EarlyStopping(Declared, Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        figures = {"best_value": FLOAT, "progress_value": FLOAT, "waited": WHOLE}
-        weights = {"best_epoch": optional(WHOLE), "best_weights": {...: ARRAY}}
-        require_state(self, state, {**figures, **weights})
+        require_state(self, state, self.state_ranges)
         self._reset()
         self.best_epoch = state["best_epoch"]
         self.best_weights = dict(state["best_weights"])
@@ -242,10 +242,11 @@ class LRSchedule(Declared, Callback):
 
     def epoch_end(self, training: Training) -> None:
         """Step, if that is after each epoch."""
-        if self.every == "epoch" and _plateau(self.schedule) is not None:
-            require_figure(self, self.monitor, training)
-        value = newest(training, self.monitor)
-        if self.every == "epoch" and (value is not None or _plateau(self.schedule) is None):
+        if self.every == "batch":
+            return
+        if _plateau(self.schedule) is None:
+            self.schedule.step()
+        elif (value := newest(self, self.monitor, training)) is not None:
             self.schedule.step(value)
 
     def state_dict(self) -> dict[str, Any]:
@@ -295,12 +296,13 @@ class GradientMonitor(Callback):
     {'weight': 3, 'bias': 3}
     """
 
+    state_ranges: ClassVar = {"norms": {...: [FLOAT]}}
+
     @explains_keywords
     def __init__(self) -> None:
         self.norms: dict[str, list[float]] = {}
         self._parameters: dict[str, Tensor] = {}
-        self._sums: dict[str, float] = {}
-        self._counts: dict[str, int] = {}
+        self._means = Means()
 
     def fit_start(self, training: Training) -> None:
         """Find the parameters, and forget an earlier training."""
@@ -308,7 +310,7 @@ class GradientMonitor(Callback):
         learned = {parameter for each in optimizers for parameter in each.parameters}
         named = training.model.named_parameters()
         self._parameters = {name: parameter for name, parameter in named if parameter in learned}
-        self._sums, self._counts = dict.fromkeys(self._parameters, 0.0), {}
+        self._means = Means()
         if training.epoch == 0:
             self.norms = {name: [] for name in self._parameters}
         schema = {name: [FLOAT] for name in self._parameters}
@@ -318,28 +320,15 @@ class GradientMonitor(Callback):
         """Add up the norms of a batch."""
         stepped = set(training.optimizer.parameters)
         for name, parameter in self._parameters.items():
-            if parameter not in stepped:
-                continue
-            self._counts[name] = self._counts.get(name, 0) + 1
-            if parameter.grad is not None:
-                gradient = plain(parameter.grad).astype(float)
-                self._sums[name] += float(np.linalg.norm(gradient))
+            if parameter in stepped:
+                gradient = 0.0 if parameter.grad is None else plain(parameter.grad).astype(float)
+                self._means.add(name, float(np.linalg.norm(gradient)), 1)
 
     def epoch_end(self, training: Training) -> None:
         """Record the means."""
-        for name, total in self._sums.items():
-            self.norms[name].append(total / self._counts.get(name, 1))
-            self._sums[name] = 0.0
-        self._counts = {}
-
-    def state_dict(self) -> dict[str, Any]:
-        """The norms so far."""
-        return {"norms": {name: list(norms) for name, norms in self.norms.items()}}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, {"norms": {...: [FLOAT]}})
-        self.norms = {name: list(norms) for name, norms in state["norms"].items()}
+        means, self._means = self._means.values(), Means()
+        for name in self._parameters:
+            self.norms[name].append(means.get(name, 0.0))
 
 
 class GradientClipping(Declared, Callback):

@@ -5,17 +5,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range, require
+from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside, is_on_card, on_host
-from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
+from nn.declared import Declared, declared
 from nn.random_state import Generator, generators, set_state, state_of
 from nn.tensor_files import DTYPES, TRAINING, read_tensors, require_file, tensor_file
 from nn.training.agreement import (
@@ -57,7 +56,7 @@ STATE = {
 """What is in a file. What `ANYTHING` stands for is checked by those that it is given to."""
 
 
-class Checkpoint(Callback):
+class Checkpoint(Declared, Callback):
     """Write at the end of epochs all that `nn.fit(..., resume_from=path)` needs to go on.
 
     That is parameters, also those that only the optimizer holds, and which of them are frozen;
@@ -95,12 +94,12 @@ class Checkpoint(Callback):
     True
     """
 
-    @explains_keywords
-    def __init__(self, path: FileName, every: int = 1) -> None:
-        require(self, "every", every, COUNT)
-        require_file(path, "Checkpoint in")
-        self.path = path
-        self.every = every
+    path: FileName = declared()
+    every: int = declared(COUNT, default=1)
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        require_file(values["path"], "Checkpoint in")
+        return super()._checked(values)
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot be written."""
@@ -145,8 +144,11 @@ def _state(training: Training) -> dict[str, Any]:
 def _with_state(training: Training) -> list[Callback]:
     """The callbacks that define a state, by their class or by themselves."""
     inherited = Callback.state_dict
-    methods = [(callback, callback.state_dict) for callback in training.callbacks]
-    return [each for each, method in methods if getattr(method, "__func__", None) is not inherited]
+    return [
+        each
+        for each in training.callbacks
+        if each.state_ranges or getattr(each.state_dict, "__func__", None) is not inherited
+    ]
 
 
 def _others(training: Training) -> list[Tensor]:
@@ -223,12 +225,9 @@ def restored(
             "arguments, but for epochs, or name in may_differ what may differ; nothing was changed",
         )
     before = copy.deepcopy(_state(training))
-    optimizers = training.optimizers.values()
-    first, *further = map(adopted, optimizers, optimizer_states(state), repeat(may_differ))
-    state = {**state, "optimizer": first, FURTHER: further}
     try:
-        _load(training, state)
-        for optimizer, own in zip(optimizers, optimizer_states(before)):
+        _load(training, state, may_differ)
+        for optimizer, own in zip(training.optimizers.values(), optimizer_states(before)):
             require_adopted(own, optimizer, may_differ)
     except BaseException as error:  # a file can say anything
         _load(training, before)
@@ -282,7 +281,7 @@ def _misfits(
         yield f"the callbacks with a state are {given}, and were {wanted}"
 
 
-def _load(training: Training, state: Mapping[str, Any]) -> None:
+def _load(training: Training, state: Mapping[str, Any], may_differ: Collection[str] = ()) -> None:
     others = _others(training)
     training.model.load_state_dict(state["model"])
     for tensor, array in zip(others, state["others"]):
@@ -290,7 +289,7 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
     for tensor, learned in zip([*training.model.parameters(), *others], state["learned"]):
         tensor.requires_grad = learned
     for optimizer, own in zip(training.optimizers.values(), optimizer_states(state)):
-        optimizer.load_state_dict(own)
+        optimizer.load_state_dict(adopted(optimizer, own, may_differ))
     for callback, entry in zip(_with_state(training), state["callbacks"]):
         callback.load_state_dict(entry["state"])
     for generator, saved in zip(_generators(training)[0], state["generators"]):

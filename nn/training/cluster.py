@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.trees import leaves_of, rebuilt
-from nn.losses.loss import Loss
 from nn.losses.loss_function import is_of_the_whole
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generators
-from nn.training.inputs import at, called, count
-from nn.training.rows import Rows, is_dask
-from nn.training.samples import Samples, measuring
+from nn.training.inputs import Batch, at, called, count, is_dask
+from nn.training.rows import Rows
+from nn.training.samples import Samples, measuring, spread
 
 COMPARED = 8
 """Samples of which the loss is compared with that of their parts."""
@@ -36,37 +36,31 @@ class ClusterRows(Rows):
         self._client = client
         self._blocks = _held(client, rows)
 
-    def batches(self, rng: np.random.Generator, size: int) -> Iterator[tuple[Any]]:
+    def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
         """The numbers of the rows of each batch: what one process would draw."""
-        waiting: Any = np.empty(0, int)
-        for rows in self.shuffled(rng):
-            waiting = np.concatenate([waiting, rows])
-            while len(waiting) >= size:
-                yield (waiting[:size],)
-                waiting = waiting[size:]
-        if len(waiting):
-            yield (waiting,)
+        order = np.concatenate([*self.shuffled(rng)])
+        size *= together
+        return ((order[start : start + size],) for start in range(0, len(order), size))
 
     def each(self, function: Callable[..., Any], size: int) -> Iterator[Any]:
         """What a function makes of all samples, in batches of each block."""
         rows = [self._rows(block) for block in range(len(self._blocks))]
-        for results in self.parts(partial(_all_batches, function, size), rows):
-            yield from results
+        yield from chain.from_iterable(self.parts(partial(_mapped, function), rows, size))
 
-    def parts(self, function: Callable[..., Any], rows: Sequence[Any]) -> list[Any]:
-        """What workers make of some rows of each block: `function(samples, weights, numbers)`."""
+    def parts(self, function: Callable[..., Any], rows: Sequence[Any], size: int) -> list[Any]:
+        """What workers make of some rows of each block: a function of batches of that size."""
         import cloudpickle
         import dask
 
-        packed = cloudpickle.dumps(function)
+        packed = cloudpickle.dumps((function, size))
         try:
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
                 # As a task it is sent once, and made again where the worker that has it dies.
                 held = self._client.submit(_same, packed, pure=False)
                 futures = [
-                    self._client.submit(_on_worker, held, *self._part(block, numbers), pure=False)
-                    for block, numbers in enumerate(rows)
-                    if len(numbers)
+                    self._client.submit(_on_worker, held, *self._part(block, some), pure=False)
+                    for block, some in enumerate(rows)
+                    if len(some)
                 ]
             return self._client.gather(futures)  # type: ignore[no-any-return] # Dask has no types
         except Exception as error:
@@ -74,13 +68,12 @@ class ClusterRows(Rows):
                 raise
             raise ClusterLostError(f"the cluster was lost: {error!r}") from error
 
-    def _part(self, block: int, numbers: Any) -> Iterator[Any]:
-        yield f"block {block} of "
-        yield self.dtype
-        yield numbers - self.bounds[block]
-        yield None if self.weights is None else self.weights[numbers]
-        yield rebuilt((self.X, self.y), range(len(leaves_of((self.X, self.y)))))
-        yield from self._blocks[block]
+    def _part(self, block: int, rows: Any) -> tuple[Any, ...]:
+        numbers, weights = rows - self.bounds[block], None
+        if self.weights is not None:
+            weights = self.weights[rows]
+        places = rebuilt((self.X, self.y), range(len(leaves_of((self.X, self.y)))))
+        return (self.dtype, f"block {block} of ", numbers, weights, places), *self._blocks[block]
 
 
 CANCELLED = ("CancelledError", "FutureCancelledError", "FuturesCancelledError")
@@ -102,9 +95,9 @@ class ClusterSteps:
         blocks = range(len(self._rows.bounds) - 1)
         rows = [numbers[of_blocks == block] for block in blocks]
         function = partial(_gradients, self._model, measuring(self._samples))
-        summed = isinstance(self._samples.loss, Loss) and self._samples.loss.reduction == "sum"
+        summed = self._samples.is_sum
         shares = [1.0 if summed else len(some) / len(numbers) for some in rows if len(some)]
-        losses, gradients = zip(*self._rows.parts(function, rows))
+        losses, gradients = zip(*self._rows.parts(function, rows, len(numbers)))
         for parameter, parts in zip(self._model.parameters(), zip(*gradients)):
             terms = [part * share for part, share in zip(parts, shares) if part is not None]
             parameter.grad = sum(terms[1:], terms[0]).astype(parameter.dtype) if terms else None
@@ -172,18 +165,17 @@ def _require_parts(rows: Rows, samples: Samples, model: Module) -> None:
             f"{buffers[0]} is a buffer, which training changes by whole batches",
             "Normalize by LayerNorm, or train in this process",
         )
-    X, y, *weights = next(rows.in_order(COMPARED))
-    n = count(X, attempted)
+    batch = next(rows.in_order(COMPARED))
+    n = count(batch[0], attempted)
 
-    def loss_of(part: slice) -> float:
-        predictions = called(model, at(X, part))
-        loss = samples.loss_of(predictions, at(y, part), *[each[part] for each in weights])
-        return samples.per_sample(loss.item(), len(range(n)[part]))
+    def share(start: int, stop: int) -> float:
+        X, y, *weights = at(batch, slice(start, stop))
+        loss = samples.loss_of(called(model, X), y, *weights)
+        return samples.per_sample(loss.item(), stop - start) * (stop - start) / n
 
     def compared(rewind: object) -> bool:
-        parts = [slice(n // 3), slice(n // 3, n)] if n > 2 else [slice(n)]
-        whole = loss_of(slice(n))
-        added = sum(loss_of(part) * len(range(n)[part]) / n for part in parts)
+        parts = [(0, n // 3), (n // 3, n)] if n > 2 else [(0, n)]
+        whole, added = share(0, n), sum(share(*part) for part in parts)
         precision = max((np.finfo(p.dtype).eps for p in model.parameters()), default=1e-16)
         return bool(np.isclose(whole, added, rtol=1e4 * precision, atol=0))
 
@@ -219,33 +211,26 @@ def _same(packed: bytes) -> bytes:
     return packed
 
 
-def _on_worker(
-    packed: bytes, kind: str, dtype: Any, numbers: Any, weights: Any, places: Any, *arrays: Any
-) -> Any:
+def _on_worker(packed: bytes, part: tuple[Any, ...], *arrays: Any) -> Any:
     import pickle
 
+    function, size = pickle.loads(packed)
+    dtype, kind, numbers, weights, places = part
     X, y = rebuilt(places, arrays)
     rows = Rows(X, y, dtype, kind)
-    return pickle.loads(packed)(rows, numbers, weights)
+    rows.weights = spread(weights, numbers, rows.n)
+    return function(rows.some(numbers, size))
 
 
-def _gradients(model: Module, samples: Samples, rows: Rows, numbers: Any, weights: Any) -> Any:
-    """The loss of some rows, and its gradients."""
-    ((X, y),) = rows.some(numbers, len(numbers))
-    loss = samples.loss_of(called(model, X), y, weights)
+def _gradients(model: Module, samples: Samples, batches: Iterator[Batch]) -> Any:
+    """The loss of the only batch, and its gradients."""
+    ((X, y, *weights),) = batches
+    loss = samples.loss_of(called(model, X), y, *weights)
     for parameter in model.parameters():
         parameter.grad = None
     loss.backward(leaves_only=True)
     return loss.item(), [parameter.grad for parameter in model.parameters()]
 
 
-def _all_batches(
-    function: Callable[..., Any], size: int, rows: Rows, numbers: Any, weights: Any
-) -> list[Any]:
-    """What a function makes of each batch of some rows."""
-    results, start = [], 0
-    for batch in rows.some(numbers, size):
-        end = start + count(batch[0], "fit with X")
-        results.append(function(batch if weights is None else (*batch, weights[start:end])))
-        start = end
-    return results
+def _mapped(function: Callable[[Batch], Any], batches: Iterator[Batch]) -> list[Any]:
+    return [*map(function, batches)]

@@ -49,7 +49,7 @@ def steps_of(training: Training, samples: Samples, compile: Any) -> Any:
     if isinstance(samples.trained, ClusterRows):
         return ClusterSteps(samples.trained, samples, training.model, training.optimizer)
     size = training.arguments["batch_size"]
-    steps = samples.steps(size)
+    steps = samples.trained.steps(size)
     if not compile:
         return EagerSteps("it was asked for")
     if steps is not None and (count := (training.epochs - training.epoch) * steps) < FEWEST:

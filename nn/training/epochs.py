@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
 from autograd_lite.interruption import whole
 from autograd_lite.trees import leaves_of
-from nn.module import Module
-from nn.random_state import generators
-from nn.training.callback import Training
+from nn.training.callback import Training, place_of
 from nn.training.cluster import ClusterLostError
 from nn.training.compiling import overrides
 from nn.training.evaluation import figures
 from nn.training.history import Means
 from nn.training.progress import ProgressBar
 from nn.training.samples import Samples
-from nn.training.steps import TakesSteps, UndoneUnlessWhole
+from nn.training.steps import TakesSteps
 
 
 def train_epochs(
-    training: Training, each: Callable[[], None], steps: Any, bar: ProgressBar, region: whole
+    training: Training, samples: Samples, take: TakesSteps, bar: ProgressBar, region: whole
 ) -> None:
     """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
     errors: list[BaseException] = []
     try:
-        each()
+        _each_epoch(training, samples, take, bar, region)
     except KeyboardInterrupt as interruption:
         if training.interrupted:
             errors.append(interruption)
         else:
             interrupt(training)
     except ClusterLostError as lost:
-        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
-        training.stop_reason = f"in {place} {lost}"
+        training.stop_reason = f"in {place_of(training)} {lost}"
         warnings.warn(f"fit ended {training.stop_reason}", RuntimeWarning, stacklevel=5)
     except BaseException as error:  # raised again when all is ended
         errors.append(error)
@@ -43,8 +40,8 @@ def train_epochs(
         ended = f"ended by {type(errors[0]).__name__}" if errors else "every epoch done"
         training.stop_reason = ended
     training.history.stop_reason = training.stop_reason
-    steps.show_gradients()
-    training.history.backend = steps.ran
+    take.steps.show_gradients()
+    training.history.backend = take.steps.ran
     for callback in training.callbacks:
         try:
             with region.opened():
@@ -62,25 +59,17 @@ def train_epochs(
             errors.clear()  # Tracebacks hold this list: a circle, which would keep them alive.
 
 
-def each_epoch(
-    training: Training,
-    samples: Samples,
-    modules: Sequence[Module],
-    steps: Any,
-    take: TakesSteps,
-    bar: ProgressBar,
-    region: whole,
+def _each_epoch(
+    training: Training, samples: Samples, take: TakesSteps, bar: ProgressBar, region: whole
 ) -> None:
     """Train for one epoch after another."""
-    buffers = [buffer for _, buffer in training.model.named_buffers()]
-    drawing = list(dict.fromkeys(generators(training.model).values()))
-    undone_unless_whole = UndoneUnlessWhole(buffers, drawing)
-    size = training.arguments["batch_size"] * training.arguments.get("accumulate", 1)
+    modules = [module for _, module in training.model.named_modules()]
+    size, together = training.arguments["batch_size"], training.arguments.get("accumulate", 1)
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
-        training.batch, means, total, seen = 0, Means(), 0.0, 0
-        shuffled = samples.batches(training.rng, size)
+        training.batch, means = 0, Means()
+        shuffled = samples.batches(training.rng, size, together)
         numbered = enumerate(shuffled) if samples.are_at_hand else _awaited(shuffled, region)
         for training.batch, batch in numbered:
             if training.stop_reason is not None:
@@ -88,25 +77,21 @@ def each_epoch(
             n = len(leaves_of(batch[0])[0])
             given = [batch]
             del batch  # The next batch may be as large as memory allows.
-            with undone_unless_whole:
-                losses = take(given.pop(), region)
-            total += samples.per_sample(training.batch_loss, n) * n
-            seen += n
+            losses = take(given.pop(), region)
+            means.add("running_loss", samples.per_sample(training.batch_loss, n), n)
             for name, loss in losses.items():
                 means.add(name, loss, n)
             if training.callbacks:
                 with region.opened():
                     if overrides(training.callbacks, "batch_end"):
-                        steps.show_gradients()
+                        take.steps.show_gradients()
                     for callback in training.callbacks:
                         callback.batch_end(training)
             bar.step()
-        steps.show_gradients()
-        every = training.arguments.get("evaluate_every", 1)
-        training.evaluated = (
-            training.epoch + 1
-        ) % every == 0 or training.epoch + 1 == training.epochs
-        measured = {"running_loss": total / seen} | means.values()
+        take.steps.show_gradients()
+        done, every = training.epoch + 1, training.arguments.get("evaluate_every", 1)
+        training.evaluated = done % every == 0 or done == training.epochs
+        measured = means.values()
         if training.evaluated:
             with region.opened():
                 measured |= figures(training.model, samples)
@@ -149,5 +134,4 @@ def interrupt(training: Training) -> None:
         raise KeyboardInterrupt
     training.interrupted = True
     if training.stop_reason is None and training.epoch < training.epochs:
-        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
-        training.stop_reason = f"interrupted in {place}"
+        training.stop_reason = f"interrupted in {place_of(training)}"

@@ -24,15 +24,26 @@ from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.read_only import is_of_writing, read_only, refused_write, refusing_writes
-from autograd_lite.trees import leaves_of, map_tree, rebuilt
+from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
-from nn.training.inputs import as_arrays, at, called, count, floats_in, shown
+from nn.training.history import Means
+from nn.training.inputs import (
+    Source,
+    as_arrays,
+    at,
+    called,
+    count,
+    floats_in,
+    is_read_later,
+    joined,
+    require_known_blocks,
+    shown,
+)
 from nn.training.metrics import Metric
-from nn.training.rows import Rows, is_read_later, require_known_blocks
-from nn.training.samples import Part, Samples, measuring, shared_dtype
-from nn.training.streams import Stream
+from nn.training.rows import Part, Rows
+from nn.training.samples import Samples, measuring, shared_dtype
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Array, Forward
@@ -109,7 +120,7 @@ def _predicted(model: Module, X: Any, batch_size: int) -> Any:
             _outputs(model, some, count(some, ""), batch_size)
             for some in rows.unchecked(batch_size)
         ]
-    return _joined(parts)
+    return joined(parts)
 
 
 def in_precision(model: Module, X: Any) -> Any:
@@ -140,28 +151,27 @@ def figures(model: Module, samples: Samples) -> dict[str, float]:
 def _figures(samples: Samples, predictions: Any, part: Part) -> dict[str, float]:
     measured = {}
     if samples.loss is not None:
-        loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
-        measured["loss"] = _loss_figure(samples, loss, part)
+        measured["loss"] = _loss_figure(samples, predictions, part)
     return measured | _measured(samples, predictions, part, _figure_or_nan)
 
 
-def _read_figures(model: Module, samples: Samples, source: Rows | Stream) -> dict[str, float]:
+def _read_figures(model: Module, samples: Samples, source: Source) -> dict[str, float]:
     """The figures of samples that are read batch by batch.
 
     Without metrics nothing is kept of a batch, where a loss is the mean of those of its parts.
     """
-    if isinstance(source, Stream) and source.once:
+    if source.once:
         return {}
     whole = bool(samples.metrics) or samples.loss is None or not adds_up(samples.loss)
-    total, n, kept = 0.0, 0, []
+    means, kept = Means(), []
     outcome = partial(_outcome, model, measuring(samples), whole)
     for size, loss, predicted in source.each(outcome, EVALUATED_AT_ONCE):
-        total, n = total + loss * size, n + size
+        means.add("loss", loss, size)
         kept += [predicted] if whole else []
     if not whole:
-        return {"loss": total / n}
-    predictions, y, weights = _joined(kept)
-    return _figures(samples, predictions, Part(None, y, next(iter(weights), None), n))
+        return means.values()
+    predictions, y, weights = joined(kept)
+    return _figures(samples, predictions, Part(predictions, y, *weights))
 
 
 def _outcome(model: Module, samples: Samples, whole: bool, batch: Any) -> tuple[int, float, Any]:
@@ -172,13 +182,7 @@ def _outcome(model: Module, samples: Samples, whole: bool, batch: Any) -> tuple[
         predictions = _outputs(model, X, size, EVALUATED_AT_ONCE)
         if whole:
             return size, 0.0, (predictions, y, weights)
-        loss = samples.loss_of(map_tree(Tensor, predictions), y, *weights)
-    return size, samples.per_sample(loss.item(), size), None
-
-
-def _joined(parts: list[Any]) -> Any:
-    """Arrays of several parts, put together."""
-    return rebuilt(parts[0], [np.concatenate(same) for same in zip(*map(leaves_of, parts))])
+        return size, _loss_figure(samples, predictions, Part(X, y, *weights)), None
 
 
 def rehearse(model: Module, samples: Samples) -> None:
@@ -188,24 +192,22 @@ def rehearse(model: Module, samples: Samples) -> None:
     all targets. Nothing is changed.
     """
 
-    parts = {kind: _first(part) for kind, part in samples.parts.items()}
+    firsts = [(kind, _first(part)) for kind, part in samples.parts.items() if not part.once]
 
     def measure(rewind: object) -> None:
-        for kind, part in parts.items():
-            if part is None:
-                continue
+        for kind, part in firsts:
             n = part.n if kind else min(part.n, REHEARSED)
             X = at(part.X, slice(n))
             with refusing_writes(partial(_forward_of, model, X)):
                 predictions = _outputs(model, X, n, EVALUATED_AT_ONCE)
             leaves = leaves_of(predictions)
             if n < part.n and all(len(leaf) == n for leaf in leaves):
-                predictions = map_tree(partial(_as_many, n=part.n), predictions)
+                as_many = lambda leaf, n=part.n: np.resize(leaf, (n, *leaf.shape[1:]))
+                predictions = map_tree(as_many, predictions)
             if all(np.isfinite(leaf).all() for leaf in leaves):  # else the first batch is named
                 if samples.loss is not None:
                     with refusing_writes(lambda: "fit with a loss of one's own"):
-                        loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
-                    _loss_figure(samples, loss, part)
+                        _loss_figure(samples, predictions, part)
                 _measured(samples, predictions, part, _figure)
 
     if samples.loss is None and not samples.metrics:
@@ -218,19 +220,13 @@ def rehearse(model: Module, samples: Samples) -> None:
             call_left_alone(measure, model, samples.loss, samples.metrics)
 
 
-def _first(source: Part | Rows | Stream) -> Part | None:
-    """What stands for samples in a rehearsal; nothing for what can be read only once."""
-    if isinstance(source, Part) or (isinstance(source, Stream) and source.once):
-        return source if isinstance(source, Part) else None
-    X, y, *weights = next(source.in_order(REHEARSED))
-    return Part(X, y, next(iter(weights), None), count(X, "fit with X"))
+def _first(source: Source) -> Part:
+    """What stands for samples in a rehearsal."""
+    return source if isinstance(source, Part) else Part(*next(source.in_order(REHEARSED)))
 
 
-def _as_many(predictions: Any, n: int) -> Any:
-    return np.resize(predictions, (n, *predictions.shape[1:]))
-
-
-def _loss_figure(samples: Samples, loss: Any, part: Part) -> float:
+def _loss_figure(samples: Samples, predictions: Any, part: Part) -> float:
+    loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
     require_scalar(loss)
     return samples.per_sample(loss.item(), part.n)
 
@@ -288,45 +284,51 @@ def require_scalar(loss: Any) -> None:
 def _outputs(model: Module, X: Any, n: int, batch_size: int) -> Any:
     """What the model returns for n samples, some at a time, put together."""
     if n <= batch_size:
-        output = called(model, X)
-        if isinstance(output, Tensor) or not leaves_of(output):
-            return _rows(model, X, output)
-        return map_tree(partial(_rows, model, X), output)
+        return _arrays(model, X, called(model, X))
     starts = range(0, n, batch_size)
-    parts = [called(model, at(X, slice(start, start + batch_size))) for start in starts]
-    if not leaves_of(parts[0]):
-        return _rows(model, X, parts[0])
-    leaves = [[_rows(model, X, leaf) for leaf in leaves_of(part)] for part in parts]
-    joined = [np.concatenate(same) for same in zip(*leaves)]
-    if any(len(leaf) != n for leaf in joined):
+    parts = (called(model, at(X, slice(start, start + batch_size))) for start in starts)
+    outputs = joined([_arrays(model, X, part) for part in parts])
+    leaves = leaves_of(outputs)
+    if any(len(leaf) != n for leaf in leaves):
         raise ShapeError(
             f"{_forward_of(model, X)}, {batch_size} samples at a time",
-            f"it returned {', '.join(map(describe_one, joined))} in all, which is not one entry "
+            f"it returned {', '.join(map(describe_one, leaves))} in all, which is not one entry "
             "for each sample",
             "Return predictions (n, ...) from forward, or predict all samples at once",
         )
-    return rebuilt(parts[0], joined)
+    return outputs
+
+
+def _arrays(model: Module, X: Any, output: Any) -> Any:
+    """Copies of the arrays of an output; an error unless each has a row for each sample."""
+    if isinstance(output, Tensor) or not leaves_of(output):
+        return _rows(model, X, output)
+    return map_tree(partial(_rows, model, X), output)
 
 
 def _rows(model: Module, X: Any, output: Any) -> Any:
     """A copy of the array of an output; an error unless it has a row for each sample."""
-    array = plain(output)
-    if getattr(array, "ndim", 0):
-        return array.copy()
-    raise ShapeError(
-        _forward_of(model, X),
-        f"it returned {describe_one(array)}, and no array with a row for each sample",
-        "Return predictions (n, ...) from forward",
-    )
+    require_rows(output, partial(_forward_of, model, X))
+    return plain(output).copy()
+
+
+def require_rows(output: Any, attempted: Callable[[], str]) -> None:
+    """Raise a ShapeError unless an output is an array with a first axis."""
+    if not getattr(output, "ndim", 0):
+        raise ShapeError(
+            attempted(),
+            f"it returned {describe_one(output)}, and no array with a row for each sample",
+            "Return predictions (n, ...) from forward",
+        )
 
 
 @contextmanager
-def training_mode(model: Module) -> Iterator[list[Module]]:
+def training_mode(model: Module) -> Iterator[None]:
     """Switch a model to training, and restore the mode of every module inside afterwards."""
     before = [(module, module.training) for _, module in model.named_modules()]
     model.train()
     try:
-        yield [module for module, _ in before]
+        yield
     finally:
         for module, was_training in before:
             module.training = was_training

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,8 +23,8 @@ from nn.training.agreement import require_listed, terms
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.cluster import on_cluster
-from nn.training.compiling import COMPILED, EagerSteps, steps_of
-from nn.training.epochs import each_epoch, interrupt, train_epochs
+from nn.training.compiling import COMPILED, steps_of
+from nn.training.epochs import interrupt, train_epochs
 from nn.training.evaluation import rehearse, training_mode
 from nn.training.fit_arguments import (
     RESERVED,
@@ -43,26 +42,27 @@ from nn.training.progress import SHOWN, ProgressBar
 from nn.training.samples import prepared, shared_dtype
 from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep
 from nn.training.streams import is_stream
+from nn.training.weights import Weighing
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Labels, Samples
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
+
+@contextmanager
+def _carrying_history() -> Iterator[list[Training]]:
+    """Gives whatever is raised inside of it the history of the training that is put in the list."""
+    begun: list[Training] = []
+    try:
+        yield begun
+    except BaseException as error:
+        if begun:
+            vars(error)["history"] = begun[0].history
+        else:
+            vars(error).setdefault("history", History())
+        raise
 
 
-def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """The function; what is raised before it begins has an empty history."""
-
-    @functools.wraps(function)
-    def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-        with _CarryingHistory():
-            return function(*arguments, **keywords)
-
-    return call
-
-
-@_with_history
+@_carrying_history()
 @explains_keywords
 def fit(
     model: Module,
@@ -197,8 +197,7 @@ def fit(
     >>> history["loss"][-1] < 1e-4
     True
     """
-    carrying = _CarryingHistory()
-    with carrying, whole() as region, carrying:
+    with _carrying_history() as begun, whole() as region:
         with region.opened():
             if loss is not None or step is None:
                 loss = loss_function(loss)  # type: ignore[arg-type] # which refuses None
@@ -231,25 +230,22 @@ def fit(
                 loss,
                 metrics,
                 validation,
-                sample_weight,
-                class_weight,
                 split_seed,
-                sampling,
+                Weighing(sample_weight, class_weight, sampling),
                 augment,
             )
-            samples.put_together(int(accumulate))
-            if samples.n is not None:
-                require_no_single_sample(model, samples.n, batch_size)
+            n = samples.trained.n
+            if n is not None:
+                require_no_single_sample(model, n, batch_size)
             if epochs > 1 or saved:
-                samples.require_replay()
+                samples.trained.require_replay()
             rehearse(model, samples)
             if client is not None:
                 samples = on_cluster(client, samples, model, optimizers[""])
             measured = (*(() if loss is None else ("loss",)), *metrics)
             names = [kind + name for kind in samples.parts for name in measured]
             history = History({name: [] for name in ("running_loss", *names)})
-            arguments = {"samples": samples.n, "batch_size": int(batch_size)}
-            arguments["split_seed"] = split_seed
+            arguments = {"samples": n, "batch_size": int(batch_size), "split_seed": split_seed}
             usual = {"accumulate": accumulate, "evaluate_every": evaluate_every}
             arguments |= {name: int(number) for name, number in usual.items() if number > 1}
             if saved or any(isinstance(callback, Checkpoint) for callback in callbacks):
@@ -259,41 +255,26 @@ def fit(
             training = Training(model, first, rng, history, int(epochs), callbacks, arguments)
             training.optimizers = optimizers
             training.reserved = None if step is None else frozenset(history) | set(RESERVED)
-            carrying.training = training
+            begun.append(training)
         told = f"fit of {type(model).__name__}"
-        with training_mode(model) as modules, refusing_writes(lambda: told):
+        with training_mode(model), refusing_writes(lambda: told):
             with restored(training, saved, may_differ) if saved else nullcontext(), region.opened():
                 for callback in callbacks:
                     callback.fit_start(training)
             if is_number(validation) and not saved:
                 rng.integers(2**63)
             region.instead(partial(interrupt, training))
-            steps_an_epoch = samples.steps(int(batch_size) * int(accumulate))
+            steps_an_epoch = samples.trained.steps(int(batch_size), int(accumulate))
             done = training.epoch
             with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
-                why = "the step is one's own" if step is not None else ""
-                steps = EagerSteps(why) if why else steps_of(training, samples, compile)
-                take: TakesSteps = UsualStep(training, samples, steps, accumulate)
-                if step is not None:
+                take: TakesSteps
+                if step is None:
+                    steps = steps_of(training, samples, compile)
+                    take = UsualStep(training, samples, steps, accumulate)
+                else:
                     take = OwnStep(training, step)
-                given = training, samples, modules, steps, take, bar, region
-                train_epochs(training, partial(each_epoch, *given), steps, bar, region)
+                train_epochs(training, samples, take, bar, region)
     return training.history
-
-
-class _CarryingHistory:
-    """Gives whatever is raised inside of it the history of a training, as an attribute."""
-
-    training: Training | None = None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is not None and self.training is not None:
-            vars(error)["history"] = self.training.history
-        elif error is not None:
-            vars(error).setdefault("history", History())
 
 
 def _next_seed(rng: np.random.Generator) -> int:

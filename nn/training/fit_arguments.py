@@ -23,6 +23,7 @@ from nn.training.callback import HOOKS, Callback, Training
 from nn.training.checkpoint import Checkpoint
 from nn.training.metrics import Metric, accuracy
 
+OWN_STEP = "Write def step(training, batch), and return the loss"
 RESERVED = ("loss", "running_loss")
 """The figures of each training, which no metric may be called."""
 
@@ -65,16 +66,13 @@ def require_step(step: Any, accumulate: int, client: Any) -> None:
             "workers compute the usual step, in parts",
             "Leave out one of them",
         )
-    if step is not None and not callable(step):
-        raise UnsupportedError(
-            f"fit with step={describe_one(step)}",
-            "it cannot be called",
-            "Give a function of (training, batch) that returns the loss",
-        )
-    if step is not None:
-        attempted = f"fit with step={describe_one(step)}"
-        require_takes(step, 2, attempted, "Write def step(training, batch)")
-    if step is not None and accumulate > 1:
+    if step is None:
+        return
+    attempted = f"fit with step={describe_one(step)}"
+    if not callable(step):
+        raise UnsupportedError(attempted, "it cannot be called", OWN_STEP)
+    require_takes(step, 2, attempted, OWN_STEP)
+    if accumulate > 1:
         raise ArgumentError(
             f"fit with a step and accumulate={accumulate}",
             "a step of one's own says itself when an optimizer takes its step",
@@ -101,10 +99,11 @@ def trained_parameters(
         )
     parameters = model.parameters()
     if set(parameters).isdisjoint(optimizer.parameters):
+        kind = type(optimizer).__name__
         raise ArgumentError(
             f"{attempted} of {type(model).__name__}",
-            "the optimizer holds none of its parameters, so that nothing would be learned",
-            f"Write {type(optimizer).__name__}(model.parameters(), ...)",
+            f"{kind} holds none of its parameters, so that nothing would be learned",
+            f"Write {kind}(model.parameters(), ...)",
         )
     return parameters
 

@@ -108,16 +108,13 @@ class History(dict[str, list[float]]):
     def _repr_html_(self) -> str:
         """A table for notebooks: the first epochs and the last, and why training ended."""
         epochs = self.epochs
-        shown: list[int | None] = [*range(epochs)]
+        rows = [
+            _row("td", [f"{epoch + 1}", *[f"{values[epoch]:.4g}" for values in self.values()]])
+            for epoch in range(epochs)
+        ]
         if epochs > 2 * ENDS + 1:
-            shown = [*range(ENDS), None, *range(epochs - ENDS, epochs)]
-        rows = [_row("th", ["epoch", *self])]
-        for epoch in shown:
-            if epoch is None:
-                rows.append(_row("td", ["…"] * (1 + len(self))))
-            else:
-                figures = [f"{values[epoch]:.4g}" for values in self.values()]
-                rows.append(_row("td", [f"{epoch + 1}", *figures]))
+            rows[ENDS:-ENDS] = [_row("td", ["…"] * (1 + len(self)))]
+        rows.insert(0, _row("th", ["epoch", *self]))
         caption = _element("caption", self.stop_reason) if self.stop_reason else ""
         return f"<table>{caption}{''.join(rows)}</table>"
 
@@ -132,14 +129,20 @@ class History(dict[str, list[float]]):
 
 def _as_figure(name: str, figure: Any) -> float:
     """A number as Python's; NaN and infinities are numbers here."""
-    value = getattr(figure, "item", lambda: figure)() if getattr(figure, "size", 1) == 1 else figure
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    number = number_in(figure)
+    if number is None:
         raise UnsupportedError(
             f"record of {name}={describe_one(figure)}",
             "that is no number",
             f"Give one, such as {name}=loss.item()",
         )
-    return float(value)
+    return number
+
+
+def number_in(figure: Any) -> float | None:
+    """A number, also of NumPy's, or an array or tensor with one entry, as Python's; else None."""
+    value = getattr(figure, "item", lambda: figure)() if getattr(figure, "size", 1) == 1 else figure
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _row(kind: str, cells: Iterable[str]) -> str:

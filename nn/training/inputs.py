@@ -1,20 +1,60 @@
-"""Samples and targets of models with several inputs and outputs: tuples and dicts of arrays."""
+"""Samples and targets, as arrays, tuples and dicts: what they come from, and have to be."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import as_array
+from autograd_lite.arguments import as_array, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.trees import leaves_of, map_tree, matched
+from autograd_lite.read_only import read_only
+from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
 from nn.layers.containers import Sequential
 
 Batch = tuple[Any, ...]
 """Samples, targets where there are any, and weights where there are any."""
+
+
+class Source:
+    """What samples with their targets, and weights where there are any, come from."""
+
+    weights: Any = None
+    """Of each sample in the loss, of mean 1; None where all count the same."""
+    odds: Any = None
+    """How likely each sample is drawn, in proportion; None where each comes once."""
+    once = False
+    """Whether it can be gone through only once."""
+    size = 0
+    """Samples in the first batch of an epoch, where that is not for us to say."""
+
+    @property
+    def n(self) -> Any:
+        """How many samples there are; None where that is not known."""
+        raise NotImplementedError
+
+    def steps(self, size: int, together: int = 1) -> int | None:
+        """Batches of an epoch, as put together, where that is known."""
+        n: int = self.n
+        return -(-n // (size * together))
+
+    def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
+        """An epoch in random order, of which so many batches are put together."""
+        raise NotImplementedError
+
+    def in_order(self, size: int) -> Iterator[Batch]:
+        """All samples once."""
+        raise NotImplementedError
+
+    def each(self, function: Callable[[Batch], Any], size: int) -> Iterator[Any]:
+        """What a function makes of all samples, in batches."""
+        return map(function, self.in_order(size))
+
+    def require_replay(self) -> None:
+        """Raise an ArgumentError unless it can be gone through again."""
 
 
 def is_tree(values: Any) -> bool:
@@ -95,6 +135,15 @@ def at(values: Any, index: Any) -> Any:
     return map_tree(lambda array: array[index], values) if is_tree(values) else values[index]
 
 
+def joined(parts: list[Any]) -> Any:
+    """Several arrays, or structures of arrays, put together; the parts are given up."""
+    if len(parts) == 1:
+        return parts.pop()
+    first = parts[0]
+    leaves = zip(*[leaves_of(parts.pop(0)) for _ in range(len(parts))])
+    return rebuilt(first, map(np.concatenate, leaves))
+
+
 def called(model: Callable[..., Any], values: Any) -> Any:
     """A model of some samples: several are its arguments, of a dict by name.
 
@@ -130,10 +179,46 @@ def _binds(signature: inspect.Signature, *positions: Any, **names: Any) -> bool:
 # What is checked
 
 
+def matching(X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
+    """Arrays of real numbers, with a target for each sample; those that are read later stay.
+
+    They are the caller's, and read in every epoch: no function that is given them may write there.
+    """
+    X, y = (
+        map_tree(read_only, as_arrays(x, f"fit with {kind}{name}", is_read_later))
+        for name, x in (("X", X), ("y", y))
+    )
+    for name, array in named_parts((X, y), kind):
+        require_real(array, f"fit with {name}")
+        require_known_blocks(array, f"fit with {name}")
+    lengths = {array.shape[:1] for array in leaves_of((X, y))}
+    if not leaves_of(X) or len(lengths) != 1 or lengths <= {(), (0,)}:
+        raise ShapeError(
+            f"fit with {kind}X {shown(X)} and {kind}y {shown(y)}",
+            "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
+            "Give one target for each sample",
+        )
+    return X, y, int(lengths.pop()[0])
+
+
+def checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
+    """Arrays of finite numbers, with a target for each sample, as the model computes with them."""
+    X, y, n = matching(X, y, kind)
+    X = map_tree(lambda array: floats_in(dtype, array), X)
+    for name, array in named_parts((X, y), kind):
+        require_finite(name, array)
+    return X, y, n
+
+
 def named_parts(batch: Batch, kind: str) -> list[tuple[str, Any]]:
     """The arrays of samples and targets, with their names."""
     named = [named_leaves(x, kind + name) for name, x in zip("Xy", batch)]
     return [pair for pairs in named for pair in pairs]
+
+
+def are_one_hot(rows: Any) -> bool:
+    """Whether each row of an array has a single 1, and 0 elsewhere."""
+    return bool(np.isin(rows, (0, 1)).all() and (rows.sum(axis=-1) == 1).all())
 
 
 def require_finite(name: str, array: Any, numbers: Any = None) -> None:
@@ -158,3 +243,33 @@ def floats_in(dtype: Any, X: Any) -> Any:
         return X
     with np.errstate(over="ignore"):
         return X.astype(dtype, copy=False)
+
+
+# Arrays that are not in memory
+
+
+def is_read_later(values: Any) -> bool:
+    """Whether some of those arrays are memory maps or Dask arrays."""
+    leaves = leaves_of(values) if is_tree(values) else [values]
+    return any(is_mapped(leaf) or is_dask(leaf) for leaf in leaves)
+
+
+def is_mapped(values: Any) -> bool:
+    """Whether it is a memory map."""
+    return isinstance(values, np.memmap) and values.ndim > 0
+
+
+def is_dask(values: Any) -> bool:
+    """Whether it is an array of Dask's."""
+    module = sys.modules.get("dask.array")
+    return module is not None and isinstance(values, module.Array)
+
+
+def require_known_blocks(array: Any, attempted: str) -> None:
+    """Raise an ArgumentError where it is a Dask array whose blocks have lengths not known yet."""
+    if is_dask(array) and np.isnan(array.shape).any():
+        raise ArgumentError(
+            f"{attempted} {describe_one(array)}",
+            "the lengths of its blocks are not known",
+            "Call its method compute_chunk_sizes() first",
+        )

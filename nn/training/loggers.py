@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from autograd_lite.foreign import on_host
 from autograd_lite.node import plain
 from autograd_lite.whole_files import FileName, in_words, write_file
 from nn.declared import Declared, declared
-from nn.training.callback import Callback, Training, require_state
+from nn.training.callback import Callback, Training
 from nn.training.model_graph import FirstCall
 from nn.training.schema import FLOAT
 
@@ -55,23 +55,26 @@ class CSVLog(Declared, Callback):
 
     path: FileName = declared()
 
+    state_ranges: ClassVar = {"learning_rates": [[FLOAT]]}
+
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         require_path(values["path"], "CSVLog in")
         return super()._checked(values)
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         super()._begin(values)
-        self._rates: list[list[float]] = []
+        self.learning_rates: list[list[float]] = []
+        """Those of the optimizers, in each epoch."""
         self._columns: list[str] = []
 
     def fit_start(self, training: Training) -> None:
         """Begin the file; refuse what cannot be written."""
-        self._rates = self._rates[: training.epoch]
+        self.learning_rates = self.learning_rates[: training.epoch]
         self._write(training)
 
     def epoch_end(self, training: Training) -> None:
         """Add a line, or where there are new figures, write all again."""
-        self._rates.append(list(_rates(training).values()))
+        self.learning_rates.append(list(_rates(training).values()))
         if self._columns != _columns(training):
             self._write(training)
             return
@@ -90,22 +93,13 @@ class CSVLog(Declared, Callback):
 
     def _write(self, training: Training) -> None:
         self._columns = _columns(training)
-        rows = [self._row(training, epoch) for epoch in range(len(self._rates))]
+        rows = [self._row(training, epoch) for epoch in range(len(self.learning_rates))]
         content = _lines([self._columns, *rows]).encode()
         write_file(self.path, content, f"CSVLog in {self.path}")
 
     def _row(self, training: Training, epoch: int) -> list[Any]:
         figures = [values[epoch] for values in training.history.values()]
-        return [epoch + 1, *figures, *self._rates[epoch]]
-
-    def state_dict(self) -> dict[str, Any]:
-        """The learning rates so far."""
-        return {"learning_rates": [list(rates) for rates in self._rates]}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, {"learning_rates": [[FLOAT]]})
-        self._rates = [list(rates) for rates in state["learning_rates"]]
+        return [epoch + 1, *figures, *self.learning_rates[epoch]]
 
 
 def _rates(training: Training) -> dict[str, float]:
@@ -172,17 +166,17 @@ class TensorBoard(Declared, Callback):
         with in_words(f"TensorBoard in {self.folder}", "Give a folder that can be written to"):
             os.makedirs(self.folder, exist_ok=True)
             self._writer = RecordWriter(str(Path(self.folder, name)))
-            self._write([_event(file_version="brain.Event:2")])
+        self._write([_event(file_version="brain.Event:2")])
         self._first_call = FirstCall(training.model, self._write_graph)
 
     def _write_graph(self, graph: Any) -> None:
-        with in_words(f"TensorBoard in {self.folder}", REMEDY):
-            self._write([_event(graph_def=graph.SerializeToString())])
+        self._write([_event(graph_def=graph.SerializeToString())])
 
     def _write(self, events: Iterable[Any]) -> None:
-        for event in events:
-            self._writer.write(event.SerializeToString())
-        self._writer.flush()
+        with in_words(f"TensorBoard in {self.folder}", REMEDY):
+            for event in events:
+                self._writer.write(event.SerializeToString())
+            self._writer.flush()
 
     def epoch_end(self, training: Training) -> None:
         """Write the figures, and histograms if it is time to."""
@@ -200,8 +194,7 @@ class TensorBoard(Declared, Callback):
                 found.append(_histogram(f"weights/{name}", parameter.data))
                 if parameter.grad is not None:
                     found.append(_histogram(f"gradients/{name}", plain(parameter.grad)))
-        with in_words(f"TensorBoard in {self.folder}", REMEDY):
-            self._write([_event(step=epoch, summary=each) for each in found])
+        self._write([_event(step=epoch, summary=each) for each in found])
 
     def fit_end(self, training: Training) -> None:
         """Close the file."""

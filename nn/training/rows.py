@@ -1,40 +1,74 @@
-"""Samples in arrays that are not in memory, memory maps and Dask arrays, read block by block."""
+"""Samples in arrays: in memory; or memory maps and Dask arrays, which are read block by block."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError, describe_one
-from autograd_lite.foreign import beside
 from autograd_lite.trees import leaves_of, map_tree
-from nn.training.inputs import Batch, is_tree, named_parts, require_finite
+from nn.training.batches import batches
+from nn.training.inputs import (
+    Batch,
+    Source,
+    at,
+    floats_in,
+    is_dask,
+    is_mapped,
+    joined,
+    named_parts,
+    require_finite,
+)
 
 BLOCK = 2**24
 """Bytes of a memory map that are shuffled together: far more than a disk reads at once."""
 
-COPIED = 2**20
-"""Bytes that are copied at once, from a block to a batch."""
+
+@dataclass(eq=False)
+class Part(Source):
+    """Samples in memory."""
+
+    X: Any
+    y: Any
+    weights: Any = None
+    odds: Any = None
+
+    @property
+    def n(self) -> int:
+        """How many samples there are."""
+        return len(leaves_of((self.X, self.y))[0])
+
+    @property
+    def _arrays(self) -> Batch:
+        return (self.X, self.y) if self.weights is None else (self.X, self.y, self.weights)
+
+    def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
+        """An epoch; drawn with their odds, if they have any."""
+        if self.odds is None:
+            return batches(*self._arrays, batch_size=size * together, rng=rng)
+        rows = Rows(self.X, self.y, None)
+        rows.weights, rows.odds = self.weights, self.odds
+        return rows.batches(rng, size, together)
+
+    def in_order(self, size: int) -> Iterator[Batch]:
+        """All samples once."""
+        return batches(*self._arrays, batch_size=size, shuffle=False)
 
 
-class Rows:
+class Rows(Source):
     """Samples in arrays of which some are not in memory, read a block at a time.
 
     Blocks are those of the first Dask array, or of about `BLOCK` bytes of memory maps, or all that
     is in memory.
     """
 
-    def __init__(self, X: Any, y: Any, dtype: Any, kind: str = "") -> None:
+    def __init__(self, X: Any, y: Any, dtype: Any, kind: str = "", kept: Any = None) -> None:
         self.X, self.y, self.dtype, self.kind = X, y, dtype, kind
-        self.weights: Any = None
-        """Of each row in the loss."""
-        self.odds: Any = None
-        """How likely each row is drawn, in proportion; None where each comes once."""
-        self.kept: Any = None
+        self.kept = kept
         """For each row, whether it belongs to these samples; None for all."""
         self.bounds = _bounds([*leaves_of(X), *leaves_of(y)])
 
@@ -43,19 +77,9 @@ class Rows:
         """How many samples there are."""
         return int(self.bounds[-1] if self.kept is None else np.count_nonzero(self.kept))
 
-    def steps(self, size: int) -> int:
-        """Batches of an epoch."""
-        return -(-self.n // size)
-
-    def part(self, kept: Any, kind: str = "") -> Rows:
-        """Those rows of which the mask is true."""
-        part = Rows(self.X, self.y, self.dtype, kind)
-        part.weights, part.odds, part.kept = self.weights, self.odds, kept
-        return part
-
-    def batches(self, rng: np.random.Generator, size: int) -> Iterator[Batch]:
+    def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
         """An epoch: blocks in random order, and the rows of each."""
-        return map(self._checked, self._read(self.shuffled(rng), size))
+        return map(self._checked, self._read(self.shuffled(rng), size * together))
 
     def in_order(self, size: int) -> Iterator[Batch]:
         """All samples once."""
@@ -63,15 +87,11 @@ class Rows:
 
     def some(self, numbers: Any, size: int) -> Iterator[Batch]:
         """The rows of those numbers, where all are in memory."""
-        return map(self._checked, self._read([numbers], size, len(numbers)))
-
-    def each(self, function: Callable[[Batch], Any], size: int) -> Iterator[Any]:
-        """What a function makes of all samples, in batches."""
-        return map(function, self.in_order(size))
+        return map(self._checked, self._read([numbers], size))
 
     def unchecked(self, size: int) -> Iterator[Any]:
         """The samples without their targets."""
-        return map(_samples, self._read(self._ordered(), size))
+        return (batch[0] for _, batch in self._read(self._ordered(), size))
 
     def shuffled(self, rng: np.random.Generator) -> Iterator[Any]:
         """The rows of each block, in random order; drawn with their odds, if they have any."""
@@ -97,35 +117,33 @@ class Rows:
             return np.arange(start, stop)
         return start + np.flatnonzero(self.kept[start:stop])
 
-    def _read(
-        self, orders: Iterable[Any], size: int, n: int | None = None
-    ) -> Iterator[tuple[Any, Batch]]:
+    def _read(self, orders: Iterable[Any], size: int) -> Iterator[tuple[Any, Batch]]:
         """Batches of rows in that order, with their numbers; the last one may be smaller.
 
-        A batch is filled from the blocks: no more than it and a block are in memory.
+        A batch is put together from parts of blocks: no more than both and a block are in memory.
         """
-        waiting, filling = self.n if n is None else n, None
+        columns = tuple([x for x in (self.X, self.y, self.weights) if x is not None])
+        parts: list[Any] = []
+        lacks = size
         for rows in filter(len, orders):
-            start = self.bounds[np.searchsorted(self.bounds, rows[0], side="right") - 1]
-            columns = self._block(start)
+            block = np.searchsorted(self.bounds, rows[0], side="right")
+            start, stop = self.bounds[block - 1 : block + 1]
+            held = map_tree(loaded, at(columns, slice(start, stop)))
             while len(rows):
-                filling = filling or _Filling(columns, self.dtype, min(size, waiting))
-                rows = filling.taken(columns, rows, start)
-                if filling.lacks == 0:
-                    waiting -= len(filling.numbers)
-                    full, filling = [filling], None
-                    yield full.pop().batch()
-            del columns
+                some, rows = rows[:lacks], rows[lacks:]
+                X, *others = at(held, some - start)
+                X = map_tree(partial(floats_in, self.dtype), X)
+                parts.append((some, (X, *others)))
+                del X, others  # or they would be in memory beside the next batch
+                lacks -= len(some)
+                if not lacks:
+                    yield joined(parts)
+                    lacks = size
+            del held
             for leaf in leaves_of((self.X, self.y)):
                 _give_back(leaf)
-
-    def _block(self, start: int) -> list[Any]:
-        """The samples, targets and weights of the block that starts there."""
-        stop = self.bounds[np.searchsorted(self.bounds, start, side="right")]
-        return [map_tree(lambda leaf: loaded(leaf[start:stop]), x) for x in self._columns()]
-
-    def _columns(self) -> list[Any]:
-        return [x for x in (self.X, self.y, self.weights) if x is not None]
+        if parts:
+            yield joined(parts)
 
     def _checked(self, read: tuple[Any, Batch]) -> Batch:
         numbers, batch = read
@@ -134,86 +152,19 @@ class Rows:
         return batch
 
 
-def _samples(read: tuple[Any, Batch]) -> Any:
-    return read[1][0]
-
-
-class _Filling:
-    """A batch that is filled with rows of blocks."""
-
-    def __init__(self, columns: list[Any], dtype: Any, n: int) -> None:
-        def empty(leaf: Any, dtype: Any) -> Any:
-            kind = leaf.dtype if dtype is None else dtype
-            return beside(np.empty((n, *leaf.shape[1:]), kind), leaf)
-
-        X, *others = columns
-        floats = map_tree(lambda leaf: empty(leaf, dtype if leaf.dtype.kind == "f" else None), X)
-        self._columns = [floats, *[map_tree(lambda leaf: empty(leaf, None), x) for x in others]]
-        self.numbers = np.empty(n, int)
-        self.lacks = n
-
-    def taken(self, columns: list[Any], rows: Any, start: int) -> Any:
-        """The rows that are left, once the batch is filled with the others."""
-        some, left = rows[: self.lacks], rows[self.lacks :]
-        place = len(self.numbers) - self.lacks
-        filled = slice(place, place + len(some))
-        for target, leaf in zip(leaves_of(self._columns), leaves_of(columns)):
-            _copy(target, filled.start, leaf, some - start)
-        self.numbers[filled] = some
-        self.lacks -= len(some)
-        return left
-
-    def batch(self) -> tuple[Any, Batch]:
-        """The numbers of its rows, and their samples, targets and weights."""
-        return self.numbers, tuple(self._columns)
-
-
-def _copy(batch: Any, place: int, leaf: Any, rows: Any) -> None:
-    """Copy rows into a batch, in the order in which they lie in a file.
-
-    Of a large batch, few pages of the file are held besides; a small one is left to find the pages
-    that others have read.
-    """
-    order = np.argsort(rows)
-    at_once = max(1, COPIED // max(1, leaf[:1].nbytes))
-    for first in range(0, len(rows), at_once):
-        some = order[first : first + at_once]
-        with np.errstate(over="ignore"):  # what is infinite then is refused
-            batch[place + some] = leaf[rows[some]]
-        if len(batch) >= at_once:
-            _give_back(leaf)
-
-
 # Arrays that are not in memory
-
-
-def is_read_later(values: Any) -> bool:
-    """Whether some of those arrays are memory maps or Dask arrays."""
-    return any(_is_mapped(leaf) or is_dask(leaf) for leaf in _parts_of(values))
-
-
-def _parts_of(values: Any) -> list[Any]:
-    return leaves_of(values) if is_tree(values) else [values]
-
-
-def _is_mapped(values: Any) -> bool:
-    return isinstance(values, np.memmap) and values.ndim > 0
-
-
-def is_dask(values: Any) -> bool:
-    """Whether it is an array of Dask's."""
-    module = sys.modules.get("dask.array")
-    return module is not None and isinstance(values, module.Array)
 
 
 def loaded(part: Any) -> Any:
     """A part of an array, in memory."""
-    return part.compute() if is_dask(part) else part
+    if is_dask(part):
+        return part.compute()
+    return np.asarray(part) if is_mapped(part) else part
 
 
 def read_parts(array: Any) -> Iterator[Any]:
     """An array whole, or a memory map block by block."""
-    if not _is_mapped(array):
+    if not is_mapped(array):
         yield array
         return
     for start, stop in pairwise(_bounds([array])):
@@ -225,7 +176,7 @@ def _give_back(leaf: Any) -> None:
     """Let go of the pages that were read, which count as memory of this process."""
     import mmap
 
-    if not _is_mapped(leaf) or leaf.mode == "c":  # what was written to a copy is only there
+    if not is_mapped(leaf) or leaf.mode == "c":  # what was written to a copy is only there
         return
     base = leaf
     while isinstance(base, np.ndarray):
@@ -234,23 +185,13 @@ def _give_back(leaf: Any) -> None:
         base.madvise(mmap.MADV_DONTNEED)
 
 
-def require_known_blocks(array: Any, attempted: str) -> None:
-    """Raise an ArgumentError where it is a Dask array whose blocks have lengths not known yet."""
-    if is_dask(array) and np.isnan(array.shape).any():
-        raise ArgumentError(
-            f"{attempted} {describe_one(array)}",
-            "the lengths of its blocks are not known",
-            "Call its method compute_chunk_sizes() first",
-        )
-
-
 def _bounds(leaves: list[Any]) -> Any:
     """Where blocks begin, and where the last one ends."""
     n = leaves[0].shape[0]
     chunked = [leaf for leaf in leaves if is_dask(leaf)]
     if chunked:
         return np.cumsum([0, *filter(None, chunked[0].chunks[0])])
-    mapped = [leaf for leaf in leaves if _is_mapped(leaf)]
+    mapped = [leaf for leaf in leaves if is_mapped(leaf)]
     if not mapped:
         return np.array([0, n])
     rows = max(1, BLOCK // max(1, sum(leaf[:1].nbytes for leaf in mapped)))

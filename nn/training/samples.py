@@ -5,35 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import is_number, require_function, require_real, require_takes
+from autograd_lite.arguments import is_number, require_function, require_takes
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.read_only import read_only
 from autograd_lite.trees import leaves_of, map_tree, matched
 from nn.losses.loss import Loss
 from nn.losses.loss_function import weighted_loss
-from nn.training.batches import batches
-from nn.training.inputs import as_arrays, at, floats_in, named_parts, require_finite, shown
+from nn.training.inputs import Source, at, checked, is_read_later, matching, shown
 from nn.training.metrics import Metric
-from nn.training.rows import Rows, is_read_later, loaded, require_known_blocks
+from nn.training.rows import Part, Rows, loaded
 from nn.training.streams import Stream, is_stream
-from nn.training.weights import odds_of, weights_of
+from nn.training.weights import UNWEIGHED, Weighing
 
 AUGMENTS = "Write def augment(X, y, rng), and return (X, y)"
-
-
-class Part(NamedTuple):
-    """Samples in memory: n of them, with their targets and weights."""
-
-    X: Any
-    y: Any
-    weights: Any
-    """Of each sample in the loss, of mean 1; None where all count the same."""
-    n: int
 
 
 @dataclass(eq=False, repr=False)
@@ -43,19 +33,12 @@ class Samples:
     Samples and targets are arrays, or tuples and dicts of arrays.
     """
 
-    trained: Part | Rows | Stream
-    validation: Part | Rows | Stream | None
+    trained: Source
+    validation: Source | None
     loss: Callable[..., Tensor] | None
     """None where a step of one's own has its own losses."""
     metrics: Mapping[str, Metric]
-    drawn: Rows | None = None
-    """Where those that are trained on are not each drawn once, what draws them."""
     augment: Callable[..., Any] | None = None
-
-    @property
-    def n(self) -> int | None:
-        """How many are trained on, where that is known."""
-        return self.trained.n
 
     @property
     def are_at_hand(self) -> bool:
@@ -63,42 +46,16 @@ class Samples:
         return isinstance(self.trained, Part) and self.augment is None
 
     @property
-    def parts(self) -> dict[str, Part | Rows | Stream]:
+    def parts(self) -> dict[str, Source]:
         """What to measure with, by what the names of figures begin with."""
-        parts = {"": self.trained}
-        if self.validation is not None:
-            parts["validation_"] = self.validation
-        return parts
+        validation = {} if self.validation is None else {"validation_": self.validation}
+        return {"": self.trained, **validation}
 
-    def steps(self, size: int) -> int | None:
-        """Batches of an epoch, where that is known."""
-        if isinstance(self.trained, Part):
-            return -(-self.trained.n // size)
-        return self.trained.steps(size)
-
-    def put_together(self, accumulate: int) -> None:
-        """Have so many batches from elsewhere make one."""
-        if isinstance(self.trained, Stream):
-            self.trained.together = accumulate
-
-    def size_of_parts(self, batch_size: int) -> int:
-        """Samples that go through the model together, where several batches make one."""
-        return self.trained.size if isinstance(self.trained, Stream) else batch_size
-
-    def require_replay(self) -> None:
-        """Raise an ArgumentError unless there is another epoch."""
-        if isinstance(self.trained, Stream):
-            self.trained.require_replay()
-
-    def batches(self, rng: np.random.Generator, size: int) -> Iterator[tuple[Any, ...]]:
+    def batches(
+        self, rng: np.random.Generator, size: int, together: int = 1
+    ) -> Iterator[tuple[Any, ...]]:
         """An epoch: samples, targets and, where there are any, weights, in random order."""
-        source = self.drawn or self.trained
-        if isinstance(source, Part):
-            X, y, weights, _ = source
-            arrays = (X, y) if weights is None else (X, y, weights)
-            shuffled = batches(*arrays, batch_size=size, rng=rng)
-        else:
-            shuffled = source.batches(rng, size)
+        shuffled = self.trained.batches(rng, size, together)
         return shuffled if self.augment is None else map(partial(self._augmented, rng), shuffled)
 
     def _augmented(self, rng: np.random.Generator, batch: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -114,7 +71,7 @@ class Samples:
                 "Return samples and targets, (X, y)",
             )
         dtype = dtypes.pop() if len(dtypes) == 1 else None
-        X, y, n = _checked(dtype, *made, "augmented ")
+        X, y, n = checked(dtype, *made, "augmented ")
         if n != len(leaves_of(batch)[0]):
             raise ShapeError(
                 f"fit with augment={describe_one(self.augment)}",
@@ -148,7 +105,7 @@ class Samples:
 def measuring(samples: Samples) -> Samples:
     """What measures predictions, without the samples."""
     nothing: Any = None
-    return replace(samples, trained=nothing, validation=None, metrics={}, drawn=None, augment=None)
+    return replace(samples, trained=nothing, validation=None, metrics={}, augment=None)
 
 
 def prepared(
@@ -156,12 +113,10 @@ def prepared(
     X: Any,
     y: Any,
     loss: Callable[..., Tensor] | None,
-    metrics: Mapping[str, Metric],
-    validation: Any,
-    sample_weight: Any,
-    class_weight: Any,
-    split_seed: int,
-    sampling: Any = None,
+    metrics: Mapping[str, Metric] = MappingProxyType({}),
+    validation: Any = None,
+    split_seed: int = 0,
+    weighing: Weighing = UNWEIGHED,
     augment: Any = None,
 ) -> Samples:
     """Check everything, before anything is trained.
@@ -171,16 +126,11 @@ def prepared(
     if augment is not None:
         require_function(augment, "fit with augment", AUGMENTS)
         require_takes(augment, 3, f"fit with augment={describe_one(augment)}", AUGMENTS)
-    trained, held_out, kept = _source(dtype, X, y, ""), None, slice(None)
-    n = trained.n
-    weighing = {
-        "sample_weight": sample_weight,
-        "class_weight": class_weight,
-        "sampling": sampling,
-        "a share for validation": validation if is_number(validation) else None,
-    }
-    if isinstance(trained, Stream):
-        _require_none(weighing)
+    trained, kept = _source(dtype, X, y, ""), slice(None)
+    n, held_out = trained.n, None
+    if n is None:
+        share = validation if is_number(validation) else None
+        _require_none({**weighing._asdict(), "a share for validation": share})
     if isinstance(validation, tuple | list) and len(validation) == 2:
         held_out = _source(dtype, validation[0], validation[1], "validation ")
         _require_shapes(trained, held_out)
@@ -195,51 +145,34 @@ def prepared(
             "it is neither a pair of samples and targets nor a share of the samples",
             "Give (X, y), or a number between 0 and 1",
         )
-    if isinstance(trained, Stream) or n is None:
-        return Samples(trained, held_out, loss, metrics, None, augment)
-    return _weighted(trained, held_out, kept, n, loss, metrics, weighing, augment)
+    if isinstance(trained, Part | Rows):
+        _weigh(trained, kept, n, weighing)
+        if loss is not None and trained.weights is not None:
+            loss = weighted_loss(loss)
+    return Samples(trained, held_out, loss, metrics, augment)
 
 
-def _weighted(
-    trained: Part | Rows,
-    held_out: Any,
-    kept: Any,
-    n: int,
-    loss: Any,
-    metrics: Any,
-    weighing: Mapping[str, Any],
-    augment: Any,
-) -> Samples:
-    """The samples with their weights, and how they are drawn."""
-    y, drawn = trained.y, None
-    if isinstance(trained, Rows):
-        by_class = isinstance(weighing["sampling"], str) or weighing["class_weight"] is not None
-        y = at(map_tree(loaded, y), kept) if by_class else None
-    weights = weights_of(weighing["sample_weight"], weighing["class_weight"], kept, y, n)
-    weights = read_only(weights)
-    odds = odds_of(weighing["sampling"], kept, y, n)
-    if isinstance(trained, Rows):
-        trained.weights, trained.odds = _spread(weights, kept, n), _spread(odds, kept, n)
-    else:
-        trained = trained._replace(weights=weights)
-        if odds is not None:
-            drawn = Rows(trained.X, trained.y, None)
-            drawn.weights, drawn.odds = weights, odds
-    if loss is not None and weights is not None:
-        loss = weighted_loss(loss)
-    return Samples(trained, held_out, loss, metrics, drawn, augment)
+def _weigh(trained: Part | Rows, kept: Any, n: int, weighing: Weighing) -> None:
+    """Give samples, those that are kept of n, their weights and odds."""
+    y, read_later = trained.y, isinstance(trained, Rows)
+    if read_later:
+        y = at(map_tree(loaded, y), kept) if weighing.is_by_class else None
+    weights, odds = weighing.weights(kept, y, n), weighing.odds(kept, y, n)
+    if read_later:
+        weights, odds = spread(weights, kept, n), spread(odds, kept, n)
+    trained.weights, trained.odds = read_only(weights), odds
 
 
-def _spread(values: Any, kept: Any, n: int) -> Any:
+def spread(values: Any, kept: Any, n: int) -> Any:
     """Values of the rows that are kept, as values of all."""
     if values is None:
         return None
-    spread = np.zeros(n)
-    spread[kept] = values
-    return spread
+    found = np.zeros(n)
+    found[kept] = values
+    return found
 
 
-def _source(dtype: Any, X: Any, y: Any, kind: str) -> Part | Rows | Stream:
+def _source(dtype: Any, X: Any, y: Any, kind: str) -> Source:
     """What samples come from."""
     if y is None and is_stream(X):
         return Stream(X, dtype, kind)
@@ -250,41 +183,10 @@ def _source(dtype: Any, X: Any, y: Any, kind: str) -> Part | Rows | Stream:
             "Give y; or as X batches of pairs (X, y), from an iterable or a function",
         )
     if any(map(is_read_later, (X, y))):
-        X, y, _ = _matching(X, y, kind)
+        X, y, _ = matching(X, y, kind)
         return Rows(X, y, dtype, kind)
-    X, y, n = _checked(dtype, X, y, kind)
-    return Part(X, y, None, n)
-
-
-def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
-    """Arrays of finite numbers, with a target for each sample, as the model computes with them."""
-    X, y, n = _matching(X, y, kind)
-    X = map_tree(lambda array: floats_in(dtype, array), X)
-    for name, array in named_parts((X, y), kind):
-        require_finite(name, array)
-    return X, y, n
-
-
-def _matching(X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
-    """Arrays of real numbers, with a target for each sample; those that are read later stay.
-
-    They are the caller's, and read in every epoch: no function that is given them may write there.
-    """
-    X, y = (
-        map_tree(read_only, as_arrays(x, f"fit with {kind}{name}", is_read_later))
-        for name, x in (("X", X), ("y", y))
-    )
-    for name, array in named_parts((X, y), kind):
-        require_real(array, f"fit with {name}")
-        require_known_blocks(array, f"fit with {name}")
-    n = len(leaves_of(X)[0]) if leaves_of(X) and leaves_of(X)[0].ndim else 0
-    if not n or any(array.shape[:1] != (n,) for array in leaves_of((X, y))):
-        raise ShapeError(
-            f"fit with {kind}X {shown(X)} and {kind}y {shown(y)}",
-            "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
-            "Give one target for each sample",
-        )
-    return X, y, n
+    X, y, _ = checked(dtype, X, y, kind)
+    return Part(X, y)
 
 
 def shared_dtype(parameters: Iterable[Tensor]) -> Any:
@@ -329,11 +231,10 @@ def _parted(samples: Any, share: Any, seed: int) -> tuple[Any, Any, Any]:
     if isinstance(samples, Rows):
         mask = np.ones(samples.n, bool)
         mask[drawn] = False
-        return samples.part(mask), samples.part(~mask, "validation "), mask
-    X, y, *_ = samples
+        X, y, dtype = samples.X, samples.y, samples.dtype
+        return Rows(X, y, dtype, kept=mask), Rows(X, y, dtype, "validation ", ~mask), mask
     held_out, trained = (
-        Part(map_tree(read_only, at(X, index)), map_tree(read_only, at(y, index)), None, len(index))
-        for index in (drawn, kept)
+        Part(*map_tree(read_only, at((samples.X, samples.y), index))) for index in (drawn, kept)
     )
     return trained, held_out, kept
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Never, Protocol
 
 import numpy as np
@@ -20,13 +20,14 @@ from autograd_lite.interruption import whole
 from autograd_lite.modes import setting
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
+from nn.module import Module
 from nn.optimizers.optimizer import Optimizer, watching_steps
-from nn.parameters import Buffer
-from nn.random_state import Generator, set_state, state_of
-from nn.training.callback import Training
-from nn.training.compiling import overrides
+from nn.random_state import Generator, generators, set_state, state_of
+from nn.training.callback import Training, place_of
+from nn.training.compiling import EagerSteps, overrides
 from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import require_depending, require_known_parameters
+from nn.training.history import number_in
 from nn.training.inputs import at, called
 from nn.training.samples import Samples
 
@@ -37,6 +38,9 @@ Step = Callable[[Training, tuple[Any, ...]], Any]
 class TakesSteps(Protocol):
     """What learns from a batch, and tells its losses by name."""
 
+    steps: Any
+    """What computes losses and gradients, see `steps_of`."""
+
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
         """Learn; the loss of the batch is put into the training."""
 
@@ -45,13 +49,16 @@ class UsualStep:
     """One forward and one backward pass, compiled where that can be, and one update."""
 
     def __init__(self, training: Training, samples: Samples, steps: Any, parts: int) -> None:
-        self._training, self._samples, self._steps = training, samples, steps
+        self._training, self._samples, self.steps = training, samples, steps
         self._in_parts = parts > 1
+        self._changed = [buffer for _, buffer in training.model.named_buffers()]
+        self._drawing = generators_of(training.model)
 
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
         """Learn from one batch."""
-        training, steps = self._training, self._steps
+        training, steps = self._training, self.steps
         inputs, *targets = batch
+        put_back = kept(self._changed, self._drawing)
         try:
             with region.opened():
                 are_shown = self._go_through(inputs, targets)
@@ -64,15 +71,18 @@ class UsualStep:
                 training.optimizer.step(require_finite=True)
             else:
                 steps.update(require_finite=True)
-        except GradientError as error:
-            steps.show_gradients()
-            raise_not_finite_gradients(training, error)
+        except BaseException as error:
+            put_back()
+            if isinstance(error, GradientError):
+                steps.show_gradients()
+                raise_not_finite_gradients(training, error)
+            raise
         return {}
 
     def _go_through(self, inputs: Any, targets: Sequence[Any]) -> bool:
         """Compute the loss of a batch and its gradients; whether these are in `.grad`."""
         n = len(leaves_of(inputs)[0])
-        size = self._samples.size_of_parts(self._training.arguments["batch_size"])
+        size = self._samples.trained.size or self._training.arguments["batch_size"]
         if not self._in_parts or n <= size:
             return self._go_through_part(inputs, targets, 1.0)
         total, gradients = 0.0, dict[Tensor, Any]()
@@ -82,7 +92,7 @@ class UsualStep:
             share = 1.0 if self._samples.is_sum else min(size, n - start) / n
             optimizer.zero_grad()
             self._go_through_part(at(inputs, part), [at(each, part) for each in targets], share)
-            self._steps.show_gradients()
+            self.steps.show_gradients()
             total += share * self._training.batch_loss
             for tensor in optimizer.parameters:
                 if (gradient := tensor.grad) is not None:
@@ -95,15 +105,13 @@ class UsualStep:
 
     def _go_through_part(self, inputs: Any, targets: Sequence[Any], share: float) -> bool:
         """The same for what is computed at once, whose loss counts for a share of the batch's."""
-        training, steps = self._training, self._steps
+        training, steps = self._training, self.steps
         loss = steps.loss(inputs, targets, share)
         if loss is not None:
-            training.batch_loss = loss
-            if not math.isfinite(loss):
-                raise not_finite(training, f"the loss is {loss}")
+            _take_loss(training, loss)
             return False
         batch_loss = self._loss(inputs, targets)
-        training.batch_loss = _finite(training, batch_loss)
+        _take_loss(training, batch_loss.item())
         training.optimizer.zero_grad()
         seed = None if share == 1.0 else np.full(batch_loss.shape, share, batch_loss.dtype)
         batch_loss.backward(seed, leaves_only=True)
@@ -128,24 +136,22 @@ class OwnStep:
 
     def __init__(self, training: Training, step: Step) -> None:
         self._training, self._step = training, step
-        inside = {id(each) for each in _learned(training)}
-        self._others = [each for each in training.model._state().values() if id(each) not in inside]
+        self.steps = EagerSteps("the step is one's own")
+        inside = {*_learned(training)}
+        self._changed = [each for each in training.model._state().values() if each not in inside]
+        self._drawing = generators_of(training.model)
 
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
         """Learn from one batch; after an error, all is as before."""
         training = self._training
-        put_back = [optimizer.kept() for optimizer in training.optimizers.values()]
-        others = [(tensor, tensor.data.copy()) for tensor in self._others]
+        put_back = kept(self._changed, self._drawing, training.optimizers.values())
         first = training.optimizer
         try:
             with region.opened(), setting(watching_steps, self._before):
                 returned = self._step(training, batch)
             losses = self._losses(returned)
         except BaseException as error:
-            for each in put_back:
-                each()
-            for tensor, values in others:
-                tensor.data = values
+            put_back()
             if isinstance(error, GradientError):
                 raise_not_finite_gradients(training, error)
             raise
@@ -176,9 +182,8 @@ class OwnStep:
             require_known_parameters(training, list(losses.values()))
         found = {}
         for name, loss in losses.items():
-            value = plain(loss)
-            value = value.item() if getattr(value, "size", 0) == 1 else value
-            if not isinstance(value, bool | int | float) or isinstance(value, bool):
+            value = number_in(loss)
+            if value is None:
                 raise UnsupportedError(
                     f"fit with a step that returned {describe_one(returned)}",
                     f"{name} is {describe_one(loss)}, and no number",
@@ -187,21 +192,15 @@ class OwnStep:
             if not math.isfinite(value):
                 named = f"the loss {name!r}" if isinstance(returned, Mapping) else "the loss"
                 raise not_finite(training, f"{named} is {value}")
-            found[name] = float(value)
-        if isinstance(returned, Mapping):
-            self._require_names(found)
+            reserved = training.reserved if isinstance(returned, Mapping) else None
+            if name in (reserved or ()) or not isinstance(name, str):
+                raise ArgumentError(
+                    f"fit with a step that returned a loss {name!r}",
+                    "that is the name of another figure, or no text",
+                    "Rename it, or return a single loss by itself",
+                )
+            found[name] = value
         return found
-
-    def _require_names(self, losses: Mapping[str, float]) -> None:
-        training = self._training
-        reserved = training.reserved or ()
-        known = [name for name in losses if name in reserved or not isinstance(name, str)]
-        if known:
-            raise ArgumentError(
-                f"fit with a step that returned a loss {known[0]!r}",
-                "that is the name of another figure, or no text",
-                "Rename it, or return a single loss by itself",
-            )
 
 
 def _learned(training: Training) -> list[Tensor]:
@@ -209,32 +208,35 @@ def _learned(training: Training) -> list[Tensor]:
     return [each for optimizer in training.optimizers.values() for each in optimizer.parameters]
 
 
-class UndoneUnlessWhole:
-    """A context that puts back what a batch has changed in buffers and generators if it fails."""
+def generators_of(model: Module) -> list[Generator]:
+    """The generators that a model draws from, each once."""
+    return list(dict.fromkeys(generators(model).values()))
 
-    def __init__(self, buffers: Sequence[Buffer], drawing: Sequence[Generator]) -> None:
-        self._buffers, self._drawing = buffers, drawing
 
-    def __enter__(self) -> None:
-        self._arrays = [buffer.data.copy() for buffer in self._buffers]
-        self._states = [*map(state_of, self._drawing)]
+def kept(
+    tensors: Iterable[Tensor], drawing: Iterable[Generator], optimizers: Iterable[Optimizer] = ()
+) -> Callable[[], None]:
+    """What puts tensors, generators and optimizers back to what they are now."""
+    arrays = [(tensor, tensor.data.copy()) for tensor in tensors]
+    states = [(generator, state_of(generator)) for generator in drawing]
+    others = [optimizer.kept() for optimizer in optimizers]
 
-    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
-        if kind is None:
-            return
-        for buffer, values in zip(self._buffers, self._arrays):
-            buffer.data = values
-        for generator, state in zip(self._drawing, self._states):
+    def put_back() -> None:
+        for each in others:
+            each()
+        for tensor, values in arrays:
+            tensor.data = values
+        for generator, state in states:
             set_state(generator, state)
 
+    return put_back
 
-def _finite(training: Training, batch_loss: Tensor) -> float:
-    """A loss as a number; a TrainingError unless it is finite."""
-    loss: float = batch_loss.item()
+
+def _take_loss(training: Training, loss: float) -> None:
+    """Put the loss of a batch into the training; a TrainingError unless it is finite."""
+    training.batch_loss = loss
     if not math.isfinite(loss):
-        training.batch_loss = loss
         raise not_finite(training, f"the loss is {loss}")
-    return loss
 
 
 def raise_not_finite_gradients(training: Training, error: GradientError) -> Never:
@@ -254,7 +256,7 @@ def raise_not_finite_gradients(training: Training, error: GradientError) -> Neve
 def not_finite(training: Training, reason: str) -> TrainingError:
     """The error for numbers that end a training."""
     return TrainingError(
-        f"fit in epoch {training.epoch + 1}, batch {training.batch + 1}",
+        f"fit in {place_of(training)}",
         reason,
         "Lower the learning rate, clip gradients, or look for a logarithm or a division of 0 with "
         "detect_anomaly(); nothing was learned from that batch",

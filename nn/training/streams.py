@@ -9,46 +9,36 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import as_array, require_real
+from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.read_only import read_only
-from autograd_lite.trees import leaves_of, map_tree, rebuilt
+from autograd_lite.trees import map_tree
 from nn.losses.loss import require_weights
-from nn.training.inputs import Batch, as_arrays, floats_in, named_parts, require_finite, shown
+from nn.training.inputs import Batch, Source, checked, joined, shown
 
 
-class Stream:
+class Stream(Source):
     """Batches that come from elsewhere: from an iterable, or one that a function makes anew.
 
     A function with a parameter is given the generator that shuffles.
     """
 
-    weights = None
     n = None
 
     def __init__(self, source: Any, dtype: Any, kind: str = "") -> None:
         self.source, self.dtype, self.kind = source, dtype, kind
         self.once = iter(source) is source if not callable(source) else False
-        """Whether it can be gone through only once."""
-        self.together = 1
-        """How many batches make one, of which a step is taken."""
-        self.size = 0
-        """Samples in the first batch of an epoch."""
         self._like: Any = None
 
-    def steps(self, size: int) -> int | None:
+    def steps(self, size: int, together: int = 1) -> int | None:
         """Batches of an epoch, as put together, where that is known."""
-        return -(-len(self.source) // self.together) if hasattr(self.source, "__len__") else None
+        return -(-len(self.source) // together) if hasattr(self.source, "__len__") else None
 
-    def batches(self, rng: np.random.Generator, size: int) -> Iterator[Batch]:
+    def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
         """An epoch, batches put together; nothing is kept of one while the next one is made."""
-        return self._epoch(rng, self.together)
-
-    def _epoch(self, rng: np.random.Generator, together: int) -> Iterator[Batch]:
-        checked, came = map(self._checked, count(1), self._made(rng)), False
-        while parts := [*islice(checked, together)]:
+        checked_ones, came = map(self._checked, count(1), self._made(rng)), False
+        while parts := [*islice(checked_ones, together)]:
             came = True
-            yield parts.pop() if len(parts) == 1 else _joined(parts)
+            yield joined(parts)
         if not came:
             raise ArgumentError(
                 f"fit with {self.kind}batches from {describe_one(self.source)}",
@@ -59,11 +49,7 @@ class Stream:
 
     def in_order(self, size: int) -> Iterator[Batch]:
         """All batches once."""
-        return self._epoch(np.random.default_rng(0), 1)
-
-    def each(self, function: Callable[[Batch], Any], size: int) -> Iterator[Any]:
-        """What a function makes of all batches."""
-        return map(function, self.in_order(size))
+        return self.batches(np.random.default_rng(0), size)
 
     def require_replay(self) -> None:
         """Raise an ArgumentError unless it can be gone through again."""
@@ -87,49 +73,30 @@ class Stream:
         return made
 
     def _checked(self, number: int, batch: Any) -> Batch:
-        attempted = f"fit with {self.kind}batch {number} of an epoch"
+        kind = f"{self.kind}batch {number} of an epoch, "
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
             raise UnsupportedError(
-                attempted,
+                f"fit with {kind.rstrip(', ')}",
                 f"it is {describe_one(batch)}, and no pair",
                 "Give samples and targets, (X, y), or (X, y, weights)",
             )
-        X, y = (map_tree(read_only, as_arrays(x, f"{attempted},")) for x in batch[:2])
+        X, y, n = checked(self.dtype, batch[0], batch[1], kind)
         like = map_tree(lambda leaf: leaf.shape[1:], (X, y)), len(batch)
-        arrays = leaves_of((X, y))
-        lengths = {array.shape[:1] for array in arrays}
-        if len(lengths) != 1 or lengths <= {(), (0,)}:
-            raise ShapeError(
-                f"{attempted}, X {shown(X)} and y {shown(y)}",
-                "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
-                "Give one target for each sample",
-            )
         if number == 1:
-            self.size = len(arrays[0])
+            self.size = n
         if self._like not in (None, like):
             raise ShapeError(
-                f"{attempted}, X {shown(X)} and y {shown(y)}",
+                f"fit with {kind}X {shown(X)} and y {shown(y)}",
                 f"samples and targets of the first batch had the shapes {self._like[0]}, and "
                 f"{self._like[1]} entries were in it",
                 "Give batches that differ in the number of samples only",
             )
         self._like = like
-        X = map_tree(lambda array: floats_in(self.dtype, array), X)
-        for name, array in named_parts((X, y), self.kind):
-            require_real(array, f"{attempted}, {name}")
-            require_finite(f"{name} of {attempted.removeprefix('fit with ')}", array)
         if len(batch) == 2:
             return X, y
-        weights = as_array(batch[2], f"{attempted}, weights")
-        require_weights(weights, len(arrays[0]), f"{attempted}, weights")
+        weights = as_array(batch[2], f"fit with {kind}weights")
+        require_weights(weights, n, f"fit with {kind}weights")
         return X, y, weights.astype(float)
-
-
-def _joined(parts: list[Batch]) -> Batch:
-    """Several batches as one; those are given up."""
-    first = parts[0]
-    leaves = zip(*[leaves_of(parts.pop(0)) for _ in range(len(parts))])
-    return rebuilt(first, map(np.concatenate, leaves))  # type: ignore[no-any-return] # trees are Any
 
 
 def is_stream(values: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.groups import hyper_parameters
 from nn.optimizers.optimizer import Optimizer
-from nn.random_state import generator, generators, set_state, state_of
+from nn.random_state import generator, generators
 from nn.training.evaluation import require_scalar, training_mode
 from nn.training.fit_arguments import trained_parameters
-from nn.training.inputs import at, called
-from nn.training.samples import Part, Samples, prepared, shared_dtype
+from nn.training.inputs import called
+from nn.training.samples import Samples, prepared, shared_dtype
+from nn.training.steps import kept
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -172,8 +174,8 @@ def _losses_while_rising(
     rng: np.random.Generator,
 ) -> list[float]:
     losses: list[float] = []
-    given = _endless(samples, batch_size, rng)
-    for rate, (inputs, targets) in zip(rates, given):
+    epochs = (samples.batches(rng, batch_size) for _ in count())
+    for rate, (inputs, targets, *_) in zip(rates, chain.from_iterable(epochs)):
         optimizer.learning_rate = rate
         try:
             losses.append(_stepped(samples, model, optimizer, inputs, targets))
@@ -192,14 +194,6 @@ def _losses_while_rising(
             "Look for a logarithm or a division of 0 with detect_anomaly()",
         )
     return losses
-
-
-def _endless(
-    samples: Samples, batch_size: int, rng: np.random.Generator
-) -> Iterator[tuple[Any, Any]]:
-    while True:
-        for inputs, targets, *_ in samples.batches(rng, batch_size):
-            yield inputs, targets
 
 
 def _stepped(
@@ -280,12 +274,7 @@ def overfit_one_batch(
     require("overfit_one_batch", "steps", steps, COUNT)
     require("overfit_one_batch", "batch_size", batch_size, COUNT)
     require("overfit_one_batch", "share", share, POSITIVE)
-    part = samples.trained
-    if isinstance(part, Part):
-        first = slice(int(batch_size))
-        inputs, targets = at(part.X, first), at(part.y, first)
-    else:
-        inputs, targets, *_ = next(part.in_order(int(batch_size)))
+    inputs, targets, *_ = next(samples.trained.in_order(int(batch_size)))
     losses: list[float] = []
     told = f"overfit_one_batch of {type(model).__name__}"
     with _left_alone(model, optimizer), refusing_writes(lambda: told):
@@ -301,7 +290,7 @@ def _prepared(
 ) -> Samples:
     loss = loss_function(loss)
     dtype = shared_dtype(trained_parameters(model, loss, optimizer, name))
-    return prepared(dtype, X, y, loss, {}, None, None, None, 0)
+    return prepared(dtype, X, y, loss)
 
 
 @contextmanager
@@ -310,11 +299,10 @@ def _left_alone(model: Module, optimizer: Optimizer, *drawing: Any) -> Iterator[
     learned = set(optimizer.parameters)
     tensors = [*dict.fromkeys([*model._state().values(), *optimizer.parameters])]
     gradients = [(tensor, tensor.grad) for tensor in tensors]
-    others = [(tensor, tensor.data.copy()) for tensor in tensors if tensor not in learned]
     drawn = [*dict.fromkeys([*generators(model).values(), *drawing, generator(None, "default")])]
-    states = [state_of(each) for each in drawn]
     groups = [hyper_parameters(group) for group in optimizer.groups]
-    put_back = optimizer.kept()
+    others = [tensor for tensor in tensors if tensor not in learned]
+    put_back = kept(others, drawn, [optimizer])
     with whole() as region, training_mode(model):
         try:
             with region.opened():
@@ -322,9 +310,5 @@ def _left_alone(model: Module, optimizer: Optimizer, *drawing: Any) -> Iterator[
         finally:
             optimizer._change(groups)
             put_back()
-            for tensor, values in others:
-                tensor.data = values
             for tensor, gradient in gradients:
                 tensor.grad = gradient
-            for each, state in zip(drawn, states):
-                set_state(each, state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,39 +11,54 @@ from autograd_lite.arguments import as_array, is_number
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.foreign import on_host
 from nn.losses.loss import require_weights
-from nn.training.inputs import is_tree, shown
+from nn.training.inputs import are_one_hot, is_tree, shown
 
 
-def weights_of(sample_weight: Any, class_weight: Any, kept: Any, y: Any, n: int) -> Any:
-    """The weight of each sample that is kept of n, of mean 1; None where all count the same."""
-    weights = None
-    if sample_weight is not None:
-        weights = _one_each("sample_weight", sample_weight, n)[kept]
-    if class_weight is not None:
-        of_classes = _class_weights("class_weight", class_weight, y)
-        weights = of_classes if weights is None else weights * of_classes
-    if weights is None:
-        return None
-    _require_some("fit with sample_weight and class_weight", weights)
-    return weights / weights.mean()
+class Weighing(NamedTuple):
+    """What `nn.fit` is told of how samples count, and are drawn."""
+
+    sample_weight: Any = None
+    class_weight: Any = None
+    sampling: Any = None
+
+    @property
+    def is_by_class(self) -> bool:
+        """Whether that depends on targets."""
+        return self.class_weight is not None or isinstance(self.sampling, str)
+
+    def weights(self, kept: Any, y: Any, n: int) -> Any:
+        """The weight of each sample that is kept of n, of mean 1; None where all count the same."""
+        weights = None
+        if self.sample_weight is not None:
+            weights = _one_each("sample_weight", self.sample_weight, n)[kept]
+        if self.class_weight is not None:
+            of_classes = _class_weights("class_weight", self.class_weight, y)
+            weights = of_classes if weights is None else weights * of_classes
+        if weights is None:
+            return None
+        _require_some("fit with sample_weight and class_weight", weights)
+        return weights / weights.mean()
+
+    def odds(self, kept: Any, y: Any, n: int) -> Any:
+        """How likely each sample that is kept of n is drawn; None where each comes once."""
+        sampling = self.sampling
+        if sampling is None:
+            return None
+        if not isinstance(sampling, str):
+            odds = _one_each("sampling", sampling, n)[kept]
+        elif sampling == "balanced":
+            odds = _class_weights("sampling", sampling, y)
+        else:
+            raise UnsupportedError(
+                f"fit with sampling={sampling!r}",
+                "it is neither 'balanced' nor an array",
+                "Write 'balanced', or give how likely each sample is drawn",
+            )
+        _require_some("fit with sampling", odds)
+        return odds
 
 
-def odds_of(sampling: Any, kept: Any, y: Any, n: int) -> Any:
-    """How likely each sample that is kept of n is drawn; None where each comes once."""
-    if sampling is None:
-        return None
-    if not isinstance(sampling, str):
-        odds = _one_each("sampling", sampling, n)[kept]
-    elif sampling == "balanced":
-        odds = _class_weights("sampling", sampling, y)
-    else:
-        raise UnsupportedError(
-            f"fit with sampling={sampling!r}",
-            "it is neither 'balanced' nor an array",
-            "Write 'balanced', or give how likely each sample is drawn",
-        )
-    _require_some("fit with sampling", odds)
-    return odds
+UNWEIGHED = Weighing()
 
 
 def _one_each(name: str, given: Any, n: int) -> Any:
@@ -110,7 +125,7 @@ def _labels(name: str, y: Any) -> Any:
                 "Give labels, or write sample_weight",
             )
         return y.reshape(-1)
-    if y.ndim == 2 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
+    if y.ndim == 2 and are_one_hot(y):
         return y.argmax(axis=1)
     raise ArgumentError(
         f"fit with {name} and y {describe_one(y)}",

@@ -212,6 +212,45 @@ def states_are_read_backwards():
     return (r**2).sum(), {W: dW, v: 2 * h.data[::-1].T @ r.data}
 
 
+def gates(seed, give_back):
+    """h = o tanh(c), with `give_back(o, t)` for the derivative by o but for its own slope."""
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 4))
+    U, V = leaf(rng, 3, 4, name="U"), leaf(rng, 3, 4, name="V")
+    o, t = sigmoid(x @ U), np.tanh(x @ V)
+    h = o * t
+    d = 2 * (h.data - y)
+    do = d * give_back(o.data, t.data) * o.data * (1 - o.data)
+    return ((h - y) ** 2).sum(), {U: x.T @ do, V: x.T @ (d * o.data * (1 - t.data**2))}
+
+
+@planted("the derivative of tanh", "besides its value")
+def the_slope_of_the_other_factor_counts_too():
+    return gates(30, lambda o, t: t * (1 - t**2))
+
+
+@planted("the derivative of tanh", "not with its value")
+def the_slope_of_the_other_factor_stands_for_it():
+    return gates(31, lambda o, t: 1 - t**2)
+
+
+@planted("divided by the sums over axis 0")
+def errors_are_split_by_shares_of_the_weights():
+    return two_layers(32, lambda W, d: (W / W.sum(axis=0)).T @ d)
+
+
+@planted("the right db is added")
+def a_bias_gets_the_sum_of_the_next_one_too():
+    rng = np.random.default_rng(33)
+    X, y, W = rng.normal(size=(6, 3)), rng.normal(size=(6, 3)), leaf(rng, 3, 3, name="W")
+    a, b = leaf(rng, 3, name="a"), leaf(rng, 3, name="b")
+    h = np.tanh(X + a)
+    d = 2 * (h.data @ W.data + b.data - y)
+    da = (d @ W.data.T * (1 - h.data**2)).sum(axis=0)
+    loss = ((h @ W + b - y) ** 2).sum()
+    return loss, {W: h.data.T @ d, b: d.sum(axis=0), a: da + d.sum(axis=0)}
+
+
 @planted("one use is counted twice")
 def a_quadratic_form_beside_a_linear_one():
     rng = np.random.default_rng(21)

@@ -1,5 +1,7 @@
 """LRSchedule, GradientMonitor and GradientClipping."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from looping import looped
@@ -7,6 +9,7 @@ from training_runs import Script, X, Y, assert_same, fit, hook, line, normalized
 
 import nn
 import viz
+from autograd_lite.arguments import WHOLE
 from autograd_lite.errors import ArgumentError, UnsupportedError
 
 # Schedules
@@ -239,3 +242,23 @@ def test_a_state_of_something_else_is_refused(callback, state):
     with pytest.raises(ArgumentError):
         callback.load_state_dict(state)
     assert callback.state_dict() == before
+
+
+def test_what_a_callback_declares_of_its_state_is_saved_and_checked(tmp_path):
+    class Seen(nn.Callback):
+        state_ranges: ClassVar = {"epochs": [WHOLE]}
+
+        def __init__(self):
+            self.epochs = []
+
+        def epoch_end(self, training):
+            self.epochs.append(training.epoch)
+
+    path = tmp_path / "run.safetensors"
+    fit(line(), epochs=2, callbacks=[Seen(), nn.Checkpoint(path)])
+    seen = Seen()
+    fit(line(), epochs=4, callbacks=[seen], resume_from=path)
+    assert seen.epochs == [0, 1, 2, 3]
+    with pytest.raises(ArgumentError, match=r"epochs\.1 is -1"):
+        seen.load_state_dict({"epochs": [0, -1]})
+    assert seen.epochs == [0, 1, 2, 3]

@@ -1,5 +1,7 @@
 """Declared fields: what a class is given, in its constructor and later."""
 
+from __future__ import annotations
+
 import copy
 import inspect
 import pickle
@@ -31,7 +33,8 @@ class Slow(Decay):
 
 
 def test_the_constructor_takes_the_fields_in_order_and_says_so():
-    assert str(inspect.signature(Decay)) == "(every, factor=0.5, *, name='decay')"
+    shown = "(every: 'int', factor: 'float' = 0.5, *, name: 'str' = 'decay')"
+    assert str(inspect.signature(Decay)) == shown
     assert repr(Decay(3, name="a")) == "Decay(every=3, factor=0.5, name='a')"
     lacking = r"^Decay\(...\): it lacks 'every'. Write Decay\(every, ...\)$"
     with pytest.raises(UnsupportedError, match=lacking):
@@ -41,7 +44,10 @@ def test_the_constructor_takes_the_fields_in_order_and_says_so():
 
 
 def test_a_subclass_adds_fields_and_changes_defaults():
-    assert str(inspect.signature(Slow)) == "(every, factor=0.75, offset=1.0, *, name='decay')"
+    parameters = inspect.signature(Slow).parameters.values()
+    assert [*map(str, parameters)] == [
+        "every: 'int'", "factor: 'float' = 0.75", "offset: 'float' = 1.0", "name: 'str' = 'decay'"
+    ]  # fmt: skip
     assert (Slow(1).factor, Decay(1).factor) == (0.75, 0.5)
 
 
@@ -123,7 +129,7 @@ def test_the_layer_in_contributing_can_be_written_as_it_stands(tmp_path):
     loaded = nn.load(tmp_path / "shrink.safetensors")
     assert repr(loaded) == "Shrink(strength=0.5)"
     assert loaded(np.array([2.0])).tolist() == [1.0]
-    assert str(inspect.signature(shrink)) == "(strength=1.0)"
+    assert str(inspect.signature(shrink)) == "(strength: 'float' = 1.0)"
     with pytest.raises(ArgumentError, match="Shrink with strength=-1"):
         shrink(-1)
     del REGISTERED["Shrink"]
@@ -173,5 +179,55 @@ def test_a_class_that_would_not_take_what_it_declares_is_refused():
     error = info.value.__cause__ or info.value
     assert "class Plain with p = declared(...)" in str(error)
     assert "derive it from nn.Module" in str(error)
-    with pytest.raises(TypeError, match=r"inherits the constructor Dense.__init__.*not take b"):
-        type("Own", (nn.Dense,), {"b": declared(POSITIVE, default=1.0)})
+    lost = r"inherits the constructor Residual.__init__.*not take b"
+    with pytest.raises(TypeError, match=lost):
+        type("Own", (nn.Residual,), {"b": declared(POSITIVE, default=1.0)})
+
+
+def test_a_subclass_of_a_layer_adds_fields_and_may_write_its_constructor():
+    class Scaled(nn.Dense):
+        scale: float = declared(POSITIVE, default=1.0)
+
+    class Doubled(nn.Dense):
+        scale: float = declared(POSITIVE)
+
+        def __init__(self, features):
+            super().__init__(features, features, bias=False)
+            self.scale = 2.0
+
+    class Named(Doubled):
+        pass
+
+    assert repr(Scaled(2, 3, scale=2.0)) == "Scaled(2, 3, scale=2.0)  # 9 parameters"
+    for kind in (Doubled, Named):
+        layer = kind(2)
+        assert (layer.in_features, layer.out_features, layer.scale) == (2, 2, 2.0)
+        with pytest.raises(ArgumentError, match="with scale=0"):
+            layer.scale = 0
+    with pytest.raises(UnsupportedError, match=r"Doubled\(...\): it lacks 'features'"):
+        Doubled()
+
+
+def test_fields_come_in_the_order_of_the_bases_and_those_with_an_alias_are_not_kept():
+    class First(Declared):
+        a: int = declared(COUNT)
+
+    class Second(First):
+        b: int = declared(COUNT, default=2)
+
+    class Third(First):
+        c: int = declared(COUNT, default=3)
+        _d: float = declared(POSITIVE, default=4.0, alias="d")
+
+        def _set_up(self, d):
+            self.sum = self.a + self.c + d
+
+    class All(Third, Second):
+        pass
+
+    shown = "(a: 'int', b: 'int' = 2, c: 'int' = 3, d: 'float' = 4.0)"
+    assert str(inspect.signature(All)) == shown
+    assert (repr(All(1)), All(1, d=5.0).sum) == ("All(a=1, b=2, c=3)", 9.0)
+    assert not {"d", "_d"} & {*dir(All(1))}
+    with pytest.raises(ArgumentError, match="All with d=0"):
+        All(1, d=0)

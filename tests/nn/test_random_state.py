@@ -135,3 +135,9 @@ def test_processes_that_were_forked_differ_unless_they_are_seeded(seeded):
 def test_what_is_no_seed_is_refused(seed):
     with pytest.raises(ArgumentError, match="manual_seed with seed="):
         nn.manual_seed(seed)
+
+
+def test_a_seed_of_several_numbers_is_one_for_every_layer_that_draws():
+    for make in (lambda rng: nn.Conv2d(1, 2, 3, rng=rng), lambda rng: nn.Dense(2, 3, rng=rng)):
+        first, second = make((1, 2, 3)), make(np.random.default_rng((1, 2, 3)))
+        np.testing.assert_array_equal(first.weight.data, second.weight.data)
