@@ -5,6 +5,7 @@ Each function here yields what a step invites; a kind of mistake is one `yield`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -258,12 +259,25 @@ def _in_other_order(by: Array, first: bool, g: Array, *given: Any, **keywords: A
     return by @ g if first else g @ by
 
 
+MOST_AXES = 4
+"""Axes of which all orders are tried."""
+
+
+def _in_order(shape: Any, order: tuple[int, ...], g: Array, *given: Any, **keywords: Any) -> Array:
+    """Reshaped as if the axes were in another order."""
+    back = tuple(map(order.index, range(len(order))))
+    return np.transpose(np.reshape(g, tuple(shape[axis] for axis in order)), back)
+
+
 def reshaped(graph: Graph, place: Place) -> StepMistakes:
     """A reshape is undone in another order, or a transpose by a reshape."""
     shape = place.argument.shape
     if place.operation.function is np.reshape:
         words = "the reshape is undone in the wrong order of entries"
         yield "reshaped", words, lambda g, *given, **k: np.reshape(g, shape, order="F")
+        axes = range(len(shape) if len(shape) <= MOST_AXES else 0)
+        for order in [*itertools.permutations(axes)][1:-1]:
+            yield "reshaped", words, partial(_in_order, shape, order)
     if place.operation.function in (np.transpose, np.swapaxes):
         words = "the transpose is undone by a reshape, which mixes up the entries"
         yield "reshaped", words, lambda g, *given, **keywords: g.reshape(shape)

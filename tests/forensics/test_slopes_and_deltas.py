@@ -251,6 +251,19 @@ def a_bias_gets_the_sum_of_the_next_one_too():
     return loss, {W: h.data.T @ d, b: d.sum(axis=0), a: da + d.sum(axis=0)}
 
 
+@planted("the reshape is undone in the wrong order of entries")
+def channels_come_last_on_the_way_back():
+    rng = np.random.default_rng(34)
+    x, y = rng.normal(size=(2, 3, 4)), rng.normal(size=5)
+    c, W = leaf(rng, 2, 1, 1, name="c"), leaf(rng, 24, 5, name="W")
+    h = np.tanh(c * x)
+    flat = h.reshape(24)
+    r = flat @ W - y
+    dh = (W.data @ (2 * r.data)).reshape(3, 4, 2).transpose(2, 0, 1)
+    dc = (dh * (1 - h.data**2) * x).sum(axis=(1, 2), keepdims=True)
+    return (r**2).sum(), {W: np.outer(flat.data, 2 * r.data), c: dc}
+
+
 @planted("one use is counted twice")
 def a_quadratic_form_beside_a_linear_one():
     rng = np.random.default_rng(21)
