@@ -26,11 +26,15 @@ def some_entries(graph: Graph, place: Place) -> StepMistakes:
     if node.ndim and (spreads or ends or multiplies or node in graph.bottlenecks):
         masks = _masks(graph, place, node)
         for words, mask in masks:
-            yield kind, words, place.arriving(lambda g, *_, mask=mask: g * mask)
+            yield kind, words, _kept(place, mask)
     elif argument.ndim and argument in graph.bottlenecks:
         masks = _masks(graph, place, argument)
         for words, mask in masks:
             yield kind, words, place.changed(lambda result, *_, mask=mask: result * mask)
+
+
+def _kept(place: Place, mask: Array) -> Vjp:
+    return place.arriving(lambda g, *given: g * mask)
 
 
 def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, Array]]:
@@ -92,8 +96,7 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
         for order, which in ((-1, "first"), (1, "last")):
             words = f"only the {which} of several copies of an entry counts"
             kept = _last_of_each(np.ravel(place.taken())[::order], every)[::order]
-            kept = kept.reshape(place.node.shape)
-            yield "repeated index", words, place.arriving(lambda g, *_, by=kept: g * by)
+            yield "repeated index", words, _kept(place, kept.reshape(place.node.shape))
         other = np.tile if place.operation.function is np.repeat else np.repeat
         words = f"copies are summed as if {other.__name__} had made them, in the wrong order"
         yield "reshaped", words, partial(_of_other_copies, place)
@@ -106,14 +109,10 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
         return
     words = "at an index that is repeated only one of several is kept, where all accumulate"
     how = ": dx[index] = g overwrites, and so does dx[index] += g; np.add.at adds"
-    taken, every, sent = (
-        place.taken(),
-        np.ones(place.node.shape, bool),
-        graph.right[place.node] != 0,
-    )
+    taken, sent = place.taken(), graph.right[place.node] != 0
+    every = np.ones_like(sent)
     for chosen in (every, *[sent] * (not sent.all())):  # As by a maximum, the rest left alone.
-        kept = _last_of_each(taken, chosen)
-        yield "repeated index", words + how, place.arriving(lambda g, *_, by=kept: g * by)
+        yield "repeated index", words + how, _kept(place, _last_of_each(taken, chosen))
     words = "what arrives for a repeated index is averaged, where all accumulate"
     yield "repeated index", words, place.changed(lambda r, *_, **k: r / np.maximum(counts, 1))
     for axis in range(place.node.ndim):
@@ -121,11 +120,7 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
             within = f" within one step of a loop over axis {axis}"
             slices = zip(np.moveaxis(taken, axis, 0), np.moveaxis(every, axis, 0))
             kept = np.stack([_last_of_each(*each) for each in slices], axis)
-            yield (
-                "repeated index",
-                words + within + how,
-                place.arriving(lambda g, *_, by=kept: g * by),
-            )
+            yield "repeated index", words + within + how, _kept(place, kept)
 
 
 def _names_entries(node: Tensor) -> bool:

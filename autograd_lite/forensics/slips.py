@@ -93,7 +93,7 @@ def _copied(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     for other, array in case.manual.items():
         if other is tensor or not np.any(array):
             continue
-        # Of two that are wrong, none of which is the other's right one, none is the copy.
+        # Of two that are wrong and equal neither is known to be the copy.
         if array.size == given.size and other in case.fitted(case.graph.right):
             words = "it is a copy of d{0}"
             yield Slip("copied", words, other=other), given, array.reshape(given.shape)

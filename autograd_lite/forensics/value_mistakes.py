@@ -73,8 +73,7 @@ def _parts(graph: Graph, place: Place, argument: Any) -> Replacements:
         words = PRODUCT + "one term of a sum: the others are left out"
         yield "other values", words, row.compute(*alone)
     if row.traits.activation:
-        (step,) = graph.places_of[argument]
-        slope = step.unmatched(np.ones_like(argument._array))
+        slope = graph.places_of[argument][0].unmatched(np.ones_like(argument._array))
         words = f"{PRODUCT}the derivative of {row.name}, which gives the other factor, "
         yield "wrong formula", words + "and not with its value", slope
         yield "wrong formula", words + "besides its value", slope * argument._array
@@ -132,12 +131,8 @@ def _of_matrices(graph: Graph, place: Place, argument: Any) -> Replacements:
         total = value.sum(axis=axis, keepdims=True)
         if total.all():
             words = f"{PRODUCT}its other factor divided by the sums over axis {axis}"
-            yield (
-                "wrong formula",
-                words,
-                value / total,
-                f"({{0}} / {{0}}.sum({axis}, keepdims=True))",
-            )
+            written = f"({{0}} / {{0}}.sum({axis}, keepdims=True))"
+            yield "wrong formula", words, value / total, written
         for which, reduce in ONE_FOR_ALL if value.shape[axis] > 1 else ():
             words = f"{PRODUCT}{which.format('entry')} along axis {axis}, for all"
             yield "wrong axis", words, np.broadcast_to(reduce(value, axis), value.shape)
@@ -195,7 +190,8 @@ def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Replacements:
         along = "columns" if axis and axis == value.ndim - 1 else "rows"
         words = f"the {along} of the other factor are in reverse order"
         yield "misplaced", words, np.flip(value, axis), f"np.flip({{0}}, {axis})"
-    for shift in (1, -1) if not is_recorded(argument) and value.size > 2 < len(value) else ():
+    rolls = not is_recorded(argument) and value.ndim and len(value) > 2
+    for shift in (1, -1) if rolls else ():
         words = "the rows of the other factor are shifted by one: those of the sample beside"
         rolled = np.roll(value, shift, axis=0)
         yield "misplaced", words, rolled, f"np.roll({{0}}, {shift}, axis=0)"

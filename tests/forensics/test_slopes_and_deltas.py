@@ -4,15 +4,12 @@ Each derivation is in NumPy alone, with its mistake in it.
 """
 
 import numpy as np
+from naming import assert_named_first, planted_in
 
 from autograd_lite import Tensor, compare_gradients, leaky_relu, logsumexp, relu, sigmoid, softmax
 
 CASES = []
-
-
-def planted(*words):
-    """Register a function that gives a loss and gradients with a mistake; what is to be said."""
-    return lambda function: CASES.append((function, words)) or function
+planted = planted_in(CASES)
 
 
 def leaf(rng, *shape, name, scale=1.0):
@@ -366,12 +363,7 @@ def a_mean_in_the_derivative_of_softmax():
 
 
 def test_each_planted_mistake_is_named_first():
-    for function, words in CASES:
-        loss, gradients = function()
-        report = compare_gradients(loss, gradients)
-        said = str(report.explanations[0]) if report.explanations else report.pattern
-        for word in words:
-            assert word in said, f"{function.__name__}: {said}"
+    assert_named_first(CASES)
 
 
 def test_means_over_the_right_length_are_right():
