@@ -51,7 +51,7 @@ def _by(slope: Slope, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> An
 
 
 def _changed(place: Place, change: Any, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:
-    return g * change(place.vjp(np.ones_like(g), a, z, *rest, **keywords))
+    return g * change(place.vjp(1.0, a, z, *rest, **keywords))
 
 
 def of_kinks(graph: Graph, place: Place) -> StepMistakes:
