@@ -20,6 +20,7 @@ from viz.figures import (
     legend_beside,
     numbers_of,
     require_finite,
+    scatter_classes,
     style_of,
 )
 
@@ -96,9 +97,7 @@ def plot_decision_boundary(
 
     figure, ax = drawing(ax, (6.0, 4.5))
     _fill(ax, plane, shares)
-    for label in np.unique(y):
-        look = {**style_of(label), "s": 18, "edgecolor": "white", "linewidth": 0.5}
-        ax.scatter(*X[y == label].T, label=f"class {label}", **look)
+    scatter_classes(ax, X, y, 18)
     ax.set(xlabel="x1", ylabel="x2", title=f"{right:.1%} of {len(X)} points right")
     width, height = np.ptp(plane[0]), np.ptp(plane[1])
     if max(width, height) <= WIDEST * min(width, height):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
-    from matplotlib.gridspec import GridSpec
 
     from autograd_lite.typing import Array
 
@@ -38,10 +37,11 @@ IN_A_ROW, WIDEST = 4, 16.0
 """How many panels stand beside each other at most, and in how many inches."""
 
 
-def new_figure(
-    rows: int = 1, columns: int = 1, size: tuple[float, float] = (5.0, 4.0)
-) -> tuple[Figure, GridSpec]:
-    """A figure without panels, and the places of panels of a size in inches."""
+def panels_of(count: int, size: tuple[float, float], levels: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure with some panels of a size in inches, in rows as long as each other.
+
+    On several levels so many panels are below each of them; the upper ones come first.
+    """
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -49,33 +49,18 @@ def new_figure(
         remedy = "Run: pip install 'autograd-lite[plots]'"
         raise RenderingError("drawing a plot", reason, remedy) from error
     width, height = size
-    figure = pyplot.figure(figsize=(width * columns, height * rows), layout="constrained")
+    rows = -(-count // max(1, min(IN_A_ROW, int(WIDEST // width))))
+    columns = -(-count // rows)
+    figure = pyplot.figure(figsize=(width * columns, height * rows * levels), layout="constrained")
     if "inline" in pyplot.get_backend():
         pyplot.close(figure)  # or a notebook shows it once as a result, and once as left open
-    return figure, figure.add_gridspec(rows, columns)
-
-
-def panels_of(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
-    """A figure with some panels of a size in inches, in rows."""
-    rows, columns = _grid(count, size[0])
-    figure, places = new_figure(rows, columns, size)
-    return figure, [figure.add_subplot(places[divmod(n, columns)]) for n in range(count)]
-
-
-def pairs_of(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes], list[Axes]]:
-    """A figure with some panels, in rows, and another one below each."""
-    rows, columns = _grid(count, size[0])
-    figure, places = new_figure(2 * rows, columns, size)
-    at = [divmod(n, columns) for n in range(count)]
-    upper = [figure.add_subplot(places[2 * row, column]) for row, column in at]
-    lower = [figure.add_subplot(places[2 * row + 1, column]) for row, column in at]
-    return figure, upper, lower
-
-
-def _grid(count: int, width: float) -> tuple[int, int]:
-    """Rows and columns of so many panels of a width, the rows as long as each other."""
-    rows = -(-count // max(1, min(IN_A_ROW, int(WIDEST // width))))
-    return rows, -(-count // rows)
+    places = figure.add_gridspec(rows * levels, columns)
+    at = [
+        (n // columns * levels + level, n % columns)
+        for level in range(levels)
+        for n in range(count)
+    ]
+    return figure, [figure.add_subplot(places[place]) for place in at]
 
 
 def is_first_of_row(ax: Axes) -> bool:
@@ -126,6 +111,24 @@ def require_mapping(given: Any, attempted: str) -> None:
         raise UnsupportedError(f"{attempted} {describe_one(given)}", "it is no dict", remedy)
     if not given:
         raise ArgumentError(f"{attempted} {given}", "it is empty", remedy)
+
+
+def names_of(names: Any, count: int, of: str, owner: str, argument: str = "names") -> list[str]:
+    """The texts that stand for so many things, by default their numbers.
+
+    >>> names_of("ab", 2, "classes", "plot_confusion_matrix")
+    ['a', 'b']
+    """
+    if names is None:
+        return [*map(str, range(count))]
+    remedy = "Give a list, one for each; or a text for its characters"
+    if not isinstance(names, Sequence) and getattr(names, "ndim", 0) != 1:
+        attempted = f"{owner} with {argument}={describe_one(names)}"
+        raise UnsupportedError(attempted, "they are no list", remedy)
+    if len(names) != count:
+        attempted = f"{owner} with {len(names)} {argument}"
+        raise ShapeError(attempted, f"there are {count} {of}", remedy)
+    return [repr(name)[1:-1] if str(name).isspace() else str(name) for name in names]
 
 
 def require_finite(array: Any, what: str, or_infinite: bool = False) -> None:
@@ -196,6 +199,13 @@ def style_of(number: int) -> dict[str, Any]:
     """Colour and marker of a curve or a class, by its number."""
     marker = MARKERS[(number + number // len(COLORS)) % len(MARKERS)]
     return {"color": COLORS[number % len(COLORS)], "marker": marker}
+
+
+def scatter_classes(ax: Axes, points: Any, classes: Any, size: float) -> None:
+    """Draw points (n, 2), those of each class in its colour."""
+    for label in np.unique(classes):
+        look = {**style_of(label), "s": size, "edgecolor": "white", "linewidth": 0.5}
+        ax.scatter(*points[classes == label].T, label=f"class {label}", **look)
 
 
 def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:

@@ -19,8 +19,8 @@ from viz.figures import (
     drawing,
     is_first_of_row,
     label_decades,
+    names_of,
     numbers_of,
-    pairs_of,
     panels_of,
     require_finite,
     require_mapping,
@@ -66,8 +66,9 @@ def plot_activations(
         remedy = "Give a range from low to high"
         raise ArgumentError(f"plot_activations over x_range={x_range!r}", reason, remedy)
     curves = {name: _with_slopes(name, f, x_range) for name, f in functions.items()}
-    figure, uppers, lowers = pairs_of(len(functions), (2.6, 2.2))
-    for (name, (x, y, slopes)), upper, lower in zip(curves.items(), uppers, lowers):
+    figure, panels = panels_of(len(curves), (2.6, 2.2), levels=2)
+    pairs = zip(panels, panels[len(curves) :])
+    for (name, (x, y, slopes)), (upper, lower) in zip(curves.items(), pairs):
         upper.plot(x, y, color=COLORS[0])
         lower.plot(x, slopes, color=COLORS[1])
         upper.set_title(name)
@@ -129,19 +130,9 @@ def plot_confusion_matrix(
         remedy = "Give arrays of the same length"
         raise ShapeError(f"plot_confusion_matrix of {both}", reason, remedy)
     n_classes = int(max(targets.max(), predictions.max())) + 1
-    if names is None:
-        names = [str(label) for label in range(n_classes)]
-    if not isinstance(names, Sequence) or isinstance(names, str | bytes):
-        attempted = f"plot_confusion_matrix with names={describe_one(names)}"
-        reason = "they are no list"
-        remedy = "Give a name for each class"
-        raise UnsupportedError(attempted, reason, remedy)
-    names = list(map(str, names))
-    if len(names) < n_classes:
-        reason = f"there are {n_classes} classes"
-        remedy = "Give a name for each class"
-        raise ShapeError(f"plot_confusion_matrix with {len(names)} names", reason, remedy)
-    n_classes = len(names)
+    if isinstance(names, Sequence):
+        n_classes = max(n_classes, len(names))  # some may be of no sample
+    names = names_of(names, n_classes, "classes", "plot_confusion_matrix")
     counts = np.bincount(targets * n_classes + predictions, minlength=n_classes**2)
     counts = counts.reshape(n_classes, n_classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -220,11 +211,10 @@ def _mosaic(weights: Any, image_shape: tuple[int, int], columns: int) -> Any:
     height, width = image_shape
     rows = math.ceil(weights.shape[1] / columns)
     down, across = height + GAP, width + GAP
-    mosaic = np.full((rows * down - GAP, columns * across - GAP), np.nan)
-    for unit, pixels in enumerate(weights.T):
-        top, left = down * (unit // columns), across * (unit % columns)
-        mosaic[top : top + height, left : left + width] = pixels.reshape(image_shape)
-    return mosaic, rows, (down, across)
+    images = np.full((rows * columns, down, across), np.nan)
+    images[: weights.shape[1], :height, :width] = weights.T.reshape(-1, height, width)
+    mosaic = images.reshape(rows, columns, down, across).swapaxes(1, 2)
+    return mosaic.reshape(rows * down, -1)[:-GAP, :-GAP], rows, (down, across)
 
 
 @explains_keywords

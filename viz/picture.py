@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,6 @@ from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of, map_tree
 from autograd_lite.whole_files import FileName
-from viz.changes import with_changes
 from viz.collapse import drawn
 from viz.dot import dot_text, printable
 from viz.drawing import svg_text
@@ -169,7 +168,7 @@ def graph(
     lit = _highlighted(highlight, given, roots, labels, attempted)
     vertices, edges, groups, note, _ = read(roots, Look(labels, values, gradients, lit), depth)
     if before is not None:
-        vertices = with_changes(vertices, before.vertices)
+        vertices = _with_changes(vertices, before.vertices)
     return Graph(vertices, edges, groups, note, direction, legend)
 
 
@@ -233,6 +232,32 @@ def _highlighted(
             reason = f"{describe_one(each)} is to be highlighted, and is not in the graph"
             raise ArgumentError(attempted, reason, "Give tensors that it was computed from")
     return frozenset(found)
+
+
+def _with_changes(vertices: Sequence[Vertex], before: Sequence[Vertex]) -> tuple[Vertex, ...]:
+    """The vertices; those whose entries are others than before stand out, with what they were.
+
+    The first vertex of a title is compared with the first of that title, and so on, if they differ
+    in shape by the number of samples alone.
+    """
+    earlier: dict[tuple[str, str], list[Vertex]] = {}
+    for vertex in reversed(before):
+        earlier.setdefault(_kind(vertex), []).append(vertex)
+    found = []
+    for vertex in vertices:
+        same = earlier.get(_kind(vertex))
+        old = same.pop() if same else None
+        if old is None or old.digest != vertex.digest or old.shape != vertex.shape:
+            was = ("new",) if old is None else old.value
+            facts = (*vertex.facts, ("was", was))
+            vertex = replace(vertex, facts=facts, highlighted=True)
+        found.append(vertex)
+    return tuple(found)
+
+
+def _kind(vertex: Vertex) -> tuple[str, str]:
+    """Its title, and its shape but for the first axis."""
+    return vertex.title, vertex.shape.partition(",")[2]
 
 
 tell_of(

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from autograd_lite.names import explains_keywords
 from viz.figures import (
     classes_of,
     drawing,
     legend_beside,
+    names_of,
     numbers_of,
     panels_of,
     require_finite,
-    style_of,
+    scatter_classes,
 )
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ def plot_attention(
         remedy = "Give what softmax returns"
         raise ArgumentError(f"plot_attention of {describe_one(weights)}", reason, remedy)
     heads = weights.reshape(-1, *weights.shape[-2:])
-    rows = _names(queries, heads.shape[1], "queries")
+    rows = names_of(queries, heads.shape[1], "queries", "plot_attention", "queries")
     same = keys is None and heads.shape[1] == heads.shape[2]
-    columns = rows if same else _names(keys, heads.shape[2], "keys")
+    columns = rows if same else names_of(keys, heads.shape[2], "keys", "plot_attention", "keys")
     side = min(6.0, max(3.2, 0.22 * max(heads.shape[1:])))
     figure, panels = panels_of(len(heads), (side, side))
     for number, (head, ax) in enumerate(zip(heads, panels)):
@@ -72,19 +73,6 @@ def plot_attention(
         ax.set(xlabel="key", ylabel="query")
     figure.colorbar(image, ax=panels, label="weight", shrink=0.8)
     return figure
-
-
-def _names(names: Sequence[str] | None, count: int, which: str) -> list[str]:
-    if names is None:
-        return [str(number) for number in range(count)]
-    if not isinstance(names, Sequence):
-        reason = "they are no list of names"
-        remedy = "Give a list, or a text for its characters"
-        raise UnsupportedError(f"plot_attention with {which}={describe_one(names)}", reason, remedy)
-    if len(names) != count:
-        reason = f"there are {count} {which}"
-        raise ShapeError(f"plot_attention with {len(names)} {which}", reason, "Name each of them")
-    return [repr(name)[1:-1] if str(name).isspace() else str(name) for name in names]
 
 
 def _label(ax: Axes, rows: list[str], columns: list[str]) -> None:
@@ -129,13 +117,10 @@ def plot_embedding(
     require_finite(vectors, "vectors")
     n = len(vectors)
     groups = np.zeros(n, int) if classes is None else classes_of(classes, "classes")
-    for what, given in (("classes", groups), ("names", names)):
-        if given is not None and not (hasattr(given, "__len__") and getattr(given, "ndim", True)):
-            reason = "they are no list"
-            raise UnsupportedError(f"plot_embedding with {what}={given!r}", reason, "Give a list")
-        if given is not None and len(given) != n:
-            attempted = f"plot_embedding with {len(given)} {what}"
-            raise ShapeError(attempted, f"there are {n} vectors", "Give one for each")
+    if len(groups) != n:
+        attempted = f"plot_embedding with {len(groups)} classes"
+        raise ShapeError(attempted, f"there are {n} vectors", "Give one for each")
+    texts = [] if names is None else names_of(names, n, "vectors", "plot_embedding")
     centered = vectors - vectors.mean(axis=0)
     left, lengths, _ = np.linalg.svd(centered, full_matrices=False)
     points = np.zeros((n, 2))
@@ -144,14 +129,10 @@ def plot_embedding(
     share = float((lengths[:2] ** 2).sum()) / total if total else 1.0
 
     figure, ax = drawing(ax, (6.0, 4.5))
-    for label in np.unique(groups):
-        look = {**style_of(label), "s": 24, "edgecolor": "white", "linewidth": 0.5}
-        ax.scatter(*points[groups == label].T, label=f"class {label}", **look)
-    for (x, y), name in zip(points, names or ()):
+    scatter_classes(ax, points, groups, 24)
+    for (x, y), name in zip(points, texts):
         shift, side = (4, "left") if x <= points[:, 0].mean() else (-4, "right")  # to the middle
-        ax.annotate(
-            str(name), (x, y), (shift, 3), textcoords="offset points", fontsize="small", ha=side
-        )
+        ax.annotate(name, (x, y), (shift, 3), textcoords="offset points", fontsize="small", ha=side)
     ax.set(xlabel="first component", ylabel="second component")
     ax.set_title(f"{share:.1%} of the variance")
     if classes is not None:

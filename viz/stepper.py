@@ -178,7 +178,7 @@ class _Reading:
             key_of(array): known.get(key_of(array)) or f"c{next(count)}" for array in arrays
         }
         depth = len(arrays) if len(computed(loss)) <= EACH else None
-        written = Mathematics({}, {}).name  # as in the formulas
+        written = self.written = Mathematics({}, {}).name  # as in the formulas
         labels = {
             id(array): written(self.names[key_of(array)])
             for array in arrays
@@ -242,7 +242,7 @@ class _Reading:
         self, phase: str, node: Any, source: Any, formula: str, value: Any, total: Any = None
     ) -> Passage:
         name = self.names[node]
-        shown = Mathematics({}, {}).name(name if phase == "forward" else f"∂{name}")
+        shown = self.written(name if phase == "forward" else f"∂{name}")
         return Passage(
             phase,
             self.numbers[node],

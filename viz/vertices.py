@@ -180,9 +180,9 @@ def _vertex(box: Box, look: Look, outputs: set[int], use: tuple[Any, int] | None
     array = box.arrays[-1]
     path = tuple(call.label for call in box.path)
     lit = any(id(each) in look.highlighted for each in box.arrays)
-    name = look.labels.get(id(array)) or getattr(array, "name", None)
-    if not isinstance(array, Tensor):
-        name = look.labels.get(id(array))  # a column of a table has a name for other reasons
+    # A column of a table has a name for other reasons.
+    own = array.name if isinstance(array, Tensor) else None
+    name = look.labels.get(id(array)) or own
     operation = getattr(array, "operation", None)
     kind: Kind = "input"
     title = None
@@ -197,7 +197,7 @@ def _vertex(box: Box, look: Look, outputs: set[int], use: tuple[Any, int] | None
         kind, name = "constant", name or _argument(use)
     if not box.is_one and operation is None:
         return Vertex(kind, None, title, "", (), (), path=path, highlighted=lit)
-    gradient = plain(getattr(array, "grad", None)) if isinstance(array, Tensor) else None
+    gradient = plain(array.grad) if isinstance(array, Tensor) else None
     return Vertex(
         kind,
         name,

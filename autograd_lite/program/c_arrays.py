@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.program.folding import Uneven
+from autograd_lite.program.loops import distance_between
 
 Shape = tuple[int, ...]
 
@@ -86,7 +87,7 @@ def view_of(array: Array, function: Callable[..., Any], *arguments: Any, **keywo
     result = function(shown, *arguments, **keywords)
     if not isinstance(result, np.ndarray) or result.dtype != array.dtype or result.size == 0:
         return None
-    start = _address(result) - _address(memory)
+    start = distance_between(memory, result)
     if not 0 <= start < memory.size:
         return None
     item = array.dtype.itemsize
@@ -131,10 +132,6 @@ def _needed(array: Array) -> int:
     return array.dtype.itemsize * (array.offset + sum(ends) + 1)
 
 
-def _address(array: np.ndarray[Any, Any]) -> int:
-    return int(array.__array_interface__["data"][0])
-
-
 @dataclass(eq=False, slots=True)
 class Statement:
     """What is computed and written to an array."""
@@ -177,6 +174,11 @@ class Entries(Statement):
         return self.out.shape
 
 
+def copied(value: Any, out: Array) -> Entries:
+    """What writes an array, or a number, to an array."""
+    return Entries(out, [value], dtypes=(out.dtype,))
+
+
 @dataclass(eq=False, slots=True)
 class Reduced(Statement):
     """One entry of many, along axes; the result has length 1 there."""
@@ -198,9 +200,7 @@ class Product(Statement):
 
 @dataclass(eq=False, slots=True)
 class Check(Statement):
-    """What is refused where the one entry that it reads first is true."""
-
-    refuse: Callable[..., Any] = print  # called with the other arrays that it reads
+    """What ends a run where the one entry that it reads is true."""
 
 
 @dataclass(eq=False, slots=True)

@@ -9,7 +9,6 @@ runner      calls these, and what NumPy computes in between
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,27 +17,25 @@ from autograd_lite.program.backends import Task
 from autograd_lite.program.c_arrays import (
     Array,
     Check,
-    Entries,
     Host,
     Kept,
     Looped,
     Product,
     Statement,
+    copied,
     new_array,
 )
-from autograd_lite.program.c_calls import refuses
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
-from autograd_lite.program.c_kernels import check_of, nest_of, product_of
+from autograd_lite.program.c_kernels import nest_of, product_of
 from autograd_lite.program.c_lowering import Lowering
 from autograd_lite.program.c_runner import CHAIN, Runner
 from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
 from autograd_lite.program.folding import Uneven, folded
-from autograd_lite.program.program import Guard, Step, steps_in
+from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.scalars import are_numbers
-from autograd_lite.program.simpler import needed
 
 LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""
@@ -74,28 +71,15 @@ class Plan:
         ]
         places = dict(zip(inputs, self.inputs))
         self.targets = [places[target] for _, target in outputs if target is not None]
-        wanted = [*(step for step, _ in outputs), *(guard.step for guard in guards)]
-        wanted += [step for step in steps if refuses(step)]
-        computed = needed(steps, wanted)
-        uses = Counter(used for step in computed for used in steps_in(step))
-        uses.update(2 * wanted)
-        lowering = Lowering(dict(zip(inputs, self.inputs)), uses)
-        guarded: dict[Step, list[Guard]] = {}
-        for guard in guards:
-            guarded.setdefault(guard.step, []).append(guard)
-        for step in (*inputs, *computed):
-            lowering.value(step)
-            for guard in guarded.get(step, ()):
-                lowering.guard(guard)
-        self.schedule = Schedule()
-        for statement in lowering.statements:
-            self.schedule.add(statement)
+        lowering = Lowering(places, steps, [step for step, _ in outputs], guards)
+        self.schedule = Schedule(lowering.statements)
         values = [self._aside(lowering.value(step)) for step, _ in outputs]
         self.returned = [x for x, (_, target) in zip(values, outputs) if target is None]
         self.kept: list[tuple[int, Any]] = []  # what goes to inputs that are no arrays in C
         self._deliver([(x, target) for x, (_, target) in zip(values, outputs)], places)
         at_end = [x for x in (*self.returned, *(x for _, x in self.kept)) if isinstance(x, Array)]
         self.groups = self.schedule.groups
+        self.may_fail = self.schedule.last_that_may_fail >= 0
         self.stored = self.schedule.stored(at_end)
         self.size = place_in_memory(self.groups, self.stored, at_end)
         reads = [x for group in self.groups for statement in group for x in statement.arrays]
@@ -106,9 +90,7 @@ class Plan:
         """A copy of what is given, as it is before anything is written to it; else the value."""
         if not isinstance(value, Array) or value.buffer.given is None:
             return value
-        aside = new_array(value.shape, value.dtype)
-        self.schedule.add(Entries(aside, [value], dtypes=(value.dtype,)))
-        return aside
+        return self.schedule.aside(value)
 
     def _deliver(self, values: list[tuple[Any, Step | None]], places: dict[Step, Any]) -> None:
         """Write results to the inputs whose place they take: at once where that is possible."""
@@ -128,12 +110,11 @@ class Plan:
             ):
                 value.buffer.given = place.buffer.given
             else:
-                self.schedule.add(Entries(place, [value], dtypes=(place.dtype,)), after=end)
+                self.schedule.add(copied(value, place), after=end)
 
     def functions(self, name: str, kernels: dict[str, str]) -> str:
         """A function for each part between what NumPy computes; kernels are added by their text."""
         functions, lines = list[str](), list[str]()
-        self.checks: list[Check] = []
         for group in [*self.groups, None]:
             first = group[0] if group else None
             if group is None or isinstance(first, Host):
@@ -148,20 +129,13 @@ class Plan:
         return "\n".join(functions)
 
     def _call(self, group: Sequence[Statement], stored: set[Array], kernels: dict[str, str]) -> str:
-        """The line that calls the kernel of a group."""
+        """The line that calls the kernel of a group, or ends the run."""
         first = group[0]
-        if isinstance(first, Product):
-            text, arrays = product_of(first)
-        elif isinstance(first, Check):
-            text, arrays = check_of(first)
-        else:
-            text, arrays = nest_of(group, stored)
+        if isinstance(first, Check):
+            return f"if (*(const uint8_t *){_pointer(first.reads[0])}) return 1;"
+        text, arrays = product_of(first) if isinstance(first, Product) else nest_of(group, stored)
         kernel = kernels.setdefault(text, f"kernel{len(kernels)}")
-        call = f"{kernel}({', '.join(map(_pointer, arrays))})"
-        if not isinstance(first, Check):
-            return call + ";"
-        self.checks.append(first)
-        return f"if ({call}) return {len(self.checks)};"
+        return f"{kernel}({', '.join(map(_pointer, arrays))});"
 
 
 def source_of(plans: Mapping[str, Plan]) -> str:
@@ -192,7 +166,6 @@ def _function(name: str, lines: Sequence[str]) -> str:
         for number, part in enumerate(parts)
     ]
     body = " ".join(
-        f"{{ int refused = {name}_{number}(memory, given); if (refused) return refused; }}"
-        for number in range(len(parts))
+        f"if ({name}_{number}(memory, given)) return 1;" for number in range(len(parts))
     )
     return "".join(texts) + f"int {name}({parameters}) {{ {body} return 0; }}\n"

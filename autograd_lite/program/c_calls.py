@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.derivatives.indexing import _repeats
+from autograd_lite.derivatives.linear_algebra import affine
+from autograd_lite.derivatives.special import density, gelu, gelu_slope, normal_cdf
 from autograd_lite.errors import AutogradError
-from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import Array, Kept, Moving
-from autograd_lite.program.c_written_out import NOT_DEFINED
-from autograd_lite.program.computed import row_of
+from autograd_lite.program.exact import definition_of
 from autograd_lite.program.expressions import Tape, Template
-from autograd_lite.program.folding import Repeated, has_guards
-from autograd_lite.program.program import Step, mapped
+from autograd_lite.program.program import mapped, row_of
+from autograd_lite.table import TABLE
 
 
 class Call(NamedTuple):
@@ -38,20 +38,6 @@ class Call(NamedTuple):
     def alone(self) -> bool:
         """Whether its first argument is the only array."""
         return len(self.values(Array, Kept)) == 1 and isinstance(self.arguments[0], Array)
-
-
-def refuses(step: Step) -> bool:
-    """Whether it may refuse entries, so that it is called also where its result is not used."""
-    function = step.function
-    if isinstance(function, Repeated):
-        return has_guards(step) or any(map(refuses, function.body))
-    row = row_of(function)
-    return (row.function if row else function) in NOT_DEFINED
-
-
-def missed() -> None:
-    """Say that entries are others than those that decided on what is computed."""
-    raise Missed
 
 
 def named_call(call: Call) -> Call:
@@ -76,7 +62,7 @@ def reduced_axes(call: Call) -> tuple[tuple[int, ...], bool] | None:
         return None
     ndim = len(call.arguments[0].shape)
     chosen = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(int(x) % ndim for x in chosen), keep
+    return tuple(int(x) % ndim for x in chosen if ndim), keep
 
 
 def chooses(index: Any) -> bool:
@@ -85,6 +71,47 @@ def chooses(index: Any) -> bool:
     parts = one if isinstance(one, tuple) else (one,)
     masks = any(getattr(part, "dtype", type(part)) in (bool, np.dtype(bool)) for part in parts)
     return masks or _repeats(one)
+
+
+# Functions as others of the table make them up
+
+
+def _affine(x: Any, weight: Any, bias: Any) -> Any:
+    return np.dot(x, weight) + bias
+
+
+def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    total = np.sum(a, axis=axis, keepdims=keepdims)
+    return total / (a.size // max(total.size, 1))
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+    a = a if a_min is None else np.maximum(a, a_min)
+    return a if a_max is None else np.minimum(a, a_max)
+
+
+def _gelu(x: Any) -> Any:
+    return np.maximum(x, -40) * normal_cdf(x), _gelu_slope(x)
+
+
+def _gelu_slope(x: Any) -> Any:
+    return normal_cdf(x) + np.clip(x, -40, 40) * density(x)
+
+
+WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
+    # With what they keep for their rules, where they do.
+    affine: _affine,
+    np.mean: _mean,
+    np.clip: _clip,
+    gelu: _gelu,
+    gelu_slope: _gelu_slope,
+}
+
+
+def simpler_of(function: Any) -> Callable[..., Any] | None:
+    """What a function does, in simpler ones, if that is known."""
+    row = TABLE.get(function)
+    return WRITTEN_OUT.get(function) or (definition_of(row) if row else None)
 
 
 def template_of(call: Call, definition: Callable[..., Any]) -> Template | None:

@@ -22,7 +22,7 @@ _ORDERED = "({0} < {1})", "({0} <= {1})", "({0} > {1})", "({0} >= {1})"
 
 # By function: the kinds of entries it is written for, and how, `{0}` its first argument. `S` ends
 # the names of functions, which is f for float.
-_FORMS: dict[Any, tuple[str, str]] = {
+ENTRY_BY_ENTRY: dict[Any, tuple[str, str]] = {
     np.add: ("iuf", "({0} + {1})"),
     np.subtract: ("iuf", "({0} - {1})"),
     np.multiply: ("biuf", "({0} * {1})"),
@@ -61,7 +61,7 @@ _FORMS: dict[Any, tuple[str, str]] = {
     np.logical_or: (_ANY, "({0} != 0 || {1} != 0)"),
     np.logical_not: (_ANY, "({0} == 0)"),
 }
-_FORMS |= {
+ENTRY_BY_ENTRY |= {
     ufunc: (_ANY, form)
     for ufunc, form in zip((np.less, np.less_equal, np.greater, np.greater_equal), _ORDERED)
 }
@@ -72,10 +72,10 @@ _RENAMED = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
 _RENAMED |= {"arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"}
 for _name, _c_name in (_RENAMED | {name: name for name in _LIBRARY.split()}).items():
     _arguments = ", ".join(f"{{{i}}}" for i in range(getattr(np, _name).nin))
-    _FORMS[getattr(np, _name)] = ("f", f"{_c_name}S({_arguments})")
+    ENTRY_BY_ENTRY[getattr(np, _name)] = ("f", f"{_c_name}S({_arguments})")
 
-_FORMS[erf] = ("f", "erfS({0})")
-_FORMS[normal_cdf] = ("f", "(erfcS({0} / TYPE(-1.4142135623730951)) / 2)")
+ENTRY_BY_ENTRY[erf] = ("f", "erfS({0})")
+ENTRY_BY_ENTRY[normal_cdf] = ("f", "(erfcS({0} / TYPE(-1.4142135623730951)) / 2)")
 
 PRELUDE = r"""#include <math.h>
 #include <stdint.h>
@@ -140,9 +140,9 @@ def form_of(function: Any, arguments: tuple[Any, ...], dtype: np.dtype[Any]) -> 
         return ("({0} != 0 ? {1} : {2})", (condition, dtype, dtype)) if known else None
     if function in (astype, np.copy):
         return _cast(arguments[0].dtype, dtype)
-    if function not in _FORMS or len(arguments) != getattr(function, "nin", 1):
+    if function not in ENTRY_BY_ENTRY or len(arguments) != getattr(function, "nin", 1):
         return None
-    kinds, text = _FORMS[function]
+    kinds, text = ENTRY_BY_ENTRY[function]
     given: list[Any] = [x.dtype if hasattr(x, "dtype") else type(x) for x in arguments]
     loop, result = given, given[0]
     if isinstance(function, np.ufunc):

@@ -14,7 +14,6 @@ import numpy as np
 
 from autograd_lite.program.c_arrays import (
     Array,
-    Check,
     Entries,
     Product,
     Reduced,
@@ -49,16 +48,14 @@ class Kernel:
         """What it is called with."""
         return [array for _, array in self.parameters.values()]
 
-    def text(self, body: Iterable[str], result: str = "void", attributes: str = "") -> str:
+    def text(self, body: Iterable[str], attributes: str = "") -> str:
         """The function, with NAME in place of its name."""
         parameters = [
             f"{'' if key in self.written else 'const '}{C_TYPES[array.dtype]} *restrict {name}"
             for key, (name, array) in self.parameters.items()
         ]
         lines = "\n".join(f"  {line}" for line in body)
-        return (
-            f"static NOINLINE {attributes}{result} NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
-        )
+        return f"static NOINLINE {attributes}void NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
 
 
 def place(strides: Sequence[int], letters: Sequence[str]) -> str:
@@ -216,12 +213,6 @@ def nest_of(statements: Sequence[Statement], stored: set[Any]) -> tuple[str, lis
     return text, nest.kernel.arrays
 
 
-def check_of(check: Check) -> tuple[str, list[Array]]:
-    """A function that tells whether something is refused."""
-    kernel = Kernel()
-    return kernel.text([f"return {kernel.pointer(check.reads[0])}[0];"], "int"), kernel.arrays
-
-
 # Products
 
 REGISTERS = 16
@@ -240,7 +231,7 @@ def product_of(product: Product) -> tuple[str, list[Array]]:
     for array in (a, b, out):
         pointer = kernel.pointer(array, array is out)
         strides = broadcast_strides(array, out.shape)[:-2]
-        pointers.append(f"{pointer} + {place(strides, letters)}" if any(strides) else pointer)
+        pointers.append(f"{pointer} + {place(strides, letters)}")
     (m, k), n = a.shape[-2:], b.shape[-1]
     steps: list[Any] = [array.strides[-2:] for array in (a, b, out)]
     if n == 1 and m > 1:  # The transpose of a row times a matrix.
@@ -248,10 +239,7 @@ def product_of(product: Product) -> tuple[str, list[Array]]:
         steps = [steps[1][::-1], steps[0][::-1], steps[2][::-1]]
     body = Matrices(C_TYPES[out.dtype], m, k, n, pointers, steps).lines()
     loops = [opened(letter, length) for letter, length in zip(letters, stack) if length > 1]
-    fixed = [f"const long {x} = 0;" for x, length in zip(letters, stack) if length == 1]
-    text = kernel.text(
-        ["CONTRACTED", *fixed, *loops, *body, "}" * len(loops)], attributes="PRODUCT "
-    )
+    text = kernel.text(["CONTRACTED", *loops, *body, "}" * len(loops)], attributes="PRODUCT ")
     return text, kernel.arrays
 
 
@@ -359,18 +347,6 @@ def _pieces(length: int, longest: int) -> list[int]:
     return pieces
 
 
-def scratch(product: Product) -> int:
-    """How many entries of the second matrix are put in rows first."""
-    b = product.arrays[1]
-    in_columns = b.strides[-1] != 1 and min(product.out.shape[-2:]) > 1
-    return b.shape[-2] * b.shape[-1] if in_columns else 0
-
-
-def work(product: Product) -> int:
-    """How many numbers are multiplied."""
-    return math.prod(product.out.shape) * int(product.arrays[0].shape[-1])
-
-
 _LARGEST_PRODUCT = 2**20
 _LARGEST_SCRATCH = 2**15
 
@@ -378,7 +354,11 @@ _LARGEST_SCRATCH = 2**15
 def is_too_large(product: Product) -> bool:
     """Whether it is left to the library that NumPy uses.
 
-    That are those with more multiplications, and those for which more entries would be put in
-    another order, on the stack.
+    That are those with more multiplications, and those for which more entries of the second matrix
+    would be put in rows first, on the stack.
     """
-    return work(product) > _LARGEST_PRODUCT or scratch(product) > _LARGEST_SCRATCH
+    a, b = product.arrays
+    shape, entries = product.out.shape, math.prod(b.shape[-2:])
+    in_columns = b.strides[-1] != 1 and min(shape[-2:]) > 1
+    multiplied = math.prod(shape) * a.shape[-1]
+    return multiplied > _LARGEST_PRODUCT or (in_columns and entries > _LARGEST_SCRATCH)

@@ -6,7 +6,6 @@ iteration; or, if the values of all iterations are used, before those, in the sa
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,20 +15,17 @@ import numpy as np
 from autograd_lite.program.c_arrays import (
     Array,
     Buffer,
-    Check,
-    Entries,
     Host,
     Kept,
     Looped,
     Moving,
+    copied,
     new_array,
 )
-from autograd_lite.program.c_calls import missed, refuses
 from autograd_lite.program.c_forms import C_TYPES
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.folding import Repeated, Uneven
-from autograd_lite.program.program import Step, steps_in
-from autograd_lite.program.simpler import needed
+from autograd_lite.program.program import Step
 
 
 class LoopInC:
@@ -68,10 +64,13 @@ class LoopInC:
                 outer.copy(first, inputs[place])
                 carried.append((inputs[place], then))
         self._outside |= {x.buffer for x in inputs.values() if isinstance(x, Array)}
-        self._body = self._lowered(inputs)
-        self._schedule = Schedule()
-        for statement in self._body.statements:
-            self._schedule.add(statement)
+        ends = [step for step, _ in made.outputs] + [then for _, then in made.carried]
+        # In one place, that is, and not after the values of all iterations before.
+        still = [x for x, _ in made.carried if not inputs[x].move]
+        self._body = type(outer)(inputs, made.body, ends, made.guards, still)
+        if any(isinstance(statement, Host) for statement in self._body.statements):
+            raise Uneven
+        self._schedule = Schedule(self._body.statements)
         self.values = self._finish(carried)
 
     def _new(self, shape: Any, dtype: Any) -> Array:
@@ -122,30 +121,6 @@ class LoopInC:
             return None
         return replace(first, buffer=Buffer(first.buffer.size, numbers[0], turns=turns))
 
-    def _lowered(self, inputs: dict[Step, Any]) -> Any:
-        """The body, on the arrays that stand for its inputs."""
-        made = self._made
-        ends = [step for step, _ in made.outputs] + [then for _, then in made.carried]
-        guarded = [guard.step for guard in made.guards]
-        wanted = [*ends, *guarded, *filter(refuses, made.body)]
-        steps = needed(made.body, wanted)
-        uses = Counter(used for step in steps for used in steps_in(step))
-        uses.update([*ends, *guarded])
-        # In one place, that is, and not after the values of all iterations before.
-        alone = [x for x, _ in made.carried if uses[x] == 1 and not inputs[x].move]
-        lowering = type(self._outer)(inputs, uses, [inputs[x] for x in alone])
-        for step in steps:
-            lowering.value(step)
-        for guard in made.guards:
-            lowering.guard(guard)
-        for statement in lowering.statements:
-            if isinstance(statement, Host):
-                raise Uneven
-            if isinstance(statement, Check):
-                # In which iteration, and so with which arrays, is not known afterwards.
-                statement.reads, statement.refuse = statement.reads[:1], missed
-        return lowering
-
     def _finish(self, carried: Sequence[tuple[Array, Step]]) -> tuple[Array, ...]:
         """Write what is carried on, and outputs, and add the loop to the outer statements."""
         made, value = self._made, self._body.value
@@ -164,12 +139,16 @@ class LoopInC:
                 self._put(value(step), found[-1])
         moved = [(place, value(then)) for place, then in carried]
         # All at once: what is carried may take the place of what else is.
-        pairs = [(place, self._aside(x)) for place, x in moved if not _is_at(x, place)]
+        pairs = [
+            (place, self._aside(x))
+            for place, x in moved
+            if not (isinstance(x, Array) and x.key == place.key)
+        ]
         for place, x in pairs:
             if _is_alone(x) and self._schedule.may_write_to(place, x):
                 self._home(x, place)
             else:
-                self._schedule.add(Entries(place, [x], dtypes=(place.dtype,)))
+                self._schedule.add(copied(x, place))
         self._add()
         return tuple(found)
 
@@ -193,24 +172,18 @@ class LoopInC:
         """A copy of what is carried itself, or moves, as it is before others take its place."""
         if not isinstance(x, Array) or x.buffer not in self._outside:
             return x
-        copied = new_array(x.shape, x.dtype)
-        self._schedule.add(Entries(copied, [x], dtypes=(x.dtype,)))
-        return copied
+        return self._schedule.aside(x)
 
     def _put(self, x: Any, place: Array) -> None:
         """Let a value be computed into a place, or else copy it there."""
         if isinstance(x, Array) and x.buffer not in self._outside and _is_alone(x):
             self._home(x, place)
         else:
-            self._schedule.add(Entries(place, [x], dtypes=(place.dtype,)))
+            self._schedule.add(copied(x, place))
 
     def _home(self, x: Array, place: Array) -> None:
         x.buffer.home = place
         self._homed.append(x)
-
-
-def _is_at(x: Any, place: Array) -> bool:
-    return isinstance(x, Array) and x.key == place.key
 
 
 def _is_alone(x: Any) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import plain
+from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import (
     Array,
     Check,
@@ -26,6 +28,7 @@ from autograd_lite.program.c_arrays import (
     Product,
     Reduced,
     Statement,
+    copied,
     new_array,
     part_at,
     view_of,
@@ -34,43 +37,58 @@ from autograd_lite.program.c_calls import (
     Call,
     chooses,
     kind_of,
-    missed,
     named_call,
     reduced_axes,
+    simpler_of,
     template_of,
 )
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
 from autograd_lite.program.c_kernels import is_too_large
 from autograd_lite.program.c_loops import LoopInC
-from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
 from autograd_lite.program.exact import adds_at
 from autograd_lite.program.expressions import OwnedShape, Template
-from autograd_lite.program.folding import Repeated
-from autograd_lite.program.program import Guard, Step, mapped, same
-from autograd_lite.table import TABLE, traits_of
+from autograd_lite.program.folding import Repeated, has_guards
+from autograd_lite.program.program import Guard, Step, computed_by, mapped, steps_in
+from autograd_lite.program.simpler import needed
+from autograd_lite.table import traits_of
 
 _WHOLE = np.dtype(np.int64)
 
 
 class Lowering:
-    """The statements of steps, in the making.
+    """The statements of the steps that ends need, and of guards.
 
     Args:
         inputs: the arrays, in C, of steps that are not computed.
-        uses: how often each step is used.
-        added_to: those of the arrays to which may be added in place.
+        added_to: those of them to whose arrays may be added in place, if nothing else reads them.
     """
 
     def __init__(
-        self, inputs: dict[Step, Any], uses: Mapping[Step, int], added_to: Iterable[Array] = ()
+        self,
+        inputs: dict[Step, Any],
+        steps: Sequence[Step],
+        ends: Iterable[Step],
+        guards: Iterable[Guard],
+        added_to: Iterable[Step] = (),
     ) -> None:
         self.statements: list[Statement] = []
         self.values: dict[Any, Any] = dict(inputs)
-        self._uses = uses
-        self._own_memory = {*added_to}  # sums that nobody reads but what adds to them
         self._templates: dict[Any, Template | None] = {}
         self._constants: dict[int, Array] = {}
         self._computed: dict[Any, Array] = {}
+        guarded: dict[Step, list[Guard]] = {}
+        for guard in guards:
+            guarded.setdefault(guard.step, []).append(guard)
+        wanted = [*ends, *guarded]
+        computed = needed(steps, [*wanted, *filter(has_guards, steps)])
+        self._uses = Counter(used for step in computed for used in steps_in(step))
+        self._uses.update(wanted)
+        # Sums that nobody reads but what adds to them.
+        self._own_memory = {inputs[x] for x in added_to if self._uses[x] == 1}
+        for step in (*inputs, *computed):
+            self.value(step)
+            for guard in guarded.get(step, ()):
+                self._guard(guard)
 
     def value(self, step: Step) -> Any:
         """The array of a step, or a number."""
@@ -117,20 +135,13 @@ class Lowering:
         if shape is not None and dtype in C_TYPES:
             if 0 in shape:
                 return new_array(shape, dtype)
-            ways = (
-                self._view,
-                self._entries,
-                self._reduced,
-                self._product,
-                self._joined,
-                self._taken,
-            )
-            for way in ways:
-                found = way(named)
+            way = Lowering._added_at if adds_at(named.function) else _WAYS.get(named.function)
+            for write in (Lowering._view, Lowering._entries, way):
+                found = write(self, named) if write else None
                 if found is not None:
                     return found
         if shape is None or dtype in C_TYPES:
-            template = self._written_out(named, definition_of(named.function))
+            template = self._written_out(named, simpler_of(named.function))
             if template is not None:
                 return self._filled(named, template)
         return self._host(call)
@@ -139,17 +150,16 @@ class Lowering:
         self.statements.append(statement)
         return statement.out
 
-    def once(
-        self, kind: Any, reads: Any, shape: Any, dtype: Any, make: Callable[[], Array]
-    ) -> Array:
-        """The array that was computed alike before, or else what is made now."""
-        key = kind, tuple(map(_identity, reads)), shape, dtype
+    def once(self, kind: Any, statement: Statement) -> Array:
+        """The array that was computed alike before, or else that of a statement, which is added."""
+        out = statement.out
+        key = kind, *map(_identity, statement.reads), out.shape, out.dtype
         if key not in self._computed:
-            self._computed[key] = make()
+            self._computed[key] = self.add(statement)
         return self._computed[key]
 
     def copy(self, value: Any, out: Array) -> Array:
-        return self.add(Entries(out, [value], dtypes=(out.dtype,)))
+        return self.add(copied(value, out))
 
     def _view(self, call: Call) -> Any:
         moves = call.function in _MOVING or traits_of(call.function).moves
@@ -161,7 +171,7 @@ class Lowering:
             first = new_array((), first.dtype, constant=np.asarray(first))
         elif not call.alone:
             return None
-        if call.function in (same, plain):
+        if call.function is plain:
             return first
         given = call.arguments[1:]
         if call.function is operator.getitem:
@@ -186,15 +196,10 @@ class Lowering:
             form = None if keywords else form_of(call.function, reads, call.dtype)
         if form is None:
             return None
-        text, dtypes = form
-
-        def made() -> Array:
-            return self.add(Entries(new_array(call.shape, call.dtype), [*reads], text, dtypes))
-
-        return self.once(form, reads, call.shape, call.dtype, made)
+        return self.once(form, Entries(new_array(call.shape, call.dtype), [*reads], *form))
 
     def _reduced(self, call: Call) -> Any:
-        if call.function not in REDUCTIONS or not call.alone:
+        if not call.alone:
             return None
         kinds, start, step = REDUCTIONS[call.function]
         if "INFINITY" in start and call.dtype.kind in "iu":
@@ -207,16 +212,12 @@ class Lowering:
             return None
         axes, keep = axes_and_keep
         kept = tuple(1 if i in axes else n for i, n in enumerate(array.shape))
-
-        def made() -> Array:
-            out = new_array(kept, call.dtype)
-            return self.add(Reduced(out, [array], axes, start, step))
-
-        out = self.once((call.function, axes), [array], kept, call.dtype, made)
+        reduced = Reduced(new_array(kept, call.dtype), [array], axes, start, step)
+        out = self.once((call.function, axes), reduced)
         return out if keep else view_of(out, np.reshape, call.shape)
 
     def _product(self, call: Call) -> Any:
-        if call.function not in (np.dot, np.matmul) or call.keywords:
+        if call.keywords:
             return None
         a, b = call.arguments
         if not all(isinstance(x, Array) and x.shape and x.dtype == call.dtype for x in (a, b)):
@@ -240,24 +241,18 @@ class Lowering:
             self.add(product)
         return out
 
-    def _joined(self, call: Call) -> Any:
-        """What is made of parts: those that follow on one another, or stand at an index."""
-        if call.function in (np.concatenate, np.stack):
-            if not set(call.keywords) <= {"axis"} or len(call.arguments) > 2:
-                return None
-            return self._parts(call)
-        if adds_at(call.function):
-            return self._added_at(call)
-        if call.function is not scatter or len(call.arguments) != 3 or call.keywords:
+    def _scattered(self, call: Call) -> Any:
+        """Zeros, but for what stands at an index."""
+        if len(call.arguments) != 3 or call.keywords or not call.alone:
             return None
         x, index, shape = call.arguments
-        if not call.alone or chooses(index):
+        if chooses(index):
             return None
         out = new_array(tuple(shape), call.dtype)
         part = part_at(out, index)
         if part is None and x.size:
             return None
-        self.add(Entries(out, [0], dtypes=(out.dtype,)))
+        self.copy(0, out)
         if part is not None:
             self.copy(x, part)
         return out
@@ -267,8 +262,8 @@ class Lowering:
         total, g, index = call.arguments[0], call.arguments[1], call.arguments[-1]
         if not isinstance(total, Array) or chooses(index) or call.keywords:
             return None
-        out = total
-        if total not in self._own_memory or total.shape != call.shape:
+        out, fixed = total, total.buffer.constant is not None
+        if fixed or total not in self._own_memory or total.shape != call.shape:
             out = self.copy(total, new_array(call.shape, call.dtype))
         part = part_at(out, index)
         if part is not None:
@@ -277,38 +272,38 @@ class Lowering:
         # Another array, as what was there before is gone.
         return replace(out)
 
-    def _parts(self, call: Call) -> Any:
+    def _joined(self, call: Call) -> Any:
+        """What is made of parts that follow on one another."""
+        if not set(call.keywords) <= {"axis"} or len(call.arguments) > 2:
+            return None
         parts = call.arguments[0]
         axis = (*call.arguments[1:], call.keywords.get("axis", 0))[0]
         if axis is None or not all(isinstance(x, Array) for x in parts):
             return None
         out, start = new_array(call.shape, call.dtype), 0
         axis %= len(call.shape)
+        if call.function is np.stack:
+            parts = [view_of(part, np.expand_dims, axis) for part in parts]
         for part in parts:
-            length = part.shape[axis] if call.function is np.concatenate else 1
-            where = slice(start, start + length) if call.function is np.concatenate else start
+            stop = start + part.shape[axis]
             if part.size:
-                index = (*[slice(None)] * axis, where)
-                self.copy(part, part_at(out, index))
-            start += length
+                self.copy(part, part_at(out, (*[slice(None)] * axis, slice(start, stop))))
+            start = stop
         return out
 
     def _taken(self, call: Call) -> Any:
         """Entries of a vector, at places that another array has."""
-        if call.function is not operator.getitem or call.keywords:
-            return None
         x, places = call.arguments
         if not isinstance(x, Array) or not isinstance(places, Array) or len(x.shape) != 1:
             return None
         whole = places.dtype.kind in "iu" and places.dtype != np.uint64
         if not whole or x.strides[0] < 1:
             return None
-        n, boolean = x.shape[0], np.dtype(bool)
+        n = x.shape[0]
         outside = f"({{0}} < {-n} || {{0}} >= {n})"
-        beyond = self.add(Entries(new_array(places.shape, bool), [places], outside, (_WHOLE,)))
-        found = self.call(np.any, (beyond,), {}, (), boolean)
-        self.check(found, missed, [])
-        # What is refused may be read before that is known: then it is another entry.
+        beyond = Entries(new_array(places.shape, bool), [places], outside, (_WHOLE,))
+        self._end_where(self.add(beyond))
+        # What is beyond may be read before that is known: then it is another entry.
         place = f"{outside} ? 0 : {{0}} < 0 ? {{0}} + {n} : {{0}}"
         form = f"{{table}}[({place}) * {x.strides[0]}]"
         return self.add(Entries(new_array(call.shape, call.dtype), [places], form, (_WHOLE,), x))
@@ -325,36 +320,29 @@ class Lowering:
         return self._templates[key]
 
     def _filled(self, call: Call, template: Template) -> Any:
-        refused = self._written_out(call, NOT_DEFINED.get(call.function))
-        arrays = call.values(Array)
-        if refused:
-            found = refused.filled(arrays, self._write)[0][0]
-            self.check(found, call.function, arrays)
-        result = template.filled(arrays, self._write)[0][0]
+        result = mapped(self._own, template.filled(call.values(Array), self._write)[0][0])
         if isinstance(result, Array | Kept | tuple) or call.shape is None:
             return result
         return self.copy(result, new_array(call.shape, call.dtype))
 
-    def check(self, condition: Any, refuse: Callable[..., Any], given: list[Array]) -> None:
-        """Refuse to go on where a condition holds."""
-        if not isinstance(condition, Array):
-            condition = self.copy(condition, new_array((), bool))
-        self.add(Check(new_array((0,), bool), [condition, *given], refuse))
+    def _end_where(self, conditions: Array) -> None:
+        """End the run where one of some conditions holds."""
+        found = self.call(np.any, (conditions,), {}, (), np.dtype(bool))
+        self.add(Check(new_array((0,), bool), [found]))
 
-    def guard(self, guard: Guard) -> None:
-        """Refuse to go on where entries are others than they were."""
+    def _guard(self, guard: Guard) -> None:
+        """End the run where entries are others than they were."""
         value, outcome = self.value(guard.step), guard.outcome
         if not isinstance(value, Array):
-            if not (isinstance(value, np.generic) and np.array_equal(value, outcome)):
+            if not isinstance(value, np.generic):  # which is the same in each run
                 compare = functools.partial(_compare, outcome)
                 self.add(Host(new_array((0,), bool), [], compare, (value,), {}, Kept()))
             return
         was = self._known(np.array(outcome, value.dtype))
         if np.shape(outcome) != value.shape or value.size == 0:
             return
-        bool_ = np.dtype(bool)
-        differs = self.call(np.not_equal, (value, was), {}, value.shape, bool_)
-        self.check(self.call(np.any, (differs,), {}, (), bool_), missed, [])
+        differs = self.call(np.not_equal, (value, was), {}, value.shape, np.dtype(bool))
+        self._end_where(differs)
 
     def _write(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         given = tuple(mapped(self._own, arguments)), mapped(self._own, keywords)
@@ -366,16 +354,12 @@ class Lowering:
         """An array that NumPy computes, or what else a function returns."""
         kept = None if call.shape is not None and call.dtype in C_TYPES else Kept()
         out = new_array((0,), bool) if kept else new_array(call.shape, call.dtype)
-        # The operators of ufuncs round as the engine does.
-        row = TABLE.get(call.function) if isinstance(call.function, np.ufunc) else None
-        function = row.compute if row else call.function
-        reads = call.values(Array)
+        function, reads = computed_by(call.function), call.values(Array)
         self.add(Host(out, reads, function, call.arguments, call.keywords, kept))
         return kept or out
 
 
 _MOVING = {
-    same,
     plain,
     np.moveaxis,
     np.rollaxis,
@@ -384,16 +368,23 @@ _MOVING = {
 }
 """Functions that only move entries, and have no row in the table that says so."""
 
+_WAYS: dict[Any, Callable[[Lowering, Call], Any]] = {
+    **dict.fromkeys(REDUCTIONS, Lowering._reduced),
+    **dict.fromkeys((np.dot, np.matmul), Lowering._product),
+    **dict.fromkeys((np.concatenate, np.stack), Lowering._joined),
+    scatter: Lowering._scattered,
+    operator.getitem: Lowering._taken,
+}
+"""How functions are written that are no views, and do not compute entry by entry."""
+
 _FILLED = {np.zeros_like: 0, np.ones_like: 1}
 
 
 def _compare(outcome: Any, value: Any) -> None:
     if not np.array_equal(value, outcome):
-        missed()
+        raise Missed
 
 
 def _identity(value: Any) -> Any:
     """The same for the same array, and for the same number."""
-    if isinstance(value, Array):
-        return value.buffer, value.offset, value.move, value.shape, value.strides, value.dtype
-    return type(value), repr(value)
+    return (value.key, value.shape) if isinstance(value, Array) else (type(value), repr(value))

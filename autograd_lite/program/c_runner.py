@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 CHAIN = """
 int chain(void *const *calls) {
   for (; *calls; calls += 3) {
-    int refused = ((int (*)(char *, void *const *))calls[0])(calls[1], calls[2]);
-    if (refused) return refused;
+    if (((int (*)(char *, void *const *))calls[0])(calls[1], calls[2])) return 1;
   }
   return 0;
 }
 """
-"""Calls functions one after another, until one refuses to go on; a part of each program."""
+"""Calls functions one after another, until one ends the run; a part of each program."""
 
 
 def _in_own_memory(value: Any) -> Any:
@@ -87,8 +86,8 @@ class Runner(backends.Runner):
             place[...] = arrays[i]
         if self._apart:
             self._run(arrays)
-        elif refused := self.parts[0](*self.at):
-            self.refuse(refused)
+        elif self.parts[0](*self.at):
+            raise Missed
         return [*map(call, self.results)]
 
     def bound(self, arrays: Sequence[Any], given: Sequence[int]) -> backends.Bound:
@@ -111,7 +110,7 @@ class Runner(backends.Runner):
             TypeError: there is more to do than one call of C.
         """
         bound = self.bound(arrays, [])
-        if type(bound) is not BoundInC or self.results or self._plan.checks:
+        if type(bound) is not BoundInC or self.results or self._plan.may_fail:
             raise TypeError("it is more than a call of C")
         return bound.call
 
@@ -121,20 +120,14 @@ class Runner(backends.Runner):
             place.value = arrays[i]
         with np.errstate(all="ignore"):
             for part, host in zip(self.parts, [*self._calls, None]):
-                if refused := part(*self.at):
-                    self.refuse(refused)
+                if part(*self.at):
+                    raise Missed
                 if host:
                     host()
         for i, value in self._plan.kept:
             np.copyto(arrays[i], self._result(value)())
         for i, own in self._aside:
             arrays[i][...] = own
-
-    def refuse(self, number: int) -> None:
-        """Raise what is raised where that check of the plan does not let it go on."""
-        check = self._plan.checks[number - 1]
-        check.refuse(*[self._shown(x).copy() for x in check.reads[1:]])
-        raise AssertionError("what is refused in C is not refused by NumPy")
 
     def _bind(self, arrays: Sequence[Any]) -> None:
         """Take other arrays. What changes is copied from now on, unless it is written to."""
@@ -231,7 +224,9 @@ class BoundInC(backends.Bound):
     def followed_by(self, calls: Sequence[Call]) -> Callable[..., list[Array]]:
         """The same and calls of C, which are made as one."""
         if self._calls is not calls:
-            flat = [x for each in (self.call, *calls) for x in (_address_of(each[0]), *each[1:])]
+            flat: list[Any] = []
+            for function, *given in (self.call, *calls):
+                flat += ctypes.cast(function, ctypes.c_void_p).value, *given
             self._table = (ctypes.c_void_p * (len(flat) + 1))(*flat)
             chained = self._program.chain, ctypes.addressof(self._table)
             self._calls, self._all = calls, functools.partial(self._made, chained)
@@ -240,11 +235,7 @@ class BoundInC(backends.Bound):
     def _made(self, first: Call, arrays: Sequence[Array], counting: Sequence[Call]) -> list[Array]:
         for place, array in zip(self._places, arrays):
             place[...] = array
-        if any(starmap(call, (first, *counting))):  # which ends where something is refused
-            self._program.refuse(call(*self.call))
+        if any(starmap(call, (first, *counting))):  # which ends where a run does
+            raise Missed
         results = self._program.results
         return [results[0]()] if len(results) == 1 else [*map(call, results)]
-
-
-def _address_of(function: Any) -> int | None:
-    return ctypes.cast(function, ctypes.c_void_p).value

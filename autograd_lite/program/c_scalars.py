@@ -8,26 +8,20 @@ import numpy as np
 
 from autograd_lite.derivatives.neural import relu, sigmoid
 from autograd_lite.program.backends import Task
-from autograd_lite.program.c_forms import PRELUDE, form_of
+from autograd_lite.program.c_forms import ENTRY_BY_ENTRY, PRELUDE, form_of
 from autograd_lite.program.compiler import library
 from autograd_lite.program.scalars import ScalarRunner, Scalars
-
-_NAMES = (
-    "subtract multiply divide negative positive square reciprocal absolute sign maximum minimum "
-    "power arctan2 hypot copysign logaddexp exp exp2 expm1 log log2 log10 log1p sqrt cbrt "
-    "sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh"
-)
 
 
 def _forms() -> dict[object, str]:
     """How C writes each function, of operands a and b; the first is a sum of many."""
-    forms: dict[object, str] = {np.add: ""}
-    for name in _NAMES.split():
-        ufunc = getattr(np, name)
-        form = form_of(ufunc, (np.float64(0),) * ufunc.nin, np.dtype(float))
-        assert form is not None
-        forms[ufunc] = form[0].format("a", "b")
-    return forms | {relu: "LARGER(a, 0)", sigmoid: "1 / (1 + exp(-a))"}
+    forms: dict[object, str] = {np.add: "", relu: "LARGER(a, 0)", sigmoid: "1 / (1 + exp(-a))"}
+    for function in ENTRY_BY_ENTRY:
+        numbers = (np.float64(0),) * getattr(function, "nin", 1)
+        form = form_of(function, numbers, np.dtype(float))
+        if form:
+            forms.setdefault(function, form[0].format("a", "b"))
+    return forms
 
 
 FORMS = _forms()

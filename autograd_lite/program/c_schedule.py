@@ -17,6 +17,8 @@ from autograd_lite.program.c_arrays import (
     Reduced,
     Shape,
     Statement,
+    copied,
+    new_array,
 )
 from autograd_lite.program.memory import Memory
 
@@ -27,7 +29,7 @@ LONGEST_NEST = 48
 class Schedule:
     """Groups of statements, in order; each group is one nest of loops, or a single statement."""
 
-    def __init__(self) -> None:
+    def __init__(self, statements: Iterable[Statement]) -> None:
         self.groups: list[list[Statement]] = []
         self._open: dict[Shape, list[int]] = {}
         self._written: dict[Buffer, int] = {}  # the last group that writes it
@@ -35,6 +37,8 @@ class Schedule:
         self._computed: dict[Any, int] = {}  # by key of an array, the nest that computes it
         self._summing: set[int] = set()
         self._calling: set[int] = set()
+        for statement in statements:
+            self.add(statement)
 
     def add(self, statement: Statement, after: int = 0) -> None:
         """Put a statement into the first group that it can be in."""
@@ -58,6 +62,12 @@ class Schedule:
                 self._calling.add(group)
         if _sums_along(statement):
             self._summing.add(group)
+
+    def aside(self, array: Array) -> Array:
+        """A copy of an array, as it is before anything more is written to it."""
+        found = new_array(array.shape, array.dtype)
+        self.add(copied(array, found))
+        return found
 
     def _earliest(self, statement: Statement) -> int:
         earliest = 0

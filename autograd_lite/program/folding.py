@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.program.backends import Task
-from autograd_lite.program.loops import Loop, index_place, with_moved
+from autograd_lite.program.loops import Loop, index_place, moving_in
 from autograd_lite.program.program import Guard, Step, called, mapped, steps_in
 from autograd_lite.program.rolling import rolled
 from autograd_lite.program.simpler import layout_of
@@ -215,9 +215,7 @@ class _Body:
                 self.new[place] = self._slice(folder.sequence(of), indices, place)
         self.new |= {place: self._numbered(None, (), {}, place) for place in loop.carried}
         for step, column in zip(loop.body, zip(*loop.originals)):
-            parts: list[Any] = []
-            with_moved(step, parts.append)
-            if any(x in self.new or x in numbers for x in parts if type(x) is Step):
+            if any(x in self.new or x in numbers for x in moving_in(step)):
                 self._take(step, column, numbers)
             else:
                 folder.compute_once(step, column)
@@ -238,9 +236,7 @@ class _Body:
 
     def _take(self, step: Step, column: Sequence[Step], numbers: Collection[Step]) -> None:
         place, arguments = index_place(step), [*step.arguments]
-        found: list[Any] = []
-        with_moved(step, found.append)
-        if place and any(type(x) is Step and x in numbers for x in found):
+        if place and any(x in numbers for x in moving_in(step)):
             indices = [original.arguments[place] for original in column]
             arguments[place] = index = self._slice(indices, range(len(indices)), column[0])
             self.new[index] = index

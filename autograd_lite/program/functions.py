@@ -18,13 +18,12 @@ from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
-from autograd_lite.program.exact import ExactTracer, program_of
 from autograd_lite.program.given import are_equal, form, in_new_object, key_of, nearby
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import RECORDINGS, difference, task_of, uncollected
 from autograd_lite.program.records import Record, are_alike
 from autograd_lite.program.surroundings import Surroundings
-from autograd_lite.program.trace import guarded
+from autograd_lite.program.trace import Tracer, guarded, program_of
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import positions_of, value_and_grad
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
@@ -85,7 +84,7 @@ class _Recorded(NamedTuple):
     """A computation as a program."""
 
     record: Record
-    tracer: ExactTracer
+    tracer: Tracer
     inputs: list[Step | None]
     tensors: list[tuple[Step, Node]]
     outputs: list[Any]  # steps, or plain values

@@ -17,8 +17,8 @@ from autograd_lite.node import Array
 from autograd_lite.program.exact import Adding
 from autograd_lite.program.folding import Repeated
 from autograd_lite.program.memory import Memory
-from autograd_lite.program.program import Step
-from autograd_lite.program.simpler import function_of, layout_of
+from autograd_lite.program.program import Step, function_of
+from autograd_lite.program.simpler import layout_of
 from autograd_lite.table import TABLE
 from autograd_lite.trees import leaves_of
 

@@ -47,7 +47,7 @@ class Loop:
     ...     h = np.tanh(w * h + x[t])
     >>> loop, *rest = rolled(trace(h.sum()).steps)
     >>> [step.function.__name__ for step in loop.body], loop.count
-    (['multiply', 'add', 'tanh'], 8)
+    (['mul', 'add', 'tanh'], 8)
     >>> [(len(of), indices) for of, indices in loop.sliced.values()]
     [(8, range(0, 8))]
     >>> [(at_first.arguments[0], then is loop.body[-1]) for at_first, then in loop.carried.values()]
@@ -70,23 +70,21 @@ class Loop:
 def with_moved(step: Step, own: Callable[[Any], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments and keywords of a step, with others in place of steps, and of numbers in an
     index."""
-
-    def steps_only(value: Any) -> Any:
-        return own(value) if type(value) is Step else value
-
-    def numbers_too(value: Any) -> Any:
-        if isinstance(value, slice):
-            return slice(*map(numbers_too, (value.start, value.stop, value.step)))
-        return own(value) if type(value) is Step or is_number(value) else value
-
     index = index_place(step)
-    arguments = tuple(
-        [
-            mapped(numbers_too if index and place == index else steps_only, value)
-            for place, value in enumerate(step.arguments)
-        ]
-    )
-    return arguments, step.keywords and mapped(steps_only, step.keywords)
+    parts = enumerate(step.arguments)
+    arguments = tuple([with_moved_parts(value, place == index, own) for place, value in parts])
+    return arguments, step.keywords and with_moved_parts(step.keywords, False, own)
+
+
+def with_moved_parts(value: Any, is_index: bool, own: Callable[[Any], Any]) -> Any:
+    """An argument of a step, with others in place of steps, and of numbers if it is an index."""
+
+    def moved(part: Any) -> Any:
+        if is_index and type(part) is slice:
+            return slice(*map(moved, (part.start, part.stop, part.step)))
+        return own(part) if type(part) is Step or (is_index and is_number(part)) else part
+
+    return mapped(moved, value)
 
 
 def moving_in(step: Step) -> set[Any]:
@@ -101,11 +99,11 @@ def replaced(step: Step, others: Mapping[Any, Any]) -> tuple[tuple[Any, ...], di
     return with_moved(step, lambda part: others.get(part, part))
 
 
-def index_place(step: Step) -> int:
-    """Which argument of a step is an index; 0 if none is."""
+def index_place(step: Step) -> int | None:
+    """Which argument of a step is an index, never the first one; None if none is."""
     if step.function in (operator.getitem, scatter):
         return 1
-    return len(step.arguments) - 1 if adds_at(step.function) else 0
+    return len(step.arguments) - 1 if adds_at(step.function) else None
 
 
 def is_number(value: Any) -> bool:

@@ -13,8 +13,7 @@ from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.program.exact import Adding
 from autograd_lite.program.numpy_names import Names, gives_view
-from autograd_lite.program.program import Step
-from autograd_lite.program.simpler import function_of
+from autograd_lite.program.program import Step, function_of
 from autograd_lite.table import TABLE
 
 INFIX: dict[Any, str] = {

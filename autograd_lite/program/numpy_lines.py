@@ -22,8 +22,8 @@ from autograd_lite.program.numpy_forms import (
 )
 from autograd_lite.program.numpy_loops import LoopLines
 from autograd_lite.program.numpy_names import Names
-from autograd_lite.program.program import Step, steps_in
-from autograd_lite.program.simpler import Simpler, function_of, needed
+from autograd_lite.program.program import Step, function_of, steps_in
+from autograd_lite.program.simpler import Simpler, needed
 
 
 class Lines:

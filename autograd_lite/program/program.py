@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.node import Array, Node
+from autograd_lite.operation import Operation
 from autograd_lite.table import TABLE
 
 
@@ -26,11 +27,6 @@ class Step:
     dtype: Any = None  # of the result; None in formulas, which are printed and not run
     # The step of a template that it is a copy of, with others among its arguments alone.
     like: Step | None = None
-
-
-def same(x: Any) -> Any:
-    """What it is given: a step of its own for a value that another step has too."""
-    return x
 
 
 class Guard(NamedTuple):
@@ -156,9 +152,13 @@ def called(step: Step, function: Any, found: Any) -> Array:
         return step.arguments[0]
     arguments = [found[x.number] if type(x) is Step else mapped(own, x) for x in step.arguments]
     keywords = step.keywords and mapped(own, step.keywords)
-    # The operators of ufuncs round as the engine does.
+    return computed_by(function)(*arguments, **keywords)
+
+
+def computed_by(function: Any) -> Any:
+    """What is called for a function: of ufuncs the operators, which round as the engine does."""
     row = TABLE.get(function) if isinstance(function, np.ufunc) else None
-    return (row.compute if row else function)(*arguments, **keywords)
+    return row.compute if row else function
 
 
 def steps_in(value: Any) -> list[Step]:
@@ -177,3 +177,35 @@ def steps_in(value: Any) -> list[Step]:
 
 
 _SEVERAL = (list, tuple)
+
+
+def behind(wanted: Iterable[Step], known: Container[int] = ()) -> set[Step]:
+    """Some steps, and those that they are computed from, but for those of known numbers."""
+    found, stack = set[Step](), [*wanted]
+    while stack:
+        step = stack.pop()
+        if step not in found and step.number not in known:
+            found.add(step)
+            stack += steps_in(step)
+    return found
+
+
+def row_of(function: Any) -> Operation | None:
+    """The row of a function, or of what computes it, which is what a program calls.
+
+    >>> import operator
+    >>> row_of(operator.add)
+    <operation add>
+    """
+    return TABLE.get(function) or _by_compute(len(TABLE)).get(function)
+
+
+@functools.lru_cache(1)
+def _by_compute(rows: int) -> dict[Any, Operation]:
+    return {row.compute: row for row in TABLE.values()}
+
+
+def function_of(step: Step) -> Any:
+    """What a step calls, by the name that it has in the table."""
+    row = row_of(step.function)
+    return step.function if row is None or row.residual else row.function

@@ -12,8 +12,7 @@ import numpy as np
 from autograd_lite.errors import describe_one
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Output, Task
-from autograd_lite.program.program import Program, Step
-from autograd_lite.program.simpler import function_of
+from autograd_lite.program.program import Program, Step, function_of
 from autograd_lite.trees import leaves_of
 
 RECORDINGS = 12

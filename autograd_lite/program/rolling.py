@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,12 +17,16 @@ from autograd_lite.program.loops import (
     Sliced,
     distance_between,
     index_place,
-    is_number,
     with_moved,
+    with_moved_parts,
 )
 from autograd_lite.program.program import Step, steps_in
-from autograd_lite.program.repeats import LEAST, OCCURRENCES, Run, repeated
-from autograd_lite.program.trace import value_key
+from autograd_lite.program.templates import value_key
+
+LEAST = 6
+"""Iterations that make a loop of what repeats."""
+OCCURRENCES = 8
+"""So many of a kind may be in a body in which nothing is the only one of its kind."""
 
 
 def rolled(
@@ -39,6 +43,73 @@ def rolled(
     return parts
 
 
+# Stretches in which kinds repeat with a period
+
+
+class Run(NamedTuple):
+    """A stretch: `times` iterations of `period` places from the one at `start`."""
+
+    start: int
+    period: int
+    times: int
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.period * self.times
+
+
+def repeated(kinds: Array, least: int = LEAST) -> list[Run]:
+    """Stretches in which numbers of kinds repeat so often, in order and without overlap.
+
+    >>> repeated(np.array([7, *[1, 2, 3] * 10, 7]))
+    [Run(start=1, period=3, times=10)]
+    """
+    runs, parts = list[Run](), [(0, len(kinds))]
+    while parts:
+        first, last = parts.pop()
+        run = _longest(kinds[first:last], least)
+        if run:
+            run = run._replace(start=first + run.start)
+            runs.append(run)
+            parts += [(first, run.start), (run.stop, last)]
+    return sorted(runs)
+
+
+def _longest(kinds: Array, least: int) -> Run | None:
+    best = None
+    for period in _periods(kinds, least):
+        start, length = longest_stretch(kinds[:-period] == kinds[period:])
+        # A multiple of the period may cover a little more.
+        covered = best.period * (best.times + 1) if best else 0
+        if length and length + period > max(covered, least * period - 1):
+            best = Run(start, period, (length + period) // period)
+    return best
+
+
+def longest_stretch(marked: Array) -> tuple[int, int]:
+    """Where the longest stretch of True begins, and how long it is.
+
+    >>> longest_stretch(np.array([True, False, True, True]))
+    (2, 2)
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], marked.view(np.int8), [0]])))
+    lengths = edges[1::2] - edges[::2]
+    longest = int(lengths.argmax()) if len(lengths) else 0
+    return (int(edges[2 * longest]), int(lengths[longest])) if len(lengths) else (0, 0)
+
+
+def _periods(kinds: Array, least: int) -> list[int]:
+    """Distances at which those of one kind often follow each other, the shortest first."""
+    order = np.argsort(kinds, kind="stable")
+    distances: set[int] = set()
+    for apart in range(1, min(OCCURRENCES, len(order) - 1) + 1):
+        one, two = order[:-apart], order[apart:]
+        alike = kinds[one] == kinds[two]
+        found, counts = np.unique((two - one)[alike], return_counts=True)
+        distances.update(found[counts >= least - 1].tolist())
+    return sorted(distances)
+
+
 # What may move from one iteration to the next
 
 
@@ -49,14 +120,21 @@ def _read(step: Step) -> tuple[Any, list[Any]]:
     """
     index, moving = index_place(step), list[Any]()
     key: list[Any] = [step.function, step.shape, step.dtype]
+
+    def take(part: Any) -> Any:
+        moving.append(part)
+        return part.shape if type(part) is Step else int
+
     for place, x in enumerate(step.arguments):
         if type(x) is Step:
             moving.append(x)
             key.append(x.shape)
+        elif place == index or type(x) in (list, tuple):
+            key.append(value_key(with_moved_parts(x, place == index, take), id))
         else:
-            key.append(_frozen(x, moving, bool(index) and place == index))
+            key.append(value_key(x, id))
     if step.keywords:
-        key += [_frozen([*step.keywords.items()], moving, False)]
+        key.append(value_key(with_moved_parts(step.keywords, False, take), id))
     return tuple(key), moving
 
 
@@ -79,25 +157,6 @@ def _read_all(calls: Sequence[Step]) -> tuple[Array, list[list[Any]]]:
         kinds.append(kind)
         parts.append(moving)
     return np.array(kinds, int), parts
-
-
-def _frozen(value: Any, moving: list[Any], in_index: bool) -> Any:
-    """A part of an argument without what may move, which is put into a list."""
-    kind = type(value)
-    if kind is Step:
-        moving.append(value)
-        return value.shape
-    if kind in (list, tuple):
-        return kind, *[_frozen(part, moving, in_index) for part in value]
-    if in_index and is_number(value):
-        moving.append(value)
-        return int
-    if kind is slice:
-        parts = value.start, value.stop, value.step
-        return slice, *[_frozen(part, moving, in_index) for part in parts]
-    if kind in (int, float, str, type(None)):
-        return kind, value or repr(value)
-    return id(value) if isinstance(value, np.ndarray) else value_key(value)
 
 
 def between_slices(one: Step, two: Step) -> int:

@@ -8,6 +8,7 @@ Chains of additions become sums, in the order in which they were added.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,8 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from autograd_lite.node import Array
 from autograd_lite.program.backends import FEWEST, Missed, Runner, Task
-from autograd_lite.program.computed import row_of
-from autograd_lite.program.program import Step, same, steps_in
+from autograd_lite.program.program import Step, row_of, steps_in
 from autograd_lite.table import TABLE, traits_of
 
 MOST_VIEWS = 4
@@ -59,8 +59,6 @@ class Scalars:
     def _take(self, step: Step) -> None:
         if step.function is None:
             self.place[step] = self._number(step.arguments[0])
-        elif step.function is same:
-            self.place[step] = self._of(step.arguments[0])
         elif step in self._uses:
             operands = [self._of(x) for x in step.arguments]
             row = row_of(step.function)
@@ -73,7 +71,7 @@ class Scalars:
     def _chain(self, first: Any, operands: list[int]) -> list[int]:
         """The operands of a sum, in place of an addition that is used for nothing else."""
         is_sum = self._function.get(operands[0]) is np.add
-        if not is_sum or self._uses[_passed_on(first)] > 1:
+        if not is_sum or self._uses[first] > 1:
             return operands
         self._function.pop(operands[0])
         return [*self._operands.pop(operands[0]), operands[1]]
@@ -126,7 +124,7 @@ def are_numbers(steps: Sequence[Step], inputs: Sequence[Step]) -> bool:
 def _is_number(step: Step) -> bool:
     if step.shape != () or step.dtype != np.float64 or step.keywords:
         return False
-    if step.function in (None, same):
+    if step.function is None:
         return True
     numbers = all(isinstance(x, Step | int | float) for x in step.arguments)
     row = row_of(step.function)
@@ -134,25 +132,12 @@ def _is_number(step: Step) -> bool:
 
 
 def _uses(steps: Sequence[Step], wanted: Sequence[Step]) -> Mapping[Step, int]:
-    """How often the steps are used that something which is wanted depends on.
-
-    What only passes another one on is used, once, for each time that it is used itself.
-    """
-    uses: dict[Step, int] = {}
-    for step in wanted:
-        uses[step] = uses.get(step, 0) + 2
+    """How often the steps are used that something which is wanted depends on."""
+    uses = Counter(2 * [*wanted])
     for step in reversed(steps):
         if step in uses:
-            for used in steps_in(step):
-                uses[used] = uses.get(used, 0) + (uses[step] if step.function is same else 1)
+            uses.update(steps_in(step))
     return uses
-
-
-def _passed_on(step: Step) -> Step:
-    """The step whose value another one is."""
-    while step.function is same:
-        step = step.arguments[0]
-    return step
 
 
 class ScalarRunner(Runner):

@@ -1,7 +1,7 @@
 """Fewer steps that give the same numbers, to the last bit, and in memory that is laid out alike.
 
 What does not depend on inputs is computed once, what is computed twice is computed once, and what
-changes nothing is left out. A variance is written as the mean that it is, whose parts others share.
+changes nothing is left out.
 """
 
 from __future__ import annotations
@@ -15,17 +15,10 @@ import numpy as np
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import NO_KEYWORDS, plain
 from autograd_lite.program.expressions import OwnedShape
-from autograd_lite.program.program import Step, called, mapped, same, steps_in
-from autograd_lite.table import TABLE
+from autograd_lite.program.program import Step, behind, called, function_of, mapped, steps_in
+from autograd_lite.program.templates import value_key
 
 MANY = 4096
-BY_COMPUTE: dict[Any, Any] = {}
-"""The functions of rows by what computes them, which is what a program calls."""
-
-
-def function_of(step: Step) -> Any:
-    """What a step calls, by the name that it has in the table."""
-    return BY_COMPUTE.get(step.function, step.function)
 
 
 class Simpler:
@@ -41,8 +34,6 @@ class Simpler:
     """
 
     def __init__(self, inputs: Sequence[Step]) -> None:
-        rows = {row.compute: function for function, row in TABLE.items() if not row.residual}
-        BY_COMPUTE.update(rows)
         self.steps: list[Step] = []
         self.values: list[Any] = []
         self.used: list[list[Step]] = []
@@ -51,7 +42,7 @@ class Simpler:
         self._known: dict[Any, Any] = {}
         self._numbers: dict[Any, int] = {}  # of kinds and layouts
         self._layouts: list[int] = []  # of values, by number
-        self._constants: list[Any] = []
+        self._kept: list[Any] = []  # so that no other gets an `id` that is in a key
         self.inputs = [self._input(step) for step in inputs]
 
     def _input(self, step: Step) -> Step:
@@ -82,9 +73,7 @@ class Simpler:
             )
             keywords = step.keywords and mapped(self._own, step.keywords)
             function = function_of(step)
-            if function is np.var and set(keywords) <= {"axis", "keepdims"}:
-                self.new[step] = self._variance(*arguments, **keywords)
-            elif function is np.sign and self._is_rectified(arguments[0]):
+            if function is np.sign and self._is_rectified(arguments[0]):
                 # Of what is not below 0; sign itself takes ten times as long, as it branches.
                 whole = self.computed(np.ceil, arguments, NO_KEYWORDS)
                 self.new[step] = self.computed(np.minimum, (whole, 1), NO_KEYWORDS)
@@ -98,11 +87,10 @@ class Simpler:
 
     def computed(self, function: Any, arguments: Any, keywords: Any, call: Any = None) -> Any:
         """The step that calls a function, or one that was there, or a value."""
-        if function is same:
-            return arguments[0]
-        named = self._key([*keywords.items()]) if keywords else None
-        key = function, self._key(arguments), named
+        named = value_key(keywords, id) if keywords else None
+        key = function, value_key(arguments, id), named
         if key not in self._known:
+            self._kept.append((arguments, keywords))
             step = Step(call or function, arguments, keywords, None, len(self.steps))
             self._known[key] = self._found(step, function, (*key[1], named))
         return self._known[key]
@@ -124,29 +112,6 @@ class Simpler:
             return False
         bound = value.arguments[1]
         return type(bound) in (int, float) and bound == 0
-
-    def _variance(self, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        mean = self.computed(np.mean, (a,), {"axis": axis, "keepdims": True})
-        deviation = self.computed(np.subtract, (a, mean), NO_KEYWORDS)
-        squares = self.computed(np.multiply, (deviation, deviation), NO_KEYWORDS)
-        return self.computed(np.mean, (squares,), {"axis": axis, "keepdims": keepdims})
-
-    def _key(self, value: Any) -> Any:
-        """Equal for what is computed from the same."""
-        if type(value) is Step:
-            return value
-        if type(value) in (list, tuple):
-            return type(value), *[x if type(x) is Step else self._key(x) for x in value]
-        if type(value) is slice:
-            return slice, self._key((value.start, value.stop, value.step))
-        if type(value) in (int, float):
-            return type(value), value or repr(value)  # zeros have signs
-        if type(value) in (bool, str) or value is None:
-            return type(value), value
-        if isinstance(value, np.generic | np.dtype):
-            return type(value), repr(value)
-        self._constants.append(value)  # So that no other gets its id.
-        return id(value)
 
 
 def _changes_nothing(function: Any, arguments: Any, keywords: Any) -> Any:
@@ -197,9 +162,5 @@ def layout_of(value: Any) -> Any:
 
 def needed(steps: Sequence[Step], wanted: Sequence[Step]) -> list[Step]:
     """The steps that what is wanted is computed from, and that itself, in order."""
-    found, stack = set(wanted), [*wanted]
-    while stack:
-        new = [step for step in steps_in(stack.pop()) if step not in found]
-        found.update(new)
-        stack += new
+    found = behind(wanted)
     return [step for step in steps if step in found]

@@ -1,144 +1,33 @@
-"""Make a program from the record of a loss: the engine's own backward pass writes its steps."""
+"""Make a program from the record of a loss: the engine's own backward pass writes its steps.
+
+In a `trace` these are the calls that functions and rules make, in an `outline` the rules.
+"""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.engine import backward_order, backward_steps
-from autograd_lite.errors import AutogradError, UnsupportedError, describe, describe_one
-from autograd_lite.fitting import match, without_nan
+from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import SetForAWhile, Taken, taken
 from autograd_lite.node import Array, Node, arrays_in, plain
-from autograd_lite.operation import Operation
-from autograd_lite.program.expressions import Tape, Template, all_plain, as_called
-from autograd_lite.program.program import Guard, Program, Step, mapped, run_steps, same, steps_in
-from autograd_lite.table import TABLE
-
-Vjps = Mapping[Callable[..., Any], Sequence[Callable[..., Any]]]
-
-
-class Rules:
-    """What functions and rules do; some rules are replaced, some functions written out."""
-
-    def __init__(self, replaced: Vjps, written_out: Callable[[Operation], Any]) -> None:
-        self._replaced = replaced
-        self._written_out = written_out
-        self._templates: dict[Any, Template] = {}
-        self._kinds: dict[Any, int] = {}
-
-    def _kind(self, node: Node) -> int:
-        """A number that is the same for all nodes that are alike."""
-        if node not in self._kinds:
-            self._kinds[node] = self._kinds.setdefault(signature(node), len(self._kinds))
-        return self._kinds[node]
-
-    def call(self, node: Node) -> Template:
-        """What the function of a node does; one step, unless it is written out."""
-        key = self._kind(node)
-        if key in self._templates:
-            return self._templates[key]
-        operation, template = node.operation, None
-        if TABLE.get(operation.function) is not operation:
-            raise UnsupportedError(
-                f"derivation of {operation.name}{describe(node.arguments)}",
-                "it has no row in the table of derivatives",
-                "Compute the loss without checkpoint",
-            )
-        tape = Tape(operation.name, map(plain, arrays_of(node)))
-        arguments, keywords = with_arrays(node, tape.given)
-        function = self._written_out(operation)
-        if function:
-            try:
-                result = tape.run(lambda *_: function(*arguments, **keywords))
-                template = tape.template({0: result[0] if isinstance(result, tuple) else result})
-            except (TypeError, ValueError):
-                pass  # It changes arrays in place.
-        if template is None:
-            called = operation.function, as_called(operation, arguments), keywords
-            template = tape.template({0: tape.expression(node._array, *called)})
-        if not template.looks:
-            self._templates[key] = template
-        return template
-
-    def template(
-        self,
-        node: Node,
-        values: Callable[[], list[Array]],
-        careful: bool = False,
-        slots: tuple[int, ...] | None = None,
-    ) -> Template:
-        """What a node contributes to the cotangents of its arguments, or of some of them.
-
-        Given are its cotangent, its value and its arrays; rules that look at entries get `values`.
-        """
-        operation = node.operation
-        key = self._kind(node), careful, slots
-        if key in self._templates:
-            return self._templates[key]
-        vjps = self._replaced.get(operation.function)
-        if vjps:
-            compute, residual = operation.compute, operation.residual
-            operation = Operation(operation.function, vjps, compute, residual=residual)
-        slots = recorded_slots(node) if slots is None else slots
-        if operation.is_own():
-            ones = [np.ones_like(node._array)[()], node._array, *map(plain, arrays_of(node))]
-            template = _traced(node, operation, ones, careful, slots)
-            if not template.looks:
-                self._templates[key] = template
-                return template
-        return _traced(node, operation, values(), careful, slots)
-
-
-def _traced(
-    node: Node, operation: Operation, arrays: list[Array], careful: bool, slots: tuple[int, ...]
-) -> Template:
-    tape = Tape(f"backward of {operation.name}", arrays)
-
-    def contributions(g: Any, y: Any, *given: Any) -> dict[int, Any]:
-        arguments, keywords = with_arrays(node, given)
-        all_given = [g, y, *arguments, *([None] if operation.residual else [])]
-        return contributions_to(slots, node, operation, all_given, keywords, careful)
-
-    if operation.is_own():
-        return tape.template(tape.run(contributions))
-    try:
-        results = tape.run(contributions)
-        with np.errstate(all="ignore"):
-            right = contributions(*[array.copy() for array in arrays])
-        for slot, result in results.items():
-            if not np.allclose(all_plain(result), right[slot], equal_nan=True):
-                raise TypeError("it is random, or changes an array that has two names")
-    except AutogradError:
-        raise
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UnsupportedError(
-            f"source of the rule of {operation.name}",
-            f"{error}, and only calls that return new arrays are followed",
-            "Write it of functions of NumPy's that do, such as np.where to change some entries",
-        ) from error
-    return tape.template(results)
-
-
-def contributions_to(
-    slots: Iterable[int],
-    node: Node,
-    operation: Operation,
-    given: Sequence[Any],
-    keywords: dict[str, Any],
-    careful: bool,
-) -> dict[int, Any]:
-    """What the rules of an operation give for some arguments, each with its shape and dtype."""
-    left, found = [*given], {}
-    for slot in slots:
-        result = operation.contribution(slot, left, keywords)
-        result = without_nan(result, given[0]) if careful else result
-        found[slot] = match(result, given[2 + slot], node)
-    return found
+from autograd_lite.program.exact import (
+    Contribution,
+    adding,
+    backward_of,
+    forward_of,
+    kept_steps,
+)
+from autograd_lite.program.expressions import Template
+from autograd_lite.program.program import Guard, Program, Step, behind, mapped, run_steps, steps_in
+from autograd_lite.program.templates import Templates, arrays_of, recorded_slots
+from autograd_lite.trees import leaves_of
 
 
 def require_numpy(array: Any) -> None:
@@ -149,50 +38,6 @@ def require_numpy(array: Any) -> None:
             "it is no array of NumPy's",
             "Compute the loss from NumPy arrays",
         )
-
-
-def recorded_slots(node: Node) -> tuple[int, ...]:
-    """The indices of the arguments that require grad."""
-    return tuple([i for i in node.wanted if node.arguments[i]._requires_grad])
-
-
-def arrays_of(node: Node) -> list[Any]:
-    """The nodes and arrays among the arguments and the keywords of a node."""
-    return arrays_in([node.arguments, node.keywords] if node.keywords else node.arguments)
-
-
-def with_arrays(node: Node, values: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments and keywords of a node, with values in place of its nodes and arrays."""
-    rest = iter(values)
-
-    def own(value: Any) -> Any:
-        return next(rest) if isinstance(value, Node | np.ndarray) else value
-
-    return mapped(own, node.arguments), node.keywords and mapped(own, node.keywords)
-
-
-def signature(node: Node) -> tuple[Any, ...]:
-    """What tells nodes apart for which the rules may compute otherwise."""
-    key = [node.operation, node._array.shape, node._array.dtype, *map(value_key, node.arguments)]
-    return (*key, value_key([*node.keywords.items()])) if node.keywords else tuple(key)
-
-
-_TOLD_BY_VALUE = (int, float, str, np.generic)
-
-
-def value_key(value: Any) -> Any:
-    """What tells values apart: equal for equal numbers, and for arrays of one shape and dtype."""
-    if isinstance(value, Node):
-        return value._requires_grad, value._array.shape, value._array.dtype
-    if isinstance(value, _TOLD_BY_VALUE):
-        return type(value), value or repr(value)
-    if isinstance(value, np.ndarray):
-        return np.ndarray, value.shape, value.dtype
-    if isinstance(value, list | tuple):
-        return type(value), *map(value_key, value)
-    if isinstance(value, slice):
-        return slice, *map(value_key, (value.start, value.stop, value.step))
-    return value if type(value) is Step else (type(value), id(value))
 
 
 def trace(loss: Node, taken: Iterable[Taken] = ()) -> Program:
@@ -207,8 +52,9 @@ def trace(loss: Node, taken: Iterable[Taken] = ()) -> Program:
             that are not NumPy's.
 
     >>> from autograd_lite import Tensor
+    >>> from autograd_lite.program.program import row_of
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
-    >>> [step.function.__name__ for step in trace(np.tanh(x).sum()).steps if step.function]
+    >>> [row_of(step.function).name for step in trace(np.tanh(x).sum()).steps if step.function]
     ['tanh', 'sum', 'broadcast_to', 'multiply', 'subtract', 'multiply']
     """
     tracer = Tracer(loss)
@@ -216,15 +62,35 @@ def trace(loss: Node, taken: Iterable[Taken] = ()) -> Program:
     return tracer.program
 
 
-class Tracer:
-    """A program in the making."""
+def outline(loss: Node) -> Program:
+    """The program of a loss, with one step for what a node contributes to one argument.
 
-    def __init__(self, loss: Node) -> None:
+    It takes what cannot be traced, such as checkpoints, and has the engine's values.
+
+    >>> from autograd_lite import Tensor
+    >>> program = outline(Tensor(1.0, requires_grad=True).exp().tanh())
+    >>> [step.function.__name__ for step in program.steps if step.function]
+    ['exp', 'tanh', 'backward of tanh', 'backward of exp']
+    """
+    outliner = _Outliner(loss)
+    outliner.write()
+    program = outliner.program
+    found = run_steps(program.steps, outliner.found)
+    program.recorded = [found[number] for number in range(len(found))]
+    return program
+
+
+class Tracer:
+    """A program in the making; templates of functions and rules are kept for the next one."""
+
+    def __init__(self, loss: Node, templates: dict[Any, Any] | None = None) -> None:
         self.program = Program(loss)
-        self.rules = Rules({}, lambda operation: None)
+        self.templates = Templates(templates)
         self.given: dict[Node, list[Any]] = {}
+        self.kept: dict[Node, Any] = {}  # what functions keep for their rules
         self.found: dict[int, Array] = {}
         self.made: dict[int, Node | Taken | Step] = {}
+        self.in_own_memory: set[Node] = set()
 
     def write(self, noted: Sequence[Taken] = ()) -> None:
         """Write the forward and the backward pass, and what was noted beside the record."""
@@ -319,6 +185,12 @@ class Tracer:
 
     def guard(self, step: Step, outcome: Any) -> None:
         self.program.guards.append(Guard(step, outcome))
+        entries = np.asarray(outcome)
+        if entries.dtype.kind == "f" and not entries.all():
+            # Zeros are equal, whatever their signs are.
+            signs = np.signbit(entries)
+            signed = self.program.step(np.signbit, (step,), {}, signs.shape, signs.dtype)
+            self.program.guards.append(Guard(signed, signs))
 
     def include(self, root: Node) -> None:
         """Write the steps of what a tensor was computed from, and of itself."""
@@ -334,29 +206,77 @@ class Tracer:
 
     def forward(self, node: Node) -> Step:
         given = self.given[node] = [*map(self.own_part, arrays_of(node))]
-        step: Step = self.rules.call(node).filled(given, self.written)[0][0]
+        template = self.templates.of(node, "forward", lambda: forward_of(node))
+        results = self.filled(template, given)
+        self.kept[node] = results.get(1)
+        step: Step = results[0]
         return step
 
     def backward(self, node: Node, careful: bool) -> None:
         """Write the steps by which a node adds to the cotangents of its arguments."""
         program, cotangents = self.program, self.program.cotangents
+        if self.is_added(node):
+            return
         given = [cotangents[node], program.values[node], *self.given[node]]
-        first = len(program.steps)
         contributions = program.contributions[node] = {}
         for slot, result in self.results(node, given, careful).items():
             argument = node.arguments[slot]
-            shape, dtype = argument._array.shape, argument._array.dtype
-            if type(result) is not Step or result.number < first:
-                result = program.step(same, (result,), {}, shape, dtype)
+            if type(result) is not Step:
+                result = self.input(np.asarray(result))
             contributions[slot] = result
             if argument in cotangents:
-                both = cotangents[argument], result
-                result = program.step(operator.add, both, {}, shape, dtype)
+                both, array = (cotangents[argument], result), argument._array
+                result = program.step(operator.add, both, {}, array.shape, array.dtype)
             cotangents[argument] = result
+
+    def is_added(self, node: Node) -> bool:
+        """Whether the engine adds to a cotangent in its memory; then the step is written."""
+        first = node.arguments[0]
+        if not (node.operation.add_to and isinstance(first, Node) and first._requires_grad):
+            return False
+        program, array = self.program, first._array
+        if first not in self.in_own_memory:
+            if type(array) is np.ndarray:
+                self.in_own_memory.add(first)
+            return False
+        given = program.values[node], *self.own(node.arguments)
+        if node.operation.function is operator.getitem:
+            given = None, None, given[-1]  # the index is all that is read
+        given = program.cotangents[first], program.cotangents[node], *given
+        keywords = node.keywords and self.own(node.keywords)
+        program.cotangents[first] = program.step(
+            adding(node.operation), given, keywords, array.shape, array.dtype
+        )
+        return True
 
     def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
         """Write the steps of the rules of a node; what they give, by argument."""
-        template = self.rules.template(node, lambda: [*map(self.value, given)], careful)
+        kept = kept_steps(self.kept[node], node.residual)
+
+        def made(seed: Array) -> Template | None:
+            values = [node._array, *map(plain, arrays_of(node)), *[array for _, array in kept]]
+            return backward_of(node, [seed, *values], self.kept[node], careful)
+
+        kind = "backward", careful
+        template = self.templates.of(node, kind, lambda: made(np.ones_like(node._array)[()]))
+        if template and template.looks:
+            template = made(self.value(given[0]))
+        if template:
+            return self.filled(template, [*given, *[step for step, _ in kept]])
+        arguments = [*given[:2], *self.own(node.arguments)]
+        arguments += [self.kept[node]] if node.operation.residual else []
+        return self.applied(node, arguments, careful)
+
+    def applied(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
+        """For each argument a step that applies its rule, given all that rules are given."""
+        found = {}
+        for slot in recorded_slots(node):
+            array, rule = node.arguments[slot]._array, Contribution(node, slot, careful)
+            found[slot] = self.program.step(rule, given, {}, array.shape, array.dtype)
+        return found
+
+    def filled(self, template: Template, given: list[Any]) -> dict[int, Any]:
+        """Write the steps of a template, and guards for what it looks at; its results."""
         results, looks = template.filled(given, self.written)
         for look in looks:
             self.guard(look, np.copy(self.value(look)))
@@ -368,14 +288,59 @@ class Tracer:
 
     def value(self, step: Step) -> Array:
         """The value of a step, for which no others are computed than those that it needs."""
-        missing, stack = dict[int, Step](), [step]
-        while stack:
-            one = stack.pop()
-            if one.number not in self.found and one.number not in missing:
-                missing[one.number] = one
-                stack += steps_in(one)
-        run_steps([missing[number] for number in sorted(missing)], self.found)
+        missing = behind([step], self.found)
+        run_steps(sorted(missing, key=operator.attrgetter("number")), self.found)
         return self.found[step.number]
+
+
+class _Outliner(Tracer):
+    """A program in which a rule is one step, whatever it computes: to be run again."""
+
+    def input(self, array: Array) -> Step:
+        return self.leaf(array)
+
+    def leaf(self, array: Array) -> Step:
+        return self.program.step(None, (array,), {}, array.shape, array.dtype)
+
+    def forward(self, node: Node) -> Step:
+        operation, data, program = node.operation, node._array, self.program
+        given = self.given[node] = [*map(self.own, node.arguments)]
+        step = program.step(operation.compute, given, node.keywords, data.shape, data.dtype)
+        self.found[step.number] = data
+        if operation.residual:
+            pair, step.shape, self.found[step.number] = step, None, (data, node.residual)
+            step, residual = (program.step(itemgetter(i), (pair,), {}, None, None) for i in (0, 1))
+            given.append(residual)
+        return step
+
+    def is_added(self, node: Node) -> bool:
+        return False
+
+    def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
+        return self.applied(node, given, careful)
+
+
+def program_of(
+    result: Any, variables: Sequence[Any], calls: Sequence[Taken], templates: dict[Any, Any]
+) -> tuple[Tracer, list[Any]]:
+    """The program of a result, and of its gradient in variables; what each leaf of that is."""
+    leaves = leaves_of(result)
+    tracer = Tracer(result, templates)
+    if not variables:
+        for call in calls:
+            tracer.note(call)
+        outputs = [tracer.own_part(x) if isinstance(x, Node) else x for x in leaves]
+        tracer.guard_noted(calls)
+        return tracer, outputs
+    if not isinstance(result, Node) or result.operation is None:
+        raise ValueError("the result does not depend on what it is differentiated in")
+    tracer.write(calls)
+    program = tracer.program
+    gradients = [
+        program.cotangents[x] if x in program.cotangents else np.zeros(x.shape, x.dtype)
+        for x in variables
+    ]
+    return tracer, [program.values[result], *gradients]
 
 
 class guarded(SetForAWhile):  # noqa: N801 - used like no_grad

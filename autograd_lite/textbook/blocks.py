@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,7 @@ import numpy as np
 from autograd_lite.program.loops import Loop, Sliced
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.table import traits_of
-from autograd_lite.textbook.line_names import SHORT, LineNames, is_long
-from autograd_lite.textbook.naming import Identifiers
+from autograd_lite.textbook.line_names import SHORT, LineNames, needs_line, weight_of
 from autograd_lite.textbook.terms import parts_written
 from autograd_lite.textbook.written_out import input_of_activation
 
@@ -57,44 +57,40 @@ class Kept(NamedTuple):
     before: int  # 1 if it begins with what was carried into the first iteration
 
 
+@dataclass
 class Repeater:
     """Writes loops as blocks, and says what their results are called outside."""
 
-    def __init__(
-        self,
-        parts: Sequence[Step | Loop],
-        uses: Mapping[Any, int],  # outside of the loops that compute them
-        naming: LineNames,
-        identifiers: Identifiers,
-        meant: Mapping[Any, Step],
-        symbols: dict[str, str],
-        results: Sequence[str],
-    ) -> None:
-        self.naming = naming
-        self.identifiers = identifiers
-        self.meant = meant  # by cotangent, the value that it is of
-        self.symbols = symbols  # what mathematics calls variables
-        self.uses = uses
-        self.results = {name: place for place, name in enumerate(results)}
-        self.variable = ""
+    parts: InitVar[Iterable[Step | Loop]]
+    uses: Mapping[Any, int]  # outside of the loops that compute them
+    naming: LineNames
+    meant: Mapping[Any, Step]  # by cotangent, the value that it is of
+    symbols: dict[str, str]  # what mathematics calls variables
+    results: Sequence[str]
+    variable: str = ""
+    lists: dict[Step, Kept] = field(default_factory=dict)  # by step of a body
+    slices: dict[int, str] = field(default_factory=dict)  # names, by id of a list
+    # Of placeholders, of steps in bodies, and outside; and what mathematics calls them, if not so.
+    names: dict[Step, str] = field(default_factory=dict)
+    shown: dict[Step, str] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)  # the names of steps in bodies
+    bodies: dict[Step, Step] = field(default_factory=dict)  # by value, the step that computes it
+    # Of steps in bodies, by what they are of.
+    activations: dict[Step, Step] = field(default_factory=dict)
+
+    def __post_init__(self, parts: Iterable[Step | Loop]) -> None:
+        self.unique = self.naming.identifiers.unique
         loops = [part for part in parts if isinstance(part, Loop)]
         read = [sliced for loop in loops for sliced in loop.sliced.values()]
         self.from_first = {of for of, at in read if isinstance(of, Step) and min(at) < 0}
-        self.lists: dict[Step, Kept] = {}  # by step of a body
-        self.slices: dict[int, str] = {}  # names, by id of a list
-        self.names: dict[Step, str] = {}  # of placeholders, of steps in bodies, and outside
-        self.shown: dict[Step, str] = {}  # what mathematics calls them, if not so
-        self.taken: set[str] = set()  # the names of steps in bodies
-        self.bodies: dict[Step, Step] = {}  # by value, the step of a body that computes it
-        self.activations: dict[Step, Step] = {}  # of steps in bodies, by what they are of
 
     def block(self, loop: Loop) -> Block:
-        self.variable = self.variable or self.identifiers.unique("t")
+        self.variable = self.variable or self.unique("t")
         indices = self._indices(loop)
         slices = []
         for place, sliced in loop.sliced.items():
             if isinstance(sliced.of, list) and id(sliced.of) not in self.slices:
-                name = self.slices[id(sliced.of)] = self.identifiers.unique("slices")
+                name = self.slices[id(sliced.of)] = self.unique("slices")
                 slices.append((name, sliced.of))
             self.names[place], self.shown[place] = self._read(sliced, indices)
         self._note_values(loop)
@@ -161,8 +157,10 @@ class Repeater:
         lines = []
         beside = {x for step in loop.body if step.function in _JOINED for x in steps_in(step)}
         for step in loop.body:
-            long = is_long(step, weights, uses[step])
-            if step in kept or long or (step in beside and weights[step] > SHORT):
+            weight = sum(weights.get(part, 0) for part in steps_in(step)) + weight_of(step)
+            weights[step] = weight
+            long = needs_line(step, weight, uses[step]) or (step in beside and weight > SHORT)
+            if step in kept or long:
                 name = self.names[step] = self._name(loop, step)
                 self.taken.add(name)
                 weights[step] = 0
@@ -179,7 +177,7 @@ class Repeater:
         wishes = [*filter(None, map(self.naming.wish, column[:-1] if goes_on else column))]
         numbered = {wish.rstrip("0123456789") for wish in wishes}
         if len(wishes) > 1 and len(numbered) == 1 and numbered != {""}:
-            return self.identifiers.unique(numbered.pop())
+            return self.unique(numbered.pop())
         wish = next((wish for wish in wishes if wish not in self.taken), None)
         if wish:
             return wish
@@ -190,7 +188,7 @@ class Repeater:
         meant = self._meant(column[:1] if goes_on else column)
         meant = meant or self._meant_next(loop, [place for place, _ in carried])
         if meant:
-            name = self.identifiers.unique(meant[0])
+            name = self.unique(meant[0])
             self.symbols[name] = meant[1] + name.removeprefix(meant[0])
             return name
         return self._structural(loop, step) or next(self.naming.temporaries)
@@ -202,11 +200,11 @@ class Repeater:
         users = [own for own in loop.body for place in places if place in steps_in(own)]
         is_value = not any(x in self.meant for x in loop.originals[-1])
         if is_value and step.function in _JOINED:
-            return self.identifiers.unique("z")
+            return self.unique("z")
         if is_value and places and activations and step not in users:
             is_state = step in activations or any(map(_multiplies, users))
-            return self.identifiers.unique("h" if is_state else "c")
-        return self.identifiers.unique("a") if step in activations else None
+            return self.unique("h" if is_state else "c")
+        return self.unique("a") if step in activations else None
 
     def _meant(self, column: Iterable[Step]) -> tuple[str, str] | None:
         """What a cotangent is called, in a source and in mathematics, if there is a word for it."""
@@ -240,7 +238,7 @@ class Repeater:
             if iterations != {loop.count - 1} or step in self.from_first:
                 begins = [place for place, (_, then) in loop.carried.items() if then is step]
                 before = step in self.from_first
-                own, shown = self.identifiers.unique(f"{name}_list"), self.symbols.get(name, name)
+                own, shown = self.unique(f"{name}_list"), self.symbols.get(name, name)
                 self.lists[step] = Kept(own, shown, indices, before)
                 lists.append((own, begins[0] if before else None, step))
                 self.shown[step] = f"{shown}[{self.variable}]"
@@ -268,18 +266,17 @@ class Repeater:
                 taken.add(then)
                 self.names[place] = self.names[then]
             else:
-                self.names[place] = self.identifiers.unique(f"{self.names[then]}_before")
+                self.names[place] = self.unique(f"{self.names[then]}_before")
                 carried.append((self.names[place], self.names[then]))
             if then in self.lists:
-                index = self._index(
-                    range(indices[0] - indices.step, indices[0], indices.step), indices
-                )
-                self.shown[place] = f"{self.lists[then].shown}[{index.replace(' ', '')}]"
+                shown = self.lists[then].shown
+                self.shown[place] = f"{shown}[{self.variable}{-indices.step:+}]"
             if first == 0:
                 first = self._zeros(_column(loop, then)[0])
             if self.naming.names.get(first) != self.names[place]:
                 before.append((self.names[place], first, place))
-        before.sort(key=lambda line: self.results.get(line[0], -1))
+        order = {name: number for number, name in enumerate(self.results)}
+        before.sort(key=lambda line: order.get(line[0], -1))
         return before, carried
 
     def _zeros(self, total: Step) -> Any:

@@ -200,8 +200,11 @@ def _at(index: int, sliced: Sliced, parts: Parts) -> Any:
     if sliced.of is None:
         return number if (number < 0) == (start < 0) else None
     if isinstance(sliced.of, list):
+        if len(sliced.of) < 2:
+            return None  # of one slice nothing says which is next
         single = [part for part in parts if isinstance(part, Step)]
-        leaves = {x for part in single for x in steps_in(part) if x.function is None}
+        read = dict.fromkeys(x for part in single for x in steps_in(part))
+        leaves = [x for x in read if x.function is None]
         one, two = sliced.of[:2]
         between = between_slices(one, two)
         for leaf in leaves:
@@ -250,7 +253,10 @@ def _in_order(
     owner |= dict.fromkeys(iteration, loop)
     needs: dict[Step | Loop, list[Step | Loop]] = {}
     for part in parts:
-        used: list[Any] = _read_by(part) if isinstance(part, Loop) else steps_in(part)
+        used: list[Any] = steps_in(part) if isinstance(part, Step) else read_from(part)
+        if isinstance(part, Loop):
+            used += [x for step in part.body for x in steps_in(step)]
+            used += [first for first, _ in part.carried.values()]
         used += given if part is loop else ()
         for x in used:
             used += steps_in(x) if isinstance(x, Step) and is_view(x) else ()
@@ -270,13 +276,6 @@ def _in_order(
                 begun.add(stack[-1])
                 stack += missing[::-1]
     return [*ordered]
-
-
-def _read_by(loop: Loop) -> list[Any]:
-    """What a loop is given, and its own steps."""
-    read = [x for step in loop.body for x in steps_in(step)]
-    read += [first for first, _ in loop.carried.values()]
-    return read + read_from(loop)
 
 
 def read_from(loop: Loop) -> list[Step]:

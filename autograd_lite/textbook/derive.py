@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -210,7 +211,7 @@ def _matrix(array: Any) -> str:
     """A number, or a matrix of the first and the last entries, in LaTeX."""
     if array.ndim == 0:
         return f"{array:.6g}"
-    table = array.reshape(-1, array.shape[-1])
+    table = array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
     columns = _ends(table.shape[1])
     rows = [
         " & ".join(r"\cdots" if j is None else f"{table[i, j]:.6g}" for j in columns)

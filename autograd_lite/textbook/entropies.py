@@ -19,12 +19,7 @@ from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, shape_of
-from autograd_lite.textbook.written_out import (
-    Slope,
-    logits_of_sigmoid,
-    logits_of_softmax,
-    node_of,
-)
+from autograd_lite.textbook.written_out import Slope, input_of, logits_of_softmax, node_of
 
 Found = tuple[int, Any, str, Any]
 """A sign, targets, what the record says, and of which term."""
@@ -40,15 +35,12 @@ def slope_in_logits(
     p = formulas.known[node]
     if not isinstance(p, Step):
         return None
-    binary, (logits, axis) = logits_of_sigmoid(p), logits_of_softmax(p)
-    if binary is None and logits is None:
-        return None
-    divided = _divided(g)
-    if binary is not None and divided:
+    binary, (logits, axis) = input_of(p, neural.sigmoid), logits_of_softmax(p)
+    divided = _divided(g) if binary is not None or logits is not None else []
+    if binary is not None and divided and _binary(p, divided) is None:
         slope = _of_logarithms(formulas, p, divided)
         before = node_of(formulas, node, binary, kept) if slope is not None else None
-        if before is not None and _binary(p, divided) is None:
-            return Slope(before, 1, slope)
+        return None if before is None else Slope(before, 1, slope)
     if not divided or any(shape_of(above) != p.shape for _, above, _ in divided):
         return None
     if binary is not None:
@@ -156,7 +148,7 @@ def _picked(p: Step, axis: int, above: Any, below: Any) -> Any:
     if not is_call(above, scatter) or len(p.shape) != 2 or axis != 1:
         return None
     ones, index = above.arguments[:2]
-    if not isinstance(index, tuple) or len(index) != 2 or not all(map(_is_leaf, index)):
+    if not isinstance(index, tuple) or len(index) != 2 or not all(is_call(x, None) for x in index):
         return None
     rows, labels = index
     if rows.shape != labels.shape or not np.array_equal(rows.arguments[0], range(p.shape[0])):
@@ -169,7 +161,3 @@ def _picked(p: Step, axis: int, above: Any, below: Any) -> Any:
         return None
     ones = ones.arguments[0] if is_broadcast(ones) else ones
     return labels if is_one(ones) else None
-
-
-def _is_leaf(term: Any) -> bool:
-    return is_call(term, None)

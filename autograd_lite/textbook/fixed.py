@@ -11,28 +11,30 @@ import numpy as np
 
 
 def fixed_numbers(
-    body: list[str], data: Mapping[str, Any], parameters: Mapping[str, Any]
+    body: list[str], data: Mapping[str, Any], parameters: Mapping[str, Any], counted: bool = False
 ) -> list[str]:
     """Comments that name the numbers in lines which are as many as the data have along an axis.
 
     That a weight is as long says that they may be the weight's, unless something is divided by it.
+    Where the samples are not `counted`, a divisor may be a multiple of their number.
 
     >>> x = np.ones((6, 2))
     >>> fixed_numbers(["dz = z / 6", "n = np.arange(6)"], {"x": x}, {"w": np.ones(2)})
     ['# As in the record, and right for no other number of samples: 6, as in x (6, 2).']
+    >>> fixed_numbers(["dz = z / 12"], {"x": x}, {"w": np.ones(6)})
+    ['# As in the record, and right for no other number of samples: 12, as in x (6, 2).']
     >>> fixed_numbers(["dw = 0.05 * w"], {"x": x}, {"w": np.ones(2)})
     ['# As in the record, and right for no other number of samples: 0.05, as in x (6, 2).']
     """
     tree = ast.parse("def backward():\n" + "\n".join(f"    {line}" for line in body))
-    lengths = {n: name for name in data for n in np.shape(data[name]) if n > 2}
+    lengths = {n: name for name in data for n in np.shape(data[name]) if n > 1}
     of_weights = {n for array in parameters.values() for n in np.shape(array)}
     found: dict[str, str] = {}
     for number, divides, of_parameter in _numbers(tree, parameters):
         for length, name in lengths.items():
             own = length not in of_weights or divides
-            if own and (
-                _is_made_of(number, length) or (of_parameter and _is_strength(number, length))
-            ):
+            multiple = divides and not counted and number % length == 0
+            if own and (multiple or (length > 2 and _may_be_of(number, length, of_parameter))):
                 found.setdefault(str(number), f"{name} {np.shape(data[name])}")
     if not found:
         return []
@@ -45,21 +47,16 @@ def fixed_numbers(
 
 def _numbers(tree: ast.AST, parameters: Collection[str]) -> Iterator[tuple[Any, bool, bool]]:
     """The numbers that are written, whether they divide, and whether they multiply a parameter."""
+    operations = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp)]
+    divisors, powers = (
+        {node.right for node in operations if isinstance(node.op, kind)}
+        for kind in (ast.Div, ast.Pow)
+    )
     factors = {
         node.left
-        for node in ast.walk(tree)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+        for node in operations
+        if isinstance(node.op, ast.Mult)
         if isinstance(node.right, ast.Name) and node.right.id in parameters
-    }
-    divisors = {
-        node.right
-        for node in ast.walk(tree)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
-    }
-    powers = {
-        node.right
-        for node in ast.walk(tree)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and type(node.value) in (int, float):
@@ -67,15 +64,14 @@ def _numbers(tree: ast.AST, parameters: Collection[str]) -> Iterator[tuple[Any, 
                 yield node.value, node in divisors, node in factors
 
 
-def _is_strength(number: float, length: int) -> bool:
-    """Whether a penalty's strength may be a round number over the number of samples."""
+def _may_be_of(number: float, length: int, of_parameter: bool) -> bool:
+    """Whether a number is a length, or 1, 2 or 1/2 over it.
+
+    What multiplies a parameter may be a penalty's strength, any round number over the length.
+    """
     shares = [abs(number) * length * times for times in (0.5, 1, 2)]
-    return number % 1 != 0 and any(math.isclose(x, float(f"{x:.1g}")) for x in shares)
-
-
-def _is_made_of(number: float, length: int) -> bool:
-    """Whether a number is a length, or 1, 2 or 1/2 over it."""
-    if number == length:
+    if number % 1 == 0:
+        return number == length
+    if of_parameter and any(math.isclose(x, float(f"{x:.1g}")) for x in shares):
         return True
-    share = abs(number) * length
-    return number % 1 != 0 and any(abs(share - whole) < 1e-14 for whole in (0.5, 1, 2))
+    return any(abs(shares[1] - whole) < 1e-14 for whole in (0.5, 1, 2))

@@ -10,9 +10,10 @@ import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Array, Node, plain
-from autograd_lite.program.expressions import OwnedShape, Template
+from autograd_lite.program.expressions import OwnedShape, Tape, Template
 from autograd_lite.program.program import Step, mapped, run_steps
-from autograd_lite.program.trace import Rules, Vjps, arrays_of, require_numpy
+from autograd_lite.program.templates import Rules, Vjps, arrays_of
+from autograd_lite.program.trace import require_numpy
 from autograd_lite.table import TABLE
 from autograd_lite.textbook.spellings import RULES, Count, function_written_out, is_count
 from autograd_lite.textbook.terms import Terms
@@ -94,6 +95,12 @@ class Formulas:
 
         template = self._rules.template(node, arrays, careful, slots)
         return self._filled(template, [g, self.known[node], *self.arguments(node)], arrays)
+
+    def formula(self, rule: Callable[..., Any], arrays: list[Array], given: list[Any]) -> Any:
+        """The term of what a rule makes of arrays, given their terms."""
+        tape = Tape("a formula", arrays)
+        template = tape.template({0: tape.run(rule)})
+        return self._filled(template, given, lambda: arrays)[0]
 
     def _filled(
         self, template: Template, given: list[Any], arrays: Callable[[], list[Array]]

@@ -6,6 +6,7 @@ import itertools
 import operator
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,28 +23,25 @@ SHORT, LONG, LONG_LOSS = 2, 8, 12
 anything of more gets a line, and a part of the loss later."""
 
 
+@dataclass
 class LineNames:
     """Says which terms get a line, and its names."""
 
-    def __init__(
-        self,
-        values: Mapping[Step, str],
-        cotangents: Mapping[Step, str],
-        of_values: Collection[Step],
-        results: Mapping[str, Any],
-        uses: Counter[Any],
-        identifiers: Identifiers,
-    ) -> None:
-        self.values = values
-        self.cotangents = cotangents
-        self.of_values = of_values
-        self.uses = uses
-        self.temporaries = (identifiers.unique(f"t{count}") for count in itertools.count(1))
+    values: Mapping[Step, str]
+    cotangents: Mapping[Step, str]
+    of_values: Collection[Step]
+    results: InitVar[Mapping[str, Any]]
+    uses: Counter[Any]
+    identifiers: Identifiers
+    names: dict[Step, str] = field(default_factory=dict)
+    weights: dict[Step, int] = field(default_factory=dict)
+
+    def __post_init__(self, results: Mapping[str, Any]) -> None:
+        unique = self.identifiers.unique
+        self.temporaries = (unique(f"t{count}") for count in itertools.count(1))
         self.aliases: dict[Any, list[str]] = {}
         for result, term in results.items():
             self.aliases.setdefault(term, []).append(result)
-        self.names: dict[Step, str] = {}
-        self.weights: dict[Step, int] = {}
 
     def wish(self, term: Step) -> str | None:
         """The name that was given to a term."""
@@ -53,7 +51,9 @@ class LineNames:
     def names_of(self, term: Step, parts: Iterable[Step], longest: int) -> list[str]:
         """What a term is called that comes after its parts; nothing if it is written out."""
         weight = sum(map(self.weights.__getitem__, parts)) + weight_of(term)
-        name = self._given(term, weight) or self._temporary(term, weight, longest)
+        name = self._given(term, weight)
+        if not name and needs_line(term, weight, self.uses[term], longest):
+            name = next(self.temporaries)
         self.weights[term] = 0 if name else weight
         if not name:
             return []
@@ -70,16 +70,10 @@ class LineNames:
             name = cotangent
         return name
 
-    def _temporary(self, term: Step, weight: int, longest: int) -> str | None:
-        again = self.uses[term] > 1 and not is_trivial(term, weight)
-        return next(self.temporaries) if weight > longest or again else None
 
-
-def is_long(term: Step, weights: dict[Step, int], uses: int) -> bool:
-    """Whether a term in a loop gets a line; its weight is noted."""
-    weight = sum(weights.get(part, 0) for part in steps_in(term)) + weight_of(term)
-    weights[term] = weight
-    return weight > LONG or (uses > 1 and not is_trivial(term, weight))
+def needs_line(term: Step, weight: int, uses: int, longest: int = LONG) -> bool:
+    """Whether a term gets a line whether there is a name for it or not."""
+    return weight > longest or (uses > 1 and not is_trivial(term, weight))
 
 
 def weight_of(term: Step) -> int:

@@ -58,9 +58,8 @@ def listing_of(
     naming = LineNames(values, cotangents, of_values, results, uses, identifiers)
     naming.weights |= dict.fromkeys(inputs, 0)
     has_loops = any(isinstance(part, Loop) for part in parts)
-    repeater = Repeater(
-        parts, uses, naming, identifiers, meant, {} if symbols is None else symbols, [*results]
-    )
+    shown = {} if symbols is None else symbols
+    repeater = Repeater(parts, uses, naming, meant, shown, [*results])
     # Loops may look at what others look at too.
     naming.weights |= {term: weight_of(term) for term in needed if has_loops and is_view(term)}
     lines: dict[str, Any] = {}

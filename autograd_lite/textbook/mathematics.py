@@ -40,7 +40,7 @@ from autograd_lite.textbook.numpy_source import (
     full_name,
 )
 from autograd_lite.textbook.terms import is_call, is_number, is_one, several, shape_of
-from autograd_lite.textbook.written_out import logits_of_sigmoid
+from autograd_lite.textbook.written_out import input_of
 
 GREEK = {
     **{"alpha": ("α", "alpha"), "beta": ("β", "beta"), "gamma": ("γ", "gamma")},
@@ -221,7 +221,7 @@ class Mathematics(NumpySource):
     def between(self, term: Step) -> Written:
         """An operator between two operands; nothing between a number and what it multiplies."""
         if term.function is np.divide:
-            z = logits_of_sigmoid(term)
+            z = input_of(term, neural.sigmoid)
             parts = (*term.arguments, *steps_in(term.arguments[1])) if z is not None else ()
             if parts and not any(isinstance(x, Step) and x in self.names for x in parts):
                 return self.function(neural.sigmoid, self.text(z))

@@ -15,8 +15,8 @@ import numpy as np
 from autograd_lite.derivatives.neural import log_softmax
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Array, Node, arrays_in, plain
-from autograd_lite.program.outline import outline
 from autograd_lite.program.program import Program, Step
+from autograd_lite.program.trace import outline
 from autograd_lite.table import traits_of
 from autograd_lite.textbook import naming
 from autograd_lite.textbook.formulas import Formulas

@@ -52,12 +52,13 @@ def with_loops(
 def _busy(parts: Sequence[Step | Loop], least: int, needed: Collection[Step]) -> list[Step | Loop]:
     """The parts, with single steps for loops that are none to a reader.
 
-    These only look at slices that no other reads; or they are short, and neither do they belong to
-    a recurrence, which makes of what is carried more than a sum. What computes in vain stays.
+    These only write what a person writes again, and no other reads them; or they are short, and
+    neither do they belong to a recurrence, which makes of what is carried more than a sum. What
+    computes in vain stays.
     """
     loops = [part for part in parts if isinstance(part, Loop)]
     read = {step for loop in loops for step in read_from(loop)}
-    loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(is_view, x.body)))]
+    loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(_is_slight, x.body)))]
     busy = {loop for loop in loops if _is_busy(loop, least, needed)}
     return _with(parts, _joined(busy, loops))
 
@@ -100,6 +101,10 @@ def _is_busy(loop: Loop, least: int, needed: Collection[Step]) -> bool:
     return any(step not in needed for row in loop.originals for step in row)
 
 
+def _is_slight(step: Step) -> bool:
+    return is_trivial(step, weight_of(step))
+
+
 def _is_recurrent(loop: Loop) -> bool:
     pairs = [(place, then) for place, (_, then) in loop.carried.items()]
     goes_on = any(place not in steps_in(then) and not is_view(then) for place, then in pairs)
@@ -115,7 +120,11 @@ def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
     for term in [*terms][::-1]:
         used = terms[term] if term in early else ()
         early.update(x for x in used if x in terms and _is_multiple(x))
-    missing = {term: {part for part in terms[term] if part in terms} for term in early}
+    missing = {
+        term: dict.fromkeys(part for part in parts if part in terms)
+        for term, parts in terms.items()
+        if term in early
+    }
     waiting: dict[Step, list[Step]] = {}
     for term, parts in missing.items():
         for part in parts:
@@ -128,7 +137,7 @@ def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
             done = stack.pop()
             found[done] = None
             for later in waiting.get(done, ())[::-1]:
-                missing[later].discard(done)
+                missing[later].pop(done, None)
                 if not missing[later]:
                     stack.append(later)
     return [*found]
@@ -169,7 +178,7 @@ class _Again:
         rows = self.owner[step].originals
         place = self.owner[step].body.index(step)
         return (
-            is_trivial(step, weight_of(step))
+            _is_slight(step)
             and input_of_activation(step) is None
             and not any(row[place] in self.named for row in rows)
         )

@@ -179,7 +179,8 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     other data of any batch size; unless a parameter has an axis of the same length, or the number
     is in the record in another way: in a factor such as 0.01, a shape, an array without a name.
     What is in the record as a number stays that number: a comment says so where it is as many as
-    the data have, and so of labels whose rows sum to 1, where p - y relies on that.
+    the data have, or divides and is a multiple of that; and so of labels whose rows sum to 1, where
+    p - y relies on that.
 
     Gradients equal those of `loss.backward()` up to rounding, and to the last bit where the
     operations are the same ones in the same order. They are not where a textbook has others: a
@@ -225,7 +226,7 @@ def source_of(lines: Lines) -> str:
     notes = [f"# {note}" for note in lines.notes]
     data = {name: lines.inputs[name] for name in lines.data}
     weights = {name: array for name, array in lines.inputs.items() if name not in data}
-    notes += fixed_numbers(body, data, weights)
+    notes += fixed_numbers(body, data, weights, lines.batch is not None)
     body = [*notes, *_counted(lines), *body, f"return {', '.join(lines.gradients)}"]
     function = [f"def backward({', '.join(lines.inputs)}):", *(f"    {line}" for line in body)]
     return "\n\n\n".join([*_definitions(lines), "\n".join(function)]) + "\n"

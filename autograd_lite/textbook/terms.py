@@ -18,7 +18,7 @@ import numpy as np
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.operation import Traits
 from autograd_lite.program.program import Step, steps_in
-from autograd_lite.program.trace import value_key
+from autograd_lite.program.templates import value_key
 from autograd_lite.table import traits_of
 
 Shape = tuple[int, ...]
@@ -338,11 +338,6 @@ def _reduction(function: Any) -> Any:
     return simplify
 
 
-def _einsum(terms: Terms, shape: Shape, *operands: Any, **how: Any) -> Any:
-    is_usual = how.get("optimize") is False
-    return terms.build(np.einsum, operands, {}, shape) if is_usual else None
-
-
 def _matmul(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
     """A product with one entry that is a number."""
     for one, other in ((a, b), (b, a)):
@@ -377,7 +372,9 @@ SIMPLER: dict[Any, Callable[..., Any]] = {
     **{f: _reordering(f) for f in (np.transpose, np.moveaxis, np.swapaxes)},
     np.dot: _dot,
     np.matmul: _matmul,
-    np.einsum: _einsum,
+    np.einsum: lambda terms, shape, *operands, **how: (
+        terms.build(np.einsum, operands, {}, shape) if how.get("optimize") is False else None
+    ),
     astype: lambda terms, shape, x, dtype: dtype.type(x) if is_number(x) else None,
     **{f: _reduction(f) for f in REDUCTIONS},
     np.amax: _reduction(np.max),

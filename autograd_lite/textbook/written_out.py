@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +12,30 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.node import Node, inputs_of
 from autograd_lite.program.program import Step
-from autograd_lite.table import traits_of
+from autograd_lite.table import TABLE, traits_of
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.terms import Terms, is_call, is_number, is_one
+from autograd_lite.textbook.terms import is_call, is_number
 
 PARTS = 8
 """Operations that what is written out consists of, at most."""
+
+Z = object()
+_UP, _DOWN, _TWICE = (np.exp, Z), (np.exp, (np.negative, Z)), (np.exp, (np.multiply, 2, Z))
+FORMS: dict[Any, list[Any]] = {
+    neural.sigmoid: [(np.divide, 1, (np.add, 1, _DOWN)), (np.divide, _UP, (np.add, 1, _UP))],
+    np.tanh: [
+        (np.divide, (np.subtract, _UP, _DOWN), (np.add, _UP, _DOWN)),
+        (np.divide, (np.subtract, _TWICE, 1), (np.add, _TWICE, 1)),
+    ],
+    neural.softplus: [(np.log, (np.add, 1, _UP))],
+}
+"""Activations of Z as they are written out: a function, and its arguments."""
+SLOPES: dict[Any, Callable[..., Any]] = {
+    neural.sigmoid: TABLE[neural.sigmoid].vjps[0],
+    np.tanh: TABLE[np.tanh].vjps[0],
+    neural.softplus: lambda g, y, z: g * (1 / (1 + np.exp(-z))),
+}
+"""What then reaches Z."""
 
 
 class Slope(NamedTuple):
@@ -36,80 +55,49 @@ def slope_of_written_out(
 
     None of those that are `kept` is left out.
     """
-    y, terms = formulas.known[node], formulas.terms
+    y = formulas.known[node]
     if not (is_call(y, np.divide) or is_call(y, np.log)):
         return None
-    for read, slope in _SLOPES:
-        z, axis = read(y)
+    logits, axis = logits_of_softmax(y)
+    softmax = functools.partial(TABLE[neural.softmax].vjps[0], axis=axis)
+    found: list[tuple[Any, Callable[..., Any]]] = [(logits, softmax)]
+    found += [(input_of(y, function), slope) for function, slope in SLOPES.items()]
+    for z, slope in found:
         before = node_of(formulas, node, z, kept) if z is not None else None
         if before is not None:
-            return Slope(before, 1, slope(terms, g, y, z, axis))
+            arrays = [np.ones_like(node._array), node._array, before._array]
+            return Slope(before, 1, formulas.formula(slope, arrays, [g, y, z]))
     return None
 
 
-def _of_sigmoid(terms: Terms, g: Any, y: Any, z: Any, axis: int) -> Any:
-    return terms.call(np.multiply, terms.call(np.multiply, g, y), terms.call(np.subtract, 1, y))
+def input_of(y: Any, function: Any) -> Any:
+    """z, where y is a function of z, also written out; or None.
+
+    >>> from autograd_lite.textbook.terms import Terms
+    >>> terms = Terms()
+    >>> z = terms.leaf(())
+    >>> power = terms.call(np.exp, terms.call(np.negative, z))
+    >>> input_of(terms.call(np.divide, 1, terms.call(np.add, power, 1)), neural.sigmoid) is z
+    True
+    """
+    if is_call(y, function):
+        return y.arguments[0]
+    return next((z for form in FORMS[function] for z in _matching(form, y, None)), None)
 
 
-def _of_tanh(terms: Terms, g: Any, y: Any, z: Any, axis: int) -> Any:
-    square = terms.call(np.multiply, y, y)
-    return terms.call(np.multiply, g, terms.call(np.subtract, 1, square))
-
-
-def _of_softmax(terms: Terms, g: Any, y: Any, z: Any, axis: int) -> Any:
-    shape = tuple(1 if i == axis else length for i, length in enumerate(y.shape))
-    keywords = {"axis": axis, "keepdims": True}
-    total = terms.build(np.sum, (terms.call(np.multiply, g, y),), keywords, shape)
-    return terms.call(np.multiply, y, terms.call(np.subtract, g, total))
-
-
-def _of_softplus(terms: Terms, g: Any, y: Any, z: Any, axis: int) -> Any:
-    power = terms.call(np.exp, terms.call(np.negative, z))
-    sigmoid = terms.call(np.divide, 1, terms.call(np.add, 1, power))
-    return terms.call(np.multiply, g, sigmoid)
-
-
-def _input_of_tanh(y: Step) -> tuple[Any, int]:
-    """z, where y is (exp(z) - exp(-z))/(exp(z) + exp(-z)), or (exp(2 z) - 1)/(exp(2 z) + 1)."""
-    above, below = y.arguments if is_call(y, np.divide) else (None, None)
-    if not (is_call(above, np.subtract) and is_call(below, np.add)):
-        return None, 0
-    up, down = above.arguments
-    if {up, down} != {*below.arguments} or not is_call(up, np.exp):
-        return None, 0
-    (power,) = up.arguments
-    if is_one(down) and is_call(power, np.multiply):
-        z = [x for x in power.arguments if not is_number(x)]
-        return (z[0], 0) if len(z) == 1 and 2 in power.arguments else (None, 0)
-    is_mirrored = is_call(down, np.exp) and is_call(down.arguments[0], np.negative)
-    return (power, 0) if is_mirrored and down.arguments[0].arguments[0] is power else (None, 0)
-
-
-def _input_of_softplus(y: Step) -> tuple[Any, int]:
-    """z, where y is log(1 + exp(z))."""
-    if not (is_call(y, np.log) and is_call(y.arguments[0], np.add)):
-        return None, 0
-    parts = y.arguments[0].arguments
-    powers = [x for x in parts if is_call(x, np.exp)]
-    return (powers[0].arguments[0] if len(powers) == 1 and any(map(is_one, parts)) else None), 0
-
-
-def logits_of_sigmoid(p: Step) -> Any:
-    """z, where p is sigmoid(z), also written out."""
-    if is_call(p, neural.sigmoid):
-        return p.arguments[0]
-    if not is_call(p, np.divide):
-        return None
-    above, below = p.arguments
-    if not is_call(below, np.add):
-        return None
-    inside = [x for x in below.arguments if is_call(x, np.exp)]
-    if len(inside) != 1 or not any(map(is_one, below.arguments)):
-        return None
-    power = inside[0].arguments[0]
-    if is_one(above) and is_call(power, np.negative):
-        return power.arguments[0]
-    return power if above is inside[0] else None
+def _matching(form: Any, term: Any, z: Any) -> Iterator[Any]:
+    """z, where a term is a form of it; as it is known, or None where the form has none."""
+    if form is Z:
+        yield from (term,) if z is None or z is term else ()
+    elif type(form) is not tuple:
+        yield from (z,) if is_number(term) and term == form else ()
+    elif is_call(term, form[0]):
+        parts = form[1:]
+        for order in (parts, parts[::-1]) if traits_of(form[0]).commutative else (parts,):
+            found = [z]
+            for part, own in zip(order, term.arguments):
+                found = [new for known in found for new in _matching(part, own, known)]
+            yield from found
 
 
 def logits_of_softmax(p: Step) -> tuple[Any, int]:
@@ -152,17 +140,8 @@ def input_of_activation(y: Step) -> Any:
     """z, where y is an activation of z, also one that is written out; or None."""
     if y.function is not None and traits_of(y.function).activation:
         return y.arguments[0]
-    z = logits_of_sigmoid(y)
-    return z if z is not None else _input_of_tanh(y)[0]
-
-
-_SLOPES: tuple[tuple[Callable[[Step], tuple[Any, int]], Callable[..., Any]], ...] = (
-    (lambda y: (logits_of_sigmoid(y), 0), _of_sigmoid),
-    (_input_of_tanh, _of_tanh),
-    (logits_of_softmax, _of_softmax),
-    (_input_of_softplus, _of_softplus),
-)
-"""How z and an axis are read from a term, and what then reaches z."""
+    z = input_of(y, neural.sigmoid)
+    return z if z is not None else input_of(y, np.tanh)
 
 
 def node_of(formulas: Formulas, node: Node, term: Any, kept: Collection[Node]) -> Node | None:

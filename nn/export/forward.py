@@ -15,9 +15,9 @@ from autograd_lite.errors import AutogradError, ShapeError, UnsupportedError, de
 from autograd_lite.modes import Followed, Taken
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import Operation
-from autograd_lite.program.computed import row_of
-from autograd_lite.program.program import Step, mapped
-from autograd_lite.program.trace import Rules, Tracer, guarded
+from autograd_lite.program.program import Step, mapped, row_of
+from autograd_lite.program.templates import Rules, arrays_of
+from autograd_lite.program.trace import Tracer, guarded
 from autograd_lite.textbook.spellings import Count
 from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import evaluation
@@ -154,7 +154,8 @@ class _followed(guarded):  # noqa: N801 - used like no_grad
 class _Follower(Tracer):
     """A program in which what was noted is written as what was recorded, and arrays are steps."""
 
-    attempted = ""
+    attempted: str
+    rules: Rules
 
     def noted(self, call: Taken) -> Step:
         return self.called(call)
@@ -171,9 +172,10 @@ class _Follower(Tracer):
         return self.forward(node)
 
     def forward(self, node: Node) -> Step:
-        if self.rules.call(node).looks:
+        template = self.rules.call(node)
+        if template.looks:
             raise _refusal(self.attempted, DECIDING)
-        return super().forward(node)
+        return cast(Step, self.filled(template, [*map(self.own_part, arrays_of(node))])[0])
 
     def written(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Step:
         return super().written(step, *mapped(self.own_part, [arguments, keywords]))

@@ -12,11 +12,10 @@ import numpy as np
 from autograd_lite import Tensor, enable_grad
 from autograd_lite.modes import draws, moves, setting
 from autograd_lite.node import Array
-from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.surroundings import Surroundings
-from autograd_lite.program.trace import guarded
+from autograd_lite.program.trace import Tracer, guarded
 from autograd_lite.trees import leaves_of, map_tree
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
@@ -32,7 +31,7 @@ LossOf = Callable[[Any, Any], Tensor]
 class Recording(NamedTuple):
     """A forward and a backward pass as a program, and the steps of what it is given."""
 
-    tracer: ExactTracer
+    tracer: Tracer
     loss: Tensor
     data: list[Step | None]
     drawn: list[tuple[Step, Array, Callable[[], Array]]]
@@ -89,7 +88,7 @@ def record_step(
         loss = loss_of(*given)
         moved = dict(moves.get() or {})
     _require_noted(model, noted, rewind)
-    tracer = ExactTracer(loss, templates)
+    tracer = Tracer(loss, templates)
     tracer.write(calls)
     tracer.program.cotangents[loss].arguments = (np.full_like(loss._array, share)[()],)
     if len(tracer.program.steps) > MOST_STEPS:

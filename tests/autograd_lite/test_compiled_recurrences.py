@@ -7,11 +7,12 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import value_and_grad
+from autograd_lite.node import plain
 from autograd_lite.program import c_backend as in_c
 from autograd_lite.program import numpy_backend as in_numpy
 from autograd_lite.program.backends import Task
 from autograd_lite.program.folding import Repeated, folded
-from autograd_lite.program.program import Step, same
+from autograd_lite.program.program import Step
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_a_loop_may_do_no_more_than_to_pass_on_what_it_is_given(make, quick_c_co
     for of_rows in (False, True):
         steps, loop = [], Repeated(6)
         x, place = step(None, (np.ones((6, 3)),), (6, 3)), step(None, ())
-        passed = step(same, (place,))
+        passed = step(plain, (place,))
         rows = [step(operator.getitem, (x, number)) for number in range(6)]
         loop.body, loop.outputs = [passed], [(passed, False)]
         if of_rows:

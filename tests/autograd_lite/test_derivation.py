@@ -246,6 +246,15 @@ def test_the_number_of_samples_is_read_off_the_data_everywhere_or_nowhere(loss, 
     assert ".size" not in source, source
 
 
+def test_a_divisor_that_is_a_multiple_of_a_number_of_samples_that_a_weight_has_is_said():
+    for samples, units, outputs in ((4, 4, 3), (2, 2, 3), (2, 5, 3)):
+        X, y = RNG.normal(size=(samples, 6)), RNG.normal(size=(samples, outputs))
+        W1, W2 = parameter(6, units, name="W1"), parameter(units, outputs, name="W2")
+        source = to_source(al.sigmoid_cross_entropy(np.tanh(X @ W1) @ W2, y))
+        said = f"right for no other number of samples: {samples * outputs}"
+        assert said in source, source
+
+
 # Names
 
 
@@ -338,6 +347,13 @@ def test_one_minus_the_labels_is_recognized_beside_the_labels_however_few():
     p = al.sigmoid(x @ w)
     source = to_source(-(y * np.log(p) + (1 - y) * np.log(1 - p)).sum())
     assert "dw = x.T @ (p - y)" in source
+
+
+def test_values_without_entries_are_matrices_without_any():
+    x = Tensor(np.zeros((2, 0)), requires_grad=True, name="x")
+    shown = derive((2 * x).sum(), values=True)
+    assert r"\begin{bmatrix}  \\  \end{bmatrix}" in shown.markdown()
+    assert "[]" in str(shown)
 
 
 # Every row

@@ -10,8 +10,7 @@ from test_random_programs import drawn, given_program, output
 from autograd_lite import Tensor
 from autograd_lite.program.loops import Loop, with_moved
 from autograd_lite.program.program import Step, mapped
-from autograd_lite.program.repeats import LEAST
-from autograd_lite.program.rolling import rolled
+from autograd_lite.program.rolling import LEAST, rolled
 from autograd_lite.program.trace import trace
 from autograd_lite.table import TABLE
 

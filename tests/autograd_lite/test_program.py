@@ -13,8 +13,7 @@ from autograd_lite import (
     softmax_cross_entropy,
 )
 from autograd_lite.errors import UnsupportedError
-from autograd_lite.program.outline import outline
-from autograd_lite.program.trace import guarded, trace
+from autograd_lite.program.trace import guarded, outline, trace
 
 
 def recorded(sample, scale=1.0):
@@ -109,6 +108,16 @@ def test_only_the_steps_below_a_replaced_one_are_run_again():
     changed = [n for n, (a, b) in enumerate(zip(values, program.recorded)) if a is not b]
     assert changed == [step.number, program.cotangents[x].number]
     np.testing.assert_allclose(values[-1], 7 * x.data + y.data)
+
+
+def test_an_outline_has_a_step_for_each_contribution():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    program = outline(x[0] * x[1] + x[0])
+    computed = [node for node in program.values if node.operation]
+    wanted = {node: [*node.wanted] for node in computed}
+    assert {node: [*steps] for node, steps in program.contributions.items()} == wanted
+    steps = [step for by_slot in program.contributions.values() for step in by_slot.values()]
+    assert len({*steps}) == len(steps) == 7
 
 
 def test_what_is_replaced_stays_so_where_more_is_replaced():

@@ -1,0 +1,227 @@
+"""What functions and rules compute, as templates: of each one for all nodes that are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import AutogradError, UnsupportedError, describe
+from autograd_lite.fitting import match, without_nan
+from autograd_lite.node import Array, Node, arrays_in, plain
+from autograd_lite.operation import Operation
+from autograd_lite.program.expressions import Tape, Template, all_plain, as_called
+from autograd_lite.program.program import Step, mapped
+from autograd_lite.table import TABLE
+
+Vjps = Mapping[Callable[..., Any], Sequence[Callable[..., Any]]]
+
+
+class Templates:
+    """Templates, in a dictionary that may be kept for the nodes of other records."""
+
+    def __init__(self, known: dict[Any, Any] | None = None) -> None:
+        self._known = {} if known is None else known
+        self._numbers: dict[Node, int] = {}
+
+    def of(self, node: Node, kind: Any, make: Callable[[], Template | None]) -> Any:
+        """What is made for a node; kept for those that are alike, unless it looks at entries."""
+        number = self._numbers.get(node)
+        if number is None:
+            # A number, as what a signature holds takes long to compare.
+            number = self._known.setdefault(signature(node), len(self._known))
+            self._numbers[node] = number
+        key = kind, number
+        if key in self._known:
+            return self._known[key]
+        made = make()
+        if not (made and made.looks):
+            self._known[key] = made
+        return made
+
+
+class Rules:
+    """What functions and rules do; some rules are replaced, some functions written out."""
+
+    def __init__(self, replaced: Vjps, written_out: Callable[[Operation], Any]) -> None:
+        self._replaced = replaced
+        self._written_out = written_out
+        self._templates = Templates()
+
+    def call(self, node: Node) -> Template:
+        """What the function of a node does; one step, unless it is written out."""
+        template: Template = self._templates.of(node, "forward", lambda: self._called(node))
+        return template
+
+    def _called(self, node: Node) -> Template:
+        operation = node.operation
+        require_row("derivation", node)
+        tape, arguments, keywords = tape_of(node)
+        function = self._written_out(operation)
+        if function:
+            with suppress(TypeError, ValueError):  # it changes arrays in place
+                result = tape.run(lambda *_: function(*arguments, **keywords))
+                return tape.template({0: result[0] if isinstance(result, tuple) else result})
+        called = operation.function, as_called(operation, arguments), keywords
+        return tape.template({0: tape.expression(node._array, *called)})
+
+    def template(
+        self,
+        node: Node,
+        values: Callable[[], list[Array]],
+        careful: bool = False,
+        slots: tuple[int, ...] | None = None,
+    ) -> Template:
+        """What a node contributes to the cotangents of its arguments, or of some of them.
+
+        Given are its cotangent, its value and its arrays; rules that look at entries get `values`.
+        """
+
+        def made() -> Template | None:
+            ones = [np.ones_like(node._array)[()], node._array, *map(plain, arrays_of(node))]
+            operation = self._with_rules(node.operation)
+            return _traced(node, operation, ones, careful, slots) if operation.is_own() else None
+
+        template: Template | None = self._templates.of(node, (careful, slots), made)
+        if template and not template.looks:
+            return template
+        return _traced(node, self._with_rules(node.operation), values(), careful, slots)
+
+    def _with_rules(self, operation: Operation) -> Operation:
+        vjps = self._replaced.get(operation.function)
+        if not vjps:
+            return operation
+        compute, residual = operation.compute, operation.residual
+        return Operation(operation.function, vjps, compute, residual=residual)
+
+
+def _traced(
+    node: Node,
+    operation: Operation,
+    arrays: list[Array],
+    careful: bool,
+    slots: tuple[int, ...] | None,
+) -> Template:
+    tape = Tape(f"backward of {operation.name}", arrays)
+    contributions = rules_of(node, operation, careful, slots=slots)
+    if operation.is_own():
+        return tape.template(tape.run(contributions))
+    try:
+        results = tape.run(contributions)
+        with np.errstate(all="ignore"):
+            right = contributions(*[array.copy() for array in arrays])
+        for slot, result in results.items():
+            if not np.allclose(all_plain(result), right[slot], equal_nan=True):
+                raise TypeError("it is random, or changes an array that has two names")
+    except AutogradError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UnsupportedError(
+            f"source of the rule of {operation.name}",
+            f"{error}, and only calls that return new arrays are followed",
+            "Write it of functions of NumPy's that do, such as np.where to change some entries",
+        ) from error
+    return tape.template(results)
+
+
+def rules_of(
+    node: Node,
+    operation: Operation,
+    careful: bool,
+    kept: Any = None,
+    slots: tuple[int, ...] | None = None,
+) -> Callable[..., dict[int, Any]]:
+    """What the rules of an operation give for some arguments, each with its shape and dtype.
+
+    That is a function of the cotangent, the value and the arrays of a node, and of what takes the
+    place of steps in what was kept for the rules.
+    """
+
+    def contributions(g: Any, y: Any, *given: Any) -> dict[int, Any]:
+        rest, found = iter(given), {}
+        arguments, keywords = with_arrays(node, rest)
+        residual = mapped(lambda part: next(rest) if type(part) is Step else part, kept)
+        left = [g, y, *arguments, *([residual] if operation.residual else [])]
+        for slot in recorded_slots(node) if slots is None else slots:
+            result = operation.contribution(slot, left, keywords)
+            result = without_nan(result, g) if careful else result
+            found[slot] = match(result, arguments[slot], node)
+        return found
+
+    return contributions
+
+
+def require_row(attempted: str, node: Node) -> None:
+    """Raise an UnsupportedError if the function of a node is not in the table."""
+    operation = node.operation
+    if TABLE.get(operation.function) is not operation:
+        raise UnsupportedError(
+            f"{attempted} of {operation.name}{describe(node.arguments)}",
+            "it has no row in the table of derivatives",
+            "Compute the loss without checkpoint",
+        )
+
+
+def recorded_slots(node: Node) -> tuple[int, ...]:
+    """The indices of the arguments that require grad."""
+    return tuple([i for i in node.wanted if node.arguments[i]._requires_grad])
+
+
+def arrays_of(node: Node) -> list[Any]:
+    """The nodes and arrays among the arguments and the keywords of a node."""
+    return arrays_in([node.arguments, node.keywords] if node.keywords else node.arguments)
+
+
+def with_arrays(node: Node, values: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments and keywords of a node, with values in place of its nodes and arrays."""
+    rest = iter(values)
+
+    def own(value: Any) -> Any:
+        return next(rest) if isinstance(value, Node | np.ndarray) else value
+
+    return mapped(own, node.arguments), node.keywords and mapped(own, node.keywords)
+
+
+def tape_of(node: Node) -> tuple[Tape, tuple[Any, ...], dict[str, Any]]:
+    """A tape that is given the arrays of a node; its arguments and keywords as expressions."""
+    tape = Tape(node.operation.name, map(plain, arrays_of(node)))
+    return tape, *with_arrays(node, tape.given)
+
+
+def signature(node: Node) -> tuple[Any, ...]:
+    """What tells nodes apart for which the rules may compute otherwise."""
+    key = [node.operation, node._array.shape, node._array.dtype, *map(value_key, node.arguments)]
+    return (*key, value_key(node.keywords)) if node.keywords else tuple(key)
+
+
+def _form(array: Array) -> Any:
+    return array.shape, array.dtype
+
+
+_TOLD_BY_VALUE = (int, float, str, np.generic)
+
+
+def value_key(value: Any, of_array: Callable[[Array], Any] = _form) -> Any:
+    """What tells values apart: equal for equal numbers, and for arrays of one shape and dtype.
+
+    Or else for arrays that are equal by what is told of each.
+    """
+    kind = type(value)
+    if kind is Step:
+        return value
+    if isinstance(value, Node):
+        return value._requires_grad, value._array.shape, value._array.dtype
+    if isinstance(value, _TOLD_BY_VALUE):
+        return kind, value or repr(value)  # zeros have signs
+    if isinstance(value, np.ndarray):
+        return np.ndarray, of_array(value)
+    if isinstance(value, list | tuple):
+        return kind, *[value_key(part, of_array) for part in value]
+    if kind is dict:
+        return kind, *[value_key(part, of_array) for part in value.items()]
+    if kind is slice:
+        parts = value.start, value.stop, value.step
+        return kind, *[value_key(part, of_array) for part in parts]
+    return kind, id(value)
