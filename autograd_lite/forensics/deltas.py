@@ -83,6 +83,7 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
                 for others, (other, its) in enumerate(predictions):
                     where = f"before {made_by}" if others < number else f"after {its}"
                     words = f"the prediction is the one {where}, which is not the loss's"
+                    words += f": {made_by} is left out" * (others < number)
                     yield from _delta(graph, place, "wrong place", words, c * (other - y), y)
                 break
 
