@@ -74,7 +74,7 @@ def slope_of_sinc(y: Array, x: Array) -> Array:
 
 def power_vjp_base(g: Array, y: Array, a: Array, b: Array) -> Array:
     """b aᵇ⁻¹, and 0 for b = 0 even where a is 0; for a root, as of `np.sqrt`, also where g is 0."""
-    if isinstance(b, (int, float)) and b:
+    if type(b) in (int, float) and b:  # no number of NumPy's, which is followed into programs
         if 0 < b < 1:
             return quotient(g * b, a ** (1 - b))
         return g * b * (a if b == 2 else a ** (b - 1))
