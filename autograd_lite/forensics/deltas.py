@@ -73,16 +73,20 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
         z = place.argument
         if z.ndim == 0 or not 2 <= z.size <= LARGEST or len(graph.consumers[z]) > MOST_USES:
             continue
+        is_given = z.operation is not None and z.operation.traits.activation
         predictions = [*_predictions(graph, place)]
         for number, (p, made_by) in enumerate(predictions):
             for y, c in _fitting(graph, p, graph.right[z]):
                 for kind, words, value in _for_error(p, y):
-                    yield from _delta(graph, place, kind, words, c * value, y)
+                    # What an activation gives is differentiated twice in its own step.
+                    if kind != "derivative twice" or not is_given:
+                        yield from _delta(graph, place, kind, words, c * value, y)
                 words = f"parentheses are missing: {'c' if np.ndim(c) else f'{c:.6g}'} * p - y"
                 yield from _delta(graph, place, "wrong formula", words, c * p - y, y)
                 for others, (other, its) in enumerate(predictions):
                     where = f"before {made_by}" if others < number else f"after {its}"
                     words = f"the prediction is the one {where}, which is not the loss's"
+                    words += f": {made_by} is left out" * (others < number)
                     yield from _delta(graph, place, "wrong place", words, c * (other - y), y)
                 break
 

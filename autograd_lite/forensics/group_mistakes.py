@@ -107,7 +107,8 @@ def other_slopes(case: Case) -> Iterator[Candidate]:
 
 def _sloped(places: Sequence[Place], above: bool, slope: float) -> Wrong:
     def sloped(right: Array, g: Array, a: Array, z: Array, *rest: Any) -> Array:
-        return np.where(z > 0, slope * g, right) if above else np.where(z > 0, right, slope * g)
+        # On the right the slope of all rectifiers is 1.
+        return np.where(z > 0, slope * g, right) if above else g * np.where(z > 0, 1, slope)
 
     return {place: place.changed(sloped) for place in places}
 

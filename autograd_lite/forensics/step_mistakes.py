@@ -193,7 +193,7 @@ def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:
 
 def another_derivative(graph: Graph, place: Place) -> StepMistakes:
     """The derivative of another activation is used, at its own output or at the one here."""
-    bends = place.bends and place.traits.elementwise
+    bends = place.bends and place.traits.elementwise and not is_bounded(place.node)
     if not place.argument.ndim or not (place.traits.activation or bends):
         return
     x = place.argument._array

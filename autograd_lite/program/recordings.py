@@ -52,8 +52,6 @@ def difference(
     if len(steps) != len(others):
         return Difference(f"it takes {len(steps)} steps, and {len(others)} for other data", False)
     for step, other in zip(steps, others):
-        if _are_plainly_alike(step, other):
-            continue
         name, other_name = _called(step)[1], _called(other)[1]
         if _called(step) != _called(other):
             text = f"step {step.number} calls {name}, and {other_name} for other data"
@@ -68,18 +66,6 @@ def difference(
                 used = f"in step {step.number}, {name}," if name else "that it computes with"
                 return Difference(f"{describe_one(a)} {used} is another for other data", True)
     return None
-
-
-def _are_plainly_alike(step: Step, other: Step) -> bool:
-    """Whether steps call one function with the same; what is in lists or keywords is not seen."""
-    if step.function is not other.function or step.keywords or other.keywords:
-        return False
-    if len(step.arguments) != len(other.arguments):
-        return False
-    for a, b in zip(step.arguments, other.arguments):
-        if a is not b and not (type(a) is type(b) is Step and a.number == b.number):
-            return False
-    return True
 
 
 def task_of(
