@@ -371,3 +371,14 @@ def test_whatever_a_rule_does_its_mistakes_are_reported(rule):
     report = compare_gradients(square(W).sum(), {W: -2 * W.data})
     assert "sign" in [e.mistakes[0].kind for e in report.explanations]
     assert "by hand" in str(report) or report.explanations[0].mistakes[0].used == ""
+
+
+def test_what_only_passes_on_is_written_out_as_what_it_is():
+    rng = np.random.default_rng(0)
+    X, t = rng.normal(size=(10, 3)), rng.normal(size=10)
+    w = Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    r = X @ w - t
+    report = compare_gradients(np.log(np.cosh(r)).mean(), {w: X.T @ r.data / 10})
+    (mistake,) = report.explanations[0].mistakes
+    assert "squared errors" in mistake.sentence
+    assert mistake.right == "dr = 1 / np.cosh(r) * np.sinh(r) / 10"
