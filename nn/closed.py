@@ -21,7 +21,7 @@ class Closed:
     """
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self.__dict__ and not hasattr(type(self), name) and name[0] != "_":
+        if name not in self.__dict__ and not hasattr(type(self), name) and not name.startswith("_"):
             kind, assigning = type(self), sys._getframe(1).f_globals.get("__name__", "")
             is_closed = _is_ours(kind.__module__) and Closed not in kind.__bases__
             # What the library itself assigns is an attribute from then on.

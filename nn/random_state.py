@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from autograd_lite import arguments
 from autograd_lite.arguments import SEED, WHOLE, require
+from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 
 if TYPE_CHECKING:
@@ -64,13 +67,25 @@ def default_generator() -> np.random.Generator:
     return DEFAULT
 
 
-def draw_from(model: Module, own: np.random.Generator) -> None:
-    """Have modules that draw from the default generator draw from another one."""
+@contextmanager
+def drawing_from(own: np.random.Generator, *models: Module) -> Iterator[None]:
+    """Have what is given no `rng` meanwhile, and modules that were, draw from another generator."""
     default = default_generator()
-    for _, module in model.named_modules():
-        for name, value in vars(module).items():
-            if value is default:
-                setattr(module, name, own)
+    held = [
+        (vars(module), name)
+        for model in models
+        for _, module in model.named_modules()
+        for name, value in vars(module).items()
+        if value is default
+    ]
+    with setting(instead_of_default, own):
+        try:
+            for attributes, name in held:
+                attributes[name] = own
+            yield
+        finally:
+            for attributes, name in held:
+                attributes[name] = default
 
 
 def is_generator(value: Any) -> TypeGuard[Generator]:

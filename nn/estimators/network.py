@@ -13,7 +13,6 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
 from autograd_lite.errors import UnsupportedError, describe_one, needed
-from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
@@ -23,7 +22,7 @@ from nn.optimizers.adam import Adam, AdamW, NAdam
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.scaled import Adagrad, RMSprop
 from nn.optimizers.sgd import SGD
-from nn.random_state import draw_from, instead_of_default
+from nn.random_state import drawing_from
 from nn.training.callback import Callback
 from nn.training.evaluation import predict
 from nn.training.fit import fit
@@ -136,14 +135,10 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         with self._drawing():
             self.model_ = self._new_model(X.shape[1], self._outputs(y), X.dtype)
-        if self.random_state is not None:
-            draw_from(self.model_, self._rng)
 
-    def _drawing(self) -> AbstractContextManager[Any]:
+    def _drawing(self, *models: Module) -> AbstractContextManager[Any]:
         """Where a random state is given, what has no `rng` draws by it, too."""
-        if self.random_state is None:
-            return nullcontext()
-        return setting(instead_of_default, self._rng)
+        return nullcontext() if self.random_state is None else drawing_from(self._rng, *models)
 
     def _new_model(self, features: int, outputs: int, dtype: Any) -> Module:
         if callable(self.layers) and not isinstance(self.layers, Module):
@@ -184,7 +179,7 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         if isinstance(validation, tuple | list) and len(validation) == 2:
             validation = validation[0], self._targets(np.asarray(validation[1]), X.dtype)
         looks = validation is not None or self.metrics or self.callbacks
-        with self._drawing():
+        with self._drawing(self.model_):
             self.history_ = fit(
                 self.model_,
                 X,

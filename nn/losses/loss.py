@@ -131,7 +131,7 @@ class Loss(Declared):
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
         """Predictions and targets of one shape, as arrays or tensors of one dtype."""
         if predictions.shape != targets.shape:
-            columns = predictions.ndim == targets.ndim > 1 and targets.shape[1] > 1
+            columns = predictions.ndim == targets.ndim == 2 and targets.shape[1] > 1
             if columns and len(predictions) == len(targets):
                 raise other_classes(self.describe(predictions, targets), predictions, targets)
             raise ShapeError(

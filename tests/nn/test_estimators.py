@@ -267,6 +267,7 @@ def test_a_random_state_rules_all_that_is_drawn_and_disturbs_no_one_else():
         (8, nn.Dropout(0.5)),
         (8, nn.Sequential(nn.Dense(8, 8, rng=0), dropout)),
         lambda n_in, n_out: nn.Sequential(nn.Dense(n_in, 8), nn.Dropout(0.5), nn.Dense(8, n_out)),
+        lambda n_in, n_out: nn.Sequential(nn.Dense(n_in, 8), dropout, nn.Dense(8, n_out)),
         Noisy,
     ):
         network = NeuralRegressor(layers, random_state=0, epochs=5, batch_size=8)
