@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd_lite.errors import MissingNameError, describe_one
 from autograd_lite.names import Elsewhere
@@ -18,16 +18,22 @@ class Closed:
     An attribute that the classes here do not have would be read by nothing, so assigning it, with
     another library's name or a misspelled one, is refused. Classes of one's own may have any, a
     bare `Callback`, whose hooks may be assigned, too, and so may each name with an underscore.
+
+    Python looks for Ctrl-C where this is called: what has to be assigned at once, with something
+    else, is assigned by `object.__setattr__`, or to `__dict__`.
     """
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self.__dict__ and not hasattr(type(self), name) and not name.startswith("_"):
-            kind, assigning = type(self), sys._getframe(1).f_globals.get("__name__", "")
-            is_closed = _is_ours(kind.__module__) and Closed not in kind.__bases__
-            # What the library itself assigns is an attribute from then on.
-            if is_closed and not _is_ours(assigning):
-                raise _unknown(self, name, value)
-        super().__setattr__(name, value)
+    if not TYPE_CHECKING:  # or type checkers, which refuse them, too, would take any name
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            is_known = name in self.__dict__ or hasattr(type(self), name)
+            if not is_known and not name.startswith("_"):
+                kind, assigning = type(self), sys._getframe(1).f_globals.get("__name__", "")
+                is_closed = _is_ours(kind.__module__) and Closed not in kind.__bases__
+                # What the library itself assigns is an attribute from then on.
+                if is_closed and not _is_ours(assigning):
+                    raise _unknown(self, name, value)
+            super().__setattr__(name, value)
 
 
 def _is_ours(module: str) -> bool:

@@ -306,9 +306,7 @@ ATTRIBUTES = {
     "get_weights": "model.state_dict()",
     "half": "model.astype(np.float16)",
     "load_weights": "nn.load(path, model)",
-    "kernel": "layer.weight",
     "modules": "[module for _, module in model.named_modules()]",
-    "named_children": "model.children(), which gives names, too",
     "predict": "nn.predict(model, X)",
     "register_buffer": "self.name = nn.Buffer(array)",
     "register_parameter": "self.name = nn.Parameter(array)",
@@ -318,7 +316,6 @@ ATTRIBUTES = {
     "set_weights": "model.load_state_dict(state)",
     "summary": "print(nn.summary(model, X))",
     "to": "model.astype(dtype); to a graphics card goes the data of each tensor, by cupy.asarray",
-    "weights": "model.parameters()",
 }
 """Attributes of other libraries' models, and what to write for each."""
 tell_of(Module, ATTRIBUTES, "a model")

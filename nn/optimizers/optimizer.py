@@ -18,7 +18,7 @@ from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.mutation import note_change
-from autograd_lite.names import explains_keywords, tell_of
+from autograd_lite.names import explains_keywords
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
 from nn.optimizers.flat import Run, copy_in, runs_of
@@ -168,8 +168,8 @@ class Optimizer(Declared):
     def _take(self, options: Sequence[Mapping[str, Any]], rates: Sequence[float]) -> None:
         """Take over the hyper-parameters of each group, and what learning rates are now."""
         scheduled = any(callable(each["learning_rate"]) for each in options)
-        changes: list[tuple[Any, ...]] = [(setattr, self, "_scheduled", scheduled)]
-        changes.append((setattr, self, "_changes", self._changes + 1))
+        changes: list[tuple[Any, ...]] = [(object.__setattr__, self, "_scheduled", scheduled)]
+        changes.append((object.__setattr__, self, "_changes", self._changes + 1))
         both = zip(self._seen, self._accepted)
         for group, (seen, accepted), each, rate in zip(self.groups, both, options, rates):
             changes += (group.update, each), (seen.update, group), (accepted.update, group)
@@ -283,7 +283,7 @@ class Optimizer(Declared):
                 self._update(runs)
 
     def _update(self, runs: Sequence[Run]) -> None:
-        changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
+        changes: list[tuple[Any, ...]] = [(object.__setattr__, self, "steps", self.steps + 1)]
         for run in runs:
             run.begin()
             for block in run.blocks:
@@ -374,15 +374,3 @@ def _keep_small(options: Mapping[str, Any], scratch: Any, values: Any, gradient:
         gradient += scratch
     if options["weight_decay"]:
         values *= 1 - options["learning_rate"] * options["weight_decay"]
-
-
-tell_of(
-    Optimizer,
-    {
-        "add_param_group": "a new optimizer, of all groups",
-        "lr": "optimizer.learning_rate",
-        "param_groups": "optimizer.groups",
-        "state": "optimizer.state_dict()",
-    },
-    "an optimizer",
-)

@@ -154,7 +154,8 @@ class Schedule(Declared):
 
     def _go_to(self, t: int) -> None:
         rates = [float(self.rate(base, t)) for base in self.base_rates]
-        changes: list[tuple[Any, ...]] = [(setattr, self, "t", t), (setattr, self, "_rates", rates)]
+        assign = object.__setattr__
+        changes: list[tuple[Any, ...]] = [(assign, self, "t", t), (assign, self, "_rates", rates)]
         for group, rate in zip(self.optimizer.groups, rates):
             changes.append((setitem, group, "learning_rate", rate))
         at_once(changes)

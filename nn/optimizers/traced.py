@@ -157,7 +157,7 @@ class Update:
         for Ctrl-C after calls, and in loops, but neither when it unpacks nor when it assigns.
         """
         names |= {"optimizer": self._optimizer, "known": self._known, "mark": mark_rewritten}
-        numbers, counting = list[str](), ["optimizer.steps = taken"]
+        numbers, counting = list[str](), ["optimizer.__dict__['steps'] = taken"]
         for number, ((run, _), tape) in enumerate(zip(self._gradients, self._tapes)):
             names |= {f"run{number}": run, f"tensors{number}": run.tensors}
             names[f"values{number}"] = run.arrays[0]

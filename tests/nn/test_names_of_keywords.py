@@ -303,10 +303,10 @@ class Mine(nn.Callback):
 @looped(
     ("owner", "name", "told"),
     [
-        (optimizer(), "lr", "SGD.lr = 3: .* Write optimizer.learning_rate"),
+        (optimizer(), "lr", "SGD.lr = 3: .* Write (SGD|optimizer).learning_rate"),
         (optimizer(nn.Adam), "beta1", "Write Adam.betas"),
         (optimizer(nn.Adam), "weight_decai", "Write Adam.weight_decay"),
-        (optimizer(), "param_groups", "Write optimizer.groups"),
+        (optimizer(), "param_groups", "SGD.param_groups = 3"),
         (nn.CosineAnnealing(0.1, steps=5), "T_max", "Write CosineAnnealing.steps"),
         (nn.EarlyStopping(), "patiense", "Write EarlyStopping.patience"),
         (nn.GradientMonitor(), "threshold", "GradientMonitor.threshold = 3: .* It has"),
