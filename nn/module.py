@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, require
-from autograd_lite.errors import MissingNameError, UnsupportedError, describe_one, own_cause
+from autograd_lite.errors import UnsupportedError, describe_one, own_cause
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import modes
@@ -343,7 +343,7 @@ def _require_no_method(kind: type[Module], name: str, value: Any) -> None:
 def _require_meant_here(kind: type[Module], name: str, value: Any) -> None:
     """Raise if an attribute would be taken for another library's switch, which nothing reads."""
     if name in SWITCHES and not hasattr(kind, name):
-        raise MissingNameError(
+        raise UnsupportedError(
             f"{kind.__name__}.{name} = {describe_one(value)}",
             "a model has no such attribute, and nothing would read it",
             f"Write {SWITCHES[name]}",
