@@ -292,7 +292,6 @@ SWITCHES = dict.fromkeys(
 )
 """Attributes that freeze models of other libraries, and what to write here."""
 ATTRIBUTES = {
-    **SWITCHES,
     "add": "model.append(layer), of an nn.Sequential",
     "apply": "for name, module in model.named_modules(): ...",
     "buffers": "dict(model.named_buffers()).values()",
@@ -316,6 +315,7 @@ ATTRIBUTES = {
     "set_weights": "model.load_state_dict(state)",
     "summary": "print(nn.summary(model, X))",
     "to": "model.astype(dtype); to a graphics card goes the data of each tensor, by cupy.asarray",
+    **SWITCHES,
 }
 """Attributes of other libraries' models, and what to write for each."""
 tell_of(Module, ATTRIBUTES, "a model")
