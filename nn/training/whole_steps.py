@@ -109,6 +109,5 @@ def _in_parts(
     lines += ["if not isfinite(found): raise ArithmeticError"]
     for run, flat in found.gradients if in_fit else ():
         lines.append(f"{_named(names, run.refuse_unless_finite)}({_named(names, flat)})")
-    for number, buffer in enumerate(found.moved):
-        lines.append(f"{_named(names, buffer)}.data = moved[{number}]")
-    return [*lines, *(update.called_in(names) if update else ()), "loss = found"]
+    moving = [f"{_named(names, x)}.data = moved[{i}]" for i, x in enumerate(found.moved)]
+    return [*lines, *(update.called_in(names, moving) if update else moving), "loss = found"]

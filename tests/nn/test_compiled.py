@@ -294,9 +294,9 @@ def test_ctrl_c_within_a_compiled_step_ends_after_it(monkeypatch):
         if left[0] == 0:
             signal.raise_signal(signal.SIGINT)
 
-    def interrupted(update, names):
+    def interrupted(update, names, *others):
         names["interrupts"] = interrupts
-        return [*added(update, names), "interrupts()"]
+        return [*added(update, names, *others), "interrupts()"]
 
     monkeypatch.setattr(Update, "called_in", interrupted)
     backend, found = trained(make, batch_size=8)
@@ -374,3 +374,22 @@ def test_steps_of_two_optimizers_that_share_parameters_are_those_of_eager_ones()
     assert ran == ["numpy", "eager: it is being recorded"]  # after the refused step
     for array, expected in zip(found, trained("compared with")[-1], strict=True):
         assert array.tobytes() == expected.tobytes()
+
+
+def test_a_step_that_fails_at_its_learning_rate_moves_statistics_once_as_an_eager_one_does():
+    batch, found = np.random.default_rng(0).normal(size=(2, 8, 1)).astype(np.float32), []
+    for reason in ("", "compared with"):
+        layers = nn.BatchNorm1d(1, dtype=np.float32), nn.Dense(1, 1, rng=0, dtype=np.float32)
+        model = nn.Sequential(*layers)
+        optimizer = nn.SGD(model.parameters(), lambda step: 1e39 if step == 4 else 0.1)
+        step = nn.compile(model, "mse", optimizer)
+        step._steps.given_up = reason
+        for _ in range(4):
+            step(*batch)
+        assert step.backend.startswith("eager" if reason else "numpy")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(RuntimeWarning, match="overflow"):
+                step(*batch)
+        found.append([x.data.tobytes() for x in model._state().values()])
+    assert found[0] == found[1]
