@@ -52,9 +52,12 @@ class Terms:
         may_be_simpler = not traits.elementwise or function is np.positive
         parts = []
         for x in arguments:
-            is_step = type(x) is Step
-            may_be_simpler = may_be_simpler or not is_step or x.function in _MOVABLE
-            parts.append(x.number if is_step else value_key(x))
+            if type(x) is Step:
+                parts.append(x.number)
+                may_be_simpler = may_be_simpler or x.function in _MOVABLE
+            else:
+                parts.append(value_key(x))
+                may_be_simpler = True
         if may_be_simpler:
             simpler = self._simpler(function, traits, arguments, keywords, shape)
             if simpler is not None:
@@ -179,7 +182,9 @@ def needed_for(
     What is known to be needed is among them.
     """
     found = {**known}
-    stack = [term for term in results if isinstance(term, Step)]
+    stack = [term for term in results if isinstance(term, Step) and term not in known]
+    if not stack:
+        return {**known}
     while stack:
         term = stack.pop()
         if term not in found:
