@@ -39,7 +39,9 @@ class Factor(NamedTuple):
     counted: float = 1
 
     def times(self, other: Factor) -> Factor:
-        return self if other is ONE else Factor(*map(operator.mul, self, other))
+        if self is ONE or other is ONE:
+            return other if self is ONE else self
+        return Factor(*map(operator.mul, self, other))
 
     def to(self, terms: Terms, term: Any, lengths: Collection[int]) -> Any:
         """A term times the constant, reduced unless it is over the length of something."""

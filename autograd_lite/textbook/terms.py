@@ -48,17 +48,19 @@ class Terms:
         traits = traits_of(function)
         if function is np.multiply and shape_of(arguments[1]) == () != shape_of(arguments[0]):
             arguments = arguments[::-1]  # g * x and x * g are one term, if g is a scalar
-        # Only what may move makes a call of an elementwise function simpler, but for +x.
+        # Of an elementwise function, but for +x, only what may move makes a call simpler, and a
+        # number that is 0 or 1, or beside others.
         may_be_simpler = not traits.elementwise or function is np.positive
-        parts = []
+        parts, numbers = [], 0
         for x in arguments:
             if type(x) is Step:
                 parts.append(x.number)
                 may_be_simpler = may_be_simpler or x.function in _MOVABLE
             else:
                 parts.append(value_key(x))
-                may_be_simpler = True
-        if may_be_simpler:
+                numbers += 1
+                may_be_simpler = may_be_simpler or type(x) is not float or x in (0, 1)
+        if may_be_simpler or numbers > 1 or numbers == len(arguments):
             simpler = self._simpler(function, traits, arguments, keywords, shape)
             if simpler is not None:
                 return simpler
@@ -73,14 +75,16 @@ class Terms:
         self, function: Any, traits: Traits, arguments: Any, keywords: Any, shape: Shape
     ) -> Any:
         """A term, or a number, with the same value as a call; None where that is the simplest."""
+        outer = [x.function if type(x) is Step else None for x in arguments]
         if traits.elementwise and function is not astype:
-            if any(map(is_broadcast, arguments)):
+            if np.broadcast_to in outer:
                 wide = next(x for x in arguments if is_broadcast(x))
                 inner = [x.arguments[0] if is_broadcast(x) else x for x in arguments]
                 return self.broadcast(self.call(function, *inner, **keywords), shape, wide)
-            inner = [_without_leading_axes(x) for x in arguments]
-            if [*arguments] != inner and _broadcast_shape(inner) == shape:
-                return self.call(function, *inner, **keywords)
+            if np.expand_dims in outer:
+                inner = [_without_leading_axes(x) for x in arguments]
+                if [*arguments] != inner and _broadcast_shape(inner) == shape:
+                    return self.call(function, *inner, **keywords)
         if arguments and arguments[-1] is None and _is_default(function, len(arguments) - 1):
             return self.build(function, arguments[:-1], keywords, shape)
         if traits.moves and function is not np.broadcast_to:
@@ -88,7 +92,7 @@ class Terms:
             if is_number(moved) or (moved is not arguments[0] and moved.shape == ()):
                 return self.broadcast(moved, shape)
         for position in () if function in (np.negative, np.broadcast_to) else traits.linear:
-            if is_call(arguments[position], np.negative):
+            if outer[position] is np.negative:
                 inner = [*arguments]
                 inner[position] = arguments[position].arguments[0]
                 term = self.build(function, tuple(inner), keywords, shape)
@@ -116,7 +120,7 @@ _MOVABLE = {np.negative, np.broadcast_to, np.expand_dims}
 
 def is_number(value: Any) -> bool:
     """Whether this is a number that was written down."""
-    return isinstance(value, _NUMBERS)
+    return type(value) is not Step and isinstance(value, _NUMBERS)
 
 
 _NUMBERS = (int, float, np.number, np.bool)
