@@ -46,7 +46,7 @@ class Terms:
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
         traits = traits_of(function)
-        if function is np.multiply and shape_of(arguments[1]) == () != shape_of(arguments[0]):
+        if shape and function is np.multiply and shape_of(arguments[1]) == ():
             arguments = arguments[::-1]  # g * x and x * g are one term, if g is a scalar
         # Of an elementwise function, but for +x, only what may move makes a call simpler, and a
         # number that is 0 or 1, or beside others.
@@ -143,7 +143,7 @@ def is_call(value: Any, function: Any) -> bool:
 
 def is_broadcast(value: Any) -> bool:
     """Whether it is the term of a value that was broadcast."""
-    return is_call(value, np.broadcast_to)
+    return type(value) is Step and value.function is np.broadcast_to
 
 
 @functools.cache
@@ -186,15 +186,14 @@ def needed_for(
     What is known to be needed is among them.
     """
     found = {**known}
-    stack = [term for term in results if isinstance(term, Step) and term not in known]
-    if not stack:
-        return {**known}
+    stack = [term for term in results if isinstance(term, Step)]
     while stack:
         term = stack.pop()
         if term not in found:
             found[term] = steps_in(term)
             stack += found[term]
-    return {term: found[term] for term in sorted(found, key=_place)}
+    ordered = sorted(found, key=_place) if len(found) > len(known) else known
+    return {term: found[term] for term in ordered}
 
 
 # One function each: the simpler term, or None
