@@ -205,10 +205,7 @@ def _is_written_otherwise(length: int, listing: Listing, counts: Mapping[int, st
     return False
 
 
-_OF_SAMPLES = (Share, Count)
-
-
 def _counted(terms: Iterable[Step]) -> list[int]:
     """The numbers in terms that may be so many of something."""
-    numbers = [x for term in terms for x in term.arguments if type(x) in _OF_SAMPLES]
+    numbers = [x for term in terms for x in term.arguments if type(x) in (Share, Count)]
     return [x.count if isinstance(x, Share) else int(x) for x in numbers]

@@ -75,16 +75,14 @@ class Terms:
         self, function: Any, traits: Traits, arguments: Any, keywords: Any, shape: Shape
     ) -> Any:
         """A term, or a number, with the same value as a call; None where that is the simplest."""
-        outer = [x.function if type(x) is Step else None for x in arguments]
         if traits.elementwise and function is not astype:
-            if np.broadcast_to in outer:
+            if any(map(is_broadcast, arguments)):
                 wide = next(x for x in arguments if is_broadcast(x))
                 inner = [x.arguments[0] if is_broadcast(x) else x for x in arguments]
                 return self.broadcast(self.call(function, *inner, **keywords), shape, wide)
-            if np.expand_dims in outer:
-                inner = [_without_leading_axes(x) for x in arguments]
-                if [*arguments] != inner and _broadcast_shape(inner) == shape:
-                    return self.call(function, *inner, **keywords)
+            inner = [_without_leading_axes(x) for x in arguments]
+            if [*arguments] != inner and _broadcast_shape(inner) == shape:
+                return self.call(function, *inner, **keywords)
         if arguments and arguments[-1] is None and _is_default(function, len(arguments) - 1):
             return self.build(function, arguments[:-1], keywords, shape)
         if traits.moves and function is not np.broadcast_to:
@@ -92,7 +90,7 @@ class Terms:
             if is_number(moved) or (moved is not arguments[0] and moved.shape == ()):
                 return self.broadcast(moved, shape)
         for position in () if function in (np.negative, np.broadcast_to) else traits.linear:
-            if outer[position] is np.negative:
+            if is_call(arguments[position], np.negative):
                 inner = [*arguments]
                 inner[position] = arguments[position].arguments[0]
                 term = self.build(function, tuple(inner), keywords, shape)
@@ -175,9 +173,6 @@ def parts_written(term: Step, names: Collection[Step]) -> Iterator[Step]:
             stack += steps_in(part)[::-1] if part.function else []
 
 
-_place = operator.attrgetter("number")
-
-
 def needed_for(
     results: Iterable[Any], known: Mapping[Step, list[Step]] = {}
 ) -> dict[Step, list[Step]]:
@@ -192,8 +187,7 @@ def needed_for(
         if term not in found:
             found[term] = steps_in(term)
             stack += found[term]
-    ordered = sorted(found, key=_place) if len(found) > len(known) else known
-    return {term: found[term] for term in ordered}
+    return {term: found[term] for term in sorted(found, key=operator.attrgetter("number"))}
 
 
 # One function each: the simpler term, or None
