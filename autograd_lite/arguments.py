@@ -155,8 +155,10 @@ def require_takes(f: Any, count: int, attempted: str, remedy: str) -> None:
     autograd_lite.errors.UnsupportedError: fit with a step: it is called with 2 arguments, and it \
 has too many positional arguments. Write def step(training, batch)
     """
+    # What has one as an attribute of its class says there how it is made, not how it is called.
+    called = type(f).__call__.__get__(f) if hasattr(type(f), "__signature__") else f
     try:
-        inspect.signature(f).bind(*range(count))
+        inspect.signature(called).bind(*range(count))
     except ValueError:  # it has none, being written in C
         return
     except TypeError as error:

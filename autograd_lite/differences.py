@@ -41,7 +41,8 @@ def gradcheck(
         True.
 
     Raises:
-        UnsupportedError: f is no function, or it is given or returns something else than numbers.
+        UnsupportedError: f is no function, or it is given or returns something else than numbers,
+            or other numbers each time.
         ArgumentError: the order or the tolerance is out of its range.
         GradientCheckError: a derivative is wrong; says the worst entry, both values, the error.
 
@@ -63,6 +64,15 @@ def gradcheck(
             f"gradcheck of {getattr(f, '__name__', f)}",
             f"it returned {describe_one(result)}",
             "Return a tensor",
+        )
+    again = plain(f(*map(Tensor, arrays)))
+    if np.shape(again) != np.shape(result) or not np.allclose(
+        again, result, rtol=1e-9, atol=0, equal_nan=True
+    ):
+        raise UnsupportedError(
+            f"gradcheck of {getattr(f, '__name__', f)}",
+            "it gives other values each time that it is called, as by random numbers",
+            "Make them outside of it, or begin with a seed in it; evaluate a model with dropout",
         )
     rng = np.random.default_rng(0)
     weights = rng.uniform(0.5, 1.5, np.shape(result))

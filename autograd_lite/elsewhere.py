@@ -103,6 +103,14 @@ KEYWORDS = {
 }
 """Keywords of other libraries, and what each is called where it is known here."""
 
+_SETTINGS = "betas epsilon l1 l2 learning_rate momentum nesterov weight_decay"
+OF_OPTIMIZERS = {
+    "alpha": "l2",
+    "nesterovs_momentum": "nesterov",
+    **{x: x for x in _SETTINGS.split()},
+}
+"""Keywords that set an optimizer, and what it calls them, where an optimizer is asked for, too."""
+
 NO_KEYWORD = {
     "early_stopping": "Write validation=0.1, callbacks=[nn.EarlyStopping()]",
     "scheduler": "A schedule is a learning rate: "

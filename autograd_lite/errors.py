@@ -109,6 +109,18 @@ class MissingPackageError(AutogradError, ImportError):
     """A package is needed that is not installed."""
 
 
+def own_cause(error: Exception) -> Exception:
+    """The error of this library's own that NumPy has put one of its own in front of, or that one.
+
+    It does where an entry of an array is assigned what refuses to become a number.
+    """
+    cause = error.__cause__
+    if not isinstance(cause, AutogradError) or not str(error).startswith("setting an array"):
+        return error
+    cause.__suppress_context__ = True
+    return cause.with_traceback(error.__traceback__)
+
+
 @contextmanager
 def needed(attempted: str, package: str, install: str) -> Iterator[None]:
     """Raise a MissingPackageError where a package cannot be imported inside."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.trees import nested_without_end
 
 _REFUSED = {
     "torch": "x.detach().numpy()",
@@ -76,7 +77,10 @@ def admit_parts(value: Any, attempted: str) -> Any:
     kinds = set(map(type, value))
     if kinds.isdisjoint((list, tuple)) and all(_gate(kind) is None for kind in kinds):
         return value
-    parts = [admit_parts(part, attempted) for part in value]
+    try:
+        parts = [admit_parts(part, attempted) for part in value]
+    except RecursionError:
+        raise nested_without_end(value) from None
     return parts if isinstance(value, list) else tuple(parts)
 
 
@@ -96,6 +100,18 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
         if base in _ARRAYS:
             return lambda value, attempted: np.asarray(value)
     return None
+
+
+@functools.lru_cache(maxsize=512)
+def is_sequence(kind: Any) -> bool:
+    """Whether values of a type are no arrays, and NumPy makes one of their items.
+
+    >>> is_sequence(list), is_sequence(range), is_sequence(str), is_sequence(np.ndarray)
+    (True, True, False, False)
+    """
+    if issubclass(kind, str | bytes) or hasattr(kind, "dtype") or hasattr(kind, "keys"):
+        return False
+    return hasattr(kind, "__getitem__") and hasattr(kind, "__len__") and _gate(kind) is None
 
 
 _HERE = {np.ndarray, np.float64, np.float32}

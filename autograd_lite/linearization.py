@@ -15,6 +15,7 @@ from autograd_lite.errors import (
     ShapeError,
     UnsupportedError,
     describe_one,
+    own_cause,
 )
 from autograd_lite.modes import enable_grad, recording, take_entries, taken, watching
 from autograd_lite.node import Node, plain
@@ -54,7 +55,10 @@ class Linearization:
             changed = list(arguments)
             for position, tree in zip(positions, rebuilt(self.trees, self.variables)):
                 changed[position] = tree
-            self.value = f(*changed, **keywords)
+            try:
+                self.value = f(*changed, **keywords)
+            except ValueError as error:
+                raise own_cause(error)  # noqa: B904 - it is that error, or its cause
         _require_outputs(f, self.value)
         self.outputs = leaves_of(self.value)
         self.pullback = Pullback(self.outputs, self.variables)

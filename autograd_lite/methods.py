@@ -92,7 +92,6 @@ class Methods(Operators):
     max = _reduction(np.max)
     min = _reduction(np.min)
     dot = _row(np.dot)
-    copy = _row(np.copy)
     swapaxes = _row(np.swapaxes)
 
     def reshape(self, *shape: Any, order: str = "C") -> Tensor:
@@ -126,6 +125,12 @@ class Methods(Operators):
         return self._array.__dlpack_device__()
 
     @explains_keywords
+    def copy(self, order: str = "C") -> Tensor:
+        """A tensor with memory of its own, in the order "C"."""
+        in_rows = isinstance(order, str) and order == "C"
+        return _apply(TABLE[np.copy], (self,), NO_KEYWORDS if in_rows else {"order": order})
+
+    @explains_keywords
     def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
         """A tensor of another floating dtype, through which gradients flow.
 
@@ -149,6 +154,10 @@ class Methods(Operators):
     squeeze: Callable[..., Tensor] = _method(np.squeeze)
     repeat: Callable[..., Tensor] = _method(np.repeat)
     take: Callable[..., Tensor] = _method(np.take)
+    conj: Callable[..., Tensor] = _method(np.conj)
+    conjugate: Callable[..., Tensor] = _method(np.conj)
+    real = property(np.real, doc="The tensor itself: it is of real numbers.")
+    imag = property(np.imag, doc="Zeros: it is of real numbers.")
     diagonal: Callable[..., Tensor] = _method(np.diagonal)
     trace: Callable[..., Tensor] = _method(np.trace)
     argmax: Callable[..., Array] = _method(np.argmax)
@@ -157,6 +166,13 @@ class Methods(Operators):
     all: Callable[..., Array] = _method(np.all)
     any: Callable[..., Array] = _method(np.any)
     nonzero: Callable[[], tuple[Array, ...]] = _method(np.nonzero)
+    searchsorted: Callable[..., Array] = _method(np.searchsorted)
+
+    @explains_keywords
+    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+        """The parts along an axis for which a condition holds."""
+        compress: Any = np.compress
+        return compress(condition, self, axis)  # type: ignore[no-any-return] # a tensor, as self is
 
     @explains_keywords
     def flatten(self, order: str = "C") -> Tensor:

@@ -123,7 +123,8 @@ class _Set:
         self.key = key
 
 
-_set_now: ContextVar[tuple[_Set, ...]] = ContextVar("set_now", default=())
+set_now: ContextVar[tuple[_Set, ...]] = ContextVar("set_now", default=())
+"""What contexts have set, and not yet set back."""
 
 
 def set_for_a_while(variable: ContextVar[Any], value: Any, key: object) -> None:
@@ -131,7 +132,7 @@ def set_for_a_while(variable: ContextVar[Any], value: Any, key: object) -> None:
 
     Generators that pause inside of a context leave it in another order than they entered it.
     """
-    _set_now.set((*_set_now.get(), _Set(variable, variable.get(), key)))
+    set_now.set((*set_now.get(), _Set(variable, variable.get(), key)))
     variable.set(value)
 
 
@@ -143,7 +144,7 @@ def set_back(key: object) -> None:
     """
     remaining: list[_Set] = []
     undone: dict[ContextVar[Any], _Set] = {}
-    for entry in _set_now.get():
+    for entry in set_now.get():
         if entry.key is key:
             undone.setdefault(entry.variable, entry)
         elif entry.variable in undone:
@@ -154,7 +155,7 @@ def set_back(key: object) -> None:
             remaining.append(entry)
     for entry in undone.values():
         entry.variable.set(entry.before)
-    _set_now.set(tuple(remaining))
+    set_now.set(tuple(remaining))
 
 
 class SetForAWhile:

@@ -16,9 +16,9 @@ Result = TypeVar("Result")
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
 _OPERATORS |= {"subtract": "-", "multiply": "*", "divide": "/", "mm": "@", "bmm": "@", "mv": "@"}
 _FUNCTIONS = (
-    "allclose argpartition arctan arctan2 ceil choose compress conj cos cosh diag diff expand_dims"
-    " expm1 flip floor imag isclose isfinite isinf isnan kron log10 log1p log2 logaddexp maximum"
-    " median minimum moveaxis nan_to_num outer partition quantile real resize roll sign sin sinh"
+    "allclose argpartition arctan arctan2 ceil choose cos cosh diag diff expand_dims"
+    " expm1 flip floor isclose isfinite isinf isnan kron log10 log1p log2 logaddexp maximum"
+    " median minimum moveaxis nan_to_num outer partition quantile resize roll sign sin sinh"
     " sort sqrt square stack tan tile tril triu trunc where"
 )
 _OF_ARRAYS = "fill flags itemsize nbytes put setflags strides tobytes tofile"
@@ -100,13 +100,16 @@ def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> Uns
     """
     import difflib
 
-    from autograd_lite.elsewhere import KEYWORDS, NO_KEYWORD
+    from autograd_lite.elsewhere import KEYWORDS, NO_KEYWORD, OF_OPTIMIZERS
 
     known = list(known)
     here = KEYWORDS.get(name, "")
+    setting = OF_OPTIMIZERS.get(name) or OF_OPTIMIZERS.get(here)
     similar = difflib.get_close_matches(name, known, 1)
     if name in NO_KEYWORD:
         remedy = NO_KEYWORD[name]
+    elif setting and setting not in known and "optimizer" in known:
+        remedy = f"Give it to the optimizer, as {setting}="
     elif here and (here in known or not known):
         remedy = f"It is called {here} here"
     elif similar:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.operation import Operation
-from autograd_lite.trees import leaves_of
+from autograd_lite.trees import leaves_of, nested_without_end
 
 Array = Any
 Scope = tuple[Any, tuple[Any, ...] | None, int, Any]
@@ -151,4 +151,7 @@ def plain(value: Any) -> Any:
 
 def unshared_lists(value: Any) -> Any:
     """Copies of nested lists, which whoever gave them may change later; their parts are kept."""
-    return [unshared_lists(part) for part in value] if type(value) is list else value
+    try:
+        return [unshared_lists(part) for part in value] if type(value) is list else value
+    except RecursionError:
+        raise nested_without_end(value) from None

@@ -19,6 +19,7 @@ from autograd_lite.node import BOTH, FIRST, NO_KEYWORDS, NONE, SECOND, Node, arr
 from autograd_lite.protocol import NumPyProtocol, operand
 from autograd_lite.refusals import FAILURES, explained
 from autograd_lite.table import TABLE
+from autograd_lite.trees import nested_without_end
 
 if TYPE_CHECKING:
     from autograd_lite.operation import Operation
@@ -201,7 +202,10 @@ class Operators(NumPyProtocol):
 def plain_index(index: Any) -> Any:
     """An index with arrays in place of tensors, and copies of lists, which may be changed later."""
     if type(index) is list:
-        return [plain_index(part) for part in index]
+        try:
+            return [plain_index(part) for part in index]
+        except RecursionError:
+            raise nested_without_end(index) from None
     if isinstance(index, tuple):
         return tuple(plain_index(part) for part in index)
     if isinstance(index, Node):

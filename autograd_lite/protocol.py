@@ -5,19 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from autograd_lite.derivatives import is_of_scipy, row_of
 from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
-from autograd_lite.foreign import admit_parts, is_labelled
+from autograd_lite.foreign import admit_parts, is_labelled, is_sequence
 from autograd_lite.keywords import understood
 from autograd_lite.modes import give, taken, watching
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node, plain
 from autograd_lite.operation import Operation
-from autograd_lite.refusals import FAILURES, explained, raise_explained
+from autograd_lite.refusals import (
+    FAILURES,
+    asking_function,
+    explained,
+    raise_explained,
+    refused_conversion,
+)
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
-from autograd_lite.trees import map_tree
+from autograd_lite.trees import leaves_of, map_tree
 
 
 class NumPyProtocol(Node):
@@ -138,6 +145,9 @@ _OF_METHODS = {
 
 
 def _without_row(function: Any, arguments: tuple[Any, ...]) -> AutogradError:
+    for tensor in leaves_of(arguments):
+        if isinstance(tensor, Node) and asking_function():
+            return refused_conversion(tensor, "an array", "")
     name = full_name(function)
     if name.endswith(".at") or function in _IN_PLACE:
         return MutationError(
@@ -162,5 +172,7 @@ def _without_row(function: Any, arguments: tuple[Any, ...]) -> AutogradError:
 
 
 def operand(value: Any) -> Any:
-    """Nested lists and tuples, also of tensors, as the array they mean."""
-    return array_of(value) if isinstance(value, (list, tuple)) else value
+    """Sequences, also nested and of tensors, as the array they mean."""
+    if type(value) is ndarray:
+        return value
+    return array_of(value) if is_sequence(type(value)) else value  # type: ignore[arg-type] # mypy: a type is not hashable

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite.arguments import require_function
 from autograd_lite.engine import apply, backward_order
-from autograd_lite.errors import GradientError, UnsupportedError, describe_one
+from autograd_lite.errors import GradientError, UnsupportedError, describe_one, own_cause
 from autograd_lite.modes import draws, enable_grad, moves, no_grad, redraws, setting
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import Array, Node, plain
@@ -50,7 +50,10 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         drawn: list[Any] = []
         with enable_grad(), setting(draws, drawn):
             variables = [_leaf(argument) for argument in arguments]
-            result = f(*variables, **keywords)
+            try:
+                result = f(*variables, **keywords)
+            except ValueError as error:
+                raise own_cause(error)  # noqa: B904 - it is that error, or its cause
         if (noted := draws.get()) is not None:
             noted += drawn
         if not isinstance(result, Tensor):

@@ -229,12 +229,18 @@ def only_entry(tensor: Node) -> Any:
 
 def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError:
     """The error where a tensor that requires grad would become an array or a number."""
-    function = _asking()
+    function = asking_function()
     if not function:
         return UnsupportedError(
             f"conversion of {describe_one(tensor)} to {what}, or assignment into one",
             "it requires grad, and its gradient would be lost",
             remedy,
+        )
+    if function.startswith("numpy.ma"):
+        return UnsupportedError(
+            f"{function.replace('.core.', '.')} of {describe_one(tensor)}",
+            "what a masked array knows besides its numbers would be lost",
+            "Write x.filled(0) in place of the masked array x",
         )
     own = function.rpartition(".")[2]
     remedy = "Give it tensor.data if no gradient is to flow; or call it in a function of plain "
@@ -248,8 +254,8 @@ def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError
     )
 
 
-def _asking() -> str:
-    """The function of SciPy's that asks for plain numbers; empty if it is another one.
+def asking_function() -> str:
+    """The function of SciPy's, or of masked arrays, that asks for plain numbers; or empty.
 
     Or an operator of a sparse array, to which its operand is foreign.
     """
@@ -260,7 +266,7 @@ def _asking() -> str:
         package = module.partition(".")[0]
         if module.startswith("scipy.sparse"):
             return ""
-        if package == "scipy":
+        if package == "scipy" or module.startswith("numpy.ma"):
             found = _public_name(frame)
         elif package not in ("autograd_lite", "numpy"):
             break
@@ -271,9 +277,10 @@ def _public_name(frame: FrameType) -> str:
     """What users call the function that runs in a frame: of a wrapper, that which it wraps."""
     code = frame.f_code
     module, name = str(frame.f_globals.get("__name__")), code.co_qualname
-    for held in code.co_freevars if "<locals>" in name else ():
-        wrapped = frame.f_locals.get(held)
-        if isinstance(wrapped, FunctionType):
+    by_backend = name.endswith("__ua_function__")  # one for all of scipy.fft
+    for held in ("method",) if by_backend else code.co_freevars if "<locals>" in name else ():
+        wrapped: Any = frame.f_locals.get(held)
+        if by_backend or isinstance(wrapped, FunctionType):
             module, name = wrapped.__module__, wrapped.__qualname__
     return ".".join([*(part for part in module.split(".") if not part.startswith("_")), name])
 

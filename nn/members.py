@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MappingView
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from nn.parameters import TENSORS, Buffer, Parameter, require_kept
 if TYPE_CHECKING:
     from nn.module import Module
 
-CLOSED = (set, frozenset, MappingView, np.ndarray)
+CLOSED = (set, frozenset, MappingView, np.ndarray, partial)
 """Containers that are not opened, and so are records: parts of a model in them are refused."""
 
 
@@ -52,7 +53,7 @@ class Members(Declared):
             elif isinstance(item, Tensor):
                 require_kept(type(self).__name__, name, item)
             elif isinstance(item, CLOSED) or _is_record(item):
-                _require_no_parts(type(self).__name__, name, item)
+                _require_no_parts(self, name, item)
         return tensors + modules
 
     def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
@@ -160,25 +161,28 @@ def _items(value: Any) -> list[Any]:
     """What is directly in a container that is not opened."""
     if isinstance(value, np.ndarray):
         return value.ravel().tolist() if value.dtype.hasobject else []
+    if isinstance(value, partial):
+        return [value.func, *value.args, *value.keywords.values()]
     if _is_record(value):
         fields = getattr(type(value), "__dataclass_fields__", None)
         return [getattr(value, name, None) for name in (vars(value) if fields is None else fields)]
     return list(value)
 
 
-def _require_no_parts(kind: str, name: str, values: Any) -> None:
+def _require_no_parts(module: Members, name: str, values: Any) -> None:
     """Raise if a container that is not opened has modules or tensors in it, at any depth.
 
-    A record may keep what was computed.
+    A record may keep what was computed, and all may hold what the module does itself, too.
     """
     waiting, seen = [values], {id(values)}
     for value in waiting:
         parts = Members | Parameter if _is_record(value) else Members | Tensor
         items = _items(value)  # kept, as `opened` tells what it has seen by its id
         for _, item in opened(enumerate(items)):
-            if isinstance(item, parts):
+            if isinstance(item, parts) and all(item is not own for _, own in module._members()):
                 raise UnsupportedError(
-                    f"{kind}.{name} = a {type(values).__name__} with {type(item).__name__} in it",
+                    f"{type(module).__name__}.{name} = a {type(values).__name__} with "
+                    f"{type(item).__name__} in it",
                     "what is in it has no names to be trained and saved by",
                     "Keep it in a list or a dict",
                 )

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, require
-from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.errors import UnsupportedError, describe_one, own_cause
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import modes
@@ -133,7 +133,10 @@ class Module(Members):
     def _called(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
         number = next(begun)
-        result = self.forward(*inputs, **named)
+        try:
+            result = self.forward(*inputs, **named)
+        except ValueError as error:
+            raise own_cause(error)  # noqa: B904 - it is that error, or its cause
         if self._forward_hooks is not None:
             result = self._forward_hooks.applied(self, inputs, result)
         given = (*inputs, *named.values()) if named else inputs

@@ -20,14 +20,21 @@ from autograd_lite.precision import as_floats, in_floats
 from autograd_lite.table import differentiable
 
 
-def smallest(x: Array) -> Any:
-    """The smallest entry, or NaN: to find where it is takes a third of the time of `min`."""
-    return x.item(x.argmin()) if type(x) is ndarray else x.min()
-
-
 def largest(x: Array) -> Any:
-    """The largest entry, likewise."""
+    """The largest entry, or NaN: to find where it is takes a third of the time of `max`."""
     return x.item(x.argmax()) if type(x) is ndarray else x.max()
+
+
+_BITS_OF_1 = int(np.float64(1).view(np.uint64))
+
+
+def are_shares(values: Array) -> bool:
+    """Whether no entry is below 0 or above 1; NaN is neither."""
+    # From 0 on, numbers are in the order of their bits, before all that are negative.
+    of_floats = type(values) is ndarray and values.dtype == np.float64
+    if of_floats and largest(values.view(np.uint64)) <= _BITS_OF_1:
+        return True
+    return not (values.min() < 0 or values.max() > 1)
 
 
 def _bounded_logarithms(p: Array) -> tuple[Array, Array]:

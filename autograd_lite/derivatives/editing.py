@@ -82,7 +82,7 @@ def extract(condition: Any, arr: Any) -> Array:
 @composed(np.choose)
 def choose(a: Any, choices: Any, *, mode: str = "raise") -> Array:
     """At each place the entry of that choice whose number stands there."""
-    number = np.asarray(plain(a))
+    number = np.asarray(plain(a)).astype(np.intp, casting="safe")
     count = len(choices)
     if mode == "wrap":
         number = number % count
@@ -168,4 +168,4 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
     counts = np.bincount(x, minlength=operator.index(minlength))
     if weights.shape != np.shape(x):
         raise ValueError("The weights and list don't have the same length.")
-    return scatter(astype(weights, np.dtype(float)), np.asarray(x), counts.shape)
+    return scatter(astype(weights, np.dtype(float)), np.asarray(x, np.intp), counts.shape)

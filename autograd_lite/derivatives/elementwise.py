@@ -57,7 +57,7 @@ def cosine(a: Array, b: Array, y: Array) -> Array:
     """a / y, of the y = hypot(a, b): 0 at 0, and its limit at infinity, on the diagonal of two."""
     endless = np.isinf(a)
     length = np.where(endless, np.sqrt(1.0 + np.isinf(b)), y + (y == 0))
-    return (np.where(endless, np.sign(a), a) / length).astype(y.dtype)
+    return (np.where(endless, np.copysign(1.0, a), a) / length).astype(y.dtype)
 
 
 def slope_of_sinc(y: Array, x: Array) -> Array:
@@ -73,11 +73,15 @@ def slope_of_sinc(y: Array, x: Array) -> Array:
 
 
 def power_vjp_base(g: Array, y: Array, a: Array, b: Array) -> Array:
-    """b aᵇ⁻¹, and 0 for b = 0 even where a is 0."""
-    if isinstance(b, (int, float)) and b:
+    """b aᵇ⁻¹, and 0 for b = 0 even where a is 0; for a root, as of `np.sqrt`, also where g is 0."""
+    if type(b) in (int, float) and b:  # no number of NumPy's, which is followed into programs
+        if 0 < b < 1:
+            return quotient(g * b, a ** (1 - b))
         return g * b * (a if b == 2 else a ** (b - 1))
+    at_zero = a == 0
     # Only there: where a is not 0, the derivative of this in b at 0 is that of b aᵇ⁻¹.
-    return g * b * a ** (b - 1 + ((b == 0) & (a == 0)))
+    unseen = at_zero & (g == 0) & (b > 0) & (b < 1)
+    return g * b * (a + unseen) ** (b - 1 + ((b == 0) & at_zero))
 
 
 def power_vjp_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from autograd_lite.derivatives.shaping import along, as_operand, in_floats_of_all
-from autograd_lite.errors import UnsupportedError, describe
+from autograd_lite.errors import MissingNameError, UnsupportedError, describe
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.refusals import FAILURES, raise_explained
@@ -74,6 +74,17 @@ class Spectrum(NDArrayOperatorsMixin):
 
     def __len__(self) -> int:
         return len(self.real)
+
+    def conj(self) -> Spectrum:
+        """The spectrum with the other sign of its imaginary part."""
+        return Spectrum(self.real, -self.imag)
+
+    def __getattr__(self, name: str) -> Any:
+        raise MissingNameError(
+            f"spectrum.{name}",
+            "complex numbers have some functions only",
+            "Compute with spectrum.real and spectrum.imag, which are tensors",
+        )
 
     def __getitem__(self, index: Any) -> Spectrum:
         return Spectrum(self.real[index], self.imag[index])
@@ -147,7 +158,7 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
     np.divide: _quotient,
     np.negative: _negative,
     np.positive: lambda x: x,
-    np.conjugate: lambda x: Spectrum(x.real, -x.imag),
+    np.conjugate: Spectrum.conj,
     np.absolute: lambda x: np.hypot(x.real, x.imag),
 }
 

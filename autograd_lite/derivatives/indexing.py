@@ -283,4 +283,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Array:
     return result.astype(np.result_type(*choices))
 
 
-without_derivative("argwhere count_nonzero flatnonzero nonzero")
+without_derivative(
+    "argwhere count_nonzero diag_indices_from flatnonzero nonzero tril_indices_from"
+    " triu_indices_from"
+)

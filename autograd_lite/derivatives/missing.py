@@ -37,26 +37,30 @@ composed(np.nancumsum)(lambda a, axis=None: np.cumsum(filled(a, 0), axis))
 composed(np.nancumprod)(lambda a, axis=None: np.cumprod(filled(a, 1), axis))
 
 
-@composed(np.nanvar)
-@in_single
-def nanvar(
-    a: Array,
-    axis: Axis = None,
-    *,
-    ddof: float = 0,
-    keepdims: bool = False,
-    correction: float | None = None,
-) -> Array:
-    """The mean of the squared deviations from the mean, of what is left."""
-    present = ~np.isnan(a)
-    deviation = np.where(present, a - np.nanmean(a, axis, keepdims=True), 0)
-    degrees = present.sum(axis=axis, keepdims=keepdims, dtype=a.dtype)
-    degrees = degrees - (ddof if correction is None else correction)
-    squares = np.sum(deviation * deviation, axis, keepdims=keepdims)
-    return squares / np.where(degrees > 0, degrees, np.nan).astype(a.dtype)
+def _spread(scale: Any) -> Any:
+    """Of what is left, given what makes one of the deviations from the mean and of their number."""
+
+    @in_single
+    def spread(
+        a: Array,
+        axis: Axis = None,
+        *,
+        ddof: float = 0,
+        keepdims: bool = False,
+        correction: float | None = None,
+    ) -> Array:
+        present = ~np.isnan(a)
+        deviation = np.where(present, a - np.nanmean(a, axis, keepdims=True), 0)
+        degrees = present.sum(axis=axis, keepdims=keepdims, dtype=a.dtype)
+        degrees = degrees - (ddof if correction is None else correction)
+        degrees = np.where(degrees > 0, degrees, np.nan).astype(a.dtype)
+        return scale(deviation, degrees, axis=axis, keepdims=keepdims)
+
+    return spread
 
 
-@composed(np.nanstd)
-def nanstd(a: Array, axis: Axis = None, **how: Any) -> Array:
-    """The square root of the variance."""
-    return np.sqrt(np.nanvar(a, axis, **how))
+composed(np.nanvar)(_spread(lambda x, degrees, **how: np.sum(x * x, **how) / degrees))
+# Not the root of the variance, whose slope at 0 is infinite.
+composed(np.nanstd)(
+    _spread(lambda x, degrees, **how: np.linalg.vector_norm(x, **how) / np.sqrt(degrees))
+)

@@ -74,7 +74,7 @@ def _quantiles(
     # From the nearer end, as NumPy does.
     found = np.where(fraction >= 0.5, second - step * (1 - fraction), first + step * fraction)
     if not leave_out and missing.any():
-        found = np.where(missing[..., -1:], np.nan, found)
+        found = np.where(missing[..., -1:], rows[..., -1:], found)
     shape = tuple(1 if i in axes else m for i, m in enumerate(a.shape)) if keepdims else kept
     return np.moveaxis(found, -1, 0).reshape((*q.shape, *shape))
 

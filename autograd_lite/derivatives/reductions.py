@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite.derivatives.even import curved
-from autograd_lite.derivatives.shaping import as_operand
+from autograd_lite.derivatives.shaping import as_operand, astype
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.precision import in_single, rule_in_single
@@ -112,7 +112,9 @@ def average(
         if np.any(scale == 0):
             raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         result = np.sum(a * weights, axis, keepdims=keepdims) / scale
-    return (result, np.broadcast_to(scale, result.shape)) if returned else result
+    if not returned:
+        return result
+    return result, np.broadcast_to(astype(scale, result.dtype), result.shape)
 
 
 def _spread_weights(weights: Array, a: Array, axis: Axis) -> Array:

@@ -12,6 +12,7 @@ from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.table import composed, define, differentiable, without_derivative
+from autograd_lite.trees import nested_without_end
 
 MOVES = Traits(moves=True, linear=(0,))
 
@@ -27,10 +28,12 @@ def as_operand(value: Any) -> Array:
 
 def array_of(values: Any) -> Array:
     """The array that nested lists mean, in which there may be tensors."""
-    if isinstance(values, list | tuple) and _hold_nodes(values):
-        return np.stack([as_operand(part) for part in values])
     try:
+        if isinstance(values, list | tuple) and _hold_nodes(values):
+            return np.stack([as_operand(part) for part in values])
         return np.asarray(values)
+    except RecursionError:
+        raise nested_without_end(values) from None
     except ValueError as error:
         raise ShapeError(
             f"array of {describe_one(values)}",

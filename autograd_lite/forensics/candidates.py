@@ -34,42 +34,83 @@ FEW_ALIKE = 4
 """Steps, or roles of them in a loop, of which all subsets are tried."""
 
 USUAL: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(step_mistakes.dropout, step_mistakes.forgotten_or_twice),
-    *(step_mistakes.shortcut, step_mistakes.transposed),
+    step_mistakes.dropout,
+    step_mistakes.forgotten_or_twice,
+    step_mistakes.shortcut,
+    step_mistakes.transposed,
 )
 """Mistakes in one step that are made most often."""
 IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(step_mistakes.misplaced, step_mistakes.kinks, step_mistakes.another_derivative),
-    *(step_mistakes.reshaped, value_mistakes.other_values),
-    *(formula_mistakes.softmax, formula_mistakes.whole_losses, formula_mistakes.formulas),
-    *(formula_mistakes.of_kinks, formula_mistakes.of_quotients, formula_mistakes.of_products),
-    *(formula_mistakes.inner_derivative, formula_mistakes.cotangent_lost),
-    *(formula_mistakes.statistics, shares.shares, windows.convolutions),
-    *(array_mistakes.some_entries, array_mistakes.spread, array_mistakes.repeated_indices),
-    *(array_mistakes.shifted, array_mistakes.arrives_transposed, array_mistakes.index_forgotten),
-    *(array_mistakes.sent_over_mean, array_mistakes.other_sums),
-    *(array_mistakes.contracted_elsewhere, array_mistakes.counted_once),
-    *(array_mistakes.same_for_all, uses.wrong_cotangent, uses.own_term),
-    *(uses.on_one_way, uses.past_the_slope),
+    step_mistakes.misplaced,
+    step_mistakes.kinks,
+    step_mistakes.another_derivative,
+    step_mistakes.reshaped,
+    value_mistakes.other_values,
+    formula_mistakes.softmax,
+    formula_mistakes.whole_losses,
+    formula_mistakes.formulas,
+    formula_mistakes.of_kinks,
+    formula_mistakes.of_quotients,
+    formula_mistakes.of_products,
+    formula_mistakes.inner_derivative,
+    formula_mistakes.cotangent_lost,
+    formula_mistakes.statistics,
+    shares.shares,
+    windows.convolutions,
+    array_mistakes.some_entries,
+    array_mistakes.spread,
+    array_mistakes.repeated_indices,
+    array_mistakes.shifted,
+    array_mistakes.arrives_transposed,
+    array_mistakes.index_forgotten,
+    array_mistakes.sent_over_mean,
+    array_mistakes.other_sums,
+    array_mistakes.contracted_elsewhere,
+    array_mistakes.counted_once,
+    array_mistakes.same_for_all,
+    uses.wrong_cotangent,
+    uses.own_term,
+    uses.on_one_way,
+    uses.past_the_slope,
 )
 """The other mistakes in one step."""
 FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(uses.dropped_uses, loops.not_carried, loops.states_as_constants),
-    *(loops.products_elsewhere, loops.steps_elsewhere, group_mistakes.penalties),
-    *(group_mistakes.statistics, group_mistakes.other_slopes, value_mistakes.updated_before),
-    *(value_mistakes.updated_in_loop, group_mistakes.other_losses),
+    uses.dropped_uses,
+    loops.not_carried,
+    loops.states_as_constants,
+    loops.products_elsewhere,
+    loops.steps_elsewhere,
+    group_mistakes.penalties,
+    group_mistakes.statistics,
+    group_mistakes.other_slopes,
+    value_mistakes.updated_before,
+    value_mistakes.updated_in_loop,
+    group_mistakes.other_losses,
     group_mistakes.added_to_picked,
 )
 """Mistakes in several steps that come before the others in one step."""
 IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(loops.clipped, loops.forwards, other_forward.other_arrays, uses.factors_alike),
-    *(uses.decaying_uses, deltas.other_deltas, windows.windows_elsewhere),
-    *(deltas.some_samples, deltas.other_masks, joint_mistakes.derivative_in_one_direction),
-    *(joint_mistakes.slopes_before_products, joint_mistakes.skipped_layers),
-    *(joint_mistakes.overlapping_windows, joint_mistakes.parts_exchanged),
-    *(joint_mistakes.to_all_arguments, joint_mistakes.differentiated_as_a_whole),
-    *(uses.skip_before_block, other_forward.labels, other_forward.targets_of_loops),
-    *(other_forward.masks, other_forward.softmax_in_forward),
+    loops.clipped,
+    loops.forwards,
+    other_forward.other_arrays,
+    uses.factors_alike,
+    uses.decaying_uses,
+    deltas.other_deltas,
+    windows.windows_elsewhere,
+    deltas.some_samples,
+    deltas.other_masks,
+    joint_mistakes.derivative_in_one_direction,
+    joint_mistakes.slopes_before_products,
+    joint_mistakes.skipped_layers,
+    joint_mistakes.overlapping_windows,
+    joint_mistakes.parts_exchanged,
+    joint_mistakes.to_all_arguments,
+    joint_mistakes.differentiated_as_a_whole,
+    uses.skip_before_block,
+    other_forward.labels,
+    other_forward.targets_of_loops,
+    other_forward.masks,
+    other_forward.softmax_in_forward,
 )
 """Mistakes in several steps, in the loss, or in the data."""
 
@@ -113,7 +154,7 @@ def _of_steps(
         counts: Counter[Any] = Counter()
         for kind, what, vjp in mistakes(case.graph, place):
             counts[kind, what] += 1
-            key = (kind, what, place.operation, place.slot, counts[kind, what])
+            key = (kind, what, place.operation, place.slot, place.node.ndim, counts[kind, what])
             same.setdefault(key, {})[place] = vjp
     for (kind, what, *_), wrong in same.items():
         own = [*wrong]

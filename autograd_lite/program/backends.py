@@ -67,33 +67,19 @@ class Runner:
         """Compute the outputs."""
         raise NotImplementedError
 
-    def bound(self, arrays: Sequence[Any], given: Sequence[int]) -> Bound:
+    def bound(self, arrays: Sequence[Any], given: Sequence[int]) -> Callable[..., list[Array]]:
         """A function of some of the inputs, by their places; the others are these in each run.
 
         The runner itself is not called any more, nor what it was bound to before.
         """
-        return Bound(self, arrays, given)
 
+        def run(*found: Array) -> list[Array]:
+            now = [*arrays]
+            for place, array in zip(given, found):
+                now[place] = array
+            return self(now)
 
-class Bound:
-    """A runner of which most arrays are the same in each run."""
-
-    def __init__(self, runner: Runner, arrays: Sequence[Any], given: Sequence[int]) -> None:
-        self._runner, self._arrays, self._given = runner, [*arrays], given
-
-    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
-        """Compute the outputs."""
-        now = self._arrays.copy()
-        for place, array in zip(self._given, arrays):
-            now[place] = array
-        return self._runner(now)
-
-    def followed_by(self, calls: Sequence[Call]) -> Callable[..., list[Array]] | None:
-        """The same and calls of C, which are made as one; None where they cannot be.
-
-        It is given what is called at once afterwards, too.
-        """
-        return None
+        return run
 
 
 class Backend(NamedTuple):

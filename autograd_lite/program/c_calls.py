@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.derivatives.cross_entropies import are_shares
 from autograd_lite.derivatives.indexing import _repeats
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.special import density, gelu, gelu_slope, normal_cdf
@@ -62,7 +63,7 @@ def reduced_axes(call: Call) -> tuple[tuple[int, ...], bool] | None:
         return None
     ndim = len(call.arguments[0].shape)
     chosen = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(int(x) % ndim for x in chosen), keep
+    return tuple(int(x) % ndim for x in chosen if ndim), keep
 
 
 def chooses(index: Any) -> bool:
@@ -103,6 +104,7 @@ WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
     affine: _affine,
     np.mean: _mean,
     np.clip: _clip,
+    are_shares: lambda x: np.logical_not((x.min() < 0) | (x.max() > 1)),
     gelu: _gelu,
     gelu_slope: _gelu_slope,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable, Sequence
-from itertools import starmap
 from operator import call, is_, itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +89,7 @@ class Runner(backends.Runner):
             raise Missed
         return [*map(call, self.results)]
 
-    def bound(self, arrays: Sequence[Any], given: Sequence[int]) -> backends.Bound:
+    def bound(self, arrays: Sequence[Any], given: Sequence[int]) -> Callable[..., Any]:
         """A function of some of the inputs: one call of C, where that is possible."""
         inputs, now = [self._plan.inputs[place] for place in given], [*arrays]
         own = [np.empty(x.shape, x.dtype) for x in inputs if isinstance(x, Array)]
@@ -205,37 +204,34 @@ class Runner(backends.Runner):
         return run
 
 
-class BoundInC(backends.Bound):
+class BoundInC:
     """A call of C on arrays that stay where they are, beside some that are copied each time.
 
     Attributes:
         call: the function in C, and what it is called with.
+        places: what given arrays are copied to.
+        results: what gives each of the results.
     """
 
     def __init__(self, runner: Runner, places: Sequence[Any]) -> None:
-        self._program, self._places = runner, places
+        self._program, self.places, self.results = runner, places, runner.results
         self.call: Call = (runner.parts[0], *runner.at)
-        self._calls: Sequence[Call] = ()
 
-    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+    def __call__(self, *arrays: Array) -> list[Array]:
         """Compute the outputs."""
-        return self._made(self.call, arrays, ())
-
-    def followed_by(self, calls: Sequence[Call]) -> Callable[..., list[Array]]:
-        """The same and calls of C, which are made as one."""
-        if self._calls is not calls:
-            flat: list[Any] = []
-            for function, *given in (self.call, *calls):
-                flat += ctypes.cast(function, ctypes.c_void_p).value, *given
-            self._table = (ctypes.c_void_p * (len(flat) + 1))(*flat)
-            chained = self._program.chain, ctypes.addressof(self._table)
-            self._calls, self._all = calls, functools.partial(self._made, chained)
-        return self._all
-
-    def _made(self, first: Call, arrays: Sequence[Array], counting: Sequence[Call]) -> list[Array]:
-        for place, array in zip(self._places, arrays):
+        for place, array in zip(self.places, arrays):
             place[...] = array
-        if any(starmap(call, (first, *counting))):  # which ends where a run does
+        if call(*self.call):
             raise Missed
-        results = self._program.results
-        return [results[0]()] if len(results) == 1 else [*map(call, results)]
+        return [*map(call, self.results)]
+
+    def followed_by(self, calls: Sequence[Call]) -> tuple[Any, int, Any]:
+        """The same call and others as one, which ends where one does not go on.
+
+        A function of C, what it is called with, and what has to be kept meanwhile.
+        """
+        flat: list[Any] = []
+        for function, *given in (self.call, *calls):
+            flat += ctypes.cast(function, ctypes.c_void_p).value, *given
+        table = (ctypes.c_void_p * (len(flat) + 1))(*flat)
+        return self._program.chain, ctypes.addressof(table), table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -30,23 +30,36 @@ def numpy_backend(task: Task) -> Runner:
 
 
 class _Runner(Runner):
-    def __init__(self, function: Any, names: Names, lines: Sequence[str], is_own: bool) -> None:
-        self._function = function
-        self._names, self._lines = names, lines
+    def __init__(
+        self, names: Names, inputs: Sequence[str], body: Sequence[str], is_own: bool
+    ) -> None:
+        self._names, self._inputs, self._body = names, inputs, body
         # A context in which nothing warns takes a fraction of the time of entering one each time,
         # and is as good as that of the call for functions that look at nothing else in it.
         self._quiet = copy_context() if is_own else None
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        return self._run(*arrays)
+
+    @functools.cached_property
+    def _run(self) -> Callable[..., list[Array]]:
+        return self.bound([], range(len(self._inputs)))
+
+    def bound(self, arrays: Sequence[Any], given: Sequence[int]) -> Callable[..., list[Array]]:
+        """What is the same in each run has a value among the names."""
+        self._names.bound.update(zip(self._inputs, arrays))
+        lines = self._lines([self._inputs[place] for place in given])
+        function: Callable[..., list[Array]] = self._names.run("\n".join(lines))["step"]
         if self._quiet:
-            return self._quiet.run(self._function, *arrays)
-        with np.errstate(all="ignore"):
-            found: list[Array] = self._function(*arrays)
-        return found
+            return functools.partial(self._quiet.run, function)
+        return np.errstate(all="ignore")(function)
+
+    def _lines(self, inputs: Sequence[str]) -> list[str]:
+        return [f"def step({', '.join(inputs)}):", *[f"    {line}" for line in self._body]]
 
     @functools.cached_property
     def source(self) -> str:  # type: ignore[override] # which is written where it is asked for
-        return "\n".join([*self._names.preamble(), "", "", *self._lines, ""])
+        return "\n".join([*self._names.preamble(), "", "", *self._lines(self._inputs), ""])
 
 
 class _Writer:
@@ -87,12 +100,10 @@ class _Writer:
 
     def runner(self) -> Runner:
         names = self.names
-        arguments = ", ".join(names.of(step) for step in self.inputs)
+        inputs = [names.of(step) for step in self.inputs]
         body = self.lines.written()
         body += [names.miss(guard) for guard in self.guards] + self._ending()
-        lines = [f"def step({arguments}):", *[f"    {line}" for line in body]]
-        text = "\n".join(lines)
-        return _Runner(names.run(text)["step"], names, lines, self.lines.are_own)
+        return _Runner(names, inputs, body, self.lines.are_own)
 
     def _ending(self) -> list[str]:
         names, lines, found = self.names, list[str](), list[str]()

@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.errors import describe_one
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Output, Task
-from autograd_lite.program.program import Program, Step, function_of
+from autograd_lite.program.program import Guard, Program, Step, function_of
 from autograd_lite.trees import leaves_of
 
 RECORDINGS = 12
@@ -52,8 +52,6 @@ def difference(
     if len(steps) != len(others):
         return Difference(f"it takes {len(steps)} steps, and {len(others)} for other data", False)
     for step, other in zip(steps, others):
-        if _are_plainly_alike(step, other):
-            continue
         name, other_name = _called(step)[1], _called(other)[1]
         if _called(step) != _called(other):
             text = f"step {step.number} calls {name}, and {other_name} for other data"
@@ -68,18 +66,6 @@ def difference(
                 used = f"in step {step.number}, {name}," if name else "that it computes with"
                 return Difference(f"{describe_one(a)} {used} is another for other data", True)
     return None
-
-
-def _are_plainly_alike(step: Step, other: Step) -> bool:
-    """Whether steps call one function with the same; what is in lists or keywords is not seen."""
-    if step.function is not other.function or step.keywords or other.keywords:
-        return False
-    if len(step.arguments) != len(other.arguments):
-        return False
-    for a, b in zip(step.arguments, other.arguments):
-        if a is not b and not (type(a) is type(b) is Step and a.number == b.number):
-            return False
-    return True
 
 
 def task_of(
@@ -108,6 +94,12 @@ def _called(step: Step) -> Any:
 
 def _leaves(step: Step) -> list[Any]:
     return leaves_of((step.arguments, step.keywords))
+
+
+def same_outcomes(guards: Sequence[Guard], others: Sequence[Guard]) -> bool:
+    """Whether what decided on what is computed was the same in two recordings."""
+    pairs = zip(guards, others)
+    return all(same_value(one.outcome, other.outcome) for one, other in pairs)
 
 
 def same_value(a: Any, b: Any) -> bool:

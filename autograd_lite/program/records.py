@@ -5,7 +5,7 @@ That is seen in the record, in a part of the time that writing its program takes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from autograd_lite.engine import computed_and_leaves
@@ -22,7 +22,7 @@ class Record(NamedTuple):
     given: list[Any]  # the tensors
     variables: list[Any]  # those of them that it is differentiated in
     calls: Sequence[Taken]
-    arrays: list[Array]
+    arrays: list[Array]  # what it was given besides, another one each time
 
     def computed(self) -> list[Node]:
         """The nodes that were recorded, in order."""
@@ -43,7 +43,7 @@ def are_alike(one: Record, other: Record) -> bool:
     for call, again in zip(one.calls, other.calls):
         if isinstance(call.outcome, Node) and isinstance(again.outcome, Node):
             pairs[call.outcome] = again.outcome
-    same = _Same(pairs)
+    same = _Same(pairs, zip(one.arrays, other.arrays))
     return (
         all(
             a.operation is b.operation
@@ -66,9 +66,10 @@ def are_alike(one: Record, other: Record) -> bool:
 class _Same:
     """Whether parts of arguments are the same, given the nodes that stand for each other."""
 
-    def __init__(self, pairs: dict[Node, Node]) -> None:
+    def __init__(self, pairs: dict[Node, Node], arrays: Iterable[tuple[Array, Array]]) -> None:
         self._pairs = pairs
         self._arrays = {id(a._array): b._array for a, b in pairs.items()}
+        self._arrays |= {id(a): b for a, b in arrays}
 
     def __call__(self, a: Any, b: Any) -> bool:
         if isinstance(a, Node) and isinstance(b, Node):

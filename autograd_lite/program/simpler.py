@@ -18,7 +18,7 @@ from autograd_lite.program.expressions import OwnedShape
 from autograd_lite.program.program import Step, behind, called, function_of, mapped, steps_in
 from autograd_lite.program.templates import value_key
 
-MANY = 4096
+MANY = 256
 
 
 class Simpler:
@@ -106,12 +106,15 @@ class Simpler:
         return step
 
     def _is_rectified(self, value: Any) -> bool:
-        """Whether it is a maximum of 0 and others, of many entries."""
+        """Whether it is a maximum of 0 and others, of many entries, which is never -0."""
         rectified = type(value) is Step and value.function is np.maximum
         if not rectified or self.values[value.number].size < MANY:
             return False
         bound = value.arguments[1]
-        return type(bound) in (int, float) and bound == 0
+        if type(bound) not in (int, float) or bound != 0:
+            return False
+        negative = np.full_like(self.values[value.number], -0.0)
+        return not np.signbit(np.maximum(negative, bound)).any()
 
 
 def _changes_nothing(function: Any, arguments: Any, keywords: Any) -> Any:

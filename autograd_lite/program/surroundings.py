@@ -37,31 +37,12 @@ from autograd_lite.node import Node
 from autograd_lite.program.watched import ABSENT, MOST, Watched
 
 GENERATORS = (np.random.Generator, np.random.RandomState, Random)
-PACKAGES: tuple[str, ...] = (
-    "autograd_lite",
-    "nn",
-    "numpy",
-    "builtins",
-    "math",
-    "operator",
-    "functools",
-    "scipy",
-)
-PACKAGES += ("_operator", "_functools", "_collections", "itertools", "typing", "abc")
+PACKAGES = {"autograd_lite", "nn", "numpy", "scipy", "builtins", "math", "operator", "functools"}
+PACKAGES |= {"_operator", "_functools", "_collections", "itertools", "typing", "abc"}
 """Whose functions are not looked into."""
 CONTAINERS = (list, dict, tuple, set, frozenset, deque, MappingProxyType)
-CONSTANT: tuple[type, ...] = (
-    type(None),
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    np.generic,
-    np.dtype,
-    np.ufunc,
-)
+CONSTANT: tuple[type, ...] = (type(None), bool, int, float, complex, str, bytes, np.generic)
+CONSTANT += (np.dtype, np.ufunc)
 CONSTANT += (slice, range, type(...), re.Pattern, CodeType, GenericAlias, PurePath)
 CONSTANT += (date, time, timedelta, Decimal, Fraction)
 """What never changes."""

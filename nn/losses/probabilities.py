@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite import differentiable
 from autograd_lite.arguments import as_array
-from autograd_lite.derivatives.cross_entropies import largest, smallest
+from autograd_lite.derivatives.cross_entropies import are_shares
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.operation import Traits
@@ -71,8 +71,7 @@ def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
 
 def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
     """Raise if a target is below 0 or above 1; NaN is let through, into the loss."""
-    # Asked of the tensors themselves where what is computed is noted, so that programs ask, too.
-    if smallest(targets) < 0 or largest(targets) > 1:
+    if not holds(are_shares, targets):
         values = plain(targets)
         low, high = values.min(), values.max()
         raise ArgumentError(

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from operator import attrgetter, setitem
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -35,9 +35,6 @@ from nn.optimizers.groups import (
     told_options,
 )
 from nn.optimizers.states import misfits
-
-if TYPE_CHECKING:
-    from nn.optimizers.traced import Update
 
 # In C, as they are asked for in each step.
 _at_once, _copied = attrgetter("at_once"), attrgetter("copied")
@@ -274,27 +271,6 @@ class Optimizer(Declared):
                 each()
 
         return put_back
-
-    def step_along(
-        self, gradients: Sequence[tuple[Run, Any]], require_finite: bool, update: Update | None
-    ) -> None:
-        """`step` with flat gradients of runs in place of those that tensors have.
-
-        A compiled update computes with these, if it is of the hyper-parameters of now; it is of
-        parameters whose arrays lie in place.
-        """
-        self.accept()
-        if not update:
-            copy_in([run for run, _ in gradients])
-        if require_finite:
-            for run, flat in gradients:
-                run.refuse_unless_finite(flat)
-        if update and update.fits():
-            update()
-        else:
-            for run, flat in gradients:
-                run.arrays[1][...] = flat
-            self._finish([run for run, _ in gradients])
 
     def _finish(self, runs: Sequence[Run]) -> None:
         """Update runs whose gradients are collected, unless something is refused."""

@@ -8,15 +8,19 @@ next are arrays without axes.
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
+from itertools import starmap
+from operator import call
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.interruption import at_once, whole
+from autograd_lite.mutation import mark_rewritten
 from autograd_lite.program.agreement import OtherNumbers
-from autograd_lite.program.backends import Backend, Task
+from autograd_lite.program.backends import Backend, Call, Task
 from autograd_lite.program.numpy_forms import OUT_BY_NAME
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import RECORDINGS
@@ -26,8 +30,6 @@ from nn.optimizers.optimizer import Optimizer
 
 CHANGING = "learning_rate"
 """The hyper-parameter that schedules change."""
-Call = tuple[Any, ...]
-"""A function of NumPy's or in C, and what it is called with."""
 
 
 class _Tape:
@@ -84,49 +86,53 @@ class Update:
     """The update of some runs, from flat gradients, which stay as they are.
 
     Attributes:
-        calls: what it does, in order: functions of C with their arguments.
-        counting: what puts the next step's numbers in their places, and gives the calls that count
-            it, to be made after the others.
-        outdated: whether it was asked for after hyper-parameters were changed, and is to be made
-            anew; not where they change again and again.
+        calls: what it does, in order: functions of C or of NumPy with their arguments.
+        in_c: whether they are functions of C.
+        made: how often it was written anew, for other hyper-parameters.
     """
 
     def __init__(
         self, optimizer: Optimizer, gradients: Sequence[tuple[Run, Any]], backend: Backend
     ) -> None:
         self._optimizer, self._gradients, self._backend = optimizer, gradients, backend
+        self.in_c = backend.name == "c"
         with np.errstate(all="ignore"):
             self._quiet = copy_context()
-        self._made, self._seen = 0, -1
+        self.made, self._seen = 0, -1
         self._known: list[dict[str, Any]] = []
         self.make()
 
-    def fits(self) -> bool:
-        """Whether hyper-parameters are what they were, but for the learning rate."""
+    def fitting(self) -> int:
+        """The number of the one that fits hyper-parameters of now, made anew where that is needed.
+
+        Learning rates may be others. 0 if they change again and again; OtherNumbers if what was
+        made does not agree with the rule.
+        """
         if self._seen != self._optimizer._changes:
-            for (run, _), known in zip(self._gradients, self._known):
-                rate = run.options[CHANGING]
+            rates = [run.options[CHANGING] for run, _ in self._gradients]
+            for (run, _), known, rate in zip(self._gradients, self._known, rates):
                 if run.options != {**known, CHANGING: rate}:
-                    self.outdated = self._made < RECORDINGS
-                    return False
+                    if self.made == RECORDINGS:
+                        return 0
+                    try:
+                        self.make()
+                    except BaseException:
+                        self._known = [{} for _ in rates]  # what fails again where it is asked for
+                        raise
+                    break
+            for known, rate in zip(self._known, rates):
                 known[CHANGING] = rate
             self._seen = self._optimizer._changes
-        return True
-
-    def __call__(self) -> None:
-        """Take the next step."""
-        self._quiet.run(at_once, [*self.calls, *self.counting()])
+        return self.made
 
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
-        self.outdated, self._seen = False, -1
         self._known = [dict(run.options) for run, _ in self._gradients]
-        self._made += 1
-        in_c = self._backend.name == "c"
+        self.made += 1
         calls, first, places = list[Call](), list[Call](), list[Any]()
         tapes = []
         for run, flat in self._gradients:
-            size = max(1, len(flat) if in_c else min(BLOCK, len(flat)))
+            size = max(1, len(flat) if self.in_c else min(BLOCK, len(flat)))
             # In the processor's cache for all parts: the rule's own, and what the gradient becomes.
             tape, room = _Tape(), np.empty((2, size), flat.dtype)
             for start in range(0, len(flat), size):
@@ -135,8 +141,8 @@ class Update:
             calls += tape.calls
             places += [place for _, place in tape.places.values()]
             tapes.append(tape)
-        self.counting = self._counting(tapes)
-        if in_c:
+        self._tapes = tapes
+        if self.in_c:
             self.calls = [self._in_c(calls, places)]
             self._require_agreement(self.calls)
         else:
@@ -144,18 +150,29 @@ class Update:
             # The others are the same, and would be compared with copies of all that there is.
             self._require_agreement([*map(_of_arrays, first)], slice(BLOCK))
 
-    def _counting(self, tapes: Sequence[_Tape]) -> Callable[[], list[Call]]:
-        names: dict[str, Any] = {"optimizer": self._optimizer, "known": self._known}
-        lines, calls = ["def counting():"], ['(setattr, optimizer, "steps", optimizer.steps + 1)']
-        for number, ((run, _), tape) in enumerate(zip(self._gradients, tapes)):
-            names[f"run{number}"] = run
-            lines.append(f"rate, step = known[{number}][{CHANGING!r}], run{number}.steps + 1")
-            lines += [*tape.setting(names), f"run{number}.mark_changed()"]
-            calls.append(f'(setattr, run{number}, "steps", run{number}.steps + 1)')
-        lines.append(f"return [{', '.join(calls)}]")
-        exec("\n    ".join(lines), names)
-        found: Callable[[], list[Call]] = names["counting"]
-        return found
+    def written_into(self, names: dict[str, Any]) -> tuple[list[str], list[str]]:
+        """The lines that put the next step's numbers in their places, and those that count it.
+
+        What is between them belongs into `map`, with what it gives assigned at once: Python looks
+        for Ctrl-C after calls, and in loops, but neither when it unpacks nor when it assigns.
+        """
+        names |= {"optimizer": self._optimizer, "known": self._known, "mark": mark_rewritten}
+        numbers, counting = list[str](), ["optimizer.steps = taken"]
+        for number, ((run, _), tape) in enumerate(zip(self._gradients, self._tapes)):
+            names |= {f"run{number}": run, f"tensors{number}": run.tensors}
+            names[f"values{number}"] = run.arrays[0]
+            numbers.append(f"rate, step = known[{number}][{CHANGING!r}], run{number}.steps + 1")
+            numbers += [*tape.setting(names), f"mark(tensors{number}, values{number})"]
+            numbers.append(f"step{number} = step")
+            counting.append(f"run{number}.steps = step{number}")
+        return [*numbers, "taken = optimizer.steps + 1"], counting
+
+    def called_in(self, names: dict[str, Any]) -> list[str]:
+        """The lines of a whole update, of which no call warns."""
+        names |= {"deque": deque, "starmap": starmap, "call": call, "calls": self.calls}
+        names["quiet"] = self._quiet.run
+        numbers, counting = self.written_into(names)
+        return [*numbers, "_, = map(quiet, [deque], [starmap(call, calls)], [0])", *counting]
 
     def _note(self, run: Run, flat: Any, room: Any, start: int, tape: _Tape) -> None:
         """Note the calls for the entries of a run from a place on, as many as there is room for."""
@@ -205,7 +222,8 @@ class Update:
             expected += [values, *state]
         with whole(), np.errstate(all="ignore"):
             try:
-                self.counting()
+                names: dict[str, Any] = {}
+                exec("\n".join(self.written_into(names)[0]), names)
                 at_once(calls)
                 found = [row.copy() for run, _ in self._gradients for row in run.kept[:, part]]
             finally:

@@ -84,10 +84,11 @@ class ClusterSteps:
     """Steps whose gradients are sums of parts that workers compute."""
 
     ran = "eager: parts of batches are computed on a cluster"
+    are_whole = False
 
-    def __init__(self, rows: ClusterRows, samples: Samples, model: Module, optimizer: Optimizer):
+    def __init__(self, rows: ClusterRows, samples: Samples, model: Module):
         self._rows, self._samples = rows, samples
-        self._model, self._optimizer = model, optimizer
+        self._model = model
 
     def loss(self, numbers: Any, targets: Any, share: float) -> float:
         """The loss of the rows of those numbers; their gradients are those of the parameters."""
@@ -102,10 +103,6 @@ class ClusterSteps:
             terms = [part * share for part, share in zip(parts, shares) if part is not None]
             parameter.grad = sum(terms[1:], terms[0]).astype(parameter.dtype) if terms else None
         return float(sum(loss * share for loss, share in zip(losses, shares)))
-
-    def update(self, require_finite: bool) -> None:
-        """Take the optimizer's step."""
-        self._optimizer.step(require_finite=require_finite)
 
     def show_gradients(self) -> None:
         """They are shown."""

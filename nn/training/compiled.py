@@ -8,49 +8,44 @@ update is a program of its own, the same for all shapes.
 
 from __future__ import annotations
 
-import math
 import warnings
 from functools import partial
 from itertools import compress
 from operator import attrgetter, eq, is_
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from autograd_lite import mutation
-from autograd_lite.errors import AutogradError, MissingPackageError
+from autograd_lite.errors import AutogradError, MissingPackageError, MutationError
 from autograd_lite.modes import unusual
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
 from autograd_lite.program.backends import Runner, Task, backend_of
 from autograd_lite.program.given import form
-from autograd_lite.program.program import Program
 from autograd_lite.program.recordings import RECORDINGS, difference
+from autograd_lite.program.records import are_alike
 from autograd_lite.trees import leaves_of, map_tree
 from nn.left_alone import call_left_alone
 from nn.module import Module
 from nn.optimizers.flat import Run, copy_in
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
-from nn.random_state import generators, set_state, state_of
-from nn.training.laid_out import Ready, laid_out
-from nn.training.recorded import LossOf, Outline, Recording, outline, record_step, surroundings_of
+from nn.random_state import generators
+from nn.training.laid_out import Ready, WholeStep, kind_of, laid_out
+from nn.training.recorded import (
+    LossOf,
+    Recording,
+    Written,
+    record_step,
+    surroundings_of,
+    written,
+)
+from nn.training.whole_steps import whole_step
 
 # In C, as they are asked for in each step.
 _array = attrgetter("_array")
 _requires_grad = attrgetter("_requires_grad")
-_kind = attrgetter("__class__", "shape", "strides", "dtype")
-
-
-class Expected(NamedTuple):
-    """What an eager step has to arrive at for a compiled one to take its place."""
-
-    key: Any
-    compiled: Ready
-    program: Program
-    task: Task
-    loss: Array
-    moved: list[Array]
 
 
 class CompiledSteps:
@@ -62,6 +57,9 @@ class CompiledSteps:
         backend: what runs them.
     """
 
+    are_whole = True
+    """Whether they may come with the update."""
+
     def __init__(
         self,
         model: Module,
@@ -69,37 +67,39 @@ class CompiledSteps:
         loss_of: LossOf,
         optimizer: Optimizer,
         backend: str = "numpy",
-        falls_back: bool = False,
+        in_fit: bool = False,
         given_up: str = "",
     ) -> None:
         self.reason, self.given_up = "", given_up
-        self.steps = 0
-        """How many were run."""
+        self.optimizer, self.backend = optimizer, backend_of(backend)
+        self._ran = False
         self._model, self._loss, self._loss_of = model, loss, loss_of
-        self._optimizer, self.backend = optimizer, backend_of(backend)
-        self._falls_back = falls_back
+        self.in_fit = in_fit
         self._recorded = 0
-        self._shown = False
         self._templates: dict[Any, Any] = {}
         self._flat: dict[Run, Array] = {}  # the gradients of all parameters in a run
         self._updates: dict[tuple[Run, ...], Update | None] = {}
         self._forget()
 
     def _forget(self) -> None:
-        self._found: dict[Any, Outline | Ready] = {}
-        self._expected: Expected | Exception | None = None
+        self._found: dict[Any, Recording | Ready] = {}
+        self._wanted: Any = None  # what is to be recorded
+        # What an eager step has to arrive at for a compiled one to take its place, or why none can.
+        self._expected: tuple[Any, ...] | Exception | None = None
         self._last: Ready | None = None
-        self._updated = False  # along the gradients of the last batch
-        # For what, and when, tensors and the optimizer's state were seen to be where they have to.
-        self._key: Any = None
-        self._settled: Ready | None = None
-        self._settled_at = -1
-        self._outside = surroundings_of(self._model, self._loss)
+        self.usual: WholeStep | None = None
+        """What took the last step, to be tried first."""
+        self._way: Any = None  # with which share, and whether with an update
+        self.shown = False
+        """Whether `.grad` is what the last step computed."""
+        self.seen = -1
+        """When tensors and the optimizer's state were seen to be where they have to."""
+        self.outside = surroundings_of(self._model, self._loss)
         modules = [module for _, module in self._model.named_modules()]
         self._hooked = any(module._forward_hooks is not None for module in modules)
         if not self._hooked:  # they may be taken away again
-            self.given_up = self.given_up or self._outside.acts or self._outside.unseen
-        self._generators = list(dict.fromkeys(generators(self._model).values()))
+            self.given_up = self.given_up or self.outside.acts or self.outside.unseen
+        self.generators = list(dict.fromkeys(generators(self._model).values()))
 
     def loss(
         self, inputs: Any, targets: Any, share: float = 1.0, update: bool = False
@@ -108,89 +108,70 @@ class CompiledSteps:
 
         Gradients are those of a share of the loss. With `update` the optimizer takes its step.
         """
-        self._last = self._expected = None
+        batch = [inputs, *targets]
+        if self.usual and self._way == (share, update):
+            loss = self.usual(*batch)
+            if loss is not None:
+                return loss
+        self._last = self._expected = self._wanted = self.usual = None
         self.reason = self.given_up or self._unusual()
         if self.reason:
             return None
-        batch = [inputs, *targets]
+        leaves = batch
         try:
-            key = share, *map(_kind, batch)
+            key = share, *map(kind_of, leaves)
         except AttributeError:  # one is a structure of arrays
-            batch = leaves_of(batch)
-            key = share, str(map_tree(type, [inputs, *targets])), *map(_kind, batch)
-        found = self._settled if key == self._key else self._found.get(key)
+            leaves = leaves_of(batch)
+            key = share, str(map_tree(type, batch)), *map(kind_of, leaves)
+        found = self._found.get(key)
         if type(found) is not Ready:
             self.reason = "it is being recorded"
-            self._prepare(key, found, inputs, targets)
+            self._wanted = key, found, inputs, targets
             return None
-        states = [state_of(each) for each in self._generators] if found.draws else []
         if update:
-            self._optimizer.accept()
-        try:
-            loss = self._run(key, found, batch, update)
-        except Exception:  # what the eager step says better
-            loss = None
-        if loss is None:
+            self.optimizer.accept()
+        settled, loss = self._settled(key, found), None
+        if settled:
+            number = self._fitting(settled.update) if update and settled.update else 0
+            compiled, by_rule = settled.update if number else None, update and not number
+            if (number, by_rule) not in settled.whole:
+                made = whole_step(leaves, settled, self, compiled, by_rule)
+                settled.whole[number, by_rule] = made
+            loss = settled.whole[number, by_rule](*leaves, True)
+        if not settled or loss is None:
             self.reason = "it is being recorded"
-            for each, state in zip(self._generators, states):
-                set_state(each, state)
             del self._found[key]
-            self._key = None
-        elif update and not self._updated:
-            self.update(require_finite=False)
+            return None
+        if leaves is batch and not self.given_up:
+            self.usual, self._way = settled.whole[number, by_rule], (share, update)
+        self._last, self._ran = settled, True
         return loss
 
     def _unusual(self) -> str:
         """Why it is not known what is computed, in words."""
         reason = unusual(recorded=True)
-        if not reason and not self._outside.are_unchanged():
+        if not reason and not self.outside.are_unchanged():
             self._forget()
         return reason or ("a module has forward hooks" if self._hooked else self.given_up)
 
-    def _run(self, key: Any, found: Ready, batch: list[Array], update: bool) -> float | None:
-        """Compute loss and gradients, and keep the buffers; with the update, if that can be one."""
-        if mutation.latest != self._settled_at or found is not self._settled:
-            settled = self._settle(key, found)
-            if settled is None:
-                return None
-            found = settled
-        given = found.inputs(batch)
-        compiled, whole = self._fitting_update(found) if update else None, None
-        if compiled and not found.moved:  # buffers are changed before the update is made
-            whole = found.run.followed_by(compiled.calls)
-        undisturbed = mutation.latest == self._settled_at
-        values = whole(given, compiled.counting()) if compiled and whole else found.run(given)
-        loss = values[0]
-        # `item` of NumPy's own numbers takes four times as long.
-        loss = float(loss) if isinstance(loss, float) else loss.item()
-        if not math.isfinite(loss):
-            return None
-        if found.moved:
-            for buffer, array in zip(found.moved, values[1:]):
-                buffer.data = array
-        if compiled and not whole:
-            compiled()
-        if undisturbed:
-            self._settled_at = mutation.latest
-        self._last, self._updated, self._shown = found, compiled is not None, False
-        self.steps += 1
-        return loss
-
-    def _settle(self, key: Any, found: Ready) -> Ready | None:
+    def _settled(self, key: Any, found: Ready) -> Ready | None:
         """What is to be run with the arrays that tensors have now, if it can be."""
         now = mutation.latest
         learned = [*map(_requires_grad, found.tensors)]
-        if found.runs is not self._optimizer._runs or learned != found.learned:
+        if found.runs is not self.optimizer._runs or learned != found.learned:
             return None
         if not all(map(is_, map(_array, found.tensors), found.arrays)):
-            copy_in([run for run, _ in found.gradients])
+            try:
+                copy_in([run for run, _ in found.gradients])
+            except MutationError:  # which the eager step says better
+                return None
             pairs = [*zip(map(_array, found.tensors), found.arrays)]
             if not all(_fits(*pair) for pair in pairs):
                 return None
             others = {t for t, (array, known) in zip(found.tensors, pairs) if array is not known}
             if not others <= {*found.given}:
                 found = self._found[key] = found.giving(others)
-        self._key, self._settled, self._settled_at = key, found, now
+        self.seen = now
         return found
 
     @property
@@ -203,42 +184,38 @@ class CompiledSteps:
         """What steps ran in."""
         reason = self.given_up or ("a module has forward hooks" if self._hooked else "")
         if not reason:
-            return self.backend.name if self.steps else "eager: it was too short"
+            return self.backend.name if self._ran else "eager: it was too short"
         then = f"eager: {reason}"
-        return f"{self.backend.name}, then {then}" if self.steps else then
+        return f"{self.backend.name}, then {then}" if self._ran else then
 
     def show_gradients(self) -> None:
         """Let `.grad` be what the last step computed."""
-        if self._last and not self._shown:
-            for tensor, view in self._last.views:
-                tensor.grad = view.copy()[()]
-            self._shown = True
+        if self._last and not self.shown:
+            self._last.show_gradients()
+            self.shown = True
 
-    def update(self, require_finite: bool) -> None:
-        """Take the optimizer's step with the gradients of the last batch."""
-        if self._last is None:
-            return
-        gradients, update = self._last.gradients, self._fitting_update(self._last)
-        undisturbed = mutation.latest == self._settled_at
-        self._optimizer.step_along(gradients, require_finite, update)
-        if undisturbed:
-            self._settled_at = mutation.latest
+    def by_rule(self, found: Ready) -> None:
+        """Take the optimizer's own step along the gradients of this one."""
+        self.optimizer.zero_grad()
+        found.show_gradients()
+        self.optimizer.step()
+        if not self.in_fit:
+            self.optimizer.zero_grad()
 
-    def _fitting_update(self, found: Ready) -> Update | None:
-        """The compiled update, made anew where that is needed, if it is the one of now."""
-        update = found.update
-        if update and update.outdated:
-            try:
-                update.make()
-            except Exception as error:  # the optimizer's own is there
-                self._give_up(error)
-                return None
-        return update if update and update.fits() else None
+    def _fitting(self, update: Update) -> int:
+        try:
+            return update.fitting()
+        except Exception as error:  # the optimizer's own is there
+            self._give_up(error)
+            return 0
 
     # Recording
 
-    def _prepare(self, key: Any, before: Any, inputs: Any, targets: Any) -> None:
-        """Record a batch, and where that is the second time, compile it."""
+    def record(self) -> None:
+        """Record the last batch, if that is to be; where that is the second time, compile it."""
+        if not self._wanted:
+            return
+        (key, before, inputs, targets), self._wanted = self._wanted, None
         self._recorded += 1
         if self._recorded > RECORDINGS:
             self.reason = self.given_up = "what is computed changes too often"
@@ -247,17 +224,19 @@ class CompiledSteps:
             batch = inputs, targets
             made = self._record(batch, key[0])
             if before is None or before.learned != made.learned:
-                self._found[key] = outline(made)
+                self._found[key] = made.outlined()
                 return
             same = [*map(eq, before.prints, made.prints)]
-            other = self._beside(made, batch, key[0]) if any(same) else before
-            if other is None and all(same):
+            beside = self._beside(made, batch) if any(same) else None
+            if beside is None and all(same):
                 return
-            self._require_alike(other or before, made)
+            program = written(made, self._templates)
+            if not are_alike((beside or before).record, made.record):
+                self._require_alike(program, beside or self._beside(made, batch))
             in_c = self.backend.name == "c"
-            compiled = laid_out(made, self._optimizer, self._flat, self._made, guards_loss=in_c)
+            compiled = laid_out(program, self.optimizer, self._flat, self._made, in_c, self.in_fit)
             if compiled is not None:
-                self._expected = self._first_run(key, made, *compiled)
+                self._expected = self._first_run(key, program, *compiled)
         except MissingPackageError:  # a compiler that was asked for
             raise
         except Exception as error:  # whatever it is, the eager step says it better
@@ -269,26 +248,30 @@ class CompiledSteps:
         if isinstance(error, OtherNumbers):
             warnings.warn(f"{error}; steps are taken eagerly", stacklevel=5)
 
-    def _require_alike(self, before: Outline, made: Recording) -> None:
-        found = difference(before.steps, made.tracer.program.steps, before.inputs)
-        if found:
+    def _require_alike(self, program: Written, beside: Recording | None) -> None:
+        """Raise a ValueError unless programs are the same for other samples."""
+        if beside is None:
+            raise ValueError("it computes otherwise for other samples")
+        other = written(beside, self._templates)
+        steps, others = (each.tracer.program.steps for each in (other, program))
+        if found := difference(steps, others, {*other.inputs()}):
             raise ValueError(found.text)
 
     def _record(self, batch: tuple[Any, Any], share: float) -> Recording:
-        model, made_of = self._model, (self._optimizer, self._loss_of, batch, share)
+        made_of = self._model, self.optimizer, self._loss_of, batch, share
         return call_left_alone(
-            lambda rewind: record_step(model, *made_of, self._templates, rewind), model, self._loss
+            lambda rewind: record_step(*made_of, rewind), self._model, self._loss
         )
 
-    def _beside(self, made: Recording, batch: tuple[Any, Any], share: float) -> Outline | None:
+    def _beside(self, made: Recording, batch: tuple[Any, Any]) -> Recording | None:
         """A recording for the samples in another order; None where that fails."""
         for factor in (1 + 2.0**-10, 1.0):
             try:
-                other = self._record(map_tree(partial(_moved, factor=factor), batch), share)
+                other = self._record(map_tree(partial(_moved, factor=factor), batch), made.share)
             except Exception:  # such samples need not be ones that model and loss take
                 continue
             if other.prints != made.prints:
-                return outline(other)
+                return other
         return None
 
     def _made(self, task: Task) -> Runner:
@@ -296,23 +279,23 @@ class CompiledSteps:
         try:
             return self.backend.make(task)
         except AutogradError as error:
-            if not self._falls_back or self.backend.exact:
+            if not self.in_fit or self.backend.exact:
                 raise
             warnings.warn(f"{error}; steps are run by NumPy meanwhile", stacklevel=8)
             self.backend = backend_of("numpy")
             return self.backend.make(task)
 
-    def _first_run(self, key: Any, made: Recording, compiled: Ready, task: Task) -> Expected:
+    def _first_run(self, key: Any, made: Written, compiled: Ready, task: Task) -> tuple[Any, ...]:
         arrays = [*compress(made.batch, compiled.used), *[array for _, array, _ in made.drawn]]
-        loss, *moved = compiled.run([*arrays, *map(_array, compiled.given)])
+        loss, *moved = compiled.run(*arrays, *map(_array, compiled.given))
         compiled.update = self._update_of(compiled)
-        return Expected(key, compiled, made.tracer.program, task, loss, moved)
+        return key, compiled, made.tracer.program, task, loss, moved
 
     def _update_of(self, compiled: Ready) -> Update | None:
         """The update along gradients, which is the same for batches of all shapes."""
         key = tuple([run for run, _ in compiled.gradients])
         if key not in self._updates:
-            self._updates = {key: update_of(self._optimizer, compiled.gradients, self.backend)}
+            self._updates = {key: update_of(self.optimizer, compiled.gradients, self.backend)}
         return self._updates[key]
 
     def agree(self, loss: float) -> None:

@@ -41,19 +41,26 @@ class CompiledStep:
 
     def __call__(self, X: Any, y: Any) -> float:
         """Take a step on a batch; its loss, before the step."""
+        with self._lock:
+            usual = self._steps.usual
+            loss = usual(X, y) if usual else None
+            return self._otherwise(X, y) if loss is None else loss
+
+    def _otherwise(self, X: Any, y: Any) -> float:
+        """The same where something is not as it was in the last step."""
         inputs = X if type(X) is np.ndarray else as_arrays(X, "a step with X")
         targets = y if type(y) is np.ndarray else as_arrays(y, "a step with y")
-        with self._lock:
-            loss = self._steps.loss(inputs, [targets], update=True)
-            if loss is None:
-                return self._eager(inputs, targets)
-            self.backend = self._steps.backend.name
-            return loss
+        loss = self._steps.loss(inputs, [targets], update=True)
+        if loss is None:
+            return self._eager(inputs, targets)
+        self.backend = self._steps.backend.name
+        return loss
 
     def _loss_of(self, inputs: Any, targets: Any) -> Any:
         return self._loss(called(self._model, inputs), *targets)
 
     def _eager(self, inputs: Any, targets: Any) -> float:
+        self._steps.record()
         self.backend = f"eager: {self._steps.reason}"
         computed = self._loss_of(inputs, [targets])
         require_scalar(computed)

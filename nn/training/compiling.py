@@ -31,11 +31,16 @@ COMPILED = Range(
 class EagerSteps:
     """Steps that are not compiled, and why."""
 
+    are_whole = False
+
     def __init__(self, reason: str) -> None:
         self.ran = f"eager: {reason}"
 
     def loss(self, inputs: Any, targets: Any, share: float) -> None:
         """None, as each step is taken eagerly."""
+
+    def record(self) -> None:
+        """Nothing is recorded."""
 
     def agree(self, loss: float) -> None:
         """Nothing has to."""
@@ -47,7 +52,7 @@ class EagerSteps:
 def steps_of(training: Training, samples: Samples, compile: Any) -> Any:
     """The steps of a training; they say why they are not compiled."""
     if isinstance(samples.trained, ClusterRows):
-        return ClusterSteps(samples.trained, samples, training.model, training.optimizer)
+        return ClusterSteps(samples.trained, samples, training.model)
     size = training.arguments["batch_size"]
     steps = samples.trained.steps(size)
     if not compile:
@@ -63,7 +68,7 @@ def steps_of(training: Training, samples: Samples, compile: Any) -> Any:
 
     backend = "numpy" if compile is True else compile
     return CompiledSteps(
-        training.model, samples.loss, loss_of, training.optimizer, backend, falls_back=True
+        training.model, samples.loss, loss_of, training.optimizer, backend, in_fit=True
     )
 
 

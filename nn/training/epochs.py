@@ -81,12 +81,11 @@ def _each_epoch(
             means.add("running_loss", samples.per_sample(training.batch_loss, n), n)
             for name, loss in losses.items():
                 means.add(name, loss, n)
-            if training.callbacks:
-                with region.opened():
-                    if overrides(training.callbacks, "batch_end"):
-                        take.steps.show_gradients()
-                    for callback in training.callbacks:
-                        callback.batch_end(training)
+            with region.opened():
+                if overrides(training.callbacks, "batch_end"):
+                    take.steps.show_gradients()
+                for callback in training.callbacks:
+                    callback.batch_end(training)
             bar.step()
         take.steps.show_gradients()
         done, every = training.epoch + 1, training.arguments.get("evaluate_every", 1)

@@ -97,6 +97,9 @@ def trained_parameters(
             "its first parameter is y_true, and a loss is called with the predictions first",
             f"Write loss=lambda predictions, targets: {name}(targets, predictions)",
         )
+    if callable(loss) and "weights" not in parameters_of(loss):
+        described = f"{attempted} with loss={describe_one(loss)}"
+        require_takes(loss, 2, described, "Write def loss(predictions, targets)")
     parameters = model.parameters()
     if set(parameters).isdisjoint(optimizer.parameters):
         kind = type(optimizer).__name__

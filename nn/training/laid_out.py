@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import compress
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Bound, Output, Runner, Task
+from autograd_lite.program.backends import Output, Runner, Task
 from autograd_lite.program.program import Guard, Step
 from autograd_lite.program.recordings import task_of
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update
-from nn.training.recorded import Recording
+from nn.training.recorded import Written
+
+kind_of = attrgetter("__class__", "shape", "strides", "dtype")
+"""What tells arrays of a batch apart; in C, as it is asked for in each step."""
+WholeStep = Callable[..., float | None]
+"""Of the arrays of a batch, see `whole_steps.py`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,18 +40,16 @@ class Ready:
     moved: list[Tensor]
     runs: Any
     # What is run: of a batch, what is drawn, and the arrays of tensors that have others each time.
-    run: Bound
+    run: Callable[..., list[Array]]
     given: list[Tensor]
     arrays: list[Array]  # of all tensors, when that was made
     update: Update | None
-    is_plain: bool  # whether a run is given nothing but the arrays of a batch
+    whole: dict[Any, WholeStep]  # by what updates, and whether
 
-    def inputs(self, batch: list[Array]) -> list[Array]:
-        """What a run is given with a batch."""
-        if self.is_plain:
-            return batch
-        given = [*compress(batch, self.used), *[draw() for draw in self.draws]]
-        return [*given, *[tensor._array for tensor in self.given]]
+    def show_gradients(self) -> None:
+        """Let `.grad` be what was computed."""
+        for tensor, view in self.views:
+            tensor.grad = view.copy()[()]
 
     def giving(self, others: Iterable[Tensor]) -> Ready:
         """The same, with the arrays of other tensors given in each run, too."""
@@ -56,21 +59,21 @@ class Ready:
         given = [*range(first), *[first + place for place in places]]
         run = self.runner.bound([*[None] * first, *arrays, *self.rest], given)
         tensors = [self.tensors[place] for place in places]
-        is_plain = all(self.used) and not self.draws and not tensors
-        return replace(self, run=run, given=tensors, arrays=arrays, is_plain=is_plain)
+        return replace(self, run=run, given=tensors, arrays=arrays, whole={})
 
 
 def laid_out(
-    made: Recording,
+    made: Written,
     optimizer: Optimizer,
     flat: dict[Run, Array],
     make: Callable[[Task], Runner],
-    guards_loss: bool,
+    in_c: bool,
+    in_fit: bool,
 ) -> tuple[Ready, Task] | None:
     """The step, or None while the optimizer has to divide its parameters anew.
 
     The gradients of all parameters in a run lie in one flat array, which is made where there is
-    none. A program that `guards_loss` refuses to go on where that is not finite.
+    none. In C a program refuses to go on where the loss is not finite, or in `fit` a gradient.
     """
     program, loss = made.tracer.program, made.tracer.program.values[made.loss]
     cotangents = {node: step for node, step in program.cotangents.items() if node.operation is None}
@@ -98,9 +101,9 @@ def laid_out(
         (loss, None),
         *[(step, None) for _, step in made.moved],
     ]
-    if guards_loss:
-        is_finite = program.step(np.isfinite, (loss,), {}, (), np.dtype(bool))
-        program.guards.append(Guard(is_finite, np.array(True)))
+    for step in [loss, *[step for step, _ in outputs if in_fit]] if in_c else ():
+        is_finite = program.step(np.isfinite, (step,), {}, step.shape, np.dtype(bool))
+        program.guards.append(Guard(is_finite, np.ones(step.shape, bool)))
     task, fixed = task_of(program, inputs, returned + outputs, _names(made))
     tensors, runner = [tensor for _, tensor in made.tensors], make(task)
     moved = [buffer for buffer, _ in made.moved]
@@ -115,16 +118,16 @@ def laid_out(
         views,
         moved,
         runs,
-        run=Bound(runner, [], []),
+        run=runner,
         given=[],
         arrays=[],
         update=None,
-        is_plain=False,
+        whole={},
     )
     return ready.giving(moved), task
 
 
-def _names(made: Recording) -> dict[Step, str]:
+def _names(made: Written) -> dict[Step, str]:
     names = {step: name for step, name in zip(made.data, "Xy") if step is not None}
     for step, tensor in made.tensors:
         names[step] = tensor.name or "buffer"

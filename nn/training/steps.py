@@ -58,40 +58,43 @@ class UsualStep:
         """Learn from one batch."""
         training, steps = self._training, self.steps
         inputs, *targets = batch
+        size = self._samples.trained.size or training.arguments["batch_size"]
+        in_parts = self._in_parts and len(leaves_of(inputs)[0]) > size
+        are_looked_at = overrides(training.callbacks, "gradients")
         put_back = kept(self._changed, self._drawing)
         try:
+            if steps.are_whole and not in_parts and not are_looked_at:
+                # Ctrl-C waits for it: it changes what is learned at once.
+                loss = steps.loss(inputs, targets, update=True)
+                if loss is not None:
+                    training.batch_loss = loss
+                    return {}
             with region.opened():
-                are_shown = self._go_through(inputs, targets)
-                if overrides(training.callbacks, "gradients"):
-                    steps.show_gradients()
-                    for callback in training.callbacks:
-                        callback.gradients(training)
-                    are_shown = True
-            if are_shown:
-                training.optimizer.step(require_finite=True)
-            else:
-                steps.update(require_finite=True)
+                if in_parts:
+                    self._go_through_parts(inputs, targets, size)
+                else:
+                    self._go_through(inputs, targets, 1.0)
+                steps.show_gradients()
+                for callback in training.callbacks if are_looked_at else ():
+                    callback.gradients(training)
+            training.optimizer.step(require_finite=True)
         except BaseException as error:
             put_back()
             if isinstance(error, GradientError):
-                steps.show_gradients()
                 raise_not_finite_gradients(training, error)
             raise
         return {}
 
-    def _go_through(self, inputs: Any, targets: Sequence[Any]) -> bool:
-        """Compute the loss of a batch and its gradients; whether these are in `.grad`."""
+    def _go_through_parts(self, inputs: Any, targets: Sequence[Any], size: int) -> None:
+        """Compute the loss of a batch and its gradients, of some samples at a time."""
         n = len(leaves_of(inputs)[0])
-        size = self._samples.trained.size or self._training.arguments["batch_size"]
-        if not self._in_parts or n <= size:
-            return self._go_through_part(inputs, targets, 1.0)
         total, gradients = 0.0, dict[Tensor, Any]()
         optimizer = self._training.optimizer
         for start in range(0, n, size):
             part = slice(start, start + size)
             share = 1.0 if self._samples.is_sum else min(size, n - start) / n
             optimizer.zero_grad()
-            self._go_through_part(at(inputs, part), [at(each, part) for each in targets], share)
+            self._go_through(at(inputs, part), [at(each, part) for each in targets], share)
             self.steps.show_gradients()
             total += share * self._training.batch_loss
             for tensor in optimizer.parameters:
@@ -101,22 +104,21 @@ class UsualStep:
         for tensor, gradient in gradients.items():
             tensor.grad = gradient
         self._training.batch_loss = total
-        return True
 
-    def _go_through_part(self, inputs: Any, targets: Sequence[Any], share: float) -> bool:
+    def _go_through(self, inputs: Any, targets: Sequence[Any], share: float) -> None:
         """The same for what is computed at once, whose loss counts for a share of the batch's."""
         training, steps = self._training, self.steps
         loss = steps.loss(inputs, targets, share)
         if loss is not None:
             _take_loss(training, loss)
-            return False
+            return
+        steps.record()
         batch_loss = self._loss(inputs, targets)
         _take_loss(training, batch_loss.item())
         training.optimizer.zero_grad()
         seed = None if share == 1.0 else np.full(batch_loss.shape, share, batch_loss.dtype)
         batch_loss.backward(seed, leaves_only=True)
         steps.agree(training.batch_loss)
-        return True
 
     def _loss(self, inputs: Any, targets: Sequence[Any]) -> Tensor:
         training = self._training

@@ -94,7 +94,7 @@ def whole_elsewhere():
     yield "modes of a context", evaluating.modes.get() is None
     yield "watching", recording_modes.watching.get() is None
     yield "drawing", random_state.drawing.get()
-    yield "variables set for a while", recording_modes._set_now.get() == ()
+    yield "variables set for a while", recording_modes.set_now.get() == ()
     yield "handler of Ctrl-C", signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -27,6 +27,7 @@ SAMPLES = {
             lambda x: spread(np.fft.rfft(x)[1:] / (1 + 2j) - 1j + np.fft.rfft(x)[1:]), normal(5)
         ),
         sample(lambda x: np.angle(np.fft.rfft(x)[1:]), normal(5)),
+        sample(lambda x: (np.fft.rfft(x) * np.fft.rfft(x).conj()).real, normal(5)),
     ],
     np.fft.irfft: [
         sample(lambda x: np.fft.irfft(np.fft.rfft(x) * FILTER), normal(4)),

@@ -60,7 +60,11 @@ def spread(f: Any) -> list[Sample]:
 
 
 SAMPLES = {
-    np.sum: [*reducing(np.sum), sample(np.sum, normal(0))],
+    np.sum: [
+        *reducing(np.sum),
+        sample(np.sum, normal(0)),
+        sample(lambda x: np.sum(x, axis=-1), normal()),
+    ],
     np.mean: reducing(np.mean),
     np.nansum: [*with_missing(np.nansum), sample(np.nansum, normal(0))],
     np.nanmean: with_missing(np.nanmean),

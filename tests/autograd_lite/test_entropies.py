@@ -7,6 +7,7 @@ from generated import assert_same, generated
 
 import autograd_lite as al
 from autograd_lite import Tensor
+from autograd_lite.derivatives.cross_entropies import are_shares
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6, 2))
@@ -81,3 +82,14 @@ def test_the_source_says_which_numbers_are_those_of_the_recorded_samples():
     assert "# As in the record, and right for no other number of samples: 0.1666" in by_hand
     whole = source_of(lambda z: ((z - Y) ** 2).sum(axis=1).mean())
     assert "# As in" not in whole
+
+
+def test_shares_are_from_0_to_1_whatever_their_bits():
+    shares = [0.0, -0.0, 1.0, 5e-324, np.nan, -np.nan]
+    others = [np.nextafter(1.0, 2.0), -5e-324, np.inf, -np.inf]
+    for value in (*shares, *others):
+        for x in (np.array([0.5, value]), np.array([[0.5, 0.2], [value, 0.5]])[:, :1]):
+            assert are_shares(x) is any(value is each for each in shares), x
+    for dtype in (np.float32, np.int64, bool):
+        assert are_shares(np.array([0, 1], dtype))
+    assert not are_shares(np.array([0, 2], np.float32))

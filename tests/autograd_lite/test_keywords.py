@@ -159,3 +159,10 @@ def test_methods_take_what_those_of_arrays_take():
         assert t.reshape(3, 2, order=order).data.tolist() == X.reshape(3, 2, order=order).tolist()
     assert t.astype(np.float64, copy=False) is t
     assert t.astype(np.float32, copy=False).dtype == np.float32
+    for call in (lambda: t.astype(np.float32, order="F"), lambda: t.copy(order="F")):
+        with pytest.raises(UnsupportedError, match="order"):
+            call()
+    assert t.copy(order="C").data.tolist() == t.conj().data.tolist() == t.real.data.tolist()
+    assert t.imag.tolist() == np.zeros_like(X).tolist()
+    assert t.compress([False, True], axis=0).data.tolist() == X[1:].tolist()
+    assert t.reshape(-1).searchsorted(X[0, 1]) == np.searchsorted(X.reshape(-1), X[0, 1])

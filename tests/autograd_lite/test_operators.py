@@ -2,6 +2,8 @@
 
 import math
 import operator
+from array import array
+from collections import UserList, deque
 
 import numpy as np
 import pytest
@@ -94,6 +96,34 @@ def test_a_list_of_tensors_is_the_array_that_they_mean(make, use):
     found.sum().backward()
     expected.sum().backward()
     np.testing.assert_array_equal(x.grad, y.grad)
+
+
+@looped("sequence", [range(1, 3), array("d", [1.0, 2.0]), deque([1, 2]), UserList([1, 2])])
+@looped(
+    "use",
+    [
+        lambda x, y: x**y,
+        lambda x, y: np.power(y, x),
+        lambda x, y: x @ y,
+        lambda x, y: np.dot(y, x),
+        lambda x, y: np.where([True, False], x, y),
+    ],
+)
+def test_a_sequence_of_numbers_is_the_array_of_them(sequence, use):
+    x, y = leaf([2.0, 3.0]), leaf([2.0, 3.0])
+    use(x, sequence).sum().backward()
+    use(y, np.array([1, 2])).sum().backward()
+    np.testing.assert_array_equal(x.grad, y.grad)
+
+
+def test_truth_values_may_be_operands_and_indices():
+    x = leaf([2.0, 3.0])
+    np.arctan2(x, np.array([True, False])).sum().backward()
+    np.testing.assert_allclose(x.grad, [0.2, 0.0])
+    chosen = np.choose(np.array([True, False]), [x, x * 5.0])
+    np.testing.assert_array_equal(chosen.data, [10.0, 3.0])
+    counts = np.bincount(np.array([True, True]), weights=x)
+    np.testing.assert_array_equal(counts.data, [0.0, 5.0])
 
 
 IN_PLACE = {

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.fft
 import scipy.integrate
 import scipy.linalg
 import scipy.special as sp
@@ -138,6 +139,9 @@ def test_functions_of_scipy_are_called_by_their_names():
     [
         (sp.logsumexp, r"scipy\.special\.logsumexp", r"Write autograd_lite\.logsumexp"),
         (sp.softmax, r"scipy\.special\.softmax", r"Write autograd_lite\.softmax"),
+        (sp.lambertw, r"scipy\.special\.lambertw", "differentiable"),
+        (scipy.fft.rfft, r"scipy\.fft\.rfft", "differentiable"),
+        (np.ma.ones((2, 2)).__add__, r"numpy\.ma\.MaskedArray\.__add__", r"Write x\.filled\(0\)"),
         (scipy.linalg.expm, r"scipy\.linalg\.expm", "differentiable"),
         (lambda x: scipy.linalg.solve(x, np.ones(2)), r"scipy\.linalg\.solve", "differentiable"),
         (

@@ -43,8 +43,17 @@ def test_ptp_of_equal_entries_has_no_gradient():
     np.testing.assert_array_equal(gradients(np.ptp, [2.0, 2.0])[0], [0, 0])
 
 
-def test_equal_numbers_have_a_standard_deviation_with_gradient_0():
-    np.testing.assert_array_equal(gradients(np.std, [2.0, 2.0, 2.0])[0], [0, 0, 0])
+@looped("deviation", [np.std, np.nanstd])
+def test_equal_numbers_have_a_standard_deviation_with_gradient_0(deviation):
+    np.testing.assert_array_equal(gradients(deviation, [2.0, 2.0, 2.0])[0], [0, 0, 0])
+    np.testing.assert_array_equal(gradients(deviation, 2.0)[0], 0)
+    curvature = hessian(lambda x: deviation(x) ** 2)(np.array([2.0, 2.0]))
+    np.testing.assert_allclose(curvature, [[0.5, -0.5], [-0.5, 0.5]])
+
+
+@looped("f", [np.max, np.median, lambda x: np.quantile(x, 0.3), lambda x: np.percentile(x, 30.0)])
+def test_a_result_that_is_nan_has_its_gradient_at_the_nan(f):
+    np.testing.assert_array_equal(gradients(f, [1.0, np.nan, 2.0])[0], [0, 1, 0])
 
 
 # Singular points
@@ -69,7 +78,18 @@ def test_where_the_value_is_infinite_a_cotangent_of_0_gives_0(f, point):
     np.testing.assert_array_equal(x.grad, [0])
 
 
-@looped(("f", "point"), [(np.cbrt, 0.0), (np.arcsin, 1.0), (np.arccos, -1.0), (np.arccosh, 1.0)])
+@looped(
+    ("f", "point"),
+    [
+        (np.cbrt, 0.0),
+        (np.arcsin, 1.0),
+        (np.arccos, -1.0),
+        (np.arccosh, 1.0),
+        (lambda x: x**0.5, 0.0),
+        (lambda x: np.power(x, np.array([0.3])), 0.0),
+        (lambda x: np.float_power(x, 0.5), 0.0),
+    ],
+)
 def test_where_the_slope_is_infinite_a_cotangent_of_0_gives_0(f, point):
     x = Tensor([point], requires_grad=True)
     f(x).backward(np.zeros(1))

@@ -10,12 +10,14 @@ from looping import looped
 import nn
 from autograd_lite import (
     AutogradError,
+    Tensor,
     UnsupportedError,
     grad,
     hvp,
     jacobian,
     jvp,
     ravel,
+    relu,
     value_and_grad,
     vjp,
 )
@@ -240,6 +242,7 @@ def test_structures_without_arrays_have_gradients_without_arrays():
 
 def test_what_holds_itself_is_refused_wherever_structures_go():
     listed, mapped = [1.0], {"x": np.ones((2, 1))}
+    leaf = Tensor([1.0, 2.0], requires_grad=True)
     listed.append(listed)
     mapped["all"] = mapped
     for call in (
@@ -249,6 +252,12 @@ def test_what_holds_itself_is_refused_wherever_structures_go():
         lambda: hvp(lambda tree: tree[0], (listed,), (listed,)),
         lambda: ravel(mapped),
         lambda: nn.predict(nn.Dense(1, 1), mapped),
+        lambda: leaf * listed,
+        lambda: listed @ leaf,
+        lambda: leaf[listed],
+        lambda: np.concatenate([leaf, listed]),
+        lambda: np.einsum("i,i", leaf, listed),
+        lambda: relu(listed),
     ):
         with pytest.raises(UnsupportedError, match="holds itself"):
             call()

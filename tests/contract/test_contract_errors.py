@@ -8,7 +8,7 @@ from looping import looped
 
 import nn
 import viz
-from autograd_lite import AutogradError, Tensor, differentiable, grad, gradcheck
+from autograd_lite import AutogradError, Tensor, checkpoint, differentiable, grad, gradcheck, vjp
 from autograd_lite.errors import (
     ArgumentError,
     GradientCheckError,
@@ -253,3 +253,48 @@ def test_a_gradient_of_another_shape_is_not_added_to(shape):
         x.grad = known
         (3 * x).sum().backward()
         np.testing.assert_array_equal(x.grad, [3.0, 3.0])
+
+
+class Applied(nn.Module):
+    def __init__(self, f):
+        self.f = f
+
+    def forward(self, x):
+        return self.f(x)
+
+
+def filled(x):
+    out = np.zeros(2)
+    out[0] = x[1] ** 2
+    return out.sum()
+
+
+def repeated(x):
+    return np.fromiter((x[0] for _ in range(2)), float).sum()
+
+
+@looped("f", [filled, repeated])
+@looped(
+    "use",
+    [
+        lambda f: grad(f)(np.ones(2)),
+        lambda f: vjp(f, np.ones(2)),
+        lambda f: checkpoint(f)(Tensor(np.ones(2), requires_grad=True)),
+        lambda f: Applied(f)(Tensor(np.ones(2), requires_grad=True)),
+    ],
+)
+def test_a_tensor_that_is_assigned_into_an_array_is_told_what_to_write(f, use):
+    with pytest.raises(UnsupportedError, match=r"assignment into one.* np\.stack") as caught:
+        use(f)
+    assert f.__name__ in [entry.name for entry in caught.traceback]  # where that was
+
+
+def test_an_error_of_the_function_itself_stays_though_ours_is_its_cause():
+    def f(x):
+        try:
+            float(x)
+        except UnsupportedError as error:
+            raise ValueError("no number") from error
+
+    with pytest.raises(ValueError, match="no number"):
+        grad(f)(1.0)

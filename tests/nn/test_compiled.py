@@ -1,5 +1,6 @@
 """Compiled training against the eager one, to the last bit."""
 
+import signal
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ import autograd_lite
 import nn
 from autograd_lite.errors import ArgumentError, TrainingError
 from autograd_lite.program import backends
+from nn.optimizers.traced import Update
 from nn.training import compiled
 
 
@@ -280,23 +282,25 @@ def test_a_small_gradient_that_is_wrong_beside_a_large_one_is_found(monkeypatch)
     assert trained(make, ONE_HOT * 1e6, "mse")[0] == "numpy"
 
 
-def test_ctrl_c_within_a_compiled_step_leaves_what_was_before_it(monkeypatch):
+def test_ctrl_c_within_a_compiled_step_ends_after_it(monkeypatch):
     def make():
         return network(nn.BatchNorm1d(6), nn.Dropout(0.3))
 
-    _, expected = trained(make, callbacks=[StopsAfter(17)])
-    run, left = compiled.CompiledSteps._run, [14]  # two steps, and the smaller last one, are eager
+    _, expected = trained(make, batch_size=8, callbacks=[StopsAfter(17)])
+    added, left = Update.called_in, [14]  # two steps, and the smaller last one, are eager
 
-    def interrupted(*arguments):
-        loss = run(*arguments)
+    def interrupts():
         left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return loss
+        if left[0] == 0:
+            signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(compiled.CompiledSteps, "_run", interrupted)
+    def interrupted(update, names):
+        names["interrupts"] = interrupts
+        return [*added(update, names), "interrupts()"]
+
+    monkeypatch.setattr(Update, "called_in", interrupted)
     backend, found = trained(make, batch_size=8)
-    assert backend == "numpy"
+    assert (backend, left[0]) == ("numpy", 0)
     for name in (0, 1, 3):  # figures, parameters and buffers, the optimizer
         assert_same_bits(found[name], expected[name], str(name))
 

@@ -10,7 +10,7 @@ from trained import StopsAfter
 
 import autograd_lite
 import nn
-from autograd_lite.errors import CompilerError
+from autograd_lite.errors import CompilerError, TrainingError
 from autograd_lite.program import c_runner, compiler
 from nn.optimizers.traced import Update
 
@@ -67,21 +67,21 @@ def test_training_in_c_arrives_where_eager_training_does():
 
 
 @with_compiler
-def test_ctrl_c_within_a_step_in_c_ends_after_it_and_a_second_one_undoes_it(monkeypatch):
+def test_ctrl_c_within_a_step_in_c_ends_after_it_and_a_second_one_at_once(monkeypatch):
     monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
     run, signals, losses = c_runner.BoundInC.__call__, 0, 0
 
-    def interrupted(bound, arrays):
+    def interrupted(bound, *arrays):
         nonlocal losses
-        found = run(bound, arrays)
+        found = run(bound, *arrays)
         losses += 1  # the first is of the second batch
         for _ in range(signals if losses == 8 else 0):
             signal.raise_signal(signal.SIGINT)
         return found
 
     monkeypatch.setattr(c_runner.BoundInC, "__call__", interrupted)
-    expected = [trained("c", [StopsAfter(steps)])[1] for steps in (9, 8)]
-    for signals, right in enumerate(expected, 1):
+    right = trained("c", [StopsAfter(9)])[1]
+    for signals in (1, 2):
         losses, model = 0, []
         try:
             history, _ = trained("c", made=model.append)
@@ -151,28 +151,48 @@ def test_steps_that_are_one_call_of_c_are_those_of_numpy_whatever_is_changed(qui
 def test_ctrl_c_within_a_step_that_is_one_call_of_c_comes_when_all_of_it_is_done(
     monkeypatch, quick_c_compiler
 ):
-    made, signals = Update._counting, []
-    arrives = getattr(ctypes.CDLL(None), "raise")  # which Python's own waits for to be handled
+    made, signals = Update.make, []
+    arrives = ctypes.CDLL(None)["raise"]  # which Python's own waits for to be handled
+    arrives.argtypes = (ctypes.c_int, ctypes.c_void_p)
 
-    def with_signals(update, tapes):
-        counting = made(update, tapes)
-        return lambda: [*[(arrives, each) for each in signals], *counting()]
+    def with_signals(update):
+        made(update)
+        update.calls += [(arrives, each, None) for each in signals]
 
-    monkeypatch.setattr(Update, "_counting", with_signals)
+    monkeypatch.setattr(Update, "make", with_signals)
     found = []
-    for backend in ("numpy", "c"):
+    for backend, number in (("c", 0), ("c", 1), ("numpy", 1)):
+        signals.clear()
         model, optimizer, step, given = small(backend)
         for batch in given[:4]:
             step(*batch)
-        reassign(model, optimizer)
         assert step.backend == backend
-        signals += [int(signal.SIGINT)] * (backend == "c")
+        signals += [int(signal.SIGINT)] * number
+        optimizer.epsilon *= 2  # so that the update is made anew
         with pytest.raises(KeyboardInterrupt) if signals else nullcontext():
             step(*given[4])
         states = [run.kept.copy() for run in optimizer._runs]
         found.append([*states, *model.state_dict().values(), optimizer.steps])
-    for a, b in zip(*found, strict=True):
-        np.testing.assert_allclose(a, b, 1e-11)
+    for each in found[1:]:
+        for a, b in zip(each, found[0], strict=True):
+            np.testing.assert_allclose(a, b, 1e-11)
+
+
+@with_compiler
+def test_gradients_that_are_not_finite_end_a_training_before_its_step():
+    X, found = np.zeros((60, 1)), []
+    X[33] = 1e200  # whose prediction is 0, and whose gradient is 1e400
+    for how in ("numpy", "c", False):
+        model = nn.Dense(1, 1, weight_init="zeros", bias=False)
+        optimizer = nn.SGD(model.parameters(), 0.1)
+        options = {"loss": lambda p, y: (p * 1e200).sum(), "optimizer": optimizer, "compile": how}
+        says = pytest.raises(TrainingError, match="gradient of weight is NaN or infinite")
+        with np.errstate(over="ignore"), says as info:
+            nn.fit(model, X, X, epochs=1, batch_size=2, rng=1, progress=False, **options)
+        np.testing.assert_array_equal(model.weight.data, 0)
+        found.append((str(info.value), optimizer.steps))
+    assert found[0] == found[1] == found[2]
+    assert found[0][1] > 3  # it was compiled by then
 
 
 def test_without_a_compiler_a_warning_says_so_and_numpy_runs(no_compiler):

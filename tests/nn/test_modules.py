@@ -4,6 +4,7 @@ import copy
 import time
 from collections import ChainMap, OrderedDict, UserDict, UserList, deque, namedtuple
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
@@ -101,6 +102,7 @@ KINDS = {
     "set in a record in a namespace": lambda parts: SimpleNamespace(
         x=[Slotted({learned(parts[0])})]
     ),
+    "partial": lambda parts: partial(np.add, x=[learned(parts[0])]),
     "items": lambda parts: {"x": 1, "y": 2, "z": learned(parts[0])}.items(),
     "tuple in a set": lambda parts: {("x", (learned(parts[0]),))},
 }
@@ -112,6 +114,12 @@ def test_parts_in_what_is_not_opened_are_refused(kind, part):
     model = Holder({"x": kind([part()])})
     with pytest.raises(UnsupportedError, match=r"Holder.held.x = a .* in it: .* list or a dict"):
         model.parameters()
+
+
+def test_what_is_not_opened_may_hold_what_has_a_name_besides():
+    part = layer()
+    model = Holder([part, {part}, partial(part), SimpleNamespace(part=part)])
+    assert model.parameters() == part.parameters()
 
 
 def test_a_record_may_keep_what_was_computed():

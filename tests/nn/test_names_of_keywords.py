@@ -18,6 +18,7 @@ from autograd_lite.errors import (
 )
 from autograd_lite.table import activations
 from nn.elsewhere import NAMES
+from nn.estimators import NeuralClassifier, NeuralRegressor
 from nn.init import INITIALIZERS
 from nn.losses.loss_function import LOSSES, loss_function
 from nn.module import ATTRIBUTES
@@ -80,6 +81,9 @@ def test_a_keyword_from_elsewhere_is_told_what_it_is_called_here(call, owner, gi
     ("call", "known"),
     [
         (lambda: nn.LeakyReLU(alpha=0.1), "negative_slope"),
+        (lambda: NeuralClassifier(alpha=0.1), "Give it to the optimizer, as l2="),
+        (lambda: NeuralRegressor(beta_1=0.9), "Give it to the optimizer, as betas="),
+        (lambda: nn.fit(MODEL, X, X, lr=0.1), "Give it to the optimizer, as learning_rate="),
         (lambda: nn.predict(MODEL, X, verbose=0), "model, X, batch_size"),
         (lambda: nn.summary(MODEL, input_size=2), "input_shape"),
         (lambda: nn.BCELoss(from_logits=True), "pos_weight"),

@@ -1,5 +1,6 @@
 """A step of one's own, several optimizers, and gradients accumulated over batches."""
 
+import inspect
 import os
 
 import numpy as np
@@ -232,9 +233,30 @@ def test_what_is_no_loss_is_refused(returned, error, words):
         fit(line(), step=lambda training, batch: returned)
 
 
-def test_a_step_of_other_arguments_is_refused_before_training():
-    with pytest.raises(UnsupportedError, match=r"2 arguments.*def step\(training, batch\)"):
-        fit(line(), step=lambda batch: 1.0)
+@looped(
+    ("options", "written"),
+    [
+        ({"step": lambda batch: 1.0}, r"def step\(training, batch\)"),
+        ({"loss": lambda predictions: predictions.sum()}, r"def loss\(predictions, targets\)"),
+        ({"loss": lambda p, t, scale: (p - t).sum()}, r"def loss\(predictions, targets\)"),
+    ],
+)
+def test_functions_of_other_arguments_are_refused_before_training(options, written):
+    with pytest.raises(UnsupportedError, match=f"2 arguments.*{written}"):
+        fit(line(), **options)
+
+
+class Scaled:
+    """A loss that is an object, as many are."""
+
+    __signature__ = inspect.signature(lambda scale: None)
+
+    def __call__(self, predictions, targets):
+        return 2.0 * ((predictions - targets) ** 2).mean()
+
+
+def test_an_object_that_is_called_with_predictions_and_targets_is_a_loss():
+    assert fit(line(), loss=Scaled(), epochs=1)["loss"][0] > 0
 
 
 @looped("options", [{}, {"sample_weight": np.arange(12.0)}, {"loss": nn.MSELoss(reduction="sum")}])
