@@ -332,6 +332,8 @@ def _reduction(function: Any) -> Any:
             return terms.broadcast(x.arguments[0], shape)
         if "correction" in kept:
             kept["ddof"] = kept.pop("correction")
+        if not x.shape:  # a number has but one entry to reduce
+            kept.pop("axis", None)
         if "axis" in kept:
             axes = [i % len(x.shape) for i in several(kept["axis"])]
             kept["axis"] = tuple(axes) if len(axes) > 1 else axes[0]
