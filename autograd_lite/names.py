@@ -75,6 +75,29 @@ ATTRIBUTES = {
 """Attributes of other libraries' tensors, and of arrays, and what to write of a tensor x."""
 
 
+def meant_by(name: str, known: Iterable[str]) -> str:
+    """That of the known names of which it is a typing slip, or nothing.
+
+    It has the same letters, or one is wrong, missing, too much or elsewhere; but not the first one,
+    nor a digit, which tell functions apart, as they do PReLU and ReLU, Conv2d and Conv3d.
+
+    >>> meant_by("MSLoss", ["MSELoss"]), meant_by("relu", ["ReLU"]), meant_by("Conv4d", ["Conv3d"])
+    ('MSELoss', 'ReLU', '')
+    """
+    import difflib
+
+    def is_slip(own: str) -> bool:
+        if name.lower() == own.lower():
+            return True
+        told_apart = name[:1] != own[:1] or re.findall(r"\d", name) != re.findall(r"\d", own)
+        if told_apart or min(len(name), len(own)) < 5:
+            return False
+        longest, ratio = max(len(name), len(own)), difflib.SequenceMatcher(None, name, own).ratio()
+        return longest * (1 - ratio) < 1.01
+
+    return next(filter(is_slip, known), "")
+
+
 def missing_name(
     module: str, name: str, known: Iterable[str], elsewhere: Mapping[str, str]
 ) -> MissingNameError:
@@ -83,12 +106,12 @@ def missing_name(
     >>> print(missing_name("nn", "MSLoss", ["Dense", "MSELoss"], {}))
     nn.MSLoss: there is no such name. Write nn.MSELoss
     """
-    import difflib
-
-    # Names that begin so are asked for by programs, often, and none is similar to a public one.
-    similar = [] if name.startswith("_") else difflib.get_close_matches(name, known, 1)
-    remedy = f"Write {module}.{similar[0]}" if similar else f"{module}.__all__ has what there is"
-    remedy = f"Write {elsewhere[name]}" if name in elsewhere else remedy
+    if name in elsewhere:
+        remedy = f"Write {elsewhere[name]}"
+    elif meant := meant_by(name, known):
+        remedy = f"Write {module}.{meant}"
+    else:
+        remedy = f"{module}.__all__ has what there is"
     return MissingNameError(f"{module}.{name}", "there is no such name", remedy)
 
 
@@ -98,22 +121,19 @@ def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> Uns
     >>> print(unknown_keyword("Adam(...)", "lr", ["parameters", "learning_rate"]))
     Adam(...): it takes no lr. It is called learning_rate here
     """
-    import difflib
-
     from autograd_lite.elsewhere import KEYWORDS, NO_KEYWORD, OF_OPTIMIZERS
 
     known = list(known)
     here = KEYWORDS.get(name, "")
     setting = OF_OPTIMIZERS.get(name) or OF_OPTIMIZERS.get(here)
-    similar = difflib.get_close_matches(name, known, 1)
     if name in NO_KEYWORD:
         remedy = NO_KEYWORD[name]
     elif setting and setting not in known and "optimizer" in known:
         remedy = f"Give it to the optimizer, as {setting}="
     elif here and (here in known or not known):
         remedy = f"It is called {here} here"
-    elif similar:
-        remedy = f"Write {similar[0]}="
+    elif meant := meant_by(name, known):
+        remedy = f"Write {meant}="
     else:
         remedy = f"It takes {', '.join(known)}" if known else "Leave it out"
     return UnsupportedError(attempted, f"it takes no {name}", remedy)

@@ -236,7 +236,7 @@ def test_a_figure_that_a_history_lacks_is_told_by_the_name_that_it_has():
     ("ask", "told"),
     [
         (lambda: viz.draw_dot, r"viz\.draw_dot: .* Write viz\.graph\(loss\)"),
-        (lambda: viz.plot_boundary, r"Write viz\.plot_decision_boundary"),
+        (lambda: viz.plot_boundary, r"Write viz\.plot_decision_boundary\(model, X, y\)"),
         (lambda: viz.graph(MODEL, X).show(), r"Graph\.show: .* Write graph\.save\(path\)"),
         (lambda: viz.step_through(MODEL(X).sum()).show(), r"Write steps\.save\(path\)"),
         (lambda: autograd_lite.derive(MODEL(X).sum()).latex(), r"derivation\.markdown\(\)"),
