@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, POSITIVE, Range, require, require_function
+from autograd_lite.arguments import COUNT, POSITIVE, Range, require, require_function, require_takes
 from autograd_lite.errors import GradientCheckError, UnsupportedError, describe_one
 from autograd_lite.foreign import require_here
 from autograd_lite.modes import no_grad
@@ -58,10 +58,13 @@ def gradcheck(
     require("gradcheck", "order", order, ORDER)
     require("gradcheck", "tolerance", tolerance, POSITIVE)
     require_function(f, "gradcheck of", "Give a function of tensors")
+    attempted = f"gradcheck of {getattr(f, '__name__', f)}"
+    remedy = "Give a list of one array for each argument of f, or a single array: np.array([1, 2])"
+    require_takes(f, len(arrays), attempted, remedy)
     result = plain(f(*map(Tensor, arrays)))
     if np.asarray(result).dtype.kind not in "fiub":
         raise UnsupportedError(
-            f"gradcheck of {getattr(f, '__name__', f)}",
+            attempted,
             f"it returned {describe_one(result)}",
             "Return a tensor",
         )
@@ -70,7 +73,7 @@ def gradcheck(
         again, result, rtol=1e-9, atol=0, equal_nan=True
     ):
         raise UnsupportedError(
-            f"gradcheck of {getattr(f, '__name__', f)}",
+            attempted,
             "it gives other values each time that it is called, as by random numbers",
             "Make them outside of it, or begin with a seed in it; evaluate a model with dropout",
         )

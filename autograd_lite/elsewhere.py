@@ -100,6 +100,9 @@ KEYWORDS = {
     "drop_prob": "p",
     "gamma": "factor",
     "tol": "threshold",
+    "std": "standard_deviation",
+    "stddev": "standard_deviation",
+    "sigma": "standard_deviation",
 }
 """Keywords of other libraries, and what each is called where it is known here."""
 

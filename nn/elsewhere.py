@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from autograd_lite.elsewhere import CHOICES
 from autograd_lite.errors import MissingNameError
 from autograd_lite.names import missing_name
 
@@ -137,3 +138,31 @@ def missing(name: str, known: Iterable[str]) -> MissingNameError:
     of_the_engine = {own: f"autograd_lite.{own}" for own in autograd_lite.__all__}
     losses = {own.removesuffix("Loss"): f"nn.{own}" for own in known if own.endswith("Loss")}
     return missing_name("nn", name, known, losses | of_the_engine | NAMES)
+
+
+def missing_initializer(name: str, known: Iterable[str]) -> MissingNameError:
+    """The error for a name that `nn.init` does not have; in PyTorch's a _ follows.
+
+    >>> print(missing_initializer("kaiming_normal_", ["he_normal"]))
+    nn.init.kaiming_normal_: there is no such name. Write nn.Dense(2, 3, weight_init='he_normal')
+    """
+    here = {own: repr(own) for own in known}
+    here |= {own: told for own, told in CHOICES.items() if told in [*here.values()]}
+    written = {own: f"nn.Dense(2, 3, weight_init={told})" for own, told in here.items()}
+    written |= {f"{own}_": told for own, told in written.items()}
+    return missing_name("nn.init", name, known, written)
+
+
+def missing_data(name: str, known: Iterable[str]) -> MissingNameError:
+    """The error for a name that `nn.datasets` does not have; real data are scikit-learn's.
+
+    >>> print(missing_data("moons", ["blobs"]))
+    nn.datasets.moons: there is no such name. Write sklearn.datasets.make_moons(200)
+    """
+    drawn = dict.fromkeys(["circles", "classification", "moons", "regression"], "make_{}(200)")
+    drawn |= dict.fromkeys(["breast_cancer", "diabetes", "digits", "iris", "wine"], "load_{}()")
+    written = {own: f"sklearn.datasets.{call.format(own)}" for own, call in drawn.items()}
+    written |= {call.split("(")[0].rpartition(".")[2]: call for call in written.values()}
+    return missing_name(
+        "nn.datasets", name, known, {"make_blobs": "nn.datasets.blobs(n)"} | written
+    )
