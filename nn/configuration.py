@@ -68,8 +68,8 @@ def configuration(module: Module) -> dict[str, Any]:
     """The arguments that build a module like this one, as far as it keeps them.
 
     Each is the attribute or property of the same name, but for two: `dtype` is that of the tensors,
-    float64 where nothing says another, and a flag under whose name there is a tensor or None says
-    whether there is one.
+    float64 if it is declared and there are none; and a flag under whose name there is a tensor or
+    None says whether there is one.
     """
     found: dict[str, Any] = {}
     for name, parameter in arguments_of(type(module)).items():
@@ -79,7 +79,7 @@ def configuration(module: Module) -> dict[str, Any]:
             value = getattr(module, name)
             is_flag = isinstance(parameter.default, bool) and isinstance(value, Tensor | None)
             found[name] = value is not None if is_flag else value
-        elif name == "dtype":
+        elif name == "dtype" and name in type(module)._fields:
             found[name] = np.dtype(float)
     return found
 

@@ -99,12 +99,27 @@ class Declared:
     Traceback (most recent call last):
         ...
     autograd_lite.errors.ArgumentError: Decay with factor=0: out of range. Give a number above 0
+
+    What no attribute keeps is a field with an alias:
+
+    >>> class Steps(Declared):
+    ...     count: int = declared(COUNT)
+    ...     _length: float = declared(POSITIVE, default=0.5, alias="length")
+    ...     def _set_up(self, length):
+    ...         self.ends = [length * step for step in range(1, self.count + 1)]
+    >>> Steps(2, length=3.0), Steps(2, length=3.0).ends
+    (Steps(count=2), [3.0, 6.0])
     """
 
     _fields: ClassVar[dict[str, Field[Any, Any]]] = {}
+    """By their names in the constructor."""
     _own_fields: ClassVar[dict[str, Field[Any, Any]]] = {}
+    _kept_fields: ClassVar[list[str]] = []
+    """Those that are attributes."""
     _signature: ClassVar[Signature] = Signature()
     """That of the nearest constructor which is not written out."""
+    _added_fields: ClassVar[dict[str, Any]] = {}
+    """Defaults of fields that it lacks, of a class with one that is written out and calls it."""
 
     def __init_subclass__(cls, *, init: bool = True) -> None:
         super().__init_subclass__()
@@ -118,6 +133,7 @@ class Declared:
                 if name in cls._fields and cls._fields[name].kind is not field.kind:
                     del cls._fields[name]
                 cls._fields[name] = field
+        cls._kept_fields = [name for name, field in cls._fields.items() if not field.alias]
         for field in own:
             if field.alias:
                 delattr(cls, field.name)
@@ -125,6 +141,8 @@ class Declared:
                 cls._declare(field.name)
         if cls._fields:
             cls._set_signature()
+        taken = cls._signature.parameters
+        cls._added_fields = {n: field.default for n, field in cls._fields.items() if n not in taken}
 
     @classmethod
     def _set_signature(cls) -> None:
@@ -133,7 +151,13 @@ class Declared:
             cls.__init__ = Declared._take  # type: ignore[method-assign, assignment] # one for each class
         if cls.__init__ is Declared._take:
             parameters = [field.parameter() for field in cls._fields.values()]
-            shown = cls._signature = Signature(sorted(parameters, key=lambda each: each.kind))
+            try:
+                shown = cls._signature = Signature(sorted(parameters, key=lambda each: each.kind))
+            except ValueError as error:
+                raise TypeError(
+                    f"class {cls.__name__}: {error}. Give it a default, or have it given by name: "
+                    "declared(..., kw_only=True)"
+                ) from None
         else:
             shown = signature(cls.__init__.__get__(cls))
         lost = cls._own_fields.keys() - shown.parameters.keys()
@@ -147,20 +171,23 @@ class Declared:
 
     def _take(self, *given: Any, **named: Any) -> None:
         parameters = self._signature.parameters
-        # Of a class whose constructor is written out, and calls that of a base.
-        added = {n: field for n, field in self._fields.items() if n not in parameters}
-        values = {n: named.pop(n, field.default) for n, field in added.items()}
+        added = {name: named.pop(name, default) for name, default in self._added_fields.items()}
         for name in named:
             if name not in parameters:  # before one that is missing
                 raise unknown_keyword(f"{type(self).__name__}(..., {name}=)", name, parameters)
         try:
             bound = self._signature.bind(*given, **named)
         except TypeError as error:
-            told = told_of_call(type(self).__name__, parameters, str(error))
-            raise told or error from None
+            said = str(error)
+            if said.startswith("missing"):  # which names the first one only
+                behind = [*parameters.values()][len(given) :]
+                needed = [each.name for each in behind if each.default is each.empty]
+                lacking = [repr(name) for name in needed if name not in named]
+                said = f"missing a required argument: {' and '.join(lacking)}"
+            raise told_of_call(type(self).__name__, parameters, said) or error from None
         bound.apply_defaults()
-        values = {n: value for n, value in values.items() if value is not Parameter.empty}
-        self._begin({**bound.arguments, **values})
+        others = {name: value for name, value in added.items() if value is not Parameter.empty}
+        self._begin({**bound.arguments, **others})
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
@@ -172,10 +199,10 @@ class Declared:
     def _declare(cls, name: str) -> None:
         """What becomes of a field of the class: by default an attribute that is checked."""
 
-    def _begin(self, values: Mapping[str, Any]) -> None:
+    def _begin(self, values: dict[str, Any]) -> None:
         """Take what the constructor was given."""
-        given = {name: values[name] for name in values if self._fields[name].alias}
-        vars(self).update(self._checked({n: x for n, x in values.items() if n not in given}))
+        given = {name: values.pop(name) for name in [*values] if self._fields[name].alias}
+        vars(self).update(self._checked(values))
         self._set_up(**Declared._checked(self, given))
 
     def _set_up(self, *given: Any, **named: Any) -> None:
@@ -191,13 +218,13 @@ class Declared:
 
     def _assign(self, name: str, value: Any) -> None:
         own = vars(self)
-        kept = [field for field, each in self._fields.items() if not each.alias]
-        others = {field: own[field] for field in kept if field in own}
-        own.update(self._checked({**others, name: value}))
+        values = {**{each: own[each] for each in self._kept_fields if each in own}, name: value}
+        # Until a constructor that is written out has assigned all, each is checked by itself.
+        are_all = len(values) == len(self._kept_fields)
+        own.update(self._checked(values) if are_all else Declared._checked(self, values))
 
     def __repr__(self) -> str:
-        kept = [name for name, field in self._fields.items() if not field.alias]
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in kept)
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._kept_fields)
         return f"{type(self).__name__}({values})"
 
 

@@ -122,13 +122,18 @@ def names_of(names: Any, count: int, of: str, owner: str, argument: str = "names
     if names is None:
         return [*map(str, range(count))]
     remedy = "Give a list, one for each; or a text for its characters"
-    if not isinstance(names, Sequence) and getattr(names, "ndim", 0) != 1:
+    if not is_list(names):
         attempted = f"{owner} with {argument}={describe_one(names)}"
         raise UnsupportedError(attempted, "they are no list", remedy)
     if len(names) != count:
         attempted = f"{owner} with {len(names)} {argument}"
         raise ShapeError(attempted, f"there are {count} {of}", remedy)
     return [repr(name)[1:-1] if str(name).isspace() else str(name) for name in names]
+
+
+def is_list(names: Any) -> bool:
+    """Whether they are in an order, and have a number: a list, a text, or an array (n,)."""
+    return isinstance(names, Sequence) or getattr(names, "ndim", 0) == 1
 
 
 def require_finite(array: Any, what: str, or_infinite: bool = False) -> None:

@@ -18,6 +18,7 @@ from viz.figures import (
     classes_of,
     drawing,
     is_first_of_row,
+    is_list,
     label_decades,
     names_of,
     numbers_of,
@@ -130,7 +131,7 @@ def plot_confusion_matrix(
         remedy = "Give arrays of the same length"
         raise ShapeError(f"plot_confusion_matrix of {both}", reason, remedy)
     n_classes = int(max(targets.max(), predictions.max())) + 1
-    if isinstance(names, Sequence):
+    if names is not None and is_list(names):
         n_classes = max(n_classes, len(names))  # some may be of no sample
     names = names_of(names, n_classes, "classes", "plot_confusion_matrix")
     counts = np.bincount(targets * n_classes + predictions, minlength=n_classes**2)

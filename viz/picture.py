@@ -166,7 +166,8 @@ def graph(
     else:
         roots, labels = _computed(tensor, names, attempted, given)
     lit = _highlighted(highlight, given, roots, labels, attempted)
-    vertices, edges, groups, note, _ = read(roots, Look(labels, values, gradients, lit), depth)
+    look = Look(labels, values, gradients, lit, frozenset(map(id, given.values())))
+    vertices, edges, groups, note, _ = read(roots, look, depth)
     if before is not None:
         vertices = _with_changes(vertices, before.vertices)
     return Graph(vertices, edges, groups, note, direction, legend)

@@ -16,7 +16,9 @@ from collections.abc import Mapping
 from autograd_lite.errors import RenderingError
 
 SECONDS = 10.0
-"""How long Graphviz may take."""
+"""How long Graphviz may take where another layout takes its place."""
+LONGEST = 60.0
+"""How long it may take where there is no other."""
 DRAW = """
 import sys, pygraphviz
 text = sys.stdin.buffer.read().decode()
@@ -35,7 +37,7 @@ def renderer() -> list[str] | None:
     return None
 
 
-def draw(dot: str, file_format: str) -> bytes | None:
+def draw(dot: str, file_format: str, seconds: float | None = None) -> bytes | None:
     """The picture as the content of a file; None where Graphviz is not, or takes too long.
 
     Raises:
@@ -46,7 +48,7 @@ def draw(dot: str, file_format: str) -> bytes | None:
         return None
     command[-1] += file_format
     try:
-        status, content, said = _run(command, dot.encode())
+        status, content, said = _run(command, dot.encode(), seconds or SECONDS)
     except subprocess.TimeoutExpired:
         return None
     if status:
@@ -61,12 +63,12 @@ def draw(dot: str, file_format: str) -> bytes | None:
 
 def render(dot: str, file_format: str) -> bytes:
     """The picture as the content of a file; a RenderingError says why there is none."""
-    content = draw(dot, file_format)
+    content = draw(dot, file_format, LONGEST)
     if content is None:
         reason = "there is no program `dot` on the PATH, and pygraphviz is not installed"
         remedy = "Install Graphviz (https://graphviz.org/download), or run: pip install pygraphviz"
         if renderer():
-            reason = f"Graphviz took longer than {SECONDS:.0f} seconds"
+            reason = f"Graphviz took longer than {LONGEST:.0f} seconds"
             remedy = "Draw less of it, as with depth=1"
         attempted = f"drawing a graph as {file_format}"
         otherwise = "graph.save('graph.svg') and graph.save('graph.dot') work without it"
@@ -74,12 +76,12 @@ def render(dot: str, file_format: str) -> bytes:
     return content
 
 
-def _run(command: list[str], text: bytes) -> tuple[int, bytes, bytes]:
+def _run(command: list[str], text: bytes, seconds: float) -> tuple[int, bytes, bytes]:
     """The status of a program, what it wrote, and what it said beside that."""
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:
-            content, said = process.communicate(text, SECONDS)
+            content, said = process.communicate(text, seconds)
         except BaseException:
             process.kill()
             process.wait()

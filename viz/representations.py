@@ -32,10 +32,12 @@ LEGIBLE = 40
 def plot_attention(
     weights: Any, queries: Sequence[str] | None = None, keys: Sequence[str] | None = None
 ) -> Figure:
-    """Show how much each query attends to each key, in a panel for each head.
+    """Show how much each query attends to each key, in a panel for each head or sample.
 
     Args:
-        weights: (queries, keys), or (heads, queries, keys), 0 or more; a row adds up to 1.
+        weights: (queries, keys), or (heads, queries, keys) of a sample, or (samples, queries, keys)
+            as `nn.MultiHeadAttention` returns the mean of its heads; 0 or more, and a row adds up
+            to 1.
         queries: what to write beside the rows, such as characters; by default their numbers.
         keys: what to write below the columns; by default as the queries, if there are as many.
 
@@ -53,7 +55,7 @@ def plot_attention(
         raise ShapeError(
             f"plot_attention of {describe_one(weights)}",
             "each query has a weight for each key",
-            "Give (queries, keys) or (heads, queries, keys); of one sample: weights[0]",
+            "Give (queries, keys), or as many of them as panels; of one sample: weights[0]",
         )
     require_finite(weights, "attention")
     if (weights < 0).any():
@@ -69,7 +71,7 @@ def plot_attention(
     for number, (head, ax) in enumerate(zip(heads, panels)):
         image = ax.imshow(head, cmap="viridis", vmin=0, vmax=float(weights.max()))
         _label(ax, rows, columns)
-        ax.set(title=f"head {number}" if len(heads) > 1 else "attention")
+        ax.set(title=f"weights[{number}]" if len(heads) > 1 else "attention")
         ax.set(xlabel="key", ylabel="query")
     figure.colorbar(image, ax=panels, label="weight", shrink=0.8)
     return figure

@@ -105,12 +105,16 @@ class Group:
 
 
 class Look(NamedTuple):
-    """What is shown of arrays: their names by identity, and what a user asked for."""
+    """What is shown of arrays: their names by identity, and what a user asked for.
+
+    The inputs of a model have a box of their own, also without names.
+    """
 
     labels: Mapping[int, str]
     values: bool = True
     gradients: bool = True
     highlighted: frozenset[int] = frozenset()
+    inputs: frozenset[int] = frozenset()
 
 
 class Reading(NamedTuple):
@@ -125,7 +129,7 @@ class Reading(NamedTuple):
 
 def read(roots: Sequence[Tensor], look: Look, depth: int | None = None) -> Reading:
     """What tensors were computed from, arguments before operations."""
-    boxes, note = boxes_of(roots, depth, look.labels)
+    boxes, note = boxes_of(roots, depth, look.labels.keys() | look.inputs)
     positions = {id(box): position for position, box in enumerate(boxes)}
     found = owners(boxes)
     edges: list[Edge] = []

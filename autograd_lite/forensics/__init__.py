@@ -18,7 +18,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import backpropagate, backward_order
-from autograd_lite.forensics.case import Case, Variation, harmless, refuse_changed, relative_error
+from autograd_lite.forensics.case import (
+    NEARLY,
+    Case,
+    Variation,
+    harmless,
+    refuse_changed,
+    relative_error,
+)
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.place import is_array, is_recorded
@@ -96,6 +103,8 @@ def _examined(
             wrong -= {tensor}
     if not wrong:
         return excused, [], ""
+    if all(case.error(tensor, graph.right[tensor]) <= NEARLY for tensor in wrong):
+        return excused, [], pattern_of(case, wrong, names)
     found = [
         explained(case, hypothesis, wrong, names)
         for hypothesis in explain(case, variations, seconds, start)

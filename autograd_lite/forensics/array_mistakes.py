@@ -22,14 +22,19 @@ def some_entries(graph: Graph, place: Place) -> StepMistakes:
     kind, node, argument = "entries left out", place.node, place.argument
     spreads = place.traits.reduces or place.traits.indexes
     ends = node.shape != argument.shape and (argument.operation is None or place.traits.additive)
-    if node.ndim and (spreads or ends or node in graph.bottlenecks):
+    multiplies = place.multiplies_matrices and argument.operation is not None
+    if node.ndim and (spreads or ends or multiplies or node in graph.bottlenecks):
         masks = _masks(graph, place, node)
         for words, mask in masks:
-            yield kind, words, place.arriving(lambda g, *_, mask=mask: g * mask)
+            yield kind, words, _kept(place, mask)
     elif argument.ndim and argument in graph.bottlenecks:
         masks = _masks(graph, place, argument)
         for words, mask in masks:
             yield kind, words, place.changed(lambda result, *_, mask=mask: result * mask)
+
+
+def _kept(place: Place, mask: Array) -> Vjp:
+    return place.arriving(lambda g, *given: g * mask)
 
 
 def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, Array]]:
@@ -63,7 +68,8 @@ def entry_of(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
     if pools:
         return "window" if node.ndim == 1 else f"row of windows, along axis {axis},"
     if node.ndim == 1:
-        return "sample"
+        within = place.multiplies_matrices and place.argument.operation is not None
+        return "entry" if within else "sample"
     return {0: "row", node.ndim - 1: "column"}.get(axis, f"position along axis {axis}")
 
 
@@ -86,9 +92,11 @@ def _to_all(fits: tuple[int, ...], shape: tuple[int, ...], g: Array, *_: Any, **
 def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     """What an index names more than once is overwritten, or added once by dW[index] += g."""
     if place.operation.function in (np.repeat, np.tile):
+        every = np.ones(place.node.size, bool)
         for order, which in ((-1, "first"), (1, "last")):
             words = f"only the {which} of several copies of an entry counts"
-            yield "repeated index", words, partial(_of_one_copy, place, order)
+            kept = _last_of_each(np.ravel(place.taken())[::order], every)[::order]
+            yield "repeated index", words, _kept(place, kept.reshape(place.node.shape))
         other = np.tile if place.operation.function is np.repeat else np.repeat
         words = f"copies are summed as if {other.__name__} had made them, in the wrong order"
         yield "reshaped", words, partial(_of_other_copies, place)
@@ -101,24 +109,23 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
         return
     words = "at an index that is repeated only one of several is kept, where all accumulate"
     how = ": dx[index] = g overwrites, and so does dx[index] += g; np.add.at adds"
-    yield "repeated index", words + how, partial(_assigned, place, None)
+    taken, sent = place.taken(), graph.right[place.node] != 0
+    every = np.ones_like(sent)
+    for chosen in (every, *[sent] * (not sent.all())):  # As by a maximum, the rest left alone.
+        yield "repeated index", words + how, _kept(place, _last_of_each(taken, chosen))
     words = "what arrives for a repeated index is averaged, where all accumulate"
     yield "repeated index", words, place.changed(lambda r, *_, **k: r / np.maximum(counts, 1))
     for axis in range(place.node.ndim):
         if place.node.shape[axis] > 1:
             within = f" within one step of a loop over axis {axis}"
-            yield "repeated index", words + within + how, partial(_assigned, place, axis)
+            slices = zip(np.moveaxis(taken, axis, 0), np.moveaxis(every, axis, 0))
+            kept = np.stack([_last_of_each(*each) for each in slices], axis)
+            yield "repeated index", words + within + how, _kept(place, kept)
 
 
 def _names_entries(node: Tensor) -> bool:
     """Whether a node picks entries by an array of their numbers, which may be repeated."""
     return any(is_array(part) for a in node.arguments[1:] for part in index_parts(a))
-
-
-def _of_one_copy(place: Place, order: int, g: Array, *given: Any, **keywords: Any) -> Array:
-    total = np.zeros(place.argument.size, g.dtype)
-    total[np.ravel(place.taken())[::order]] = np.ravel(g)[::order]
-    return total.reshape(place.argument.shape)
 
 
 def _of_other_copies(place: Place, g: Array, *given: Any, **keywords: Any) -> Array:
@@ -131,13 +138,11 @@ def _of_other_copies(place: Place, g: Array, *given: Any, **keywords: Any) -> Ar
     return parts.sum(axis=axis if copies[0] == -1 else axis + 1)
 
 
-def _assigned(place: Place, loop: int | None, g: Array, *given: Any, **keywords: Any) -> Array:
-    """Assigned where the operation takes an entry from, at once or for each slice of an axis."""
-    taken, total = place.taken(), np.zeros(place.argument.size, g.dtype)
-    slices = [(taken, g)] if loop is None else zip(*(np.moveaxis(a, loop, 0) for a in (taken, g)))
-    for indices, values in slices:
-        total[indices.reshape(-1)] += values.reshape(-1)
-    return total.reshape(place.argument.shape)
+def _last_of_each(places: Array, chosen: Array) -> Array:
+    """Which of the entries that are chosen are the last that are written to their places."""
+    numbers = np.flatnonzero(chosen)[::-1]
+    _, last = np.unique(places.reshape(-1)[numbers], return_index=True)
+    return np.isin(np.arange(places.size), numbers[last]).reshape(places.shape)
 
 
 def shifted(graph: Graph, place: Place) -> StepMistakes:

@@ -30,6 +30,8 @@ SAFETY = 32.0
 """How much more than the effect of noise is still taken for rounding."""
 ALMOST = 1e-4
 """Relative error up to which an array counts as computed from others, in any dtype."""
+NEARLY = 1e-5
+"""Relative error up to which a gradient was derived rightly, and computed inexactly."""
 SAMPLED = 1000
 """Entries of large arrays that are compared before all are."""
 EPSILONS = tuple(10.0**-power for power in range(5, 17))

@@ -24,11 +24,20 @@ from autograd_lite.node import Array
 def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     """What people write for p - y: kinds, words, values."""
     largest = np.equal(p, p.max(axis=-1, keepdims=True))
-    if not (y == 1).all():  # 1 need not be a target.
+    if not (y == 1).all():
         yield "softmax cross terms", "the targets are not subtracted: p, and not p - y", p
+        yield "labels", "the targets are left out, and the sign is wrong: -p", -p
+    else:  # 1 need not be a target.
+        words = "the label is 0 where it is 1: p stands for 1 - p, as if for -log(1 - p)"
+        yield "wrong place", words, p
+        yield "wrong place", f"{words}, and the sign is wrong", -p
     yield "labels", "1 is subtracted in every class, not only in that of the label", p - 1
     words = "what arrives at the label's class is left out: p * (1 - y), and not p - y"
     yield "labels", words, p * (1 - y)
+    words = "the number of the label is subtracted in every class, not 1 in that of the label"
+    yield "labels", words, p - y.argmax(axis=-1, keepdims=True)
+    words = "-1 is assigned at the label, where it is to be subtracted: p is lost there"
+    yield "labels", words, p * (1 - y) - y
     words = "1 is subtracted in the columns of all labels: p[:, labels] for p[range(m), labels]"
     yield "labels", words, p - np.any(y != 0, axis=0, keepdims=True)
     words = "the largest p of a row stands for the label, the prediction for the target"
@@ -41,9 +50,8 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     yield "labels", words, np.concatenate([p[:1] - y[:1], p[1:]])
     words = "the label is subtracted in the last row, or sample, only"
     yield "labels", words, np.concatenate([p[:-1], p[-1:] - y[-1:]])
-    yield "sign", "the targets are added: p + y, and not p - y", p + y
+    yield "labels", "the targets are added: p + y, and not p - y", p + y
     yield "wrong formula", "p is left out: -y, and not p - y", -y
-    yield "sign", "the targets are left out, and the sign is wrong: -p", -p
     yield "wrong formula", "the error is squared: (p - y) ** 2", (p - y) ** 2
     yield "wrong formula", "the error's absolute value is taken", abs(p - y)
     words = "the value of the cross-entropy itself is taken, entry by entry, not its derivative"
@@ -51,8 +59,10 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     words = "the error is divided by p: it is the derivative by p itself"
     yield "another loss", words, (p - y) / p
     yield "wrong formula", "the error is multiplied by p", (p - y) * p
-    words = "the error is multiplied by p * (1 - p), which p - y contains already"
-    yield "derivative twice", words, (p - y) * p * (1 - p)
+    for what, slope in (("p * (1 - p)", p * (1 - p)), ("1 - p * p", 1 - p * p)):
+        words = f"the error is multiplied by {what}, the derivative of an activation which p - y "
+        words += "contains already, or which is not in the loss"
+        yield "derivative twice", words, (p - y) * slope
     yield "wrong formula", "the error is multiplied by y", (p - y) * y
 
 
@@ -63,16 +73,20 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
         z = place.argument
         if z.ndim == 0 or not 2 <= z.size <= LARGEST or len(graph.consumers[z]) > MOST_USES:
             continue
+        is_given = z.operation is not None and z.operation.traits.activation
         predictions = [*_predictions(graph, place)]
         for number, (p, made_by) in enumerate(predictions):
             for y, c in _fitting(graph, p, graph.right[z]):
                 for kind, words, value in _for_error(p, y):
-                    yield from _delta(graph, place, kind, words, c * value, y)
+                    # What an activation gives is differentiated twice in its own step.
+                    if kind != "derivative twice" or not is_given:
+                        yield from _delta(graph, place, kind, words, c * value, y)
                 words = f"parentheses are missing: {'c' if np.ndim(c) else f'{c:.6g}'} * p - y"
                 yield from _delta(graph, place, "wrong formula", words, c * p - y, y)
                 for others, (other, its) in enumerate(predictions):
                     where = f"before {made_by}" if others < number else f"after {its}"
                     words = f"the prediction is the one {where}, which is not the loss's"
+                    words += f": {made_by} is left out" * (others < number)
                     yield from _delta(graph, place, "wrong place", words, c * (other - y), y)
                 break
 

@@ -30,7 +30,7 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + "z, its input", partial(_by, lambda a, z: z)
         for text, change in OF_SLOPES:
             yield "wrong formula", words + text, partial(_changed, place, change)
-    if place.bends and place.traits.activation:
+    if place.bends and place.traits.activation and not place.traits.kink:
         words = "the derivative of {operation} is multiplied, besides, by "
         twice = place.changed(lambda result, g, a, z, *_: result * z)
         yield "derivative twice", words + "z, its input", twice
@@ -51,7 +51,7 @@ def _by(slope: Slope, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> An
 
 
 def _changed(place: Place, change: Any, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:
-    return g * change(place.vjp(np.ones_like(g), a, z, *rest, **keywords))
+    return g * change(place.vjp(1.0, a, z, *rest, **keywords))
 
 
 def of_kinks(graph: Graph, place: Place) -> StepMistakes:
@@ -64,6 +64,8 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     if not place.traits.rectifies:
         words += "one number where z < 0, its slope at 0"
         yield "wrong formula", words, partial(_straight, place)
+    words = "what arrives is lost where z > 0: 1 is written there, and the rest left as it arrives"
+    yield "cotangent lost", words, lambda g, a, z, *rest, **k: np.where(z > 0, 1, g)
     words = "the mask of {operation} is where what arrives is positive, not where z is"
     yield "another mask", words, lambda g, *given, **k: g * (g > 0)
     words = "what arrives and is negative is lost, too, as by guided backpropagation"
@@ -151,7 +153,8 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong place", words, partial(_at_what_arrives, place, lambda g: g)
         words += ", and not multiplied by it"
         yield "cotangent lost", words, partial(_at_what_arrives, place, np.ones_like)
-    if place.bends and np.shape(graph.unmatched[place]) == cotangent.shape:
+    is_sign = np.ptp(abs(cotangent[cotangent != 0])) == 0  # That times itself is one, too.
+    if place.bends and np.shape(graph.unmatched[place]) == cotangent.shape and not is_sign:
         words = "what arrives is multiplied in twice: the derivative of {operation} contains it"
         yield "derivative twice", words, place.changed(lambda result, g, *_, **k: result * g)
     words = "of what arrives only the sign is left: 1 or -1 is written in its place"
@@ -196,6 +199,10 @@ RULES: dict[Any, tuple[tuple[str, Rule], ...]] = {
         (
             "the sum of dA is subtracted, not that of A * dA",
             lambda g, y, p, total: p * (g - total(g)),
+        ),
+        (
+            "the mean of A * dA is subtracted, not their sum",
+            lambda g, y, p, total: p * (g - total(g * p) * (np.size(total(g)) / np.size(g))),
         ),
         (
             "the mean of dA is subtracted, not the sum of A * dA",

@@ -45,7 +45,10 @@ FORMULAS: dict[Any, Formulas] = {
     neural.sigmoid: (
         ("a, without the factor 1 - a", lambda a, z: a),
         ("1 - a, without the factor a", lambda a, z: 1 - a),
-        ("a * a, the square of the output", lambda a, z: a * a),
+        (
+            "a * a, the square of the output: of log(sigmoid(z)) it is a, where 1 - a is right",
+            lambda a, z: a * a,
+        ),
         ("sigmoid(a), its output put in once more", lambda a, z: neural.sigmoid(a)),
         ("a * (1 + a)", lambda a, z: a * (1 + a)),
         ("a * (1 - z), with the input for one a", lambda a, z: a * (1 - z)),
@@ -56,6 +59,7 @@ FORMULAS: dict[Any, Formulas] = {
         ("-a * a, without the 1", lambda a, z: -a * a),
         ("a * a, the square of the output", lambda a, z: a * a),
         ("1 - a, whose a is to be squared", lambda a, z: 1 - a),
+        ("(1 - a) ** 2, and not 1 - a ** 2", lambda a, z: (1 - a) ** 2),
         ("1 - tanh(z ** 2), which is to be tanh(z) ** 2", lambda a, z: 1 - np.tanh(z * z)),
     ),
     neural.softplus: (
@@ -79,7 +83,10 @@ FORMULAS: dict[Any, Formulas] = {
         ),
         ("z times the normal density alone" + HALF, lambda a, z: z * _normal_density(z)),
     ),
-    np.exp: (("z * exp(z - 1), as if z were the base", lambda a, z: z * np.exp(z - 1)),),
+    np.exp: (
+        ("z * exp(z - 1), as if z were the base", lambda a, z: z * np.exp(z - 1)),
+        ("a * a: it is multiplied in twice, what arrives contains it already", lambda a, z: a * a),
+    ),
     np.log: (("1 / z ** 2", lambda a, z: 1 / z**2),),
     np.log2: (("1 / z, without the logarithm of 2", lambda a, z: 1 / z),),
     np.log10: (("1 / z, without the logarithm of 10", lambda a, z: 1 / z),),
@@ -91,6 +98,7 @@ FORMULAS: dict[Any, Formulas] = {
             "1 / (2 z): one over twice what is under the root, not over the root",
             lambda a, z: 0.5 / z,
         ),
+        ("1 / 2: the division by the root is left out", lambda a, z: 0.5),
     ),
     np.square: (("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),),
     np.reciprocal: (

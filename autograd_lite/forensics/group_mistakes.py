@@ -95,17 +95,22 @@ SOON = 5
 
 
 def other_slopes(case: Case) -> Iterator[Candidate]:
-    """Rectifiers that pass on another share of what arrives where z < 0."""
-    words = "the derivative of {operation} is another number where z < 0, "
-    words += "which is another slope than the function's"
+    """Rectifiers that pass on another share of what arrives where z < 0, or where z > 0."""
     rectifiers = [p for p in case.graph.places if p.traits.kink and p.traits.activation]
     alike = grouped(rectifiers, lambda place: place.operation).values()
     for group in [*([place] for place in rectifiers), *(g for g in alike if len(g) > 1)]:
-        yield with_strength("wrong formula", words, _sloped, group, number="{:.6g}")
+        for above, side in ((False, "z < 0"), (True, "z > 0")):
+            words = f"the derivative of {{operation}} is another number where {side}, "
+            words += "which is another slope than the function's"
+            yield with_strength("wrong formula", words, _sloped, group, above, number="{:.6g}")
 
 
-def _sloped(places: Sequence[Place], slope: float) -> Wrong:
-    return {p: lambda g, a, z, *rest, **k: g * np.where(z > 0, 1, slope) for p in places}
+def _sloped(places: Sequence[Place], above: bool, slope: float) -> Wrong:
+    def sloped(right: Array, g: Array, a: Array, z: Array, *rest: Any) -> Array:
+        # On the right the slope of all rectifiers is 1.
+        return np.where(z > 0, slope * g, right) if above else g * np.where(z > 0, 1, slope)
+
+    return {place: place.changed(sloped) for place in places}
 
 
 def penalties(case: Case) -> Iterator[Candidate]:
@@ -232,6 +237,9 @@ def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     yield "cross-entropy", "(-{1} / {0})", -y / p
     words = "binary cross-entropy of logits"
     yield words, "(sigmoid({0}) - {1})", neural.sigmoid(p) - y
+    if p.ndim > 1:
+        yield "cross-entropy after softmax", "(softmax({0}) - {1})", neural.softmax(p) - y
+    yield "the sum of the predictions themselves", "1", np.ones_like(p)
     yield "a prediction that is rounded to a label", "(({0} > 0) - {1})", (p > 0) - y
 
 

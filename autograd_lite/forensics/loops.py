@@ -172,8 +172,8 @@ def _with_values(
     others = [plain(each) for each in chosen]
     fits = all(np.shape(a) == np.shape(b) for a, b in zip(own, others))
     if fits and any(a is not b for a, b in zip(own, others)):
-        vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
-        yield Candidate(kind, words, dict(zip(group, vjps)))
+        steps = [(p, a) for p, a, own in zip(group, chosen, own) if plain(a) is not own]
+        yield Candidate(kind, words, {p: Instead(p, slot, plain(a), a) for p, a in steps})
 
 
 def _picked(own: list[Any], group: list[Place]) -> Iterator[tuple[str, list[Any]]]:

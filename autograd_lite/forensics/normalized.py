@@ -6,7 +6,7 @@ It is dx = (g - mean(g) - y mean(g y)) / s for y = (x - mean(x)) / s.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -41,6 +41,7 @@ def normalizations(
         for kind, what, terms in (
             *_over_other_axes(right, y, axes, reduce),
             *_other_terms(right, mean, y.size // scale.size if reduce is np.mean else 1),
+            *_other_lengths(right, y.size // scale.size, y.shape if reduce is np.mean else ()),
             *_scaled_late(graph, node, right),
         ):
             words = f"in the derivative of what is normalized{what}"
@@ -82,6 +83,11 @@ class Terms(NamedTuple):
         g = g * self.given
         along = self.mean_along(g * y) * (y if self.is_along else 1.0)
         return np.asarray((g - self.mean(g) - along) / self.scale)
+
+    def with_means(self, times: float) -> Terms:
+        """The same with both means multiplied by a number."""
+        means = _times(self.mean, times), _times(self.mean_along, times)
+        return self._replace(mean=means[0], mean_along=means[1])
 
 
 def _nothing(array: Array) -> float:
@@ -146,12 +152,15 @@ def _other_terms(right: Terms, mean: Mean, length: int) -> Others:
     yield formula, words, right._replace(scale=right.scale**2)
     words = ", y, it is multiplied by the deviation, not divided by it"
     yield formula, words, right._replace(scale=1 / right.scale)
-    for words, factor in (
-        (f" the means are divided by {length} twice", 1 / length),
-        (f" sums stand for means: 1/{length} is missing", length),
-    ):
-        means = _times(right.mean, factor), _times(right.mean_along, factor)
-        yield constant, words, right._replace(mean=means[0], mean_along=means[1])
+    yield constant, f" the means are divided by {length} twice", right.with_means(1 / length)
+    words = f" sums stand for means: 1/{length} is missing"
+    yield constant, words, right.with_means(length)
+
+
+def _other_lengths(right: Terms, length: int, others: Iterable[int]) -> Others:
+    for other in set(others) - {length, 1}:
+        words = f" the sums are divided by {other}, where the means are over {length} entries"
+        yield "wrong axis", words, right.with_means(length / other)
 
 
 def _scaled_late(graph: Graph, node: Tensor, right: Terms) -> Others:

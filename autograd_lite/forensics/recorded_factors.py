@@ -95,10 +95,11 @@ def _computed_numbers(graph: Graph) -> Factors:
     for node in graph.order[:MOST_NUMBERS]:
         if node.size == 1 and node.operation is not None and node is not graph.loss:
             number, name = float(np.sum(node._array)), node.operation.name
-            if number not in (0, 1, -1):
-                what = f"{number:.6g}, which {name} has given"
-                yield number, f"it is multiplied by {what}, or the division by it is forgotten"
-                yield 1 / number, f"it is divided by {what}, or the factor is forgotten"
+            what = f"{number:.6g}, which {name} has given"
+            for by, of in ((number, what), (number**2, f"the square of {what}")):
+                if by not in (0, 1, -1):
+                    yield by, f"it is multiplied by {of}, or the division by it is forgotten"
+                    yield 1 / by, f"it is divided by {of}, or the factor is forgotten"
             arriving = float(np.sum(graph.right[node]))
             if arriving not in (0, 1, -1):
                 what = f"{arriving:.6g}, what arrives at {name}: it belongs to another term"
@@ -117,7 +118,7 @@ def factors_at(graph: Graph, place: Place) -> Factors:
     if broadcast > 1 and (traits.additive or function in COPIES):
         summed = broadcast
     if traits.averages and entries > 1:
-        yield from _of_mean(place, entries)
+        yield from _of_mean(place, entries, graph.lengths)
     elif summed > 1:
         words = f"it is divided by {summed}: a mean over these entries where the sum is"
         yield 1 / summed, words
@@ -129,8 +130,18 @@ def factors_at(graph: Graph, place: Place) -> Factors:
         mask = mask_of(place.node)
         if mask is not None and mask.max() > 1:
             yield from _of_divisor(1 / float(mask.max()), ())
-        for number in [n for n in place.numbers if n not in (0, 1, -1)]:
-            yield from _of_constant(number, function is np.divide, graph.lengths)
+        yield from _of_numbers(graph, place)
+    node, uses = place.node, graph.consumers.get(place.node, ())
+    while len(uses) == 1 and uses[0].traits.additive:
+        node, uses = uses[0].node, graph.consumers.get(uses[0].node, ())
+    # A number that multiplies a sum may be forgotten in one of its terms.
+    if node is not place.node and len(uses) == 1 and uses[0].multiplies_entries:
+        yield from _of_numbers(graph, uses[0])
+
+
+def _of_numbers(graph: Graph, place: Place) -> Factors:
+    for number in [n for n in place.numbers if n not in (0, 1, -1)]:
+        yield from _of_constant(number, place.operation.function is np.divide, graph.lengths)
 
 
 def _of_powers(exponents: list[float]) -> Factors:
@@ -141,7 +152,7 @@ def _of_powers(exponents: list[float]) -> Factors:
             yield 1 / exponent, f"the exponent {exponent:g} is missing as a factor"
 
 
-def _of_mean(place: Place, entries: int) -> Factors:
+def _of_mean(place: Place, entries: int, lengths: Mapping[int, str]) -> Factors:
     yield float(entries), f"1/{entries} is missing, of the mean over {entries} entries"
     yield 1 / entries, f"it is divided by {entries}, of the mean over these entries, twice"
     if entries > 2:
@@ -152,6 +163,9 @@ def _of_mean(place: Place, entries: int) -> Factors:
     for length in left.elements() if several else ():
         words = f"it is divided by {length}, the length of one axis of the mean, and not by"
         yield math.prod(left.elements()) / length, f"{words} {entries}, that of all"
+    for length in lengths.keys() - {entries}:
+        words = f"it is divided by {length}, where the mean is over {entries} entries"
+        yield entries / length, words
 
 
 def _of_constant(constant: float, divides: bool, lengths: Mapping[int, str]) -> Factors:

@@ -221,9 +221,10 @@ class Search:
 
     def _loses_all(self, mistake: Candidate, predicted: Replay) -> bool:
         """Whether a step is left out in effect, though not in words: what it adds becomes 0."""
-        right = self.case.graph.right.values
+        right, manual = self.case.graph.right.values, self.case.manual
+        summed = mistake.kind == "wrong axis" and all(p.argument in manual for p in mistake.wrong)
         if (
-            self.is_rounding
+            (self.is_rounding and summed)
             or mistake.kind in LEFT_OUT
             or any(isinstance(v, Scaled) for v in mistake.wrong.values())
         ):

@@ -78,6 +78,9 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
     for other in case.manual:
         if other is not tensor and case.alike(case.manual[other], right):
             yield Slip("swapped", "two gradients are swapped"), given, predicted[other]
+        if other is not tensor and other.shape == right.shape and predicted[other].any():
+            words = "the right d{0} is added to it"
+            yield Slip("copied", words, other=other), given, right + predicted[other]
     earlier = tensor.grad._array if isinstance(tensor.grad, Tensor) else tensor.grad
     if earlier is not None and not case.alike(earlier, right):
         yield Slip("previous step", "it is the gradient of an earlier backward()"), given, earlier
@@ -90,7 +93,8 @@ def _copied(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     for other, array in case.manual.items():
         if other is tensor or not np.any(array):
             continue
-        if array.size == given.size:
+        # Of two that are wrong and equal neither is known to be the copy.
+        if array.size == given.size and other in case.fitted(case.graph.right):
             words = "it is a copy of d{0}"
             yield Slip("copied", words, other=other), given, array.reshape(given.shape)
         for axis, reduce in itertools.product(range(array.ndim), (np.sum, np.mean)):
@@ -211,12 +215,13 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
         if length > 1:
             words = f"the {along} are in reverse order"
             yield Slip("misplaced", words), given, np.flip(right, axis)
-        others = tuple(other for other in range(right.ndim) if other != axis)
-        off = np.flatnonzero(~np.all(np.isclose(given, right, rtol=1e-6), axis=others))
-        if len(off) == 2:
-            order = np.arange(length)
-            order[off] = off[::-1]
-            words = f"{along} {off[0]} and {off[1]} are swapped"
+        order = _rows_of(given, right, axis)
+        off = np.flatnonzero(order != np.arange(len(order)))
+        if len(off) and order.min() >= 0:
+            places = [", ".join(map(str, numbers)) for numbers in (off, order[off])]
+            words = f"the {along} at {places[0]} are copies of those at {places[1]}"
+            if len(off) == 2 and (order[off] == off[::-1]).all():
+                words = f"{along} {off[0]} and {off[1]} are swapped"
             yield Slip("misplaced", words), given, np.take(right, order, axis)
     for quarters in (1, 2, 3) if right.ndim >= 2 else ():
         words = "it is turned by 90 degrees" if quarters != 2 else "it is flipped along both axes"
@@ -225,6 +230,19 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
     if right.ndim > 2:
         words = "it is transposed in its last two axes"
         yield Slip("transposed", words), given, np.swapaxes(right, -1, -2)
+
+
+MOST_COMPARED = 1_000_000
+
+
+def _rows_of(given: Array, right: Array, axis: int) -> Array:
+    """Which row of one array each of another is, its own before others; -1 where it is none."""
+    if right.size * right.shape[axis] > MOST_COMPARED:
+        return np.arange(0)
+    one, other = (np.moveaxis(a, axis, 0).reshape(a.shape[axis], -1) for a in (given, right))
+    alike = np.isclose(one[:, None], other, rtol=1e-6, atol=0).all(axis=2)
+    found = np.where(alike.any(axis=1), alike.argmax(axis=1), -1)
+    return np.where(alike.diagonal(), np.arange(len(one)), found)
 
 
 def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:

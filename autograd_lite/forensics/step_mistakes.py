@@ -5,6 +5,7 @@ Each function here yields what a step invites; a kind of mistake is one `yield`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -72,7 +73,7 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         if place.bends and place.traits.activation:
             words = "the derivative of {operation} is forgotten, and the sign is wrong"
             yield "derivative forgotten", words, lambda g, *given, **k: -g
-    if place.bends and place.traits.activation:
+    if place.bends and place.traits.activation and not place.traits.kink:
         contained = ": what arrives, such as p - y, contains it already"
         words = "the derivative of {operation} is multiplied in twice"
         words += contained
@@ -139,9 +140,12 @@ def _other_points(
     at_output = ", a formula in its input, is evaluated at"
     yield f"{at_output} its output", lambda y, x, *rest: (compute(y, *rest, **keywords), y)
     yield f"{at_output} its output", lambda y, *rest: (y, y)
-    for other in () if place.traits.kink else _made_of(graph, node):
+    for other in _made_of(graph, node):
         words = f"{at_output} what {other.operation.name} makes of its output"
-        yield words, lambda y, x, *rest, of=other._array: (of, x)
+        if place.traits.kink:
+            yield words, lambda y, x, *rest, z=other._array: (compute(z, *rest, **keywords), z)
+        else:
+            yield words, lambda y, x, *rest, of=other._array: (of, x)
     for array in () if place.traits.kink else graph.plain_arrays[:MOST_ARRAYS]:
         if array.shape == node.shape and np.ptp(array) > 0:
             yield " is evaluated at data, such as the targets", lambda *_, of=array: (of, of)
@@ -189,10 +193,13 @@ def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:
 
 def another_derivative(graph: Graph, place: Place) -> StepMistakes:
     """The derivative of another activation is used, at its own output or at the one here."""
-    if not place.traits.activation or not place.argument.ndim:
+    bends = place.bends and place.traits.elementwise and not is_bounded(place.node)
+    if not place.argument.ndim or not (place.traits.activation or bends):
         return
+    x = place.argument._array
     for name, other in activations().items():
-        if other is not place.operation.function:
+        slope = TABLE[other].contribution(0, [np.ones_like(x), other(x), x], {})
+        if other is not place.operation.function and np.ptp(slope) > 0:
             words = f"the derivative of {name} is used for that of {{operation}}"
             yield "another derivative", words, partial(_vjp_of, other, True)
             yield "another derivative", words, partial(_vjp_of, other, False)
@@ -252,12 +259,25 @@ def _in_other_order(by: Array, first: bool, g: Array, *given: Any, **keywords: A
     return by @ g if first else g @ by
 
 
+MOST_AXES = 4
+"""Axes of which all orders are tried."""
+
+
+def _in_order(shape: Any, order: tuple[int, ...], g: Array, *given: Any, **keywords: Any) -> Array:
+    """Reshaped as if the axes were in another order."""
+    back = tuple(map(order.index, range(len(order))))
+    return np.transpose(np.reshape(g, tuple(shape[axis] for axis in order)), back)
+
+
 def reshaped(graph: Graph, place: Place) -> StepMistakes:
     """A reshape is undone in another order, or a transpose by a reshape."""
     shape = place.argument.shape
     if place.operation.function is np.reshape:
         words = "the reshape is undone in the wrong order of entries"
         yield "reshaped", words, lambda g, *given, **k: np.reshape(g, shape, order="F")
+        axes = range(len(shape) if len(shape) <= MOST_AXES else 0)
+        for order in [*itertools.permutations(axes)][1:-1]:
+            yield "reshaped", words, partial(_in_order, shape, order)
     if place.operation.function in (np.transpose, np.swapaxes):
         words = "the transpose is undone by a reshape, which mixes up the entries"
         yield "reshaped", words, lambda g, *given, **keywords: g.reshape(shape)

@@ -43,9 +43,9 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
         others = [use for uses in several for use in uses if use is not uses[index]]
         yield left_out(others, what)._replace(joint=True)
     for tensor, uses in graph.consumers.items():
-        if len(uses) == 2 and tensor.operation is None:
-            for one, other in (uses, uses[::-1]):
-                what = "one use is counted twice, and the other one, as if it were alike, is not"
+        if len(uses) <= FEW_USES and tensor.operation is None:
+            for one, other in itertools.permutations(uses, 2):
+                what = "one use is counted twice, and another one, as if it were alike, is not"
                 once = left_out([other], what)
                 yield once._replace(wrong=once.wrong | scaled([one], 2.0))
         kept = [[use] for use in uses] if len(uses) > 2 else []

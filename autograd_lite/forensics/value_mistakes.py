@@ -62,6 +62,23 @@ def _transposed_from(argument: Any) -> Tensor | None:
     return argument.arguments[0] if transposes and argument.ndim == 2 else None
 
 
+def _parts(graph: Graph, place: Place, argument: Any) -> Replacements:
+    """A term of the sum that the other factor is; the derivative of the function that gives it."""
+    row = argument.operation if is_recorded(argument) else None
+    if row is None or not row.traits.elementwise:
+        return
+    given = [*map(plain, argument.arguments)]
+    for slot in range(len(given)) if row.traits.additive else ():
+        alone = [a if n == slot else 0 * a for n, a in enumerate(given)]
+        words = PRODUCT + "one term of a sum: the others are left out"
+        yield "other values", words, row.compute(*alone)
+    if row.traits.activation:
+        slope = graph.places_of[argument][0].unmatched(np.ones_like(argument._array))
+        words = f"{PRODUCT}the derivative of {row.name}, which gives the other factor, "
+        yield "wrong formula", words + "and not with its value", slope
+        yield "wrong formula", words + "besides its value", slope * argument._array
+
+
 def _other_powers(argument: Any, depth: int = 3) -> Iterator[tuple[str, Array]]:
     """An argument that a power is part of, as a factor, with another exponent."""
     row = argument.operation if is_recorded(argument) and depth else None
@@ -91,12 +108,13 @@ def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:
     yield "derivative twice", words + twice, value**2, "{0} ** 2"
     if not place.multiplies_matrices:
         return
-    not_0 = (value != 0).astype(value.dtype)
-    yield "other values", words + "counts only where it is not 0, as 1: x != 0", not_0
     yield "other values", words + "counts as its sign", np.sign(value)
-    if value.ndim == 1:
+    if value.all():
         words += "is left out, as if it were 1"
         yield "derivative forgotten", words, np.ones_like(value), "np.ones_like({0})"
+    else:
+        words += "counts only where it is not 0, as 1: x != 0"
+        yield "other values", words, (value != 0).astype(value.dtype)
 
 
 LARGEST_INVERSE = 64
@@ -110,6 +128,11 @@ def _of_matrices(graph: Graph, place: Place, argument: Any) -> Replacements:
         words = "the inverse of the other factor stands where its transpose belongs"
         yield "transposed", words, np.linalg.inv(value).T, "np.linalg.inv({0}).T"
     for axis in range(value.ndim) if place.multiplies_matrices and value.ndim > 1 else ():
+        total = value.sum(axis=axis, keepdims=True)
+        if total.all():
+            words = f"{PRODUCT}its other factor divided by the sums over axis {axis}"
+            written = f"({{0}} / {{0}}.sum({axis}, keepdims=True))"
+            yield "wrong formula", words, value / total, written
         for which, reduce in ONE_FOR_ALL if value.shape[axis] > 1 else ():
             words = f"{PRODUCT}{which.format('entry')} along axis {axis}, for all"
             yield "wrong axis", words, np.broadcast_to(reduce(value, axis), value.shape)
@@ -161,15 +184,17 @@ def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Replacements:
     for other in _next_slices(value):
         words = "the rows of the other factor are off by one: a slice of the same array"
         yield "misplaced", words, other
-    if not value.ndim or is_recorded(argument) or place.argument.operation is not None:
+    if place.argument.operation is not None:
         return
-    for shift in (1, -1) if len(value) > 2 else ():
+    for axis in [axis for axis, length in enumerate(value.shape) if length > 1]:
+        along = "columns" if axis and axis == value.ndim - 1 else "rows"
+        words = f"the {along} of the other factor are in reverse order"
+        yield "misplaced", words, np.flip(value, axis), f"np.flip({{0}}, {axis})"
+    rolls = not is_recorded(argument) and value.ndim and len(value) > 2
+    for shift in (1, -1) if rolls else ():
         words = "the rows of the other factor are shifted by one: those of the sample beside"
         rolled = np.roll(value, shift, axis=0)
         yield "misplaced", words, rolled, f"np.roll({{0}}, {shift}, axis=0)"
-    if value.ndim == 2 and value.shape[1] > 1:
-        words = "the columns of the other factor are in reverse order"
-        yield "misplaced", words, value[:, ::-1], "{0}[:, ::-1]"
 
 
 def _next_slices(array: Any) -> Iterator[Array]:
@@ -184,7 +209,7 @@ def _next_slices(array: Any) -> Iterator[Array]:
             yield base[other : other + len(array)]
 
 
-IN_ITS_PLACE = (_parameters, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows)
+IN_ITS_PLACE = (_parameters, _parts, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows)
 """What yields values that a product is taken with instead of its other factor."""
 
 

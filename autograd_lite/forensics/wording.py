@@ -292,6 +292,8 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     if not is_one and place.node not in names.known:
         right = names.whole_cotangent(place.argument)
     right = right or _written(contribution_formula, place.node, place.slot, names.of)
+    if right == f"d{names.of[place.argument]}":  # it only passes on what is called so itself
+        right = names.whole_cotangent(place.node)
     used = right and _used(place, mistake, right, names)
     target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")

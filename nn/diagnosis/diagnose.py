@@ -109,14 +109,14 @@ def diagnose(
     given = dict([*named_leaves(X, "X"), ("y", y)])
     for name, array in given.items():
         require_real(array, f"{attempted} with {name}")
-    if optimizer is not None:
-        trained_parameters(model, loss, optimizer, "diagnose")
     given |= {name: parameter.data for name, parameter in model.named_parameters()}
     broken = network.not_finite(given)
     if broken is not None:
         return Diagnosis([broken])
     attempted = f"{attempted} with X {shown(X)}"
     require_learned(model, attempted)
+    if optimizer is not None:
+        trained_parameters(model, loss, optimizer, "diagnose")
     if not all(leaf.size for leaf in leaves_of(X)):
         raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
     seen = observe(model, X, y, loss, optimizer)

@@ -44,7 +44,14 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "adagrad": Adagrad,
 }
 PASSED_ON = (
-    *("batch_size", "accumulate", "step", "metrics", "sampling", "augment", "progress", "compile"),
+    "batch_size",
+    "accumulate",
+    "step",
+    "metrics",
+    "sampling",
+    "augment",
+    "progress",
+    "compile",
 )
 """What `nn.fit` is given as it is."""
 PRECISIONS = (np.float64, np.float32)

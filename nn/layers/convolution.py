@@ -14,7 +14,7 @@ from autograd_lite.derivatives.convolutions import convolution, transposed_convo
 from autograd_lite.derivatives.windows import Lengths, per_axis
 from autograd_lite.errors import ArgumentError, ShapeError
 from nn.architecture import register
-from nn.declared import declared, product
+from nn.declared import Field, declared, product
 from nn.init import Initializer, initializer, orthogonal
 from nn.layers.inputs import (
     called,
@@ -47,7 +47,7 @@ class _Kernels(Module):
 
     in_channels: int = declared(COUNT)
     out_channels: int = declared(COUNT)
-    kernel_size: int | Lengths = declared(COUNT_EACH)
+    kernel_size: Field[Lengths, int | Lengths] = declared(COUNT_EACH)
     stride: int | Lengths = declared(COUNT_EACH, default=1)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,10 +248,9 @@ class ConvTranspose2d(_Kernels):
         x = in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
         names = ("stride", "padding", "dilation", "output_padding")
         each = [per_axis(getattr(self, name), self.axes, name) for name in names]
-        kernel = self.weight.shape[2:]
         lengths = tuple(
             (n - 1) * stride + dilation * (k - 1) + 1 - 2 * width + added
-            for n, k, stride, width, dilation, added in zip(x.shape[2:], kernel, *each)
+            for n, k, stride, width, dilation, added in zip(x.shape[2:], self.kernel_size, *each)
         )
         if min(lengths) < 1:
             raise ShapeError(

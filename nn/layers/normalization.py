@@ -15,7 +15,7 @@ from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.precision import as_floats
 from nn.architecture import register
 from nn.configuration import heading
-from nn.declared import declared
+from nn.declared import Field, declared
 from nn.layers.inputs import in_dtype_of, in_place, require_input, require_multiple
 from nn.module import Module
 from nn.parameters import Parameter
@@ -31,7 +31,7 @@ SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or mo
 class _NormOfFeatures(Module):
     """What layers have in common that normalize over the last axes."""
 
-    normalized_shape: int | tuple[int, ...] = declared(SHAPE, size=True)
+    normalized_shape: Field[tuple[int, ...], int | tuple[int, ...]] = declared(SHAPE, size=True)
     epsilon: float | None = declared(optional(POSITIVE), default=None)
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
     elementwise_affine: bool = declared(FLAG, default=True, kw_only=True, size=True)
@@ -42,7 +42,7 @@ class _NormOfFeatures(Module):
         return super()._checked({**values, "normalized_shape": shape})
 
     def _set_up(self, dtype: Any, bias: bool = False) -> None:
-        shape: Any = self.normalized_shape
+        shape = self.normalized_shape
         self.axes = tuple(range(-len(shape), 0))
         affine, has_bias = self.elementwise_affine, self.elementwise_affine and bias
         self.weight = Parameter(np.ones(shape), dtype=dtype) if affine else None
@@ -52,7 +52,7 @@ class _NormOfFeatures(Module):
         """What is given, once its last axes are those that are normalized, in the layer's dtype."""
         x = require_input(self, x)
         name, shape = type(self).__name__, self.normalized_shape
-        if x.shape[-len(self.axes) :] != shape:
+        if x.shape[-len(shape) :] != shape:
             raise ShapeError(
                 f"{name}({shape}) of {describe_one(x)}",
                 f"it normalizes arrays whose last axes are {shape}",

@@ -63,7 +63,7 @@ class _BinaryLoss(Loss):
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean without weights."""
-        if self.pos_weight is not None or vars(self).get("epsilon"):
+        if self.pos_weight is not None or getattr(self, "epsilon", False):
             return super().mean(predictions, targets)
         mean: Tensor = self.whole(*self.prepared(predictions, targets))
         return mean

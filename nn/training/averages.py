@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,8 +25,7 @@ class _Average(Declared, Callback):
 
     state_ranges: ClassVar = {"averages": {...: ARRAY}, "count": WHOLE}
 
-    def _begin(self, values: Mapping[str, Any]) -> None:
-        super()._begin(values)
+    def _set_up(self) -> None:
         self.averages: dict[str, Any] = {}
         """By the parameters' names; empty before the first."""
         self.count = 0
@@ -47,7 +45,6 @@ class _Average(Declared, Callback):
             for name, parameter in model.named_parameters():
                 weights = plain(parameter).astype(float)
                 before = self.averages.get(name)
-                # A new array, as that before may be in a state.
                 moved = weights
                 if before is not None:
                     before = beside(before, weights)

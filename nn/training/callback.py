@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from autograd_lite.trees import map_tree
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.history import History
@@ -55,7 +55,7 @@ class Training:
     """With a step of one's own, the figures that `fit` measures: the history may get others. Else
     None."""
 
-    def _set_up(self) -> None:
+    def __post_init__(self) -> None:
         if not self.optimizers:
             self.optimizers = {"": self.optimizer}
 
@@ -93,7 +93,9 @@ class Callback:
     """
 
     state_ranges: ClassVar[dict[str, Schema]] = {}
-    """The attributes that a state has, and what each may be there."""
+    """The attributes that a state has, and what each may be there: a range, such as
+    `autograd_lite.arguments.WHOLE`; in a list for lists of those; in a dict for dicts, by name, or
+    under `...` for all names."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -131,19 +133,14 @@ class Callback:
 
     def state_dict(self) -> dict[str, Any]:
         """What a run that goes on needs: numbers, text, arrays, and lists and dicts of them."""
-        return {name: _copied(getattr(self, name)) for name in self.state_ranges}
+        return {name: copy.deepcopy(getattr(self, name)) for name in self.state_ranges}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
         if self.state_ranges:
             require_state(self, state, self.state_ranges)
         for name in self.state_ranges:
-            setattr(self, name, _copied(state[name]))
-
-
-def _copied(value: Any) -> Any:
-    """The same in lists and dicts of its own."""
-    return map_tree(lambda leaf: leaf, value)
+            setattr(self, name, copy.deepcopy(state[name]))
 
 
 def require_state(callback: Callback, state: Any, schema: Schema) -> None:

@@ -72,12 +72,14 @@ class EarlyStopping(Declared, Callback):
     mode: Field[str, str | None] = declared(optional(MODE), default=None)
 
     state_ranges: ClassVar = {
-        **{"best_value": FLOAT, "progress_value": FLOAT, "waited": WHOLE},
-        **{"best_epoch": optional(WHOLE), "best_weights": {...: ARRAY}},
+        "best_value": FLOAT,
+        "progress_value": FLOAT,
+        "waited": WHOLE,
+        "best_epoch": optional(WHOLE),
+        "best_weights": {...: ARRAY},
     }
 
-    def _begin(self, values: Mapping[str, Any]) -> None:
-        super()._begin(values)
+    def _set_up(self) -> None:
         self._reset()
 
     def _assign(self, name: str, value: Any) -> None:

@@ -194,7 +194,7 @@ def matching(X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
     lengths = {array.shape[:1] for array in leaves_of((X, y))}
     if not leaves_of(X) or len(lengths) != 1 or lengths <= {(), (0,)}:
         raise ShapeError(
-            f"fit with {kind}X {shown(X)} and {kind}y {shown(y)}",
+            f"fit with {kind}X {shown(X)} and y {shown(y)}",
             "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
             "Give one target for each sample",
         )

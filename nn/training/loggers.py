@@ -61,8 +61,7 @@ class CSVLog(Declared, Callback):
         require_path(values["path"], "CSVLog in")
         return super()._checked(values)
 
-    def _begin(self, values: Mapping[str, Any]) -> None:
-        super()._begin(values)
+    def _set_up(self) -> None:
         self.learning_rates: list[list[float]] = []
         """Those of the optimizers, in each epoch."""
         self._columns: list[str] = []
@@ -152,8 +151,7 @@ class TensorBoard(Declared, Callback):
         require_path(values["folder"], "TensorBoard in")
         return super()._checked(values)
 
-    def _begin(self, values: Mapping[str, Any]) -> None:
-        super()._begin(values)
+    def _set_up(self) -> None:
         self._writer: Any = None
         self._first_call: FirstCall | None = None
 

@@ -50,8 +50,9 @@ def misfits(value: Any, schema: Schema, name: str = "") -> Iterator[str]:
         for index, item in enumerate(value):
             yield from misfits(item, schema[0], _dotted(name, index))
     else:
-        for key in schema.keys() - value.keys() - {...}:
-            yield f"{_dotted(name, key)} is missing"
+        for key in schema:
+            if key is not ... and key not in value:
+                yield f"{_dotted(name, key)} is missing"
         for key, item in value.items():
             if key in schema or ... in schema:
                 yield from misfits(item, schema[key if key in schema else ...], _dotted(name, key))

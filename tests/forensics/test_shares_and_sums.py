@@ -1,16 +1,13 @@
 """Mistakes that show in what a reduction, a mean or a loop gives back, each derived by hand."""
 
 import numpy as np
+from naming import assert_named_first, planted_in
 
 import nn
-from autograd_lite import Tensor, compare_gradients, elu, log_softmax, sigmoid, softmax
+from autograd_lite import Tensor, elu, log_softmax, sigmoid, softmax
 
 CASES = []
-
-
-def planted(*words):
-    """Register a function that gives a loss and gradients with a mistake; what is to be said."""
-    return lambda function: CASES.append((function, words)) or function
+planted = planted_in(CASES)
 
 
 def leaf(rng, *shape, name):
@@ -311,9 +308,4 @@ def the_sum_stands_for_its_term():
 
 
 def test_each_planted_mistake_is_named_first():
-    for function, words in CASES:
-        loss, gradients = function()
-        report = compare_gradients(loss, gradients)
-        said = str(report.explanations[0]) if report.explanations else report.pattern
-        for word in words:
-            assert word in said, f"{function.__name__}: {said}"
+    assert_named_first(CASES)

@@ -11,6 +11,7 @@ import nn
 import viz
 from autograd_lite.arguments import WHOLE
 from autograd_lite.errors import ArgumentError, UnsupportedError
+from nn.training.schema import ARRAY
 
 # Schedules
 
@@ -262,3 +263,28 @@ def test_what_a_callback_declares_of_its_state_is_saved_and_checked(tmp_path):
     with pytest.raises(ArgumentError, match=r"epochs\.1 is -1"):
         seen.load_state_dict({"epochs": [0, -1]})
     assert seen.epochs == [0, 1, 2, 3]
+
+
+def test_a_state_shares_nothing_with_the_callback_that_it_is_of():
+    class Summing(nn.Callback):
+        state_ranges: ClassVar = {"sums": {...: ARRAY}}
+
+        def __init__(self):
+            self.sums = {"a": np.zeros(2)}
+
+    callback, other = Summing(), Summing()
+    state = callback.state_dict()
+    other.load_state_dict(state)
+    callback.sums["a"] += 1
+    other.sums["a"] += 2
+    np.testing.assert_array_equal(state["sums"]["a"], [0, 0])
+
+
+def test_a_training_that_is_made_without_names_has_its_optimizer_among_those_by_name():
+    model = line()
+    optimizer = nn.SGD(model.parameters(), learning_rate=0.1)
+    training = nn.Training(model, optimizer, np.random.default_rng(0), nn.History(), epochs=1)
+    assert training.optimizers == {"": optimizer}
+    monitor = nn.GradientMonitor()
+    monitor.fit_start(training)
+    assert [*monitor.norms] == [name for name, _ in model.named_parameters()]

@@ -231,3 +231,35 @@ def test_fields_come_in_the_order_of_the_bases_and_those_with_an_alias_are_not_k
     assert not {"d", "_d"} & {*dir(All(1))}
     with pytest.raises(ArgumentError, match="All with d=0"):
         All(1, d=0)
+
+
+def test_a_constructor_that_is_written_out_may_assign_fields_before_it_calls_that_of_a_layer():
+    class Halving(nn.Conv2d):
+        def __init__(self, channels):
+            self.stride = 2
+            self.groups = channels
+            super().__init__(channels, channels, 3, self.stride, groups=self.groups)
+
+    layer = Halving(4)
+    assert (layer.stride, layer.groups, layer.weight.shape) == (2, 4, (4, 1, 3, 3))
+    with pytest.raises(ArgumentError, match="all groups have as many channels"):
+        layer.groups = 3
+    assert layer.groups == 4
+
+
+def test_everything_that_a_constructor_lacks_is_named():
+    with pytest.raises(UnsupportedError, match="it lacks 'in_channels' and 'kernel_size'"):
+        nn.Conv2d(out_channels=3, stride=2)
+
+
+def test_a_field_without_a_default_behind_one_with_a_default_is_refused():
+    with pytest.raises(TypeError, match=r"class Own: .*Give it a default, or .*kw_only=True"):
+        type("Own", (nn.Dense,), {"depth": declared(COUNT)})
+    own = type("Own", (nn.Dense,), {"depth": declared(COUNT, kw_only=True)})
+    assert own(2, 3, depth=4).depth == 4
+
+
+def test_a_tuple_that_a_number_stands_for_is_assigned_as_one():
+    norm, convolution = nn.LayerNorm(3), nn.Conv2d(1, 2, 3)
+    norm.normalized_shape, convolution.kernel_size = 4, 5
+    assert (norm.normalized_shape, convolution.kernel_size) == ((4,), (5, 5))

@@ -39,6 +39,8 @@ def test_what_cannot_be_diagnosed_is_refused():
         nn.diagnose(model, X[:0], Y[:0], loss=LOSS)
     with pytest.raises(AutogradError, match="no parameter that is learned"):
         nn.diagnose(nn.ReLU(), X, Y, loss=LOSS)
+    with pytest.raises(AutogradError, match="no parameter that is learned"):
+        nn.diagnose(nn.ReLU(), X, Y, loss=LOSS, optimizer=nn.SGD(other.parameters(), 0.1))
     with pytest.raises(AutogradError, match="no module"):
         nn.diagnose(nn.Dense, X, Y, loss=LOSS)
     with pytest.raises(AutogradError, match="no function"):

@@ -345,6 +345,17 @@ def test_an_argument_that_is_assigned_later_is_saved(path):
     assert (loaded[0].p, loaded[1].negative_slope) == (0.5, 0.3)
 
 
+def test_a_dtype_that_a_module_does_not_keep_is_not_made_up():
+    class Cast(nn.Module):
+        def __init__(self, dtype=np.float32):
+            self.kind = np.dtype(dtype)
+
+    assert (repr(Cast()), repr(nn.LayerNorm(2, elementwise_affine=False))) == (
+        "Cast()",
+        "LayerNorm((2,), elementwise_affine=False, bias=False)",
+    )
+
+
 def test_functions_and_objects_without_a_name_are_shown_as_python_shows_them():
     layer = nn.Dense(2, 2, activation=functools.partial(np.clip, a_min=0, a_max=1))
     assert layer.extra_repr() == "2, 2, activation=partial"

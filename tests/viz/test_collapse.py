@@ -122,3 +122,10 @@ def test_each_array_is_in_one_box_and_edges_are_those_of_the_record():
         }
         edges = {(id(of[id(array)]), id(box)) for box in boxes for array in box.given}
         assert edges == {(tail, head) for tail, head in given if tail != head}
+
+
+def test_the_input_of_a_model_stands_beside_its_equal_layers():
+    model = nn.Sequential(*[nn.Dense(3, 3, activation="tanh", rng=i) for i in range(90)])
+    graph = viz.graph(model, np.ones((4, 3)))
+    assert [v.title for v in graph.vertices] == ["input", "×90"]
+    assert len(graph.edges) == 1

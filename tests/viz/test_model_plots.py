@@ -225,10 +225,12 @@ def test_names_are_turned_where_they_would_overlap(names, turned):
 
 
 def test_classes_have_names_those_without_samples_too():
-    ax = viz.plot_confusion_matrix([0, 1], [0, 1], names=["cat", "dog", "elephant"]).axes[0]
-    for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
-        assert [label.get_text() for label in labels] == ["cat", "dog", "elephant"]
-    assert len(ax.texts) == 9
+    names = ["cat", "dog", "elephant"]
+    for given in (names, np.array(names)):
+        ax = viz.plot_confusion_matrix([0, 1], [0, 1], names=given).axes[0]
+        for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
+            assert [label.get_text() for label in labels] == names
+        assert len(ax.texts) == 9
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,7 @@ def test_what_graphviz_takes_too_long_for_is_laid_out_without_it(
 ):
     install_program("import time; time.sleep(60)")
     monkeypatch.setattr("viz.rendering.SECONDS", 0.2)
+    monkeypatch.setattr("viz.rendering.LONGEST", 0.2)
     assert texts(trained_network().svg())["n0"].startswith("X")
     with pytest.raises(RenderingError, match=r"took longer.*depth=1"):
         trained_network().save(tmp_path / "g.png")

@@ -13,7 +13,7 @@ def test_each_head_is_a_panel_with_names_along_its_axes():
     weights = np.random.default_rng(0).dirichlet(np.ones(4), size=(2, 3))
     figure = viz.plot_attention(weights, queries="a b", keys=["k0", "k1", "k2", "k3"])
     first, second = (ax for ax in figure.axes if ax.get_title())
-    assert (first.get_title(), second.get_title()) == ("head 0", "head 1")
+    assert (first.get_title(), second.get_title()) == ("weights[0]", "weights[1]")
     np.testing.assert_array_equal(second.images[0].get_array(), weights[1])
     assert second.images[0].get_clim() == (0, weights.max())
     assert [label.get_text() for label in first.get_yticklabels()] == ["a", " ", "b"]

@@ -1,0 +1,21 @@
+"""Derivations with a planted mistake in them, and what is to be said of each."""
+
+from autograd_lite import compare_gradients
+
+
+def planted_in(cases):
+    """A decorator for functions that give a loss and gradients: `@planted(*words)`."""
+
+    def planted(*words):
+        return lambda function: cases.append((function, words)) or function
+
+    return planted
+
+
+def assert_named_first(cases):
+    """Each case's words are in the first explanation."""
+    for function, words in cases:
+        report = compare_gradients(*function())
+        said = str(report.explanations[0]) if report.explanations else report.pattern
+        for word in words:
+            assert word in said, f"{function.__name__}: {said}"
