@@ -47,8 +47,8 @@ def now() -> tuple[float, float]:
 
 def seconds_since(start: tuple[float, float]) -> float:
     """Seconds of computing; or a third of those on the clock, where others keep it waiting."""
-    computing, clock = (n - then for n, then in zip(now(), start))
-    return max(computing, clock / 3)
+    computing, clock = start
+    return max(time.thread_time() - computing, (time.perf_counter() - clock) / 3)
 
 
 def _is_lost(array: Array, right: Array) -> bool:
@@ -63,7 +63,8 @@ DELAY = 1.0
 class ProgressLine:
     """A line of seconds used up; where it cannot be written it ends, and nothing else does."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, start: tuple[float, float]) -> None:
+        self._start = start
         self._bar: Any = None
         is_terminal = getattr(sys.stderr, "isatty", bool)()
         if is_terminal or (sys.stderr is not None and "ipykernel" in sys.modules):
@@ -72,11 +73,11 @@ class ProgressLine:
             shape = "compare_gradients looks for the mistake: {n:.1f} of {total:.1f} s"
             self._bar = tqdm(total=seconds, delay=DELAY, leave=False, bar_format=shape)
 
-    def update(self, seconds: float) -> None:
+    def update(self) -> None:
         """Show how many seconds are used up."""
         try:
             if self._bar is not None:
-                self._bar.update(seconds - self._bar.n)
+                self._bar.update(seconds_since(self._start) - self._bar.n)
         except Exception:  # of the file that stderr is, or of the widget in a notebook
             self._bar = None
 
@@ -93,7 +94,7 @@ class Search:
     def __init__(self, case: Case, seconds: float, start: tuple[float, float]) -> None:
         self.case = case
         self.seconds, self.start = seconds, start
-        self.progress = ProgressLine(seconds)
+        self.progress = ProgressLine(seconds, start)
         self.limit = 1.0  # the share of the budget after which no more are tried
         rng = np.random.default_rng(0)
         self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
@@ -145,7 +146,7 @@ class Search:
     def findings(self, base: Replay, chosen: Iterable[Candidate]) -> Iterator[Finding]:
         """Those of the candidates that change something, on top of mistakes assumed."""
         for candidate in chosen:
-            self.progress.update(seconds_since(self.start))
+            self.progress.update()
             if base is self.case.graph.right and self.projection.takes(candidate):
                 fitted = self._projected(candidate)
                 if fitted is None:

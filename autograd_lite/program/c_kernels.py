@@ -33,11 +33,13 @@ class Kernel:
         self.written: set[Any] = set()
 
     def pointer(self, array: Array, writes: bool = False) -> str:
-        """The name of the parameter that points to the first entry of an array."""
-        buffer: Any = array.buffer
-        if buffer.given is not None:
-            buffer = buffer.given, buffer.turns
-        key = buffer, array.offset, array.move, array.dtype
+        """The name of the parameter that points to the first entry of an array.
+
+        One place has one name, as compilers are told that others do not point there.
+        """
+        buffer, start, move = array.place
+        where = buffer if buffer.given is None else (buffer.given, buffer.turns)
+        key = where, start, move, array.dtype
         name, _ = self.parameters.setdefault(key, (f"p{len(self.parameters)}", array))
         if writes:
             self.written.add(key)

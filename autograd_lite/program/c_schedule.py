@@ -104,10 +104,12 @@ class Schedule:
         buffers = {array.buffer for array in wanted}
         for number, group in enumerate(self.groups):
             for statement in group:
+                # What is added to in place was written to memory before.
                 buffers |= {
                     array.buffer
                     for array in statement.arrays
-                    if not self._takes_at(statement, array, number)
+                    if array.key == statement.out.key
+                    or not self._takes_at(statement, array, number)
                 }
         everything = (statement for group in self.groups for statement in group)
         return {

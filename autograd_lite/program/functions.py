@@ -20,7 +20,13 @@ from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.given import are_equal, form, in_new_object, key_of, nearby
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import RECORDINGS, difference, task_of, uncollected
+from autograd_lite.program.recordings import (
+    RECORDINGS,
+    difference,
+    same_outcomes,
+    task_of,
+    uncollected,
+)
 from autograd_lite.program.records import Record, are_alike
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Tracer, guarded, program_of
@@ -238,12 +244,12 @@ class Compiled:
             other = self._written(record)
         except Exception:  # those data need not be ones that the function takes
             return False
-        steps, others = (x.tracer.program.steps for x in (made, other))
-        found = difference(
-            steps, others, {x for x in made.inputs if x} | {x for x, _ in made.tensors}
-        )
+        own, others = made.tracer.program, other.tracer.program
+        inputs = {x for x in made.inputs if x} | {x for x, _ in made.tensors}
+        found = difference(own.steps, others.steps, inputs)
         if found is not None:
-            if found.of_value:
+            # Else the data decide on the values, as on a mask.
+            if found.of_value and same_outcomes(own.guards, others.guards):
                 del self._found[key]
                 raise _unlike(self._f, found.text)
             return False

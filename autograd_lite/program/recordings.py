@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.errors import describe_one
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Output, Task
-from autograd_lite.program.program import Program, Step, function_of
+from autograd_lite.program.program import Guard, Program, Step, function_of
 from autograd_lite.trees import leaves_of
 
 RECORDINGS = 12
@@ -94,6 +94,12 @@ def _called(step: Step) -> Any:
 
 def _leaves(step: Step) -> list[Any]:
     return leaves_of((step.arguments, step.keywords))
+
+
+def same_outcomes(guards: Sequence[Guard], others: Sequence[Guard]) -> bool:
+    """Whether what decided on what is computed was the same in two recordings."""
+    pairs = zip(guards, others)
+    return all(same_value(one.outcome, other.outcome) for one, other in pairs)
 
 
 def same_value(a: Any, b: Any) -> bool:

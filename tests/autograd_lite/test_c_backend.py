@@ -193,6 +193,19 @@ def test_the_gradient_of_one_entry_is_right_in_c_in_each_run(quick):
         assert fast.backend == "c"
 
 
+def test_gradients_of_slices_that_overlap_are_added_up_in_c(quick):
+    def smoothed(x):
+        longer = np.concatenate([x, [3.0]])
+        return longer[:3] * 0.9 + longer[1:] * 0.1
+
+    for f in (lambda x: smoothed(np.tanh(x)).sum(), lambda x: smoothed(smoothed(x) ** 2).sum()):
+        fast = compile(value_and_grad(f), backend="c")
+        for x in np.linspace(-1, 1, 9).reshape(3, 3):
+            for found, right in zip(fast(x), value_and_grad(f)(x), strict=True):
+                np.testing.assert_allclose(found, right, rtol=1e-13)
+        assert fast.backend == "c"
+
+
 def test_labels_that_the_engine_refuses_are_missed_and_nothing_is_written():
     x, labels = Tensor(np.zeros((2, 3)), requires_grad=True), np.array([0, 2])
     program = trace(softmax_cross_entropy(x, labels))

@@ -1,6 +1,7 @@
 """Compiled recurrences, in which what repeats is a loop: the same numbers, in fewer lines."""
 
 import operator
+import re
 
 import numpy as np
 import pytest
@@ -70,6 +71,23 @@ def test_a_longer_recurrence_has_no_longer_a_function_and_runs_by_itself():
     exec(fast.source, bound)
     _, gradient, _ = bound["step"](weight, x, np.zeros((2, 3)))
     assert gradient.tobytes() == value_and_grad(recurrence)(weight, x)[1].tobytes()
+
+
+def test_one_place_in_memory_has_one_name_in_a_function_of_c(quick_c_compiler, counts):
+    """Compilers may clear it by another name before it is read."""
+
+    def f(x, weight):
+        for _ in range(7):
+            x = np.tanh(np.stack([*x]) * weight)
+        return x.sum()
+
+    rng = np.random.default_rng(0)
+    fast = assert_computed(f, lambda: rng.normal(size=(2, 4, 4)), backend="c", argnums=(0,))
+    assert counts == [7, 7]
+    calls = re.findall(r"kernel\d+\((\(void.*)\);", fast.source)
+    places = [call.split(", ") for call in calls]
+    assert places
+    assert all(len({*each}) == len(each) for each in places), fast.source
 
 
 @pytest.mark.parametrize("make", [in_numpy.numpy_backend, in_c.c_backend])
