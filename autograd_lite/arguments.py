@@ -157,15 +157,12 @@ has too many positional arguments. Write def step(training, batch)
     """
     # What has one as an attribute of its class says there how it is made, not how it is called.
     called = type(f).__call__.__get__(f) if hasattr(type(f), "__signature__") else f
-    plural = "argument" if count == 1 else "arguments"
-    if isinstance(f, np.ufunc) and f.nin != count:
-        reason = f"it is called with {count} {plural}, and takes {f.nin}"
-        raise UnsupportedError(attempted, reason, remedy)
     try:
         inspect.signature(called).bind(*range(count))
     except ValueError:  # it has none, being written in C
         return
     except TypeError as error:
+        plural = "argument" if count == 1 else "arguments"
         reason = f"it is called with {count} {plural}, and it has {error}"
         raise UnsupportedError(attempted, reason, remedy) from error
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, POSITIVE, Range, require, require_function, require_takes
+from autograd_lite.arguments import COUNT, POSITIVE, Range, require, require_function
 from autograd_lite.errors import GradientCheckError, UnsupportedError, describe_one
 from autograd_lite.foreign import require_here
 from autograd_lite.modes import no_grad
@@ -59,9 +59,13 @@ def gradcheck(
     require("gradcheck", "tolerance", tolerance, POSITIVE)
     require_function(f, "gradcheck of", "Give a function of tensors")
     attempted = f"gradcheck of {getattr(f, '__name__', f)}"
-    remedy = "Give a list of one array for each argument of f, or a single array: np.array([1, 2])"
-    require_takes(f, len(arrays), attempted, remedy)
-    result = plain(f(*map(Tensor, arrays)))
+    try:
+        result = plain(f(*map(Tensor, arrays)))
+    except TypeError as error:
+        if error.__traceback__ is None or error.__traceback__.tb_next:  # not of the call itself
+            raise
+        remedy = "Give a list of one array for each argument of f, or one array: np.array([1, 2])"
+        raise UnsupportedError(attempted, str(error), remedy) from None
     if np.asarray(result).dtype.kind not in "fiub":
         raise UnsupportedError(
             attempted,

@@ -32,6 +32,7 @@ from autograd_lite.trees import leaves_of
 _OF_MATRICES = {
     "Singular": "Give a matrix of full rank; for least squares write np.linalg.pinv(A) @ b",
     "positive definite": "Give one that is: of A write A @ A.T + 1e-6 * np.eye(len(A))",
+    "ncompatible": "Give as many entries along axis 0 of b as A has rows",
     "square": "Give as many rows as columns: np.linalg.pinv is of others",
     "": "Give finite entries, in a matrix or a stack of them",
 }

@@ -112,6 +112,8 @@ def _checked(function: str, n: Any, noise: Any, rng: Any) -> np.random.Generator
 if not TYPE_CHECKING:  # or type checkers would take any name for one of these
 
     def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # of Python's own, which asks for them at each import
+            raise AttributeError(name)
         from nn.elsewhere import missing_data
 
         raise missing_data(name, ["blobs", "disc_in_ring", "spirals", "xor"])

@@ -35,7 +35,7 @@ FUNCTIONS = {
 """Activations of other libraries that are no layers here, as functions in an `nn.Sequential`."""
 
 NAMES = {
-    **FUNCTIONS,
+    **{name: f"{text}, a layer of nn.Sequential" for name, text in FUNCTIONS.items()},
     "PReLU": f"{FUNCTIONS['PReLU']}, to learn it self.slope * x, self.slope an nn.Parameter",
     **{name: f"nn.Adam(parameters): {name} is not here" for name in _OF_ADAM.split()},
     **{name: _OWN_LOSS.format(name) for name in _OF_LOSSES.split()},

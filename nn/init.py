@@ -222,6 +222,8 @@ def initializer(weight_init: str | Initializer) -> Initializer:
 if not TYPE_CHECKING:  # or type checkers would take any name for one of these
 
     def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # of Python's own, which asks for them at each import
+            raise AttributeError(name)
         from nn.elsewhere import missing_initializer
 
         raise missing_initializer(name, INITIALIZERS)
