@@ -23,6 +23,7 @@ from autograd_lite.node import Array
 
 def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     """What people write for p - y: kinds, words, values."""
+    y = np.asarray(y, p.dtype)  # Unsigned numbers have no negative ones.
     largest = np.equal(p, p.max(axis=-1, keepdims=True))
     if not (y == 1).all():
         yield "softmax cross terms", "the targets are not subtracted: p, and not p - y", p

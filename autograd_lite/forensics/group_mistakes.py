@@ -231,6 +231,7 @@ def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: f
 
 def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     """Losses, how their derivatives in the predictions are written, and what they are."""
+    y = np.asarray(y, p.dtype)  # Unsigned numbers have no negative ones.
     yield "squared errors", "({0} - {1})", p - y
     yield "absolute errors", "np.sign({0} - {1})", np.sign(p - y)
     yield "binary cross-entropy", "({0} - {1}) / ({0} * (1 - {0}))", (p - y) / (p * (1 - p))

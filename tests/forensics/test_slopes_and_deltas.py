@@ -144,6 +144,15 @@ def probabilities_of_softmax_where_each_class_is_its_own():
     return loss, {W: X.T @ (e / e.sum(axis=1, keepdims=True) - y)}
 
 
+@planted("p is left out")
+def labels_of_unsigned_numbers_alone():
+    rng = np.random.default_rng(16)
+    X, y = rng.normal(size=(8, 3)), rng.integers(2, size=8).astype(np.uint8)
+    w = leaf(rng, 3, name="w")
+    p = sigmoid(X @ w)
+    return ((p - y) ** 2).sum() / 2, {w: X.T @ (-1.0 * y)}
+
+
 @planted("the sign is wrong")
 def one_of_the_signs_of_binary_cross_entropy():
     rng = np.random.default_rng(15)
