@@ -76,13 +76,7 @@ def lines_of(
             "it is no tensor, so that nothing was recorded",
             "Give the loss as it was computed from tensors",
         )
-    if loss.size != 1:
-        raise GradientError(
-            f"derivation of {describe_one(loss)}",
-            "only a scalar has a gradient without further ado",
-            "Give the sum of its entries, loss.sum(), or another scalar",
-        )
-    seed_of(loss)  # refuses what has no gradient
+    seed_of(loss, attempted="derivation of")  # refuses what has no gradient
     if wrt is not None:
         _require_list(wrt)
     reader = Reader(loss, variables)
