@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, POSITIVE, Range, require, require_function
+from autograd_lite.arguments import (
+    COUNT,
+    POSITIVE,
+    Range,
+    as_array,
+    require,
+    require_function,
+)
 from autograd_lite.errors import GradientCheckError, UnsupportedError, describe_one
 from autograd_lite.foreign import require_here
 from autograd_lite.modes import no_grad
@@ -97,7 +104,7 @@ def gradcheck(
 def _in_float64(array: Any) -> Any:
     array = plain(array)
     require_here("gradcheck with", array)
-    if np.asarray(array).dtype.kind not in "fiub":
+    if as_array(array, "gradcheck with").dtype.kind not in "fiub":
         raise UnsupportedError(
             f"gradcheck with {describe_one(array)}", "it is no array of real numbers", "Give one"
         )
