@@ -65,10 +65,17 @@ def gradcheck(
     require("gradcheck", "order", order, ORDER)
     require("gradcheck", "tolerance", tolerance, POSITIVE)
     require_function(f, "gradcheck of", "Give a function of tensors")
-    result = plain(f(*map(Tensor, arrays)))
+    attempted = f"gradcheck of {getattr(f, '__name__', f)}"
+    try:
+        result = plain(f(*map(Tensor, arrays)))
+    except TypeError as error:
+        if error.__traceback__ is None or error.__traceback__.tb_next:  # not of the call itself
+            raise
+        remedy = "Give a list of one array for each argument of f, or one array: np.array([1, 2])"
+        raise UnsupportedError(attempted, str(error), remedy) from None
     if np.asarray(result).dtype.kind not in "fiub":
         raise UnsupportedError(
-            f"gradcheck of {getattr(f, '__name__', f)}",
+            attempted,
             f"it returned {describe_one(result)}",
             "Return a tensor",
         )
@@ -77,7 +84,7 @@ def gradcheck(
         again, result, rtol=1e-9, atol=0, equal_nan=True
     ):
         raise UnsupportedError(
-            f"gradcheck of {getattr(f, '__name__', f)}",
+            attempted,
             "it gives other values each time that it is called, as by random numbers",
             "Make them outside of it, or begin with a seed in it; evaluate a model with dropout",
         )

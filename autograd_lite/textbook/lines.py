@@ -76,7 +76,7 @@ def lines_of(
             "it is no tensor, so that nothing was recorded",
             "Give the loss as it was computed from tensors",
         )
-    seed_of(loss)  # refuses what has no gradient
+    seed_of(loss, attempted="derivation of")  # refuses what has no gradient
     if wrt is not None:
         _require_list(wrt)
     reader = Reader(loss, variables)
