@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, POSITIVE, Range, require, require_function
+from autograd_lite.arguments import (
+    COUNT,
+    POSITIVE,
+    Range,
+    as_array,
+    require,
+    require_function,
+)
 from autograd_lite.errors import GradientCheckError, UnsupportedError, describe_one
 from autograd_lite.foreign import require_here
 from autograd_lite.modes import no_grad
@@ -58,10 +65,17 @@ def gradcheck(
     require("gradcheck", "order", order, ORDER)
     require("gradcheck", "tolerance", tolerance, POSITIVE)
     require_function(f, "gradcheck of", "Give a function of tensors")
-    result = plain(f(*map(Tensor, arrays)))
+    attempted = f"gradcheck of {getattr(f, '__name__', f)}"
+    try:
+        result = plain(f(*map(Tensor, arrays)))
+    except TypeError as error:
+        if error.__traceback__ is None or error.__traceback__.tb_next:  # not of the call itself
+            raise
+        remedy = "Give a list of one array for each argument of f, or one array: np.array([1, 2])"
+        raise UnsupportedError(attempted, str(error), remedy) from None
     if np.asarray(result).dtype.kind not in "fiub":
         raise UnsupportedError(
-            f"gradcheck of {getattr(f, '__name__', f)}",
+            attempted,
             f"it returned {describe_one(result)}",
             "Return a tensor",
         )
@@ -70,7 +84,7 @@ def gradcheck(
         again, result, rtol=1e-9, atol=0, equal_nan=True
     ):
         raise UnsupportedError(
-            f"gradcheck of {getattr(f, '__name__', f)}",
+            attempted,
             "it gives other values each time that it is called, as by random numbers",
             "Make them outside of it, or begin with a seed in it; evaluate a model with dropout",
         )
@@ -90,7 +104,7 @@ def gradcheck(
 def _in_float64(array: Any) -> Any:
     array = plain(array)
     require_here("gradcheck with", array)
-    if np.asarray(array).dtype.kind not in "fiub":
+    if as_array(array, "gradcheck with").dtype.kind not in "fiub":
         raise UnsupportedError(
             f"gradcheck with {describe_one(array)}", "it is no array of real numbers", "Give one"
         )

@@ -100,6 +100,9 @@ KEYWORDS = {
     "drop_prob": "p",
     "gamma": "factor",
     "tol": "threshold",
+    "std": "standard_deviation",
+    "stddev": "standard_deviation",
+    "sigma": "standard_deviation",
 }
 """Keywords of other libraries, and what each is called where it is known here."""
 
@@ -159,6 +162,15 @@ NAMES = {
     "primitive": "differentiable(vjp)",
     "rand": "np.random.default_rng(0).random(shape)",
     "randn": "np.random.default_rng(0).normal(size=shape)",
+    "custom_jvp": "differentiable(vjp)",
+    "custom_vjp": "differentiable(vjp)",
+    "inference_mode": "with no_grad():",
+    "jacfwd": "jacobian(f)",
+    "jacrev": "jacobian(f)",
+    "jit": "compile(f)",
+    "silu": "swish",
+    "stop_gradient": "x.detach(), or with no_grad():",
+    "vmap": "operations of whole arrays, along axis 0",
     "set_grad_enabled": "with no_grad():, or with enable_grad():",
     "value_and_gradient": "value_and_grad(f)",
 }

@@ -64,27 +64,30 @@ def _unsuitable(data: Any, name: str | None, reason: str, remedy: str) -> Unsupp
 ONE = np.float64(1.0)
 
 
-def seed_of(root: Any, gradient: Any = None, recorded: bool = False) -> Any:
+def seed_of(
+    root: Any, gradient: Any = None, recorded: bool = False, attempted: str = "backward() from"
+) -> Any:
     """The cotangent that `backward` of a tensor begins with: what it is given, or 1 of a scalar.
+
+    Errors say what was attempted with the tensor.
 
     Raises:
         GradientError: nothing was recorded, or it is no scalar and is given none.
         ShapeError: what it is given has another shape.
     """
-    array, attempted = root._array, "backward() from {}"
+    array = root._array
     if not root._requires_grad:
         raise GradientError(
-            attempted.format(describe_one(root)),
+            f"{attempted} {describe_one(root)}",
             "nothing that requires grad was recorded in it",
             "Make the parameters with requires_grad=True and compute outside of no_grad()",
         )
     if gradient is None:
         if array.size != 1:
             raise GradientError(
-                attempted.format(describe_one(root)),
+                f"{attempted} {describe_one(root)}",
                 "only a scalar has a gradient without further ado",
-                "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
-                "tensor.backward(gradient)",
+                "Reduce it, as by tensor.sum(), or give its cotangent: tensor.backward(gradient)",
             )
         if type(array) is np.float64 and not recorded:
             return ONE
@@ -93,7 +96,7 @@ def seed_of(root: Any, gradient: Any = None, recorded: bool = False) -> Any:
         seed = held_array(plain(gradient), False, None, array.dtype)
         if seed.shape != array.shape:
             raise ShapeError(
-                attempted.format(describe_one(root)),
+                f"{attempted} {describe_one(root)}",
                 f"the given gradient has shape {seed.shape}",
                 f"Give one of shape {array.shape}",
             )

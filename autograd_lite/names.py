@@ -6,6 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 from autograd_lite.errors import MissingNameError, UnsupportedError, describe_one
@@ -15,12 +16,24 @@ Result = TypeVar("Result")
 
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
 _OPERATORS |= {"subtract": "-", "multiply": "*", "divide": "/", "mm": "@", "bmm": "@", "mv": "@"}
-_FUNCTIONS = (
-    "allclose argpartition arctan arctan2 ceil choose cos cosh diag diff expand_dims"
-    " expm1 flip floor isclose isfinite isinf isnan kron log10 log1p log2 logaddexp maximum"
-    " median minimum moveaxis nan_to_num outer partition quantile resize roll sign sin sinh"
-    " sort sqrt square stack tan tile tril triu trunc where"
+_OF_ONE = (
+    "arctan ceil cos cosh diag expm1 floor isfinite isinf isnan log10 log1p log2 median nan_to_num"
+    " sign sin sinh sort sqrt square tan tril triu trunc"
 )
+_OF_TWO = "allclose arctan2 isclose kron logaddexp maximum minimum outer"
+_OF_MORE = {
+    **dict.fromkeys(_OF_TWO.split(), "x, y"),
+    **dict.fromkeys(["argpartition", "partition"], "x, k"),
+    **dict.fromkeys(["diff", "expand_dims", "flip"], "x, axis=axis"),
+    "choose": "indices, x",
+    "moveaxis": "x, source, destination",
+    "quantile": "x, q",
+    "resize": "x, shape",
+    "roll": "x, shift, axis",
+    "stack": "[x, y]",
+    "tile": "x, repeats",
+    "where": "mask, x, y",
+}
 _OF_ARRAYS = "fill flags itemsize nbytes put setflags strides tobytes tofile"
 
 ATTRIBUTES = {
@@ -55,6 +68,7 @@ ATTRIBUTES = {
     "requires_grad_": "x.requires_grad = True",
     "retain_grad": "x.grad after backward(): it is kept for all",
     "t": "x.T",
+    "topk": "np.sort(x, axis=axis)[..., -k:]",
     "to": "x.astype(dtype)",
     "type": "x.dtype",
     "unsqueeze": "np.expand_dims(x, axis)",
@@ -69,10 +83,35 @@ ATTRIBUTES = {
     "uniform_": "x.data[...] = rng.uniform(size=x.shape)",
     "normal_": "x.data[...] = rng.normal(size=x.shape)",
     **{name: f"x {symbol} y" for name, symbol in _OPERATORS.items()},
-    **{name: f"np.{name}(x)" for name in _FUNCTIONS.split()},
+    **{name: f"np.{name}(x)" for name in _OF_ONE.split()},
+    **{name: f"np.{name}({given})" for name, given in _OF_MORE.items()},
     **{name: f"x.data.{name}" for name in _OF_ARRAYS.split()},
 }
 """Attributes of other libraries' tensors, and of arrays, and what to write of a tensor x."""
+
+
+def meant_by(name: str, known: Iterable[str]) -> str:
+    """That of the known names of which it is a typing slip, or nothing.
+
+    It has the same letters, or one is wrong, missing, too much or elsewhere; but not the first one,
+    nor a digit, which tell functions apart, as they do PReLU and ReLU, Conv2d and Conv3d.
+
+    >>> meant_by("MSLoss", ["MSELoss"]), meant_by("relu", ["ReLU"]), meant_by("Conv4d", ["Conv3d"])
+    ('MSELoss', 'ReLU', '')
+    """
+
+    def is_slip(own: str) -> bool:
+        if name.lower() == own.lower():
+            return True
+        told_apart = name[:1] != own[:1] or re.findall(r"\d", name) != re.findall(r"\d", own)
+        if told_apart or min(len(name), len(own)) < 5:
+            return False
+        import difflib
+
+        longest, ratio = max(len(name), len(own)), difflib.SequenceMatcher(None, name, own).ratio()
+        return longest * (1 - ratio) < 1.01
+
+    return next(filter(is_slip, known), "")
 
 
 def missing_name(
@@ -83,12 +122,12 @@ def missing_name(
     >>> print(missing_name("nn", "MSLoss", ["Dense", "MSELoss"], {}))
     nn.MSLoss: there is no such name. Write nn.MSELoss
     """
-    import difflib
-
-    # Names that begin so are asked for by programs, often, and none is similar to a public one.
-    similar = [] if name.startswith("_") else difflib.get_close_matches(name, known, 1)
-    remedy = f"Write {module}.{similar[0]}" if similar else f"{module}.__all__ has what there is"
-    remedy = f"Write {elsewhere[name]}" if name in elsewhere else remedy
+    if name in elsewhere:
+        remedy = f"Write {elsewhere[name]}"
+    elif meant := meant_by(name, known):
+        remedy = f"Write {module}.{meant}"
+    else:
+        remedy = f"{module}.__all__ has what there is"
     return MissingNameError(f"{module}.{name}", "there is no such name", remedy)
 
 
@@ -98,22 +137,19 @@ def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> Uns
     >>> print(unknown_keyword("Adam(...)", "lr", ["parameters", "learning_rate"]))
     Adam(...): it takes no lr. It is called learning_rate here
     """
-    import difflib
-
     from autograd_lite.elsewhere import KEYWORDS, NO_KEYWORD, OF_OPTIMIZERS
 
     known = list(known)
     here = KEYWORDS.get(name, "")
     setting = OF_OPTIMIZERS.get(name) or OF_OPTIMIZERS.get(here)
-    similar = difflib.get_close_matches(name, known, 1)
     if name in NO_KEYWORD:
         remedy = NO_KEYWORD[name]
     elif setting and setting not in known and "optimizer" in known:
         remedy = f"Give it to the optimizer, as {setting}="
     elif here and (here in known or not known):
         remedy = f"It is called {here} here"
-    elif similar:
-        remedy = f"Write {similar[0]}="
+    elif meant := meant_by(name, known):
+        remedy = f"Write {meant}="
     else:
         remedy = f"It takes {', '.join(known)}" if known else "Leave it out"
     return UnsupportedError(attempted, f"it takes no {name}", remedy)
@@ -143,21 +179,27 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
         try:
             return function(*arguments, **keywords)
         except TypeError as error:
-            # Raised by the call itself, and by nothing that runs in it.
-            if error.__traceback__ is None or error.__traceback__.tb_next:
-                raise
-            owner, _, name = function.__qualname__.rpartition(".")
-            if owner and arguments:  # maybe of a subclass, which has the name that users know
-                kind = type(arguments[0]).__name__
-                name = kind if name == "__init__" else f"{kind}.{name}"
-            parameters = dict(inspect.signature(function).parameters)
-            parameters.pop("self", None)
-            told = told_of_call(name, parameters, str(error))
+            told = told_of_own_call(function, arguments, error)
             if told is None:
                 raise
             raise told from None
 
     return call
+
+
+def told_of_own_call(
+    function: Callable[..., Any], arguments: tuple[Any, ...], error: TypeError
+) -> UnsupportedError | None:
+    """What is told where the caller catches an error of the call itself, and of nothing in it."""
+    if error.__traceback__ is None or error.__traceback__.tb_next:
+        return None
+    owner, _, name = function.__qualname__.rpartition(".")
+    if owner and arguments:  # maybe of a subclass, which has the name that users know
+        kind = type(arguments[0]).__name__
+        name = kind if name == "__init__" else f"{kind}.{name}"
+    parameters = dict(inspect.signature(function).parameters)
+    parameters.pop("self", None)
+    return told_of_call(name, parameters, str(error))
 
 
 def told_of_call(
@@ -172,10 +214,11 @@ def told_of_call(
             return UnsupportedError(attempted, reason, remedy)
         return unknown_keyword(attempted, unknown[1], known)
     needed = [own for own, x in parameters.items() if x.kind in GIVEN and x.default is x.empty]
-    several = [f"*{own}" for own, x in parameters.items() if x.kind is x.VAR_POSITIONAL]
     by_name = [own for own in known if parameters[own].kind is inspect.Parameter.KEYWORD_ONLY]
     if lacking := re.search(r"missing (?:\d+|a) required [\w -]*arguments?: (.+)", said):
-        shown = several + [f"{own}=..." if own in by_name else own for own in needed]
+        several = {own: f"*{own}" for own, x in parameters.items() if x.kind is x.VAR_POSITIONAL}
+        written = {own: f"{own}=..." if own in by_name else own for own in needed} | several
+        shown = [written[own] for own in parameters if own in written]
         remedy = f"Write {name}({', '.join(shown + ['...'] * (len(known) > len(needed)))})"
         return UnsupportedError(f"{name}(...)", f"it lacks {lacking[1]}", remedy)
     if twice := re.search(r"multiple values for argument '(\w+)'", said):
@@ -195,6 +238,17 @@ def parameters_of(function: Callable[..., Any]) -> list[str]:
         return list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return []
+
+
+class CalledModule(ModuleType):
+    """A module whose name is that of a function elsewhere: calling it says what to write."""
+
+    written: str
+
+    def __call__(self, *given: object, **named: object) -> object:
+        """Raise a MissingNameError."""
+        reason = "it is a module, and no function"
+        raise MissingNameError(f"{self.__name__}(...)", reason, f"Write {self.written}")
 
 
 class Elsewhere:

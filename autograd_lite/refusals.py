@@ -29,6 +29,15 @@ from autograd_lite.node import Node
 from autograd_lite.operation import Operation
 from autograd_lite.trees import leaves_of
 
+_OF_MATRICES = {
+    "Singular": "Give a matrix of full rank; for least squares write np.linalg.pinv(A) @ b",
+    "positive definite": "Give one that is: of A write A @ A.T + 1e-6 * np.eye(len(A))",
+    "ncompatible": "Give as many entries along axis 0 of b as A has rows",
+    "square": "Give as many rows as columns: np.linalg.pinv is of others",
+    "": "Give finite entries, in a matrix or a stack of them",
+}
+"""By what NumPy says of a matrix the matrix to give."""
+
 FAILURES = (
     ValueError,
     TypeError,
@@ -183,7 +192,8 @@ def explained(
         return UnsupportedError(attempted, reason, remedy)
     kind: type[AutogradError]
     if isinstance(error, np.linalg.LinAlgError):
-        kind, remedy = LinearAlgebraError, "Give a matrix that has what is computed"
+        kind = LinearAlgebraError
+        remedy = next(told for said, told in _OF_MATRICES.items() if said in str(error))
     elif isinstance(error, IndexError):
         kind, remedy = IndexingError, "Use an index, or an axis, within the shape"
     elif isinstance(error, TypeError | AttributeError):
@@ -191,7 +201,8 @@ def explained(
     elif "read-only" in str(error):
         kind, remedy = MutationError, "Change a copy: x = x.copy()"
     else:
-        kind, remedy = ArgumentError, "Give arguments that the reason allows"
+        known = f"help(np.{name}) says what it takes" if hasattr(np, name) else ""
+        kind, remedy = ArgumentError, known or "Give arguments that the reason allows"
         if re.search("shape|broadcast|dimension|axis|axes|size|array", str(error)):
             kind, remedy = ShapeError, "Give arguments that fit the shape"
             if sum(hasattr(argument, "shape") for argument in arguments) > 1:
@@ -225,6 +236,15 @@ def only_entry(tensor: Node) -> Any:
             "Write .any() or .all() of a comparison, or tensor is not None",
         )
     return tensor._array
+
+
+def refused_format(tensor: Node, specification: str, error: ValueError) -> ArgumentError:
+    """The error for a format that is none, or is one of a number where there are several."""
+    reason, remedy = str(error), "Give one of numbers, as in f'{x:.3f}'"
+    if tensor._array.size != 1:
+        reason = "it is of one number, and the tensor has several"
+        remedy = "Write round(x, 3), or np.array2string(x.data, precision=3)"
+    return ArgumentError(f"format {specification!r} of {describe_one(tensor)}", reason, remedy)
 
 
 def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from autograd_lite.mutation import (
     note_change,
     require_from_now,
 )
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import CalledModule, explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.read_only import read_only, writable
@@ -36,6 +37,7 @@ from autograd_lite.refusals import (
     only_entry,
     refuse_exchange,
     refused_conversion,
+    refused_format,
     require_fitting_gradients,
 )
 
@@ -369,8 +371,7 @@ class Tensor(Methods):
             text = np.array2string(self._array, separator=", ", prefix="Tensor(")
         else:
             text = str(self._array)
-        if self.name is not None:
-            text += f", name={self.name!r}"
+        text += "" if self.name is None else f", name={self.name!r}"
         if self._requires_grad:
             text += ", requires_grad=True"
         return f"Tensor({text})"
@@ -379,7 +380,7 @@ class Tensor(Methods):
         try:
             return format(self.item() if self.size == 1 else str(self), specification)
         except ValueError as error:
-            raise explained(error, "format", (self, specification), NO_KEYWORDS) from error
+            raise refused_format(self, specification, error) from error
 
 
 _FOR_NUMBERS = (
@@ -392,7 +393,8 @@ _FOR_ARRAYS = (
     "np.asarray(frame) @ tensor; for plain numbers write tensor.data or tensor.item()"
 )
 
-
+written = "Tensor(array), after from autograd_lite import Tensor"
+sys.modules[__name__].__class__ = CalledModule
 Node.tensor_class = Tensor
 OWN.add(Tensor)
 PLAIN.add(Tensor)

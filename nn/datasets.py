@@ -12,7 +12,7 @@ no seed.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -109,3 +109,13 @@ def _checked(function: str, n: Any, noise: Any, rng: Any) -> np.random.Generator
     require(function, "n", n, COUNT)
     require(function, "noise", noise, NOT_NEGATIVE)
     return generator(rng, function)
+
+
+if not TYPE_CHECKING:  # or type checkers would take any name for one of these
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # of Python's own, which asks for them at each import
+            raise AttributeError(name)
+        from nn.elsewhere import missing_data
+
+        raise missing_data(name, ["blobs", "disc_in_ring", "spirals", "xor"])

@@ -4,13 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from autograd_lite.elsewhere import CHOICES
 from autograd_lite.errors import MissingNameError
 from autograd_lite.names import missing_name
 
+_SCHEDULE = "class Mine(nn.Schedule), with def rate(self, base, t): a schedule is a learning rate"
+_OWN_LOSS = "a loss of your own, a function of predictions and targets: {} is not here"
+_OF_ADAM = "Adadelta Adafactor Adamax ASGD Ftrl Lamb Muon RAdam Rprop SparseAdam"
+_OF_LOSSES = "HingeEmbeddingLoss MarginRankingLoss MultiLabelMarginLoss MultiMarginLoss"
+_OF_SCHEDULES = (
+    "CosineAnnealingWarmRestarts CyclicLR LambdaLR MultiStepLR PolynomialLR SequentialLR"
+)
+
+FUNCTIONS = {
+    "GLU": "lambda x: x[:, : x.shape[1] // 2] * autograd_lite.sigmoid(x[:, x.shape[1] // 2 :])",
+    "Hardshrink": "lambda x: np.where(abs(x) > 0.5, x, 0)",
+    "Hardsigmoid": "lambda x: np.clip(x / 6 + 0.5, 0, 1)",
+    "Hardswish": "lambda x: x * np.clip(x / 6 + 0.5, 0, 1)",
+    "Hardtanh": "lambda x: np.clip(x, -1, 1)",
+    "LogSigmoid": "lambda x: -autograd_lite.softplus(-x)",
+    "Mish": "lambda x: x * np.tanh(autograd_lite.softplus(x))",
+    "PReLU": "lambda x: np.where(x > 0, x, 0.25 * x)",
+    "ReLU6": "lambda x: np.clip(x, 0, 6)",
+    "SELU": "lambda x: 1.0507009873554805 * autograd_lite.elu(x, 1.6732632423543772)",
+    "Softmin": "lambda x: autograd_lite.softmax(-x, axis=1)",
+    "Softshrink": "lambda x: x - np.clip(x, -0.5, 0.5)",
+    "Softsign": "lambda x: x / (1 + abs(x))",
+    "Tanhshrink": "lambda x: x - np.tanh(x)",
+}
+"""Activations of other libraries that are no layers here, as functions in an `nn.Sequential`."""
+
 NAMES = {
+    **{name: f"{text}, a layer of nn.Sequential" for name, text in FUNCTIONS.items()},
+    "PReLU": f"{FUNCTIONS['PReLU']}, to learn it self.slope * x, self.slope an nn.Parameter",
+    **{name: f"nn.Adam(parameters): {name} is not here" for name in _OF_ADAM.split()},
+    **{name: _OWN_LOSS.format(name) for name in _OF_LOSSES.split()},
+    **dict.fromkeys(_OF_SCHEDULES.split(), _SCHEDULE),
+    "AlphaDropout": "nn.Dropout(p): AlphaDropout is not here",
+    "CELU": "nn.ELU(), which it is for alpha 1",
+    "ConvTranspose3d": "nn.Upsample(scale_factor=2), nn.Conv3d(...): ConvTranspose3d is not here",
+    "CosineAnnealingLR": "nn.Adam(parameters, nn.CosineAnnealing(0.1, 1000)), of 1000 batches",
+    "EmbeddingBag": "nn.Embedding(num_embeddings, embedding_dim)(indices).mean(axis=1)",
+    "ExponentialLR": "nn.Adam(parameters, nn.ExponentialDecay(0.1, factor=0.99))",
+    "LinearLR": "nn.Adam(parameters, nn.Warmup(0.1, steps=100))",
+    "LRScheduler": "nn.Adam(parameters, schedule): a schedule is a learning rate",
+    "OneCycleLR": "nn.Adam(parameters, nn.OneCycle(0.1, steps=1000))",
+    "ReduceLROnPlateau": "nn.LRSchedule(nn.ReduceOnPlateau(optimizer)), a callback",
+    "RReLU": "nn.LeakyReLU(0.229): random slopes are not here",
+    "SoftMarginLoss": "lambda p, t: autograd_lite.softplus(-t * p).mean() as a loss",
+    "StepLR": "nn.Adam(parameters, nn.StepDecay(0.1, every=1000)), of 1000 batches",
+    "TransformerDecoder": "a list of nn.TransformerDecoderLayer, each called with the memory",
+    "TransformerEncoder": "nn.Sequential(*[nn.TransformerEncoderLayer(64, 4) for _ in range(6)])",
+    **{f"AdaptiveMaxPool{axes}d": "nn.MaxPool(length // output_size)" for axes in "123"},
+    **{f"Dropout{axes}d": "nn.Dropout2d(p), of whole channels" for axes in "13"},
     "CTCLoss": "a loss of your own: connectionist temporal classification is not here",
     "LBFGS": "nn.fit_lbfgs(parameters, loss), of a function that computes the loss",
-    "Muon": "nn.Adam(parameters): Muon is not here",
     "AveragePooling2D": "nn.AvgPool(kernel_size)",
     "BCEWithLogits": "nn.BCEWithLogitsLoss()",
     "BatchNorm3d": "nn.BatchNorm2d(num_features), of x.reshape(n, channels, depth, -1)",
@@ -86,5 +134,35 @@ def missing(name: str, known: Iterable[str]) -> MissingNameError:
     """
     import autograd_lite
 
+    known = list(known)
     of_the_engine = {own: f"autograd_lite.{own}" for own in autograd_lite.__all__}
-    return missing_name("nn", name, known, of_the_engine | NAMES)
+    losses = {own.removesuffix("Loss"): f"nn.{own}" for own in known if own.endswith("Loss")}
+    return missing_name("nn", name, known, losses | of_the_engine | NAMES)
+
+
+def missing_initializer(name: str, known: Iterable[str]) -> MissingNameError:
+    """The error for a name that `nn.init` does not have; in PyTorch's a _ follows.
+
+    >>> print(missing_initializer("kaiming_normal_", ["he_normal"]))
+    nn.init.kaiming_normal_: there is no such name. Write nn.Dense(2, 3, weight_init='he_normal')
+    """
+    here = {own: repr(own) for own in known}
+    here |= {own: told for own, told in CHOICES.items() if told in [*here.values()]}
+    written = {own: f"nn.Dense(2, 3, weight_init={told})" for own, told in here.items()}
+    written |= {f"{own}_": told for own, told in written.items()}
+    return missing_name("nn.init", name, known, written)
+
+
+def missing_data(name: str, known: Iterable[str]) -> MissingNameError:
+    """The error for a name that `nn.datasets` does not have; real data are scikit-learn's.
+
+    >>> print(missing_data("moons", ["blobs"]))
+    nn.datasets.moons: there is no such name. Write sklearn.datasets.make_moons(200)
+    """
+    drawn = dict.fromkeys(["circles", "classification", "moons", "regression"], "make_{}(200)")
+    drawn |= dict.fromkeys(["breast_cancer", "diabetes", "digits", "iris", "wine"], "load_{}()")
+    written = {own: f"sklearn.datasets.{call.format(own)}" for own, call in drawn.items()}
+    written |= {call.split("(")[0].rpartition(".")[2]: call for call in written.values()}
+    return missing_name(
+        "nn.datasets", name, known, {"make_blobs": "nn.datasets.blobs(n)"} | written
+    )

@@ -2,8 +2,8 @@
 
 The numbers come from the generator alone: the same seed gives the same weights, bit for bit.
 Sizes below 1, other numbers out of their ranges, and a generator that is none, are refused with an
-ArgumentError or an UnsupportedError. A function with further arguments takes others by
-`functools.partial`:
+ArgumentError or an UnsupportedError. A function with further arguments, as `normal` has
+`mean` and `standard_deviation`, takes others by `functools.partial`:
 
 >>> from functools import partial
 >>> import nn
@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from autograd_lite.arguments import COUNT, NOT_NEGATIVE, NUMBER, Range, function_named, require
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords, parameters_of
 from nn.random_state import drawing
 
 __all__ = [
@@ -55,9 +56,20 @@ INITIALIZERS: dict[str, Initializer] = {}
 def _checked(function: Function) -> Function:
     """The function with its sizes and its generator checked, among `INITIALIZERS`."""
     name = function.__name__
+    explained = explains_keywords(function)
+    options = [f", {own}=..." for own in parameters_of(function)[3:]]
 
     @functools.wraps(function)
-    def checked(rng: Any, fan_in: Any, fan_out: Any, *rest: Any, **named: Any) -> Any:
+    def checked(
+        rng: Any = None, fan_in: Any = None, fan_out: Any = None, *rest: Any, **named: Any
+    ) -> Any:
+        if fan_out is None:
+            partial = f"functools.partial(nn.init.{name}{''.join(options)})"
+            raise UnsupportedError(
+                f"{name} without rng, fan_in and fan_out",
+                "it is called by the layer, which gives them",
+                f"Write weight_init={partial if options else repr(name)}",
+            )
         require(name, "fan_in", fan_in, COUNT)
         require(name, "fan_out", fan_out, COUNT)
         if not isinstance(rng, np.random.Generator):
@@ -68,7 +80,7 @@ def _checked(function: Function) -> Function:
             )
         if not drawing.get():
             return np.zeros((fan_in, fan_out))
-        return function(rng, fan_in, fan_out, *rest, **named)
+        return explained(rng, fan_in, fan_out, *rest, **named)
 
     INITIALIZERS[name] = checked
     return cast(Function, checked)
@@ -221,3 +233,13 @@ def initializer(weight_init: str | Initializer) -> Initializer:
     """
     others = "a function of (rng, fan_in, fan_out)"
     return function_named("weight_init", weight_init, INITIALIZERS, others)
+
+
+if not TYPE_CHECKING:  # or type checkers would take any name for one of these
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # of Python's own, which asks for them at each import
+            raise AttributeError(name)
+        from nn.elsewhere import missing_initializer
+
+        raise missing_initializer(name, INITIALIZERS)

@@ -14,7 +14,7 @@ from autograd_lite.errors import UnsupportedError, describe_one, own_cause
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import modes
-from autograd_lite.names import explains_keywords, tell_of
+from autograd_lite.names import explains_keywords, tell_of, told_of_own_call
 from autograd_lite.node import begun, plain
 from autograd_lite.trees import leaves_of
 from nn.configuration import opened, shown, text_of
@@ -136,6 +136,11 @@ class Module(Members):
         number = next(begun)
         try:
             result = self.forward(*inputs, **named)
+        except TypeError as error:
+            told = told_of_own_call(type(self).forward, (self, *inputs), error)
+            if told is None:
+                raise
+            raise told from None
         except ValueError as error:
             raise own_cause(error)  # noqa: B904 - it is that error, or its cause
         if self._forward_hooks is not None:
@@ -292,6 +297,13 @@ SWITCHES = dict.fromkeys(
 )
 """Attributes that freeze models of other libraries, and what to write here."""
 ATTRIBUTES = {
+    "W": "layer.weight",
+    "b": "layer.bias",
+    "kernel": "layer.weight",
+    "named_children": "model.children(), which gives names, too",
+    "trainable_variables": "model.parameters()",
+    "trainable_weights": "model.parameters()",
+    "weights": "model.parameters()",
     "add": "model.append(layer), of an nn.Sequential",
     "apply": "for name, module in model.named_modules(): ...",
     "buffers": "dict(model.named_buffers()).values()",

@@ -77,6 +77,7 @@ _LATER = {
 _ELSEWHERE = {
     "draw_dot": "viz.graph(loss)",
     "make_dot": "viz.graph(loss)",
+    "plot_boundary": "viz.plot_decision_boundary(model, X, y)",
     "plot_loss": "viz.plot_history(history)",
     "plot_model": "viz.graph(model, X)",
 }

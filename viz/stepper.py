@@ -151,7 +151,7 @@ def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> St
     if not isinstance(loss, Tensor):
         attempted, reason = f"step_through of {describe_one(loss)}", "it is no tensor"
         raise UnsupportedError(attempted, reason, "Give the loss as it was computed from tensors")
-    seed = seed_of(loss)
+    seed = seed_of(loss, attempted="step_through of")
     operations = computed(loss)
     if len(operations) > LONGEST:
         raise ArgumentError(

@@ -81,7 +81,7 @@ def power_vjp_base(g: Array, y: Array, a: Array, b: Array) -> Array:
     at_zero = a == 0
     # Only there: where a is not 0, the derivative of this in b at 0 is that of b aᵇ⁻¹.
     unseen = at_zero & (g == 0) & (b > 0) & (b < 1)
-    return g * b * (a + unseen) ** (b - 1 + ((b == 0) & at_zero))
+    return g * b * np.where(unseen, 1, a) ** np.where((b == 0) & at_zero, 0, b - 1)
 
 
 def power_vjp_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:

@@ -28,18 +28,21 @@ def curved(
     if not np.any(at_zero):
         return slope
     weights = at_zero.astype(y.dtype)
-    limits = [weights * _slope(row, y, weights) for row in (g if g.ndim > y.ndim else [g])]
+    slopes = [_slope(row, y, weights) for row in (g if g.ndim > y.ndim else [g])]
+    if all(each is None for each in slopes):
+        return slope
+    limits = [weights * (0.0 if each is None else each) for each in slopes]
     limit = np.stack(limits) if g.ndim > y.ndim else limits[0]
     return slope + (spread(limit) if spread else limit) * x
 
 
 def _slope(g: Any, y: Any, weights: Array) -> Any:
-    """That of g in y and in what is computed as y is, entry by entry."""
+    """That of g in y and in what is computed as y is, entry by entry; None if g is not of these."""
     from autograd_lite.engine import backward_order
     from autograd_lite.pullback import Pullback
 
     same: list[Any] = [node for node in backward_order(g) if _alike(node, y)]
-    return sum(Pullback([g], same).pull([weights])) if same else 0.0
+    return sum(Pullback([g], same).pull([weights])) if same else None
 
 
 def _alike(a: Any, b: Any, depth: int = 6) -> bool:

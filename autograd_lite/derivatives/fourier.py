@@ -75,6 +75,14 @@ class Spectrum(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self.real)
 
+    def __bool__(self) -> bool:
+        # Python would ask for the length, which is true of zeros, too.
+        raise UnsupportedError(
+            f"truth value of a spectrum {self.shape}",
+            "complex numbers have some functions only",
+            "Write (np.abs(spectrum) > 0).any(), or spectrum is not None",
+        )
+
     def conj(self) -> Spectrum:
         """The spectrum with the other sign of its imaginary part."""
         return Spectrum(self.real, -self.imag)

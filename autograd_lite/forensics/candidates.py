@@ -87,6 +87,7 @@ FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     value_mistakes.updated_in_loop,
     group_mistakes.other_losses,
     group_mistakes.added_to_picked,
+    other_forward.other_data,
 )
 """Mistakes in several steps that come before the others in one step."""
 IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
@@ -107,7 +108,6 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     joint_mistakes.to_all_arguments,
     joint_mistakes.differentiated_as_a_whole,
     uses.skip_before_block,
-    other_forward.labels,
     other_forward.targets_of_loops,
     other_forward.masks,
     other_forward.softmax_in_forward,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator
-from typing import Any
+import itertools
+import string
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,9 +14,15 @@ from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.loops import at_other_times
-from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_recorded, mask_of
+from autograd_lite.forensics.place import (
+    Place,
+    Wrong,
+    is_array,
+    is_recorded,
+    mask_of,
+)
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.node import Array, plain
+from autograd_lite.node import Array, arrays_in, plain
 from autograd_lite.tensor import Tensor
 
 Candidates = Iterator[Candidate]
@@ -43,56 +51,86 @@ def _with_argument(graph: Graph, node: Tensor, slot: int, value: Any) -> Wrong:
     return wrong
 
 
-def labels(case: Case) -> Candidates:
-    """The labels or targets are off by one: those of another class, or of another sample."""
-    graph = case.graph
-    for node in graph.places_of:
-        for slot, index in _labels_in(node):
-            values = index[1] if isinstance(index, tuple) else index
-            classes = plain(node.arguments[0]).shape[1]
-            for words, others in (
-                ("off by one: those of the class after", (values + 1) % classes),
-                ("off by one: those of the class before", (values - 1) % classes),
-                ("off by one sample: those of the next", np.roll(values, -1)),
-                ("off by one sample: those of the one before", np.roll(values, 1)),
-            ):
-                other = (index[0], others) if isinstance(index, tuple) else others
-                wrong = _with_argument(graph, node, slot, other)
-                yield joint("labels", f"the labels are {words}", wrong)
-    for targets in graph.plain_arrays:
-        yield from _targets(case, targets)
-
-
-def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
-    """Labels that a node is given as integers, or picks entries by, as p[np.arange(m), y]."""
-    if node.operation.function is cross_entropies.softmax_cross_entropy:
-        yield 1, plain(node.arguments[1])
-    if node.operation.function is operator.getitem and np.ndim(plain(node.arguments[0])) == 2:
-        index = index_parts(node.arguments[1])
-        if len(index) == 2 and all(is_array(part) and part.ndim == 1 for part in index):
-            rows, values = index
-            if values.dtype.kind in "iu" and np.array_equal(rows, np.arange(len(rows))):
-                yield 1, (rows, values)
-
-
 # Other arrays than the loss's: in the backward pass, as hard labels for smooth ones, or in both
+
+
+class Data(NamedTuple):
+    """What the loss is computed from: a leaf, or an array with the parts of it that are used."""
+
+    name: str
+    array: Array
+    place: Place  # a step from a node that it is used in; to itself, if it is a leaf
+    # By the `id` of an array, which is it or a part of it: that part of another one.
+    parts: dict[int, Callable[[Array], Array]]
+    is_leaf: bool
+
+
+def _data(case: Case) -> list[Data]:
+    graph, found = case.graph, dict[int, Data]()
+    uses = {id(plain(a)): p for p in graph.places[::-1] for a in arrays_in(p.node.arguments)}
+    uses |= {id(place.argument._array): place for place in graph.places[::-1]}
+    for step in graph.program.steps:
+        array = step.arguments[0] if step.function is None else None
+        place = uses.get(id(array))
+        if array is None or place is None or array.size < 2 or array.dtype.kind not in "fiu":
+            continue
+        whole, is_leaf = array, place.argument._array is array
+        name = (place.argument.name or "{argument}") if is_leaf else "other data"
+        held = [*case.arrays.items(), *((data.name, data.array) for data in found.values())]
+        for known, other in held if not is_leaf else ():
+            alike = array.shape == other.shape
+            alike = alike and any(np.array_equal(each, other) for each in (array, 1 - array))
+            if alike or _is_view(array, other):
+                name, whole = known, other
+                break
+        data = found.setdefault(id(whole), Data(name, whole, place, {}, is_leaf))
+        data.parts[id(array)] = partial(_part, array, whole)
+    return [*found.values()]
+
+
+def _is_view(array: Array, whole: Array) -> bool:
+    return array.base is whole and whole.flags.c_contiguous and array.dtype == whole.dtype
+
+
+def _part(array: Array, whole: Array, other: Array) -> Array:
+    """What is for another array what an array is for a whole: it, its complement, or a view."""
+    other = other.astype(array.dtype, "C")
+    if _is_view(array, whole):
+        start = array.ctypes.data - whole.ctypes.data
+        return np.ndarray(array.shape, array.dtype, other, start, array.strides)
+    return other if array is whole or np.array_equal(array, whole) else 1 - other
+
+
+def _held(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
+    """The caller's arrays that may stand for data, each once."""
+    seen = {id(gradient) for gradient in case.manual.values()}
+    for name, other in case.arrays.items():
+        alike = other.shape == data.array.shape and other.dtype.kind in "fiub"
+        if alike and id(other) not in seen and not np.array_equal(other, data.array):
+            seen.add(id(other))
+            yield name, other
 
 
 def other_arrays(case: Case) -> Candidates:
     """Another array of the caller's is used in place of one of the loss's, or what it came from."""
-    graph, names = case.graph, {id(array): name for name, array in case.arrays.items()}
-    arrays = [a for a in graph.plain_arrays if isinstance(a, np.ndarray) and a.size > 1]
-    for array in arrays if len(arrays) <= MOST_ARRAYS else ():
-        uses, name = _uses(graph, array), names.get(id(array), "the data")
-        for words, other in _in_place_of(case, array):
+    known = _data(case)
+    for data in known if len(known) <= MOST_ARRAYS else ():
+        uses = [
+            (place, slot, data.parts[id(plain(argument))])
+            for place in case.graph.places
+            for slot, argument in place.others.items()
+            if id(plain(argument)) in data.parts
+        ]
+        for words, other in _in_place_of(case, data):
             wrong: Wrong = {}
-            for node, slot, value in _instead(uses, other):
-                written = words if value is other else f"(1 - {words})"
-                steps = [place for place in graph.places_of[node] if place.slot != slot]
-                wrong |= {place: Instead(place, slot, value, written) for place in steps}
+            for place, slot, part in uses:
+                value = part(other)
+                written = words if np.array_equal(value, other) else f"(1 - {words})"
+                wrong[place] = Instead(place, slot, value, written)
             spoken = words if words in case.arrays else words.replace("_", " ")
             spoken = f"the labels {words}" if spoken == words and are_shares(other) else spoken
-            what = f"it is computed with {spoken}, the loss with {name}"
+            own = "{own}" if data.is_leaf else data.name
+            what = f"it is computed with {spoken}, the loss with {own}"
             yield Candidate("other arrays", what, wrong)
 
 
@@ -100,16 +138,16 @@ MOST_ARRAYS = 20
 """Arrays in a loss; where there are more, they are parts of others, in a loop."""
 
 
-def _in_place_of(case: Case, array: Array) -> Iterator[tuple[str, Array]]:
-    for name, other in case.arrays.items():
-        if other.shape == array.shape and other.dtype.kind in "fiub":
-            if not np.array_equal(other, array):
-                yield name, other.astype(array.dtype)
+def _in_place_of(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
+    yield from _held(case, data)
+    array = data.array
+    if data.is_leaf:
+        return
     if array.dtype.kind == "f" and array.ndim == 2:
         for axis in (0, 1):
             hard = array == array.max(axis=axis, keepdims=True)
             if (hard.sum(axis=axis) == 1).all() and not np.isin(array, (0, 1)).all():
-                yield "hard_labels", hard.astype(array.dtype)
+                yield "hard_labels", hard
     if ((array >= 0) & (array <= 1)).all() and array.dtype.kind in "fi":
         yield "(1 - labels)", 1 - array
         if np.isin(array, (0, 1)).all():
@@ -121,56 +159,93 @@ def are_shares(array: Array) -> bool:
     return array.ndim == 2 and bool((array >= 0).all()) and np.allclose(array.sum(axis=1), 1)
 
 
-Use = tuple[Tensor, int, bool]
-"""A node, the slot of an array, and whether 1 minus it stands there, an array of its own."""
+Change = tuple[str, str, list[tuple[Data, Array]]]
+"""A kind, words, and what stands in both passes in place of data."""
+
+MOST_RUN = 50_000
+"""Steps that are run again in all; each change takes both passes, and the time of some more."""
 
 
-def _uses(graph: Graph, array: Array) -> list[Use]:
-    found: list[Use] = []
-    for node in graph.places_of:
-        for slot, argument in enumerate(node.arguments):
-            values = plain(argument)
-            if is_recorded(argument) or not is_array(values) or values.shape != array.shape:
-                continue
-            if values is array or np.array_equal(values, array):
-                found.append((node, slot, False))
-            elif values.dtype.kind in "fiu" and np.allclose(values, 1 - array, rtol=0, atol=1e-12):
-                found.append((node, slot, True))
-    return found
-
-
-def _instead(uses: list[Use], other: Array) -> Iterator[tuple[Tensor, int, Array]]:
-    for node, slot, complement in uses:
-        yield node, slot, 1 - other if complement else other
-
-
-def _targets(case: Case, targets: Array) -> Candidates:
-    """Both passes are computed with other targets, such as with rows that are shifted by one."""
-    uses: list[Use] = []
-    if targets.ndim and targets.dtype.kind in "fiu":
-        traits = {use: use[0].operation.traits for use in _uses(case.graph, targets)}
-        uses = [u for u, t in traits.items() if t.elementwise and (t.product or t.additive)]
-    for kind, words, others in _other_targets(case, targets) if uses and not uses[0][2] else ():
+def other_data(case: Case) -> Candidates:
+    """Both passes are computed with other arrays, or without some parameters."""
+    graph, inputs = case.graph, [step for step in case.graph.program.steps if not step.function]
+    changes = itertools.islice(_changes(case), MOST_RUN // (len(graph.places) + 200))
+    for kind, words, chosen in changes:
         wrong: Wrong = {}
-        for use in _instead(uses, others):
-            wrong |= _with_argument(case.graph, *use)
+        for data, other in chosen:
+            at = data.place
+            wrong[at] = at.vjp
+            values = {key: part(other) for key, part in data.parts.items()}
+            for step in [step for step in inputs if id(step.arguments[0]) in values]:
+                place = Place(at.node, -1, graph.loss, at.operation, at.traits, step.number)
+                wrong[place] = lambda array, values=values: values[id(array)]
         yield joint(kind, words, wrong)
 
 
-def _other_targets(case: Case, targets: Array) -> Iterator[tuple[str, str, Array]]:
-    for name, array in case.arrays.items() if targets.size > 1 else ():
-        if array.shape == targets.shape and not np.array_equal(array, targets):
-            words = f"it is computed with {name} in both passes, the loss with other targets"
-            yield "other arrays", words, array
-    if targets.dtype.kind == "f" and 1 < targets.size == len(targets):
+def _changes(case: Case) -> Iterator[Change]:
+    """Rows that are shifted; parameters left out; arrays alone, several called alike, and pairs."""
+    known = _data(case)
+    for data in known:
+        labels = () if data.is_leaf else _other_labels(data.array, data.place.node)
+        yield from (("labels", words, [(data, other)]) for words, other in labels)
+    for number, every in ((0.0, "any bias"), (1.0, "any scale")):
+        left_out = [(d, np.full_like(d.array, number)) for d in known if _neutral(d) == number]
+        for chosen in (*([each] for each in left_out), left_out):
+            own = every if chosen[1:] else _named(data.name for data, _ in chosen)
+            words = f"without {own} in both passes: as if it were {number:g}"
+            yield "other arrays", words, chosen
+    single = [(data, *each) for data in known for each in _held(case, data)]
+    alike: dict[Any, list[Any]] = {}
+    for change in single:
+        suffix = change[1].partition("_")[2].rstrip(string.digits)
+        same = alike.setdefault((suffix, change[0].is_leaf), [])
+        if all(change[0] is not data and change[2] is not other for data, _, other in same):
+            same.append(change)
+    # One number is easily met by chance among so many.
+    of_pairs = single if sum(tensor.size for tensor in case.wrong) > 1 else ()
+    pairs = (p for p in itertools.combinations(of_pairs, 2) if p[0][0] is not p[1][0])
+    for several in itertools.chain(([change] for change in single), alike.values(), pairs):
+        own, others = _named(data.name for data, *_ in several), _named(n for _, n, _ in several)
+        which = "the other weights " if all(data.is_leaf for data, *_ in several) else ""
+        words = f"it is computed with {which}{others} in both passes, the loss with {own}"
+        yield "other arrays", words, [(data, other) for data, _, other in several]
+
+
+def _named(names: Iterable[str]) -> str:
+    several = [*names]
+    return "others" if several[1:] and "{argument}" in several else " and ".join(several)
+
+
+def _neutral(data: Data) -> float | None:
+    """The number that does nothing as a parameter that is added, or that entries are scaled by."""
+    place = data.place
+    if not (data.is_leaf and data.array.size < place.node.size and place.traits.elementwise):
+        return None
+    return 0.0 if place.traits.additive else 1.0 if place.traits.product else None
+
+
+def _other_labels(labels: Array, node: Tensor) -> Iterator[tuple[str, Array]]:
+    """Labels that are off by one, if a node picks by them; targets, if it compares with them."""
+    scores, traits = plain(node.arguments[0]), node.operation.traits
+    picks = traits.indexes and isinstance(node.arguments[1], tuple)
+    picks = picks or node.operation.function is cross_entropies.softmax_cross_entropy
+    if picks and labels.ndim == 1 and np.ndim(scores) == 2 and labels.dtype.kind in "iu":
+        for by, which in ((1, "after"), (-1, "before")):
+            words = f"the labels are off by one: those of the class {which}"
+            yield words, (labels.astype(int) + by) % scores.shape[1]
+            words = f"the labels are off by one sample: those of the one {which}"
+            yield words, np.roll(labels, -by)
+    if not traits.elementwise or not (traits.product or traits.additive):
+        return
+    if labels.dtype.kind == "f" and 1 < labels.size == len(labels):
         words = "the mean of the targets stands for each, as where (m, 1) - (m,) gives (m, m)"
-        yield "labels", words, np.full_like(targets, targets.mean())
-    for axis in [axis for axis in range(min(targets.ndim, 2)) if targets.shape[axis] > 1]:
+        yield words, np.full_like(labels, labels.mean())
+    for axis in [axis for axis in range(min(labels.ndim, 2)) if labels.shape[axis] > 1]:
         what = f"the {'columns' if axis else 'rows'} of the labels or targets are"
         for shift in (1, -1):
             words = f"{what} shifted by one: an index is off by one"
-            yield "labels", words, np.roll(targets, shift, axis)
-        yield "labels", f"{what} in reverse order", np.flip(targets, axis)
+            yield words, np.roll(labels, shift, axis)
+        yield f"{what} in reverse order", np.flip(labels, axis)
 
 
 def masks(case: Case) -> Candidates:
@@ -220,12 +295,12 @@ def softmax_in_forward(case: Case) -> Candidates:
     graph = case.graph
     for node, places in graph.places_of.items():
         function, x, place = node.operation.function, plain(node.arguments[0]), places[0]
+        for other in range(x.ndim) if function in (neural.softmax, neural.log_softmax) else ():
+            yield from _over_another_axis(graph, place, other)
         whole = function is cross_entropies.softmax_cross_entropy
         if np.ndim(x) != 2 or not (whole or function is neural.softmax):
             continue
-        given = dict(zip(("axis",), node.arguments[1:])) | node.keywords
-        axis = 1 if whole else given.get("axis", -1) % 2
-        for kind, words, p in _other_probabilities(x, axis):
+        for kind, words, p in _other_probabilities(x):
             wrong: Wrong = {place: place.vjp, _forward(graph, node): lambda *_, of=p, **k: of}
             if whole:
                 more = (p - neural.softmax(x)) / len(x)
@@ -233,10 +308,27 @@ def softmax_in_forward(case: Case) -> Candidates:
             yield joint(kind, f"the probabilities of {{operation}} are {words}", wrong)
 
 
-def _other_probabilities(x: Array, axis: int) -> Iterator[tuple[str, str, Array]]:
+def _over_another_axis(graph: Graph, place: Place, axis: int) -> Candidates:
+    """In the forward pass, in both, or in all that the backward pass computes with."""
+    node, compute = place.node, place.operation.compute
+    words = f"{place.operation.name} is taken over axis {axis}, the wrong one, in "
+    wrong: Wrong = {place: lambda g, y, x, *_, **k: place.vjp(g, y, x, axis=axis)}
+    forward: Wrong = {_forward(graph, node): lambda x, *_, **k: compute(x, axis=axis)}
+    yield joint("wrong axis", words + "the forward pass", {place: place.vjp} | forward)
+    yield joint("wrong axis", words + "both passes", wrong | forward)
+    y = compute(place.argument._array, axis=axis)
+    wrong = {place: lambda g, _, x, *__, **k: place.vjp(g, y, x, axis=axis)}
+    for use in graph.consumers.get(node, ()):
+        for beside in graph.places_of[use.node]:
+            if beside is not use and use.traits.product:
+                wrong[beside] = Instead(beside, use.slot, y)
+    yield joint("wrong axis", words + "the backward pass", wrong)
+
+
+def _other_probabilities(x: Array) -> Iterator[tuple[str, str, Array]]:
     exponentials = np.exp(x - x.max())
     words = "taken over the wrong axis in the forward pass"
-    yield "wrong axis", words, exponentials / exponentials.sum(axis=1 - axis, keepdims=True)
+    yield "wrong axis", words, exponentials / exponentials.sum(axis=0, keepdims=True)
     words = "divided by the sum over all entries in the forward pass"
     yield "wrong formula", words, exponentials / exponentials.sum()
     yield "wrong formula", "not divided by their sum in the forward pass", np.exp(x)

@@ -230,7 +230,10 @@ class Search:
             or any(isinstance(v, Scaled) for v in mistake.wrong.values())
         ):
             return False
-        changed = (pair for pair in zip(predicted.values, right) if pair[0] is not pair[1])
+        graph = self.case.graph
+        backward = slice(graph.program.values[graph.loss].number + 1, None)
+        pairs = zip(predicted.values[backward], right[backward])
+        changed = (pair for pair in pairs if pair[0] is not pair[1])
         return any(_is_lost(*pair) for pair in changed)
 
     def _solved(self, candidate: Candidate, base: Replay) -> list[Candidate]:

@@ -30,14 +30,14 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     for size, of_what in ((norm, "it is"), (everything, "all gradients together are")):
         if is_round(factor * size) and factor > 0 and right.size > 1:
             yield f"{of_what} scaled to the norm {rounded(factor * size):g}", factor * right
-    largest = float(abs(given).max(initial=0.0))
-    if is_round(largest):
-        yield f"its entries are clipped at {rounded(largest):g}", right.clip(-largest, largest)
     signs = np.sign(right)
     if right.size > 2 and len(np.unique(signs)) > 1:
         yield from _multiple(given, signs, "it is the sign of the gradient")
         yield "it is the square of the gradient", right**2
         yield "the signs are lost: these are the absolute values of the gradient", abs(right)
+    largest = float(abs(given).max(initial=0.0))
+    if is_round(largest):
+        yield f"its entries are clipped at {rounded(largest):g}", right.clip(-largest, largest)
     weights = tensor._array
     rate = closest_factor(weights - given, right)
     if is_round(rate) and rate > 0 and weights.any() and tensor.operation is None:

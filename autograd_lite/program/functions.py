@@ -128,7 +128,7 @@ class Compiled:
         self._templates: dict[Any, Any] = {}
         self._ran: _Ready | None = None
         self._lock = threading.Lock()  # the buffers are those of one run
-        self.backend = "eager: it was not called"
+        self.backend = "eager: it was not called; value_and_grad of it is compiled by itself"
 
     def __reduce__(self) -> Any:
         return Compiled, (self._f, self._name, self._argnums)

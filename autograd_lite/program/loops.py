@@ -81,7 +81,7 @@ def with_moved_parts(value: Any, is_index: bool, own: Callable[[Any], Any]) -> A
 
     def moved(part: Any) -> Any:
         if is_index and type(part) is slice:
-            return slice(*map(moved, (part.start, part.stop, part.step)))
+            return slice(*with_moved_parts((part.start, part.stop, part.step), True, own))
         return own(part) if type(part) is Step or (is_index and is_number(part)) else part
 
     return mapped(moved, value)

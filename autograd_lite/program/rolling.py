@@ -118,7 +118,7 @@ def _read(step: Step) -> tuple[Any, list[Any]]:
 
     Those are the steps, and the numbers in an index, among the arguments.
     """
-    index, moving = index_place(step), list[Any]()
+    moving = list[Any]()
     key: list[Any] = [step.function, step.shape, step.dtype]
 
     def take(part: Any) -> Any:
@@ -129,7 +129,7 @@ def _read(step: Step) -> tuple[Any, list[Any]]:
         if type(x) is Step:
             moving.append(x)
             key.append(x.shape)
-        elif place == index or type(x) in (list, tuple):
+        elif place == (index := index_place(step)) or type(x) in (list, tuple):
             key.append(value_key(with_moved_parts(x, place == index, take), id))
         else:
             key.append(value_key(x, id))

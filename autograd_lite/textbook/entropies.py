@@ -33,7 +33,7 @@ def slope_in_logits(
     None of those that are `kept` is left out.
     """
     p = formulas.known[node]
-    if not isinstance(p, Step):
+    if not isinstance(p, Step) or p.function not in _OUTERMOST:
         return None
     binary, (logits, axis) = input_of(p, neural.sigmoid), logits_of_softmax(p)
     divided = _divided(g) if binary is not None or logits is not None else []
@@ -53,6 +53,10 @@ def slope_in_logits(
     sign, targets, note, about = found
     p = formulas.terms.call(np.exp, p) if is_call(p, neural.log_softmax) else p
     return Slope(before, sign, formulas.terms.call(np.subtract, p, targets), note, about)
+
+
+_OUTERMOST = (np.divide, neural.sigmoid, neural.softmax, neural.log_softmax)
+"""What probabilities, or their logarithms, are calls of, also where they are written out."""
 
 
 def _divided(g: Any) -> list[tuple[int, Any, Any]]:

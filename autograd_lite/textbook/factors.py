@@ -143,7 +143,7 @@ def _passed_on(
     wanted: Collection[Node] | None,
 ) -> Iterable[tuple[Node, Factor, Any]]:
     """What a node passes on of its cotangent, which is a factor times a term."""
-    if node._array.dtype != np.float64:
+    if node._array.dtype.type is not np.float64:
         term = _in_dtype(formulas.terms, term, node._array.dtype)
     g = formulas.terms.broadcast(term, node._array.shape)
     slope = None if wanted is None else slope_of_written_out(formulas, node, g, wanted)

@@ -24,8 +24,8 @@ def joined(terms: Terms, parts: Sequence[Any]) -> Any:
     >>> term.function.__name__, term.arguments == ([low, high],)
     ('concatenate', True)
     """
-    found = [_placed(part) for part in parts]
-    if not 1 < len(parts) <= MOST or None in found:
+    found = [_placed(part) for part in parts] if 1 < len(parts) <= MOST else [None]
+    if None in found:
         return None
     pieces = sorted([piece for piece in found if piece], key=lambda piece: piece[:3])
     axes, starts, stops, arrays = ([*column] for column in zip(*pieces))

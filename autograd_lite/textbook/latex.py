@@ -27,6 +27,8 @@ from autograd_lite.textbook.terms import is_one
 SUBSCRIPT = re.compile("([WUVb])([a-z]{1,2})")
 """Weights that are named by what they are between, Wxh."""
 NEXT = re.compile("(.+)_(next|before)")
+LENGTH = re.compile(r"(\w+)\.(size|shape)(.*)")
+"""A count that is named by what it is of."""
 OF_GATE = re.compile("(δ)(.+)")
 OF_LATEX = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det"}
 """Functions that LaTeX has a command for."""
@@ -68,6 +70,7 @@ class Latex(Mathematics):
         whole = name.removeprefix("∂")
         letters, below = whole.rstrip("0123456789"), list[str]()
         number = whole[len(letters) :]
+        letters = letters.removesuffix("_") if number else letters
         for pattern in (NEXT, OF_GATE, SUBSCRIPT):
             if parts := pattern.fullmatch(letters):
                 letters, suffix = parts.groups()
@@ -108,9 +111,18 @@ class Latex(Mathematics):
         r"""\sqrt{x}."""
         return rf"\sqrt{{{self.operand(value, NOTHING)}}}", ATOM
 
+    def listed(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str:
+        """Arguments; the names of keywords stand upright, as words do."""
+        words = {key: key.replace("_", r"\_") for key in keywords}
+        named = [rf"\text{{{words[key]}}}={self.text(x)}" for key, x in keywords.items()]
+        return ", ".join([*map(self.text, arguments), *named])
+
     def number(self, value: Any) -> Written:
-        """A number; 1e-8 is a power of ten."""
+        """A number; 1e-8 is a power of ten, and y.size a function of y."""
         text, precedence = super().number(value)
+        if length := LENGTH.fullmatch(text):
+            name, function, axis = length.groups()
+            return rf"\operatorname{{{function}}}\left({self.name(name)}\right){axis}", ATOM
         parts = re.fullmatch(r"(.*[\d.])e(-?\d+)", text)
         if not parts:
             return text, precedence

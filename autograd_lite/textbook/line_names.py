@@ -42,11 +42,9 @@ class LineNames:
         self.aliases: dict[Any, list[str]] = {}
         for result, term in results.items():
             self.aliases.setdefault(term, []).append(result)
-
-    def wish(self, term: Step) -> str | None:
-        """The name that was given to a term."""
-        aliases = self.aliases.get(term, ())
-        return self.values.get(term) or self.cotangents.get(term) or next(iter(aliases), None)
+        first = {term: own[0] for term, own in self.aliases.items()}
+        # The name that was given to a term.
+        self.wish = {**first, **self.cotangents, **self.values}.get
 
     def names_of(self, term: Step, parts: Iterable[Step], longest: int) -> list[str]:
         """What a term is called that comes after its parts; nothing if it is written out."""

@@ -76,7 +76,7 @@ def lines_of(
             "it is no tensor, so that nothing was recorded",
             "Give the loss as it was computed from tensors",
         )
-    seed_of(loss)  # refuses what has no gradient
+    seed_of(loss, attempted="derivation of")  # refuses what has no gradient
     if wrt is not None:
         _require_list(wrt)
     reader = Reader(loss, variables)
@@ -160,7 +160,7 @@ def _counts(
     }
     leaves = [node._array.shape for node in reader.nodes if node.operation is None]
     lengths = {*itertools.chain(*leaves)}
-    numbers = [x for term in listing.terms for x in _counted(term) if x > 2]
+    numbers = [x for x in _counted(listing.terms) if x > 2]
     counts: dict[int, str] = {}
     batch: Batch | None = None
     for number in dict.fromkeys(numbers):
@@ -199,16 +199,13 @@ def _is_written_otherwise(length: int, listing: Listing, counts: Mapping[int, st
             if length in term.arguments[1]:
                 return True
         rest = [int(x) for x in term.arguments if isinstance(x, Reduced)]
-        rest += [number for number in _counted(term) if number > 2 and number not in counts]
+        rest += [number for number in _counted([term]) if number > 2 and number not in counts]
         if any(math.gcd(number, length) > 1 for number in rest):
             return True
     return False
 
 
-_OF_SAMPLES = (Share, Count)
-
-
-def _counted(term: Step) -> list[int]:
-    """The numbers in a term that may be so many of something."""
-    numbers = [x for x in term.arguments if isinstance(x, _OF_SAMPLES)]
+def _counted(terms: Iterable[Step]) -> list[int]:
+    """The numbers in terms that may be so many of something."""
+    numbers = [x for term in terms for x in term.arguments if type(x) in (Share, Count)]
     return [x.count if isinstance(x, Share) else int(x) for x in numbers]

@@ -46,16 +46,21 @@ class Terms:
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
         traits = traits_of(function)
-        if function is np.multiply and shape_of(arguments[1]) == () != shape_of(arguments[0]):
+        if shape and function is np.multiply and shape_of(arguments[1]) == ():
             arguments = arguments[::-1]  # g * x and x * g are one term, if g is a scalar
-        # Only what may move makes a call of an elementwise function simpler, but for +x.
+        # Of an elementwise function, but for +x, only what may move makes a call simpler, and a
+        # number that is 0 or 1, or beside others.
         may_be_simpler = not traits.elementwise or function is np.positive
-        parts = []
+        parts, numbers = [], 0
         for x in arguments:
-            is_step = type(x) is Step
-            may_be_simpler = may_be_simpler or not is_step or x.function in _MOVABLE
-            parts.append(x.number if is_step else value_key(x))
-        if may_be_simpler:
+            if type(x) is Step:
+                parts.append(x.number)
+                may_be_simpler = may_be_simpler or x.function in _MOVABLE
+            else:
+                parts.append(value_key(x))
+                numbers += 1
+                may_be_simpler = may_be_simpler or type(x) is not float or x in (0, 1)
+        if may_be_simpler or numbers > 1 or numbers == len(arguments):
             simpler = self._simpler(function, traits, arguments, keywords, shape)
             if simpler is not None:
                 return simpler
@@ -113,7 +118,7 @@ _MOVABLE = {np.negative, np.broadcast_to, np.expand_dims}
 
 def is_number(value: Any) -> bool:
     """Whether this is a number that was written down."""
-    return isinstance(value, _NUMBERS)
+    return type(value) is not Step and isinstance(value, _NUMBERS)
 
 
 _NUMBERS = (int, float, np.number, np.bool)
@@ -136,7 +141,7 @@ def is_call(value: Any, function: Any) -> bool:
 
 def is_broadcast(value: Any) -> bool:
     """Whether it is the term of a value that was broadcast."""
-    return is_call(value, np.broadcast_to)
+    return type(value) is Step and value.function is np.broadcast_to
 
 
 @functools.cache
@@ -168,9 +173,6 @@ def parts_written(term: Step, names: Collection[Step]) -> Iterator[Step]:
             stack += steps_in(part)[::-1] if part.function else []
 
 
-_place = operator.attrgetter("number")
-
-
 def needed_for(
     results: Iterable[Any], known: Mapping[Step, list[Step]] = {}
 ) -> dict[Step, list[Step]]:
@@ -185,7 +187,7 @@ def needed_for(
         if term not in found:
             found[term] = steps_in(term)
             stack += found[term]
-    return {term: found[term] for term in sorted(found, key=_place)}
+    return {term: found[term] for term in sorted(found, key=operator.attrgetter("number"))}
 
 
 # One function each: the simpler term, or None
@@ -330,6 +332,8 @@ def _reduction(function: Any) -> Any:
             return terms.broadcast(x.arguments[0], shape)
         if "correction" in kept:
             kept["ddof"] = kept.pop("correction")
+        if not x.shape:  # a number has but one entry to reduce
+            kept.pop("axis", None)
         if "axis" in kept:
             axes = [i % len(x.shape) for i in several(kept["axis"])]
             kept["axis"] = tuple(axes) if len(axes) > 1 else axes[0]

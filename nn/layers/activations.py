@@ -28,6 +28,17 @@ def activation_function(activation: str | Activation) -> Activation:
     return function_named("activation", activation, activations(), "a function, or None")
 
 
+class ActivationField:
+    """The attribute `activation` of a layer: a name that is assigned becomes its function."""
+
+    if TYPE_CHECKING:  # Without it an instance's own attribute is read, as fast as any.
+
+        def __get__(self, instance: object, owner: type) -> Any: ...
+
+    def __set__(self, instance: object, value: str | Activation | None) -> None:
+        vars(instance)["activation"] = None if value is None else activation_function(value)
+
+
 @register
 class Function(Module):
     """A function of one's own, or of NumPy, as a layer: what `Sequential` makes of it.

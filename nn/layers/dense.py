@@ -17,7 +17,7 @@ from autograd_lite.table import traits_of
 from nn.architecture import register
 from nn.declared import declared
 from nn.init import Initializer
-from nn.layers.activations import Activation, activation_function
+from nn.layers.activations import Activation, ActivationField
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.layers.weights import initial_weight
 from nn.module import Module
@@ -60,13 +60,14 @@ class Dense(Module):
     in_features: int = declared(COUNT, size=True)
     out_features: int = declared(COUNT, size=True)
     _activation: str | Activation | None = declared(default=None, alias="activation")
+    activation = ActivationField()
     _bias: bool = declared(FLAG, default=True, alias="bias")
     _weight_init: str | Initializer | None = declared(default=None, alias="weight_init")
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
     def _set_up(self, activation: Any, bias: bool, weight_init: Any, rng: Any, dtype: Any) -> None:
-        self.activation = None if activation is None else activation_function(activation)
+        self.activation = activation
         if weight_init is None:
             weight_init = "he_normal" if _is_rectifier(self.activation) else "xavier_uniform"
         weight = initial_weight("Dense", weight_init, rng, self.in_features, self.out_features)

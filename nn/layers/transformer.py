@@ -12,7 +12,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, POSITIVE
 from nn.architecture import register
 from nn.declared import declared, product
-from nn.layers.activations import activation_function
+from nn.layers.activations import ActivationField, activation_function
 from nn.layers.attention import MultiHeadAttention
 from nn.layers.dense import Dense
 from nn.layers.dropout import Dropout
@@ -30,6 +30,7 @@ class _TransformerLayer(Module):
     dim_feedforward: int = declared(COUNT, default=2048)
     dropout: float = declared(FRACTION, default=0.1)
     _activation: str | Callable[..., Any] = declared(default="relu", alias="activation")
+    activation = ActivationField()
     layer_norm_eps: float = declared(POSITIVE, default=1e-5)
     batch_first: bool = declared(FLAG, default=True)
     norm_first: bool = declared(FLAG, default=False)

@@ -20,7 +20,7 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.foreign import beside, is_on_card
-from autograd_lite.mutation import mark_mutated, mark_rewritten
+from autograd_lite.mutation import mark_mutated, mark_rewritten, note_change
 from autograd_lite.read_only import writable
 from nn.parameters import Parameter
 
@@ -252,6 +252,7 @@ def copy_in(runs: Iterable[Run]) -> None:
                 view[...] = values
             if isinstance(tensor, Parameter) and run.owns(tensor):
                 tensor._array, tensor.lent = view, False
+                note_change()  # another optimizer may have it in its own buffer
 
 
 def checked_gradient(tensor: Tensor, attempted: str) -> Any:

@@ -18,7 +18,7 @@ from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.mutation import note_change
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
 from nn.optimizers.flat import Run, copy_in, runs_of
@@ -361,6 +361,19 @@ class Optimizer(Declared):
             self._change(map(loaded_options, self.groups, state["groups"]))
             self.steps = int(state["steps"])
             self._make_runs(dict(zip(self.parameters, state["state"])))
+
+
+ATTRIBUTES = {
+    "add_param_group": 'nn.Adam([{"parameters": [w]}, {"parameters": [b], "learning_rate": 0.1}])',
+    "apply_gradients": "loss.backward(), then optimizer.step()",
+    "defaults": "optimizer.groups[0]",
+    "lr": "optimizer.learning_rate",
+    "minimize": "loss.backward(), then optimizer.step()",
+    "param_groups": 'optimizer.groups: dicts with "parameters" and "learning_rate"',
+    "state": "optimizer.state_dict()",
+}
+"""Attributes of other libraries' optimizers, and what to write for each."""
+tell_of(Optimizer, ATTRIBUTES, "an optimizer")
 
 
 def _keep_small(options: Mapping[str, Any], scratch: Any, values: Any, gradient: Any) -> None:

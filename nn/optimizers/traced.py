@@ -167,12 +167,16 @@ class Update:
             counting.append(f"run{number}.steps = step{number}")
         return [*numbers, "taken = optimizer.steps + 1"], counting
 
-    def called_in(self, names: dict[str, Any]) -> list[str]:
-        """The lines of a whole update, of which no call warns."""
+    def called_in(self, names: dict[str, Any], others: Sequence[str] = ()) -> list[str]:
+        """The lines of a whole update, of which no call warns, and of others that do not fail.
+
+        These come after all that may fail.
+        """
         names |= {"deque": deque, "starmap": starmap, "call": call, "calls": self.calls}
         names["quiet"] = self._quiet.run
         numbers, counting = self.written_into(names)
-        return [*numbers, "_, = map(quiet, [deque], [starmap(call, calls)], [0])", *counting]
+        run = "_, = map(quiet, [deque], [starmap(call, calls)], [0])"
+        return [*numbers, *others, run, *counting]
 
     def _note(self, run: Run, flat: Any, room: Any, start: int, tape: _Tape) -> None:
         """Note the calls for the entries of a run from a place on, as many as there is room for."""

@@ -14,7 +14,7 @@ from autograd_lite.node import Array
 from autograd_lite.program.backends import Output, Runner, Task
 from autograd_lite.program.program import Guard, Step
 from autograd_lite.program.recordings import task_of
-from nn.optimizers.flat import Run
+from nn.optimizers.flat import Run, copy_in
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update
 from nn.training.recorded import Written
@@ -96,6 +96,7 @@ def laid_out(
                 views.append((tensor, view))
                 target = program.step(None, (view,), {}, view.shape, view.dtype)
                 outputs.append((cotangents[tensor], target))
+    copy_in([run for run, _ in gradients])  # updates change the optimizer's own buffers
     inputs = [*made.inputs(), *[target for _, target in outputs if target is not None]]
     returned: list[Output] = [
         (loss, None),

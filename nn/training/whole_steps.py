@@ -64,8 +64,10 @@ def whole_step(
     given = [*compress(arguments, found.used)]
     given += [f"{_named(names, draw)}()" for draw in found.draws]
     given += [f"{_named(names, tensor)}._array" for tensor in found.given]
-    in_c = update and update.in_c and hasattr(found.run, "followed_by") and not found.moved
-    run = (_as_one_call if in_c else _in_parts)(names, given, found, update, steps.in_fit)
+    if update and update.in_c and hasattr(found.run, "followed_by") and not found.moved:
+        run = _as_one_call(names, given, found.run, update)
+    else:
+        run = _in_parts(names, given, found, update, steps.in_fit)
     text = STEP.format(
         arguments=", ".join(arguments),
         looks=" and ".join(looks),
@@ -85,11 +87,8 @@ def _named(names: Names, value: Any) -> str:
     return name
 
 
-def _as_one_call(
-    names: Names, given: Sequence[str], found: Ready, update: Any, in_fit: bool
-) -> list[str]:
+def _as_one_call(names: Names, given: Sequence[str], program: Any, update: Update) -> list[str]:
     """Program and update as one call of C, which refuses what is not finite."""
-    program: Any = found.run
     lines = [f"{_named(names, x)}[...] = {text}" for x, text in zip(program.places, given)]
     numbers, counting = update.written_into(names)
     names["chained"], address, names["kept"] = program.followed_by(update.calls)
@@ -100,7 +99,7 @@ def _as_one_call(
 
 
 def _in_parts(
-    names: Names, given: Sequence[str], found: Ready, update: Any, in_fit: bool
+    names: Names, given: Sequence[str], found: Ready, update: Update | None, in_fit: bool
 ) -> list[str]:
     """The program, and where it gave finite numbers buffers and the update."""
     moved = "*moved" if found.moved else ""
@@ -110,6 +109,5 @@ def _in_parts(
     lines += ["if not isfinite(found): raise ArithmeticError"]
     for run, flat in found.gradients if in_fit else ():
         lines.append(f"{_named(names, run.refuse_unless_finite)}({_named(names, flat)})")
-    for number, buffer in enumerate(found.moved):
-        lines.append(f"{_named(names, buffer)}.data = moved[{number}]")
-    return [*lines, *(update.called_in(names) if update else ()), "loss = found"]
+    moving = [f"{_named(names, x)}.data = moved[{i}]" for i, x in enumerate(found.moved)]
+    return [*lines, *(update.called_in(names, moving) if update else moving), "loss = found"]

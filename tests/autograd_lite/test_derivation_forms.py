@@ -1,10 +1,11 @@
 """derive() writes what a textbook writes: slopes of activations, sums, vectors, numbers."""
 
 import numpy as np
+import pytest
 from generated import assert_same, generated
 
 import autograd_lite as al
-from autograd_lite import Tensor, derive
+from autograd_lite import GradientError, Tensor, derive, to_source
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(6, 3)), RNG.normal(size=(6, 3))
@@ -120,3 +121,28 @@ def test_slices_of_the_callers_data_are_read_by_their_bounds():
     text = str(derive(loss))
     assert "dk = dk + dout[t] x[t:t+3]" in text
     assert_right(loss, [k], {"x": x, "k": k, "out": out})
+
+
+def test_latex_has_numbers_below_names_and_no_code_in_italics():
+    y = Y
+    z_2, log_a = (parameter(name, 6, 3) for name in ("z_2", "log_a"))
+    loss = ((z_2 - y) ** 2).mean() + np.max(log_a, axis=0).sum()
+    latex = derive(loss).markdown()
+    assert r"\left(z_{2} - y\right)" in latex
+    assert r"\max\left(\mathrm{log\_a}, \text{axis}=0\right)" in latex
+    assert (
+        r"\mathrm{d}z_{2} &= \frac{2 \left(z_{2} - y\right)}{\operatorname{size}\left(y\right)}"
+        in latex
+    )
+
+
+def test_a_slope_at_a_kink_that_nothing_depends_on_leaves_no_zeros_behind():
+    x = Tensor(np.array([-1.0, 0.0, 2.0]), requires_grad=True, name="x")
+    loss = np.abs(x).max()
+    assert "zeros" not in str(derive(loss))
+    assert "zeros" not in to_source(loss)
+
+
+def test_a_loss_of_several_entries_is_refused_by_the_name_of_what_was_asked():
+    with pytest.raises(GradientError, match=r"^derivation of 'x' \(3,\): .*tensor\.sum\(\)"):
+        derive(parameter("x", 3))

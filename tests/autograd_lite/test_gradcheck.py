@@ -273,3 +273,11 @@ def test_what_gives_other_values_each_time_is_not_taken_for_a_kink():
     assert gradcheck(lambda x: x * np.random.default_rng(0).normal(), np.array([0.5, 1.0]))
     with np.errstate(invalid="ignore"):
         assert gradcheck(lambda x: np.where(x > 0, x, np.nan)[:1], np.array([0.5, -1.0]))
+
+
+def test_inputs_that_are_no_arrays_are_refused_in_words():
+    circle = [1.0, 2.0]
+    circle.append(circle)
+    for inputs in (circle, [[1.0, [2.0]]], ["a"], [[1j]], [None]):
+        with pytest.raises(UnsupportedError, match=r"gradcheck with .* it is no array"):
+            gradcheck(np.sum, inputs)

@@ -8,11 +8,14 @@ import pytest
 from looping import looped
 
 import autograd_lite
+import autograd_lite.tensor as tensor
 from autograd_lite import (
+    AutogradError,
     MissingNameError,
     Tensor,
     UnsupportedError,
     grad,
+    gradcheck,
     jacobian,
     leaky_relu,
     no_grad,
@@ -53,6 +56,47 @@ def test_an_attribute_of_another_library_s_tensors_has_a_line_to_write(name):
     assert str(caught.value).startswith(f"'x' (2, 3).{name}: ")
     assert ATTRIBUTES[name] in str(caught.value)
     assert not hasattr(leaf(), name)
+
+
+def test_what_is_to_be_written_with_numpy_for_a_method_can_be_run():
+    rng = np.random.default_rng(0)
+    space = {
+        "np": np,
+        "x": Tensor(rng.normal(size=(3, 3)) ** 2, requires_grad=True),
+        "y": np.ones((3, 3)),
+    }
+    space |= {"axis": 0, "k": 1, "q": 0.5, "shape": (3, 3), "shift": 1, "repeats": 2, "value": 0.0}
+    space |= {"source": 0, "destination": 1, "mask": np.eye(3) > 0}
+    space |= {"indices": np.zeros((3, 3), dtype=int)}
+    told = [text for text in ATTRIBUTES.values() if text.startswith("np.")]
+    assert "np.maximum(x, y)" in told
+    for text in told:
+        assert eval(text, space) is not None, text
+
+
+def test_a_module_that_is_called_says_what_to_write():
+    with pytest.raises(
+        MissingNameError, match=r"tensor\(\.\.\.\): it is a module.* Write Tensor\(a"
+    ):
+        tensor([1.0])
+
+
+@looped(
+    ("compute", "told"),
+    [
+        (lambda: f"{leaf():.3f}", r"format '\.3f' of 'x' .* Write round\(x, 3\)"),
+        (lambda: f"{leaf().sum():.3k}", "Give one of numbers"),
+        (lambda: np.linalg.inv(leaf() @ leaf().T), r"of full rank"),
+        (lambda: np.linalg.cholesky(-np.eye(2) * leaf()[0, 0]), "Give one that is: of A write A @"),
+        (lambda: np.linalg.det(leaf()), "Give as many rows as columns"),
+        (lambda: np.einsum("ij,jk", leaf()), r"help\(np\.einsum\) says what it takes"),
+        (lambda: gradcheck(np.tanh, [1, 2, 3]), "but 3 were given. Give a list of one"),
+        (lambda: gradcheck(lambda x: x, [1, 2]), r"but 2 were given\. .*np\.array\(\["),
+    ],
+)
+def test_what_cannot_be_computed_says_what_to_write(compute, told):
+    with pytest.raises(AutogradError, match=told):
+        compute()
 
 
 def test_what_is_called_so_here_too_is_not_told():

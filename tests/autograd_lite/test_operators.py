@@ -1,5 +1,6 @@
 """Python's operators, lists of tensors as operands, and what only changes arrays in place."""
 
+import copy
 import math
 import operator
 from array import array
@@ -10,6 +11,7 @@ import pytest
 from looping import looped
 
 from autograd_lite import AutogradError, MutationError, Tensor, UnsupportedError, define
+from autograd_lite.errors import MissingNameError
 
 A, B = np.array([7.5, -3.25, 4.0]), np.array([2.0, 1.5, -3.0])
 
@@ -199,3 +201,14 @@ def test_bits_of_tensors_are_plain_arrays_as_comparisons_are():
     np.testing.assert_array_equal((x > 0) & ~(x > 1), [True, False])
     with pytest.raises(UnsupportedError, match="invert"):
         operator.invert(x)
+
+
+def test_a_spectrum_tells_what_it_has_not_and_is_copied():
+    spectrum = np.fft.rfft(Tensor([1.0, 2.0, 3.0], requires_grad=True))
+    with pytest.raises(MissingNameError, match=r"spectrum\.dtype.*spectrum\.real"):
+        spectrum.dtype  # noqa: B018 - it is asked for
+    assert not hasattr(spectrum, "__array_interface__")
+    with pytest.raises(UnsupportedError, match="truth value of a spectrum"):
+        bool(spectrum)
+    for other in (copy.copy(spectrum), copy.deepcopy(spectrum)):
+        np.testing.assert_array_equal(other.imag.data, spectrum.imag.data)

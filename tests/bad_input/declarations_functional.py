@@ -101,7 +101,7 @@ def printed(function):
         bad("type", lambda w: function(w.X), UnsupportedError, "array (12, 2)", named="derivation"),
         bad("type", lambda w: function(loss(w), wrt=["a"]), GradientError, "'a'",
             named="derivation"),
-        bad("shape", lambda w: function(w.w * 2), GradientError, "(2, 3)", named="backward"),
+        bad("shape", lambda w: function(w.w * 2), GradientError, "(2, 3)", named="derivation"),
         bad("length", lambda w: function(loss(w), wrt=[w.parameter]), GradientError,
             "'0.weight' (2, 3)", named="derivation"),
     ]  # fmt: skip

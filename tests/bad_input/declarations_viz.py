@@ -246,7 +246,7 @@ DECLARED = {
     "viz.step_through": declare(
         stepped("type", lambda w: 3.0, {}, UnsupportedError, "3.0"),
         stepped("type", lambda w: w.w.sum(), {"W": 1.0}, ArgumentError, "'W'", named="compare"),
-        stepped("shape", lambda w: w.w * 2, None, GradientError, "(2, 3)", named="backward"),
+        stepped("shape", lambda w: w.w * 2, None, GradientError, "(2, 3)", named="step_through"),
         stepped("length", lambda w: w.w.sum(), {}, ArgumentError, "no hand", named="compare"),
         range="it takes no number",
         nan="it shows NaN as any number",

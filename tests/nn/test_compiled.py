@@ -294,9 +294,9 @@ def test_ctrl_c_within_a_compiled_step_ends_after_it(monkeypatch):
         if left[0] == 0:
             signal.raise_signal(signal.SIGINT)
 
-    def interrupted(update, names):
+    def interrupted(update, names, *others):
         names["interrupts"] = interrupts
-        return [*added(update, names), "interrupts()"]
+        return [*added(update, names, *others), "interrupts()"]
 
     monkeypatch.setattr(Update, "called_in", interrupted)
     backend, found = trained(make, batch_size=8)
@@ -351,3 +351,45 @@ def test_mistakes_may_be_looked_for_in_a_training_that_is_compiled():
     assert_compiled_is_eager("looked into", network, callbacks=[looks])
     assert [bool(report) for report in looks.reports] == [False, False]
     assert "1.bias" in str(looks.reports[0])
+
+
+def test_steps_of_two_optimizers_that_share_parameters_are_those_of_eager_ones():
+    samples, targets = np.random.default_rng(0).normal(size=(2, 6, 1))
+    targets = np.heaviside(targets, 0)
+
+    def trained(reason):
+        model = nn.Sequential(nn.Dense(1, 3, rng=0), nn.Tanh(), nn.Dense(3, 1, rng=1))
+        optimizers = nn.Adam(model.parameters()), nn.SGD(model.parameters(), 0.1, momentum=0.5)
+        first, second = [nn.compile(model, "bce_with_logits", each) for each in optimizers]
+        first._steps.given_up = second._steps.given_up = reason
+        # The second is recorded while what it changes lies in the buffer of the first.
+        for step in [first] * 4 + [second, first] * 5:
+            step(samples, targets)
+        with pytest.raises(ArgumentError, match="range from"):
+            second(samples, targets + 1)  # for which parameters were moved into its own buffer
+        first(samples, targets)
+        return first.backend, second.backend, [p.data for p in model.parameters()]
+
+    *ran, found = trained("")
+    assert ran == ["numpy", "eager: it is being recorded"]  # after the refused step
+    for array, expected in zip(found, trained("compared with")[-1], strict=True):
+        assert array.tobytes() == expected.tobytes()
+
+
+def test_a_step_that_fails_at_its_learning_rate_moves_statistics_once_as_an_eager_one_does():
+    batch, found = np.random.default_rng(0).normal(size=(2, 8, 1)).astype(np.float32), []
+    for reason in ("", "compared with"):
+        layers = nn.BatchNorm1d(1, dtype=np.float32), nn.Dense(1, 1, rng=0, dtype=np.float32)
+        model = nn.Sequential(*layers)
+        optimizer = nn.SGD(model.parameters(), lambda step: 1e39 if step == 4 else 0.1)
+        step = nn.compile(model, "mse", optimizer)
+        step._steps.given_up = reason
+        for _ in range(4):
+            step(*batch)
+        assert step.backend.startswith("eager" if reason else "numpy")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(RuntimeWarning, match="overflow"):
+                step(*batch)
+        found.append([x.data.tobytes() for x in model._state().values()])
+    assert found[0] == found[1]

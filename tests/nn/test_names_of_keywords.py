@@ -1,6 +1,7 @@
 """Keywords of other libraries, in constructors and functions of nn."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import viz
 from autograd_lite.elsewhere import CHOICES
 from autograd_lite.errors import (
     ArgumentError,
+    AutogradError,
     MissingKeyError,
     MissingNameError,
     UnsupportedError,
@@ -22,6 +24,7 @@ from nn.estimators import NeuralClassifier, NeuralRegressor
 from nn.init import INITIALIZERS
 from nn.losses.loss_function import LOSSES, loss_function
 from nn.module import ATTRIBUTES
+from nn.optimizers.optimizer import ATTRIBUTES as OF_OPTIMIZERS
 
 MODEL = nn.Dense(2, 1, rng=0)
 P = MODEL.parameters()
@@ -171,6 +174,52 @@ def test_an_attribute_of_another_librarys_model_is_told_what_is_written_here(nam
         assert hasattr(nn.Sequential(), method)
 
 
+@looped("name", OF_OPTIMIZERS)
+def test_an_attribute_of_another_librarys_optimizer_is_told_what_is_written_here(name):
+    optimizer = nn.Adam(P)
+    assert not hasattr(optimizer, name)
+    with pytest.raises(MissingNameError, match=rf"^Adam\.{name}: an optimizer has no such"):
+        getattr(optimizer, name)
+    assert_told(OF_OPTIMIZERS[name])
+    for own in re.findall(r"optimizer\.(\w+)", OF_OPTIMIZERS[name]):
+        assert hasattr(optimizer, own)
+
+
+@looped(
+    ("ask", "told"),
+    [
+        (lambda: nn.init.kaiming_normal_, "nn.Dense(2, 3, weight_init='he_normal')"),
+        (lambda: nn.init.glorot_uniform, "nn.Dense(2, 3, weight_init='xavier_uniform')"),
+        (lambda: nn.init.zeros_, "nn.Dense(2, 3, weight_init='zeros')"),
+        (lambda: nn.datasets.moons, "sklearn.datasets.make_moons(200)"),
+        (lambda: nn.datasets.load_iris, "sklearn.datasets.load_iris()"),
+        (lambda: nn.datasets.make_blobs, "nn.datasets.blobs(n)"),
+        (lambda: nn.datasets.spiral, "nn.datasets.spirals"),
+        (
+            lambda: nn.init.normal(std=3.0),
+            "weight_init=functools.partial(nn.init.normal, mean=..., standard_deviation=...)",
+        ),
+        (lambda: nn.init.he_normal(), "weight_init='he_normal'"),
+    ],
+)
+def test_what_a_part_of_nn_lacks_is_told(ask, told):
+    with pytest.raises(AutogradError) as caught:
+        ask()
+    assert str(caught.value).endswith(f"Write {told}")
+
+
+def test_a_keyword_of_an_initializer_is_told_and_a_name_that_is_assigned_is_an_activation():
+    with pytest.raises(UnsupportedError, match="It is called standard_deviation here"):
+        nn.Dense(2, 3, weight_init=partial(nn.init.normal, std=3.0))
+    layer = nn.Dense(2, 1, rng=0)
+    linear, layer.activation = layer(X + 1).data, "tanh"
+    np.testing.assert_array_equal(layer(X + 1).data, np.tanh(linear))
+    with pytest.raises(ArgumentError, match="there is no activation of that name"):
+        layer.activation = "tanhh"
+    layer.activation = None
+    np.testing.assert_array_equal(layer(X + 1).data, linear)
+
+
 def test_a_model_may_have_such_an_attribute_and_a_function_of_the_engine_is_named():
     class Own(nn.Module):
         def predict(self, x):
@@ -236,7 +285,7 @@ def test_a_figure_that_a_history_lacks_is_told_by_the_name_that_it_has():
     ("ask", "told"),
     [
         (lambda: viz.draw_dot, r"viz\.draw_dot: .* Write viz\.graph\(loss\)"),
-        (lambda: viz.plot_boundary, r"Write viz\.plot_decision_boundary"),
+        (lambda: viz.plot_boundary, r"Write viz\.plot_decision_boundary\(model, X, y\)"),
         (lambda: viz.graph(MODEL, X).show(), r"Graph\.show: .* Write graph\.save\(path\)"),
         (lambda: viz.step_through(MODEL(X).sum()).show(), r"Write steps\.save\(path\)"),
         (lambda: autograd_lite.derive(MODEL(X).sum()).latex(), r"derivation\.markdown\(\)"),
@@ -250,6 +299,12 @@ def test_a_picture_by_the_name_of_another_library_is_told_what_is_written_here(a
 @looped(
     ("call", "told"),
     [
+        (
+            lambda: nn.summary(MODEL),
+            "summary(...): it lacks 'input_shape'. Write summary(model, inp",
+        ),
+        (lambda: MODEL(X, X), "Dense.forward(...): it takes x without a name, and was given more"),
+        (lambda: MODEL(), "Dense.forward(...): it lacks 'x'. Write Dense.forward(x)"),
         (lambda: nn.Dense(16), "Dense(...): it lacks 'out_features'. Write Dense(in_features, o"),
         (lambda: nn.fit(1, 2), "fit(...): it lacks 'optimizer' and 'epochs'. Write fit(model, X,"),
         (lambda: nn.batches(1), "batches(...): it lacks 'batch_size'. Write batches(*arrays, ba"),

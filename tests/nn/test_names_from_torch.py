@@ -1,0 +1,45 @@
+"""Names of PyTorch: each is told what it is here, and none is taken for a typing slip."""
+
+import re
+
+import numpy as np
+import pytest
+
+import autograd_lite
+import nn
+from autograd_lite.names import meant_by
+from nn.elsewhere import FUNCTIONS, missing
+
+torch = pytest.importorskip("torch")
+X = np.random.default_rng(0).normal(size=(4, 6)) * 4
+
+
+def classes_of(module):
+    return {name for name, thing in vars(module).items() if isinstance(thing, type)}
+
+
+def test_no_class_of_torch_that_is_missing_here_is_taken_for_another_one():
+    named = classes_of(torch.nn) | classes_of(torch.optim) | classes_of(torch.optim.lr_scheduler)
+    wrong = {
+        name: told[1]
+        for name in named - {*nn.__all__}
+        if (told := re.search(r"Write nn\.(\w+)$", str(missing(name, nn.__all__))))
+    }
+    assert wrong == {}
+
+
+def test_a_typing_slip_is_told_what_was_meant():
+    for own in (name for name in nn.__all__ if len(name) > 6):
+        slips = own.lower(), own[:3] + own[4:], own[:4] + own[3:], own[:3] + "q" + own[4:]
+        assert {meant_by(slip, [own]) for slip in slips} == {own}
+
+
+def test_functions_that_are_told_for_activations_of_torch_are_those():
+    for name, written in FUNCTIONS.items():
+        given = {"dim": 1} if name in ("GLU", "Softmin") else {}
+        activation = getattr(torch.nn, name)(**given)
+        if name == "PReLU":
+            activation = activation.double()
+        layer = nn.Function(eval(written, {"np": np, "autograd_lite": autograd_lite}))
+        expected = activation(torch.tensor(X)).detach().numpy()
+        np.testing.assert_allclose(layer(X).data, expected, rtol=1e-12, atol=1e-15, err_msg=name)
