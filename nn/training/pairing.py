@@ -11,7 +11,7 @@ from autograd_lite import Tensor
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import ShapeError
 from autograd_lite.modes import enable_grad
-from autograd_lite.node import Node, inputs_of
+from autograd_lite.node import Node, inputs_of, plain
 from autograd_lite.pullback import requires_grad
 from autograd_lite.trees import leaves_of, map_tree
 
@@ -50,7 +50,7 @@ def require_own_targets(
 
 def _watched(array: Any) -> Any:
     """A tensor of numbers in which what is computed of them is found again."""
-    return Tensor(np.asarray(array, dtype=float), requires_grad=True)
+    return Tensor(np.asarray(plain(array), dtype=float), requires_grad=True)
 
 
 def _compared_with_all(attempted: str, shapes: dict[str, tuple[int, ...]]) -> ShapeError:

@@ -25,6 +25,7 @@ from nn.random_state import generator, generators
 from nn.training.evaluation import require_scalar, training_mode
 from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import called
+from nn.training.pairing import require_own_targets
 from nn.training.samples import Samples, prepared, shared_dtype
 from nn.training.steps import kept
 
@@ -200,7 +201,9 @@ def _stepped(
     samples: Samples, model: Module, optimizer: Optimizer, inputs: Any, targets: Any
 ) -> float:
     """The loss of a batch before a step that learns from it."""
-    loss = samples.loss_of(called(model, inputs), targets)
+    predictions = called(model, inputs)
+    require_own_targets(f"a trial of {type(model).__name__}", samples.loss_of, predictions, targets)
+    loss = samples.loss_of(predictions, targets)
     require_scalar(loss)
     value: float = loss.item()
     if math.isfinite(value):

@@ -412,6 +412,11 @@ def test_a_loss_that_compares_each_prediction_with_every_target_is_found(loss):
     told = r"predictions \(8, 1\) and targets \(8,\).* y.reshape\(-1, 1\); a loss that means pairs"
     for targets in (Y[:, 0], LABELS):
         assert_refused(ShapeError, told, y=targets, loss=loss, model=line())
+    model = line()
+    optimizer = nn.SGD(model.parameters(), 0.1)
+    for trial in (nn.overfit_one_batch, nn.find_learning_rate):
+        with pytest.raises(ShapeError, match="every target"):
+            trial(model, X, Y[:, 0], loss=loss, optimizer=optimizer)
     flat = nn.Sequential(line(), lambda x: x[:, 0])
     assert_refused(ShapeError, r"Give y.reshape\(-1\)", y=Y[:, :1], loss=loss, model=flat)
 
