@@ -6,7 +6,6 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 from autograd_lite.errors import MissingNameError, UnsupportedError, describe_one
@@ -238,17 +237,6 @@ def parameters_of(function: Callable[..., Any]) -> list[str]:
         return list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return []
-
-
-class CalledModule(ModuleType):
-    """A module whose name is that of a function elsewhere: calling it says what to write."""
-
-    written: str
-
-    def __call__(self, *given: object, **named: object) -> object:
-        """Raise a MissingNameError."""
-        reason = "it is a module, and no function"
-        raise MissingNameError(f"{self.__name__}(...)", reason, f"Write {self.written}")
 
 
 class Elsewhere:

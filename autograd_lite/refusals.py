@@ -244,7 +244,7 @@ def refused_format(tensor: Node, specification: str, error: ValueError) -> Argum
     if tensor._array.size != 1:
         reason = "it is of one number, and the tensor has several"
         remedy = "Write round(x, 3), or np.array2string(x.data, precision=3)"
-    return ArgumentError(f"format {specification!r} of {describe_one(tensor)}", reason, remedy)
+    return ArgumentError(f"format({describe_one(tensor)}, {specification!r})", reason, remedy)
 
 
 def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ from autograd_lite.mutation import (
     note_change,
     require_from_now,
 )
-from autograd_lite.names import CalledModule, explains_keywords
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.read_only import read_only, writable
@@ -393,8 +392,6 @@ _FOR_ARRAYS = (
     "np.asarray(frame) @ tensor; for plain numbers write tensor.data or tensor.item()"
 )
 
-written = "Tensor(array), after from autograd_lite import Tensor"
-sys.modules[__name__].__class__ = CalledModule
 Node.tensor_class = Tensor
 OWN.add(Tensor)
 PLAIN.add(Tensor)
