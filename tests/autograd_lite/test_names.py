@@ -8,7 +8,6 @@ import pytest
 from looping import looped
 
 import autograd_lite
-import autograd_lite.tensor as tensor
 from autograd_lite import (
     AutogradError,
     MissingNameError,
@@ -74,17 +73,10 @@ def test_what_is_to_be_written_with_numpy_for_a_method_can_be_run():
         assert eval(text, space) is not None, text
 
 
-def test_a_module_that_is_called_says_what_to_write():
-    with pytest.raises(
-        MissingNameError, match=r"tensor\(\.\.\.\): it is a module.* Write Tensor\(a"
-    ):
-        tensor([1.0])
-
-
 @looped(
     ("compute", "told"),
     [
-        (lambda: f"{leaf():.3f}", r"format '\.3f' of 'x' .* Write round\(x, 3\)"),
+        (lambda: f"{leaf():.3f}", r"format\('x' .*, '\.3f'\): .* Write round\(x, 3\)"),
         (lambda: f"{leaf().sum():.3k}", "Give one of numbers"),
         (lambda: np.linalg.inv(leaf() @ leaf().T), r"of full rank"),
         (lambda: np.linalg.cholesky(-np.eye(2) * leaf()[0, 0]), "Give one that is: of A write A @"),
