@@ -101,6 +101,7 @@ def test_planted_mistakes_are_named_first_in_95_of_100_cases(groups, tier):
     assert share_right(outcomes) >= 0.95
 
 
+@pytest.mark.exhaustive
 def test_planted_mistakes_are_named_first_in_90_of_100_cases_in_float32(tier):
     groups = dense_groups(np.float32, tier.layers)
     cases = sample(single_mistakes(groups, 2), tier.in_float32)

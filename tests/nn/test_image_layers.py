@@ -113,6 +113,7 @@ def test_layers_of_images_stay_in_float32_and_their_gradients_too():
         assert {t.grad.dtype for t in tensors[1:]} == {np.dtype(np.float32)}, layer
 
 
+@pytest.mark.exhaustive
 def test_dask_arrays_go_through_layers_of_images_as_numpys_do():
     for layer, shapes in layers_of_images():
         if isinstance(layer, nn.Dropout2d) or getattr(layer, "groups", 1) > 1:

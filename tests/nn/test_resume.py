@@ -46,7 +46,7 @@ def test_every_optimizer_goes_on(tmp_path, optimizer):
     assert_resumes_bit_for_bit(tmp_path, 3, optimizer=optimizer)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", in_second_tier(SCHEDULES, but=("plateau", "warm-up")))
 @pytest.mark.parametrize("epoch", in_second_tier([1, 4], but=[4]))
 def test_schedules_go_on(tmp_path, schedule, epoch):
     callbacks = lambda o: [SCHEDULES[schedule](o)]
@@ -55,7 +55,10 @@ def test_schedules_go_on(tmp_path, schedule, epoch):
     assert whole.optimizer.learning_rate != 0.01
 
 
-@pytest.mark.parametrize("validation", [None, (X[:5], Y[:5] ** 2), 0.4])
+@pytest.mark.parametrize(
+    "validation",
+    [None, pytest.param((X[:5], Y[:5] ** 2), marks=pytest.mark.exhaustive), 0.4],
+)
 def test_validation_and_its_split_go_on(tmp_path, validation):
     metrics = {"mae": lambda p, t: abs(p - t).mean()}
     assert_resumes_bit_for_bit(tmp_path, 4, validation=validation, metrics=metrics)
@@ -80,7 +83,7 @@ def test_weights_of_samples_and_classes_go_on(tmp_path):
     assert_resumes_bit_for_bit(tmp_path, 4, model=model, sample_weight=weights, **options)
 
 
-@pytest.mark.parametrize("epoch", in_second_tier([1, 3, 5, 7], but=[3, 7]))
+@pytest.mark.parametrize("epoch", in_second_tier([1, 3, 5, 7], but=[7]))
 @pytest.mark.parametrize("targets", [Y[:5], -Y[:5]], ids=["learns", "stops early"])
 def test_callbacks_go_on(tmp_path, epoch, targets):
     options = {"callbacks": watching, "validation": (X[:5], targets)}
