@@ -13,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.shaping import as_operand, astype
 from autograd_lite.node import Array, plain
+from autograd_lite.precision import require_numbers
 from autograd_lite.table import composed
 from autograd_lite.trees import map_tree
 
@@ -70,13 +71,22 @@ def resize(a: Any, new_shape: Any) -> Array:
 def compress(condition: Any, a: Any, axis: int | None = None) -> Array:
     """Those entries along an axis for which a condition holds."""
     a, axis = _on_axis(a, axis)
-    return np.take(a, np.flatnonzero(plain(condition)), axis)
+    if np.ndim(condition) != 1:
+        raise ValueError("condition must be a 1-d array")
+    return np.take(a, _places(condition), axis)
 
 
 @composed(np.extract)
 def extract(condition: Any, arr: Any) -> Array:
     """The entries for which a condition holds."""
-    return np.ravel(as_operand(arr))[np.flatnonzero(plain(condition))]
+    return np.ravel(as_operand(arr))[_places(condition)]
+
+
+def _places(condition: Any) -> Array:
+    """Where a condition holds."""
+    holds = np.asarray(plain(condition))
+    require_numbers("condition", holds)
+    return np.flatnonzero(holds)
 
 
 @composed(np.choose)

@@ -108,7 +108,8 @@ def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:
     yield "derivative twice", words + twice, value**2, "{0} ** 2"
     if not place.multiplies_matrices:
         return
-    yield "other values", words + "counts as its sign", np.sign(value)
+    if (value < 0).any():
+        yield "other values", words + "counts as its sign", np.sign(value)
     if value.all():
         words += "is left out, as if it were 1"
         yield "derivative forgotten", words, np.ones_like(value), "np.ones_like({0})"
