@@ -6,6 +6,7 @@ from looping import looped
 from program_runs import assert_gradients, run
 from walk import Walk
 
+import autograd_lite
 import nn
 from autograd_lite import (
     Tensor,
@@ -352,3 +353,17 @@ def test_the_statistics_of_batch_norm_in_evaluation_are_inputs():
     layer.train()(others)
     np.testing.assert_allclose(run(program)[0], (layer.eval()(x) ** 2).sum().data, rtol=1e-15)
     assert layer.running_mean in program.inputs
+
+
+def test_data_on_the_boundary_of_a_mask_or_a_branch_are_taken():
+    def masked(x):
+        return (x * (x > 0) + np.where(x > 0, x, 0.5)).sum()
+
+    def branching(x):
+        return (x * 2).sum() if x.sum() > 0 else (x * x).sum()
+
+    for f in (masked, branching):
+        fast = autograd_lite.compile(f, backend="numpy")
+        for x in (np.zeros(3), np.arange(1.0, 4.0), np.arange(2.0, 5.0), np.arange(3.0, 6.0)):
+            assert fast(x) == f(x)
+        assert fast.backend == "numpy"

@@ -396,10 +396,3 @@ def test_a_schedule_of_something_else_is_refused(case):
 def test_a_warm_up_before_something_else_is_refused(then):
     with pytest.raises(AutogradError, match="then"):
         nn.Warmup(sgd(), steps=2, then=then)
-
-
-def test_each_schedule_says_that_it_counts_batches():
-    kinds = [kind for kind in vars(nn).values() if isinstance(kind, type)]
-    schedules = [kind for kind in kinds if issubclass(kind, nn.Schedule) and kind.__doc__]
-    silent = [k for k in schedules if k is not nn.Schedule and "batch" not in k.__doc__]
-    assert silent == [nn.ReduceOnPlateau]  # which is told figures, whenever there are some

@@ -1,0 +1,50 @@
+"""Losses of one's own that compare each prediction with every target are found before training."""
+
+import numpy as np
+import pytest
+from looping import looped
+from training_runs import LABELS, X, Y, assert_refused, fit, line
+
+import nn
+from autograd_lite.errors import ShapeError
+
+COMPARING = {
+    "as they are": lambda p, t: ((p - t) ** 2).mean(),
+    "computed before": lambda p, t: np.abs(np.exp(p) * 2 - (1 - t) ** 2).mean(),
+    "the log likelihood": lambda p, t: (np.logaddexp(0, p) - t * p).mean(),
+    "the larger one": lambda p, t: np.maximum(t, p).sum(),
+    "of a sum with others": lambda p, t: (p**2).mean() + ((t - p) ** 2).mean(),
+}
+MEANING_IT = {
+    "laid out": lambda p, t: ((p.reshape(-1, 1) - t.reshape(1, -1)) ** 2).mean(),
+    "by axes": lambda p, t: ((p[:, :, None] - t[None, None]) ** 2).mean(),
+    "pairs of predictions": lambda p, t: ((p - p.T) * (t[:, None] - t)).mean() + (p**2).mean(),
+    "squeezed": lambda p, t: ((p[:, 0] - t) ** 2).mean(),
+    "of what is no array": lambda p, t: ((p[:, 0] - np.array(t.tolist())) ** 2).mean(),
+    "of nothing of the targets": lambda p, t: ((p - np.arange(len(t))) ** 2).mean(),
+    "weighted means": lambda p, t: (p.mean() - t.mean()) ** 2 + (t * p.mean()).mean(),
+}
+
+
+@looped("loss", COMPARING.values(), ids=COMPARING)
+def test_a_loss_that_compares_each_prediction_with_every_target_is_found(loss):
+    told = r"predictions \(8, 1\) and targets \(8,\).* y.reshape\(-1, 1\); a loss that means pairs"
+    for targets in (Y[:, 0], LABELS):
+        assert_refused(ShapeError, told, y=targets, loss=loss, model=line())
+    model = line()
+    optimizer = nn.SGD(model.parameters(), 0.1)
+    for trial in (nn.overfit_one_batch, nn.find_learning_rate):
+        with pytest.raises(ShapeError, match="every target"):
+            trial(model, X, Y[:, 0], loss=loss, optimizer=optimizer)
+    flat = nn.Sequential(line(), lambda x: x[:, 0])
+    assert_refused(ShapeError, r"Give y.reshape\(-1\)", y=Y[:, :1], loss=loss, model=flat)
+
+
+def test_the_losses_of_samples_with_weights_are_compared_with_their_own_targets():
+    options = {"y": Y[:, 0], "model": line(), "sample_weight": LABELS + 1.0}
+    assert_refused(ShapeError, "every target", loss=lambda p, t: (p - t) ** 2, **options)
+
+
+@looped("loss", MEANING_IT.values(), ids=MEANING_IT)
+def test_a_loss_that_means_pairs_or_lays_out_its_operands_trains(loss):
+    fit(y=Y[:, 0], loss=loss, model=line())
