@@ -192,7 +192,8 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         if right.size > 2:
             words = "each of its entries is the sum of all: it is summed over all axes"
             yield Slip("wrong axis", words), given, np.full_like(right, right.sum())
-    if tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1:
+    is_once = tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1
+    if is_once and right is case.graph.right[tensor]:
         return  # A factor there is a mistake in that step.
     factor = closest_factor(given, right)
     if rounded(factor) == -1:
