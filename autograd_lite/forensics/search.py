@@ -175,7 +175,10 @@ class Search:
         graph, projection = self.case.graph, self.projection
         wrong, fine = self.case.wrong, self.case.everything - self.case.wrong
         # What changes nothing alone, as what softmax takes away again, may do so after another one.
-        alone = {str([*change.by.values()]): (m, change) for m, change in self.changes[::-1]}
+        alone = {
+            (str([*change.by.values()]), *[place.slot for place in m.wrong]): (m, change)
+            for m, change in self.changes[::-1]
+        }
         chosen = [(m, c) for m, c in alone.values() if fine <= projection.fitted(c)]
         chosen = sorted(chosen, key=lambda each: rank(each[0]))[:most]
         several = [m for m, _ in self.known if m.kind == "constant statistics"]

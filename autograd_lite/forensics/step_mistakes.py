@@ -281,7 +281,12 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
     if place.operation.function in (np.transpose, np.swapaxes):
         words = "the transpose is undone by a reshape, which mixes up the entries"
         yield "reshaped", words, lambda g, *given, **keywords: g.reshape(shape)
-    if place.traits.moves and not place.traits.indexes and place.node.shape == shape:
-        again = place.operation.compute
+    if place.traits.moves and place.node.shape == shape:
         words = "{operation} is done again on the way back, where it is to be undone"
-        yield "misplaced", words, lambda g, y, x, *rest, **k: again(g, *rest, **k)
+        taken = place.taken()
+        yield "misplaced", words, lambda g, *given, **k: np.ravel(g)[taken]
+    if place.operation.function is np.sort:
+        axis = place.node.keywords.get("axis", -1)
+        order = np.argsort(place.argument._array, axis)
+        words = "the order is taken on the way back as in sorting, where it is to be undone"
+        yield "misplaced", words, lambda g, *given, **k: np.take_along_axis(g, order, axis)
