@@ -183,7 +183,9 @@ def _of_part(whole: Tensor, kept: Array) -> Rolls:
 
 def _shifts(whole: Tensor, axis: int, before: int, after: int) -> Rolls:
     """How the entries of an axis are shifted that are a part, with others before and after it."""
-    along = "columns" if axis and axis == whole.ndim - 1 else "rows" if whole.ndim > 1 else "entries"
+    along = (
+        "columns" if axis and axis == whole.ndim - 1 else "rows" if whole.ndim > 1 else "entries"
+    )
     shifts = {1: "shifted by one: an index or a slice is off by one"}
     shifts[-1] = shifts[1]
     shifts.setdefault(before, "those from the start, those of another part: a slice that is off")

@@ -17,6 +17,7 @@ from autograd_lite.forensics import (
     other_forward,
     shares,
     step_mistakes,
+    subsets,
     uses,
     value_mistakes,
     windows,
@@ -110,6 +111,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     joint_mistakes.logarithms_of_sums,
     uses.skip_before_block,
     other_forward.targets_of_loops,
+    subsets.parts_of_loops,
     other_forward.masks,
     other_forward.softmax_in_forward,
 )

@@ -238,8 +238,14 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             IS + "one over each entry, where the inverse matrix belongs",
             lambda g, y, x: _of_matrix(g, 1 / x),
         ),
-        (IS + "the transpose, where its inverse belongs", lambda g, y, x: _of_matrix(g, _turned(x))),
-        (IS + "the matrix, where the inverse of its transpose belongs", lambda g, y, x: _of_matrix(g, x)),
+        (
+            IS + "the transpose, where its inverse belongs",
+            lambda g, y, x: _of_matrix(g, _turned(x)),
+        ),
+        (
+            IS + "the matrix, where the inverse of its transpose belongs",
+            lambda g, y, x: _of_matrix(g, x),
+        ),
     ),
     (np.linalg.det, 0): (
         (

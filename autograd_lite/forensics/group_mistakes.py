@@ -110,8 +110,8 @@ def other_slopes(case: Case) -> Iterator[Candidate]:
         if not group[0].traits.rectifies:
             words = "the derivative of {operation} is a multiple of what it is where z < 0: "
             words += "a factor is left out on that side, or is on the other one, too"
-            number = "{:.6g} times as large"
-            yield with_strength("wrong formula", words, _times_below_0, group, number=number)
+            said: dict[str, Any] = {"number": "{:.6g} times as large", "far_fetched": True}
+            yield with_strength("wrong formula", words, _times_below_0, group, **said)
 
 
 def _sloped(places: Sequence[Place], above: bool, slope: float) -> Wrong:

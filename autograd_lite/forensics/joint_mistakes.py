@@ -286,12 +286,13 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Candidat
     arriving, sent = graph.right[node], graph.right.values[chain[-1].number]
     inner = np.median((sent / arriving)[(sent != 0) & (arriving != 0)])
     words = "the derivative of what is bounded is "
-    for low, high in itertools.product({*bounds, 0.0, -np.inf}, {*bounds, np.inf}):
+    windows = {*itertools.product({*bounds, 0.0, -np.inf}, {*bounds, np.inf})}
+    for low, high in windows - {(-np.inf, np.inf)}:
         for what, at in (("what is bounded", node._array), ("its input", x)):
             slope = inner * ((at > low) & (at < high))
             first: Wrong = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
             where = f"not 0 where {what} is between {low:g} and {high:g}: another mask than its own"
-            yield joint("another mask", words + where, only(graph, chain) | first)
+            yield joint("branches", words + where, only(graph, chain) | first)
     for name, function in activations().items():
         slope = TABLE[function].contribution(0, [np.ones_like(x), function(x), x], {})
         first = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
@@ -299,8 +300,8 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Candidat
 
 
 def _is_straight(node: Node) -> bool:
-    """Whether an operation is a maximum or a minimum, or linear."""
-    return is_bounded(node) or not _bends(node)
+    """Whether an operation is a maximum or a minimum, entry by entry, or linear."""
+    return node.operation.traits.elementwise and (is_bounded(node) or not _bends(node))
 
 
 def _bends(node: Node) -> bool:

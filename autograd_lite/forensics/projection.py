@@ -127,7 +127,9 @@ class Projection:
 
     def of(self, replay: Replay) -> dict[Key, float]:
         """The inner products of gradients that come out of a replay."""
-        return {key: float(np.vdot(replay[key[0]], of[key[0]])) for key, of in self.tangents.items()}
+        return {
+            key: float(np.vdot(replay[key[0]], of[key[0]])) for key, of in self.tangents.items()
+        }
 
     def fitted_but_for_factors(self, right: dict[Key, float], change: Change) -> frozenset[Tensor]:
         """The tensors whose gradients may be multiples of those handed in, after a change."""

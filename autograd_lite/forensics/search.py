@@ -168,7 +168,7 @@ class Search:
     def pairs(
         self, rank: Callable[[Candidate], Any], most: int
     ) -> Iterator[tuple[Candidate, Finding]]:
-        """Two mistakes, of so many likely ones, one of which is below the other, that all fits with.
+        """Two of so many likely mistakes, one of them below the other, that all fits with.
 
         Alone they leave right what was handed in right.
         """

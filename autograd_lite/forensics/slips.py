@@ -228,9 +228,10 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
         words = "it is turned by 90 degrees" if quarters != 2 else "it is flipped along both axes"
         turned = np.rot90(right, quarters, (-2, -1))
         yield Slip("misplaced", f"{words}, as a kernel is"), given, turned
-    if right.ndim > 2:
-        words = "it is transposed in its last two axes"
-        yield Slip("transposed", words), given, np.swapaxes(right, -1, -2)
+    for one, other in itertools.combinations(range(right.ndim), 2) if right.ndim > 2 else ():
+        turned = np.swapaxes(right, one, other)
+        if turned.shape == given.shape:
+            yield Slip("transposed", f"its axes {one} and {other} are exchanged"), given, turned
 
 
 MOST_COMPARED = 1_000_000
