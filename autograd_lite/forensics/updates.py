@@ -104,7 +104,7 @@ def _with_velocity(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
 def _of_weights(rate: float, share: float) -> str:
     if not is_round(rate) or rate == 1:
         return ""  # What is added to the gradient itself is a penalty.
-    if rate < 0 < share < 1 and is_round(rounded(1 - share)):
+    if rate < 0 and 0.5 < share < 1 and is_round(rounded(1 - share)):
         words = "these are the weights after an update with weight decay"
         return f"{words}: {share:g} times the weights, less {-rate:g} times it"
     decays = is_round(share) and rate > 0 and share > 0
