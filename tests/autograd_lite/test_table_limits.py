@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 from looping import looped
 
 import autograd_lite as al
@@ -12,9 +13,10 @@ from autograd_lite.derivatives.bessel import i1
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.derivatives.special import normal_cdf
-from autograd_lite.table import activations
+from autograd_lite.table import TABLE, activations
 
 INF, NAN = np.inf, np.nan
+scipy.special.expit(Tensor(0.0))  # from then on its functions have rows
 EDGE = [INF, -INF, 1000.0, -1000.0]
 
 
@@ -155,6 +157,37 @@ def test_functions_that_numpy_lacks_compute_with_floats(function, numbers):
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, function(numbers.astype(float)))
     np.testing.assert_array_equal(function(Tensor(numbers)).data, found)
+
+
+BINARY = [f for f in TABLE if isinstance(f, np.ufunc) and f.nin > 1]
+SMALL_KINDS = [np.uint8, np.int16, np.uint64, np.int64]
+
+
+@looped("ufunc", [f for f in BINARY if f.signature is None and f is not np.ldexp])
+def test_rules_compute_with_whole_numbers_as_with_floats(ufunc):
+    """Of eight bits 0 - 1 is 255, and a logarithm in half precision."""
+    vjps = TABLE[ufunc].vjps
+    # The last place is that of the argument of which a function is, where others are its orders.
+    for place in [place for place, vjp in enumerate(vjps) if vjp is not None]:
+        for point, *whole in ((0.3, 0, 2), (1.5, 1, 3), (7.25, 3, 2)):
+
+            def slope(kind, place=place, point=point, whole=whole):
+                others = [np.array([x], kind) for x in whole[: ufunc.nin - 1]]
+
+                def of_one(x):
+                    return ufunc(*others[:place], x, *others[place:]).sum()
+
+                with np.errstate(all="ignore"):
+                    return grad(of_one)(point), grad(grad(of_one))(point)
+
+            wanted = slope(float)
+            for kind in SMALL_KINDS:
+                np.testing.assert_allclose(slope(kind), wanted, rtol=1e-14, err_msg=str(kind))
+
+
+def test_a_power_of_0_has_the_slope_0_however_large_its_base():
+    for kind in SMALL_KINDS:
+        assert grad(lambda x, kind=kind: (x ** np.array([0], kind)).sum())(1e10) == 0
 
 
 def test_cross_entropies_take_targets_of_any_kind():
