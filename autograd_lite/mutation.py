@@ -211,6 +211,19 @@ def show(array: Array, sources: Iterable[Node]) -> Array:
     return array
 
 
+def shown(node: Node) -> Array:
+    """The array of a computed tensor, for others to read.
+
+    What it shows is sampled, if that is no leaf: `np.add.at` writes to read-only arrays, too.
+    """
+    owner = _owner(node)
+    array = owner._array
+    known = owner.operation is None or any(array is each for each, _ in owner.seen)
+    if type(array) is ndarray and not known:
+        owner.seen = [*owner.seen, (array, sample(array))]
+    return read_only(node._array)
+
+
 def rewritten(node: Node) -> list[Array]:
-    """The constants and leaves of a node whose samples are others now."""
+    """The constants and leaves of a node, and what it showed, whose samples are others now."""
     return [array for array, before in node.seen if sample(array) != before]
