@@ -3,6 +3,7 @@
 import copy
 import pickle
 import random
+import warnings
 
 import numpy as np
 import pytest
@@ -175,6 +176,19 @@ def test_what_shows_a_computed_tensor_without_a_record_cannot_be_written_to(move
         copied += 1
     assert (copied.data == move(doubled).data + 1).all()
     assert (doubled.data == [[2, 4], [6, 8]]).all()
+
+
+@looped("on_both", [False, True])
+def test_an_array_that_gets_another_shape_is_noticed(on_both):
+    memory, column = np.array([[2.0], [3.0]]), leaf([[1], [1]])
+    w = Tensor(memory, requires_grad=True)
+    loss = (w * (w if on_both else column)).sum()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # later NumPys warn of it
+        memory.shape = (1, 2)
+    with pytest.raises(MutationError, match="was changed after"):
+        loss.backward()
+    assert w.grad is None
 
 
 AT = {
