@@ -127,6 +127,7 @@ def test_order_of_arguments_is_numbered_only_where_it_matters():
         (lambda x: x[0, 1:], "getitem(·, (0, 1:))"),
         (lambda x: x[..., ::2], "getitem(·, (..., ::2))"),
         (lambda x: x[:], "getitem(·, :)"),
+        (lambda x: np.split(x, 3, axis=1)[1], "getitem(·, (:, 1:2))"),
         (lambda x: np.where(x.data > 1, x, 0.0), "where(·, ·, 0)"),
         (lambda x: x + [[1.0] * 3] * 2, "add"),
         (
