@@ -169,7 +169,7 @@ class Loss(Declared):
         return UnsupportedError(
             self.describe(predictions, targets),
             f"their dtypes are {predictions.dtype} and {targets.dtype}",
-            "Give predictions that are floats, and targets that are real numbers",
+            "Give predictions that are floats first, then targets that are real numbers",
         )
 
     def describe(self, predictions: Any, targets: Any) -> str:
