@@ -75,11 +75,20 @@ _LATER = {
 
 
 _ELSEWHERE = {
-    "draw_dot": "viz.graph(loss)",
-    "make_dot": "viz.graph(loss)",
-    "plot_boundary": "viz.plot_decision_boundary(model, X, y)",
-    "plot_loss": "viz.plot_history(history)",
+    **dict.fromkeys(
+        ["draw", "draw_dot", "draw_graph", "make_dot", "plot_graph"], "viz.graph(loss)"
+    ),
+    **dict.fromkeys(
+        ["plot_boundary", "plot_decision_regions"], "viz.plot_decision_boundary(model, X, y)"
+    ),
+    **dict.fromkeys(
+        ["plot_accuracy", "plot_learning_curve", "plot_loss", "plot_losses", "plot_training"],
+        "viz.plot_history(history)",
+    ),
+    "Animation": "viz.TrainingAnimation(X, y, loss=loss)",
+    "plot_gradients": "viz.plot_gradient_flow(norms), of nn.GradientMonitor()",
     "plot_model": "viz.graph(model, X)",
+    "plot_weights": "viz.plot_weight_images(weight, shape)",
 }
 
 

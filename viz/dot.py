@@ -27,6 +27,8 @@ KEY_COLOR = "#404040"
 LINE_COLOR = "#666666"
 FRAME_COLOR = "#8A8A8A"
 FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": TEXT_COLOR, "fontsize": "11"}
+CLEAR = 'paint-order="stroke" stroke="white" stroke-width="4"'
+"""Of a text in SVG that edges run under."""
 DIGITS = "Courier New,Courier,monospace"
 """The font of values, in which columns are aligned."""
 
