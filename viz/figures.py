@@ -43,6 +43,8 @@ design", 2008) first, then others, of which Tol's ("Colour schemes", 2021) are t
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
+LEGIBLE = 40
+"""So many names stand along an axis at most."""
 IN_A_ROW, WIDEST = 4, 16.0
 """How many panels stand beside each other at most, and in how many inches."""
 
