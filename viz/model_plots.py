@@ -190,8 +190,8 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
     require_finite(weights, "weights")
     n_units = weights.shape[1]
     down, across = (length + GAP for length in image_shape)
-    columns = min(n_units, math.ceil(math.sqrt(n_units * down / across)))
-    rows = math.ceil(n_units / columns)
+    rows = math.ceil(n_units / math.ceil(math.sqrt(n_units * down / across)))
+    columns = math.ceil(n_units / rows)
     ratio = down * rows / (across * columns)
     size = min(10.0, max(4.0, 1.1 * columns, 0.9 + 0.2 * rows / ratio))
     height = (size - 0.9) * min(ratio, 3)
