@@ -6,6 +6,8 @@
     >>> viz.graph(x * x)
     Graph(2 nodes, 2 edges)
 
+Of what there are pictures:
+
     graphs     graph, scope; step_through, a page with the backward pass step by step
     training   plot_history, plot_gradient_flow, plot_optimizer_paths, TrainingAnimation
     models     plot_decision_boundary, plot_confusion_matrix, plot_weight_images,

@@ -70,6 +70,8 @@ def dot_text(graph: Graph) -> str:
         ends = f"n{edge.tail}", f"n{edge.head}"
         # A label of the edge itself would be a node to the layout, and undo the order.
         near = {"headlabel": edge.label, "labeldistance": "1.5"} if edge.label else {}
+        if edge.label not in ("", "1") and graph.direction == "down":
+            near["labelangle"] = "25"  # over an edge that comes from the right
         digraph.edge(*ends, id="->".join(ends), weight=weight, **near)
     if graph.legend:
         _write_legend(digraph, graph.vertices)
