@@ -50,7 +50,7 @@ class Derived:
         self.__name__ = f"{what} of {name_of(made_of[0])}"
         self.__module__ = getattr(made_of[0], "__module__", None) or __name__
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(self, /, *arguments: Any, **keywords: Any) -> Any:
         """What it computes of the arguments of the function that it is made of."""
         return self.evaluate(*arguments, **keywords)
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import scipy.special
 from looping import looped
+from samples import SAMPLES, SUBJECTS
+from walk import each_subject
 
 import autograd_lite as al
 from autograd_lite import Tensor, grad
@@ -13,7 +15,10 @@ from autograd_lite.derivatives.bessel import i1
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.derivatives.special import normal_cdf
+from autograd_lite.node import plain
+from autograd_lite.protocol import full_name as name_of
 from autograd_lite.table import TABLE, activations
+from autograd_lite.trees import leaves_of
 
 INF, NAN = np.inf, np.nan
 scipy.special.expit(Tensor(0.0))  # from then on its functions have rows
@@ -183,6 +188,42 @@ def test_rules_compute_with_whole_numbers_as_with_floats(ufunc):
             wanted = slope(float)
             for kind in SMALL_KINDS:
                 np.testing.assert_allclose(slope(kind), wanted, rtol=1e-14, err_msg=str(kind))
+
+
+def whole(array, kind):
+    numbers = np.round(np.abs(array) * 60) + np.arange(array.size).reshape(array.shape) % 3 + 1
+    return np.minimum(numbers, 120).astype(kind)
+
+
+def entries_of(result):
+    return [np.asarray(plain(leaf)) for leaf in leaves_of(result)]
+
+
+@each_subject
+@looped("kind", [np.uint8, np.int8])
+def test_functions_give_of_whole_numbers_what_numpy_gives(subject, kind):
+    """Of tensors, and beside tensors of floats."""
+    for function in SUBJECTS[subject]:
+        for sample in SAMPLES[function][::3] if name_of(function).startswith("np.") else ():
+            for of_floats in (None, *range(len(sample.arrays))):
+                given = [
+                    array if place == of_floats else whole(array, kind)
+                    for place, array in enumerate(sample.arrays)
+                ]
+                tensors = [
+                    Tensor(array) if of_floats in (None, place) else array
+                    for place, array in enumerate(given)
+                ]
+                with np.errstate(all="ignore"):
+                    try:
+                        wanted = entries_of(sample.function(*given))
+                    except (TypeError, ValueError, ArithmeticError):
+                        continue
+                    found = entries_of(sample.function(*tensors))
+                for one, other in zip(found, wanted, strict=True):
+                    told = f"{name_of(function)}: {one.dtype} {other.dtype}"
+                    assert one.dtype == other.dtype, told
+                    np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12, err_msg=told)
 
 
 def test_a_power_of_0_has_the_slope_0_however_large_its_base():
