@@ -24,7 +24,7 @@ from autograd_lite.forensics.candidate import (
 )
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
-from autograd_lite.forensics.factors import closest_factor, rounded
+from autograd_lite.forensics.factors import closest_factor, multiples
 from autograd_lite.forensics.other_forward import are_shares
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
@@ -142,11 +142,10 @@ def weights_of_terms(case: Case) -> Iterator[Candidate]:
             if replay is None:
                 break
             parts.append(np.concatenate([np.ravel(graph.right[t] - replay[t]) for t in wrong]))
-        if len(parts) < 2 or not np.isfinite(parts).all():
+        if len(parts) < 2:
             continue
         rest = np.concatenate([np.ravel(graph.right[t]) for t in wrong]) - sum(parts)
-        both = np.linalg.lstsq(np.stack(parts, axis=1), given - rest)[0]
-        one, other = map(rounded, both.tolist())
+        one, other = multiples(parts, given - rest)
         if one > 0 and math.isclose(one * other, 1, rel_tol=1e-6) and not math.isclose(one, 1):
             words = f"the weights of two terms are exchanged: one counts {one:.6g} times as much, "
             words += f"the other {other:.6g} times"
