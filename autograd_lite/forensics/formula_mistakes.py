@@ -27,8 +27,7 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
     for written, factor in (("sign(z)", 1.0), ("2 sign(z)", 2.0)) if _squares(place) else ():
         words = f"the derivative of {{operation}} is taken to be {written}, that of the absolute "
         # Of the loss's own errors it is another loss.
-        sign = partial(_by, lambda a, z, by=factor: by * np.sign(z))
-        yield "another loss", words + "value", sign
+        yield "another loss", words + "value", partial(_by_sign, factor)
     if place.bends and place.traits.elementwise:
         words = "the derivative of {operation} is taken to be "
         yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
@@ -41,6 +40,10 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "derivative twice", words + "z, its input", twice
         twice = place.changed(lambda result, g, a, *_: result * a)
         yield "derivative twice", words + "a, the value itself", twice
+
+
+def _by_sign(factor: float, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:
+    return g * factor * np.sign(z)
 
 
 def _squares(place: Place) -> bool:

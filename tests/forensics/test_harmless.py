@@ -94,5 +94,7 @@ def test_ties_of_two_functions_may_be_broken_each_in_its_way():
     x = Tensor([2.0, 2, 0], requires_grad=True, name="x")
     c = np.array([0.5, -1, 2])
     loss = 3 * x.max() + (relu(x) * c).sum()
-    assert compare_gradients(loss, {x: c + np.array([3, 0, 0])})  # All to the first, and slope 1 at 0.
+    assert compare_gradients(
+        loss, {x: c + np.array([3, 0, 0])}
+    )  # All to the first, and slope 1 at 0.
     assert not compare_gradients(loss, {x: c + np.array([4, 0, 0])})
