@@ -180,7 +180,7 @@ _OF_METHODS = {
 
 
 def _changes_arrays(function: Any) -> bool:
-    return function in _IN_PLACE or function.__name__ == "at"
+    return function in _IN_PLACE or full_name(function).endswith(".at")
 
 
 def _without_row(function: Any, arguments: tuple[Any, ...]) -> AutogradError:

@@ -92,7 +92,7 @@ def slope_of_exprel(x: Array) -> Array:
     """(exp(x) (x - 1) + 1) / x², by its series where that cancels."""
     near = np.absolute(x) < 1
     small, large = np.where(near, x, 0), np.where(near, 1, x)
-    series = 0.0
+    series: Any = 0.0
     for k in range(18, -1, -1):
         series = series * small + (k + 1) / math.factorial(k + 2)
     return np.where(near, series, (np.exp(large) * (large - 1) + 1) / large**2)
@@ -103,7 +103,7 @@ def _slope_of_root(z: Array, power: Array) -> Array:
     w = power * z
     near = np.absolute(w) < 0.1
     small, large = np.where(near, w, 0), np.where(near, 1, w)
-    series = 0.0
+    series: Any = 0.0
     for k in range(18, -1, -1):
         series = series * small + (-1) ** (k + 1) * (k + 1) / (k + 2)
     far = (large / (1 + large) - np.log1p(large)) / large**2
