@@ -79,6 +79,13 @@ def test_a_shared_module_is_drawn_for_each_call_with_its_first_name():
     assert [v.title for v in graph.vertices if v.kind == "collapsed"] == ["0: Dense"] * 2
 
 
+def test_constants_of_modules_are_called_what_modules_call_them():
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5, rng=0))
+    in_use, training = viz.graph(model, X), viz.graph(model(Tensor(X, requires_grad=True)).sum())
+    named = [[v.name for v in g.vertices if v.kind == "constant"] for g in (in_use, training)]
+    assert named == [["0.running_mean", "scale"], ["mask"]]
+
+
 class Recurrent(nn.Module):
     """Keeps its state, which is no argument of the next call."""
 
