@@ -15,7 +15,7 @@ from autograd_lite.derivatives.elementwise import quotient
 from autograd_lite.derivatives.special import density
 from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
-from autograd_lite.precision import as_floats
+from autograd_lite.precision import in_precision_of
 from autograd_lite.table import define, differentiable
 
 TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -45,7 +45,7 @@ _define("log_expit", lambda g, y, x: g * sp.expit(-x))
 def _logarithm(g: Array, x: Array) -> Array:
     """g log x, and 0 where g and x are 0."""
     with np.errstate(divide="ignore"):
-        return g * np.log(np.where((x == 0) & (g == 0), 1.0, x))
+        return g * np.log(np.where((x == 0) & (g == 0), 1, x))
 
 
 @differentiable(lambda g, y, a, b: quotient(g, a), lambda g, y, a, b: -quotient(g, b))
@@ -65,10 +65,14 @@ def _log_ratio(g: Array, a: Array, b: Array) -> Array:
     return g * log_ratio(np.where(taken, a, 1), np.where(taken, b, 1))
 
 
-_define("xlogy", lambda g, y, a, b: _logarithm(g, b), lambda g, y, a, b: quotient(g * a, b))
+_define(
+    "xlogy",
+    lambda g, y, a, b: _logarithm(g, in_precision_of(y, b)),
+    lambda g, y, a, b: quotient(g * a, b),
+)
 _define(
     "xlog1py",
-    lambda g, y, a, b: _logarithm(g, 1.0 + b),
+    lambda g, y, a, b: _logarithm(g, 1 + in_precision_of(y, b)),
     lambda g, y, a, b: g * a / (1 + b),
 )
 _define("entr", lambda g, y, x: -_logarithm(g, x) - g)
@@ -119,12 +123,12 @@ _define("exprel", lambda g, y, x: g * slope_of_exprel(x))
 _define(
     "boxcox",
     lambda g, y, x, power: g * x ** (power - 1.0),
-    lambda g, y, x, power: g * _by_power(np.log(as_floats(x)), power),
+    lambda g, y, x, power: g * _by_power(np.log(in_precision_of(y, x)), power),
 )
 _define(
     "boxcox1p",
     lambda g, y, x, power: g * (1.0 + x) ** (power - 1.0),
-    lambda g, y, x, power: g * _by_power(np.log1p(as_floats(x)), power),
+    lambda g, y, x, power: g * _by_power(np.log1p(in_precision_of(y, x)), power),
 )
 _define(
     "inv_boxcox",
@@ -253,21 +257,25 @@ _define(
 )
 
 
-def _density_of_gamma(a: Array, x: Array) -> Array:
+def _density_of_gamma(y: Array, a: Array, x: Array) -> Array:
+    """That of the gamma distribution, in the precision of y."""
+    a = in_precision_of(y, a)
     return np.exp(sp.xlogy(a - 1.0, x) - x - sp.gammaln(a))
 
 
-def _density_of_beta(a: Array, b: Array, x: Array) -> Array:
+def _density_of_beta(y: Array, a: Array, b: Array, x: Array) -> Array:
+    """That of the beta distribution, in the precision of y."""
+    a, b = in_precision_of(y, a), in_precision_of(y, b)
     return np.exp(sp.xlogy(a - 1.0, x) + sp.xlog1py(b - 1.0, -x) - sp.betaln(a, b))
 
 
-_define("gammainc", None, lambda g, y, a, x: g * _density_of_gamma(a, x))
-_define("gammaincc", None, lambda g, y, a, x: -g * _density_of_gamma(a, x))
-_define("gammaincinv", None, lambda g, y, a, p: g / _density_of_gamma(a, y))
-_define("gammainccinv", None, lambda g, y, a, p: -g / _density_of_gamma(a, y))
-_define("betaincc", None, None, lambda g, y, a, b, x: -g * _density_of_beta(a, b, x))
-_define("betaincinv", None, None, lambda g, y, a, b, p: g / _density_of_beta(a, b, y))
-_define("betainc", None, None, lambda g, y, a, b, x: g * _density_of_beta(a, b, x))
+_define("gammainc", None, lambda g, y, a, x: g * _density_of_gamma(y, a, x))
+_define("gammaincc", None, lambda g, y, a, x: -g * _density_of_gamma(y, a, x))
+_define("gammaincinv", None, lambda g, y, a, p: g / _density_of_gamma(y, a, y))
+_define("gammainccinv", None, lambda g, y, a, p: -g / _density_of_gamma(y, a, y))
+_define("betaincc", None, None, lambda g, y, a, b, x: -g * _density_of_beta(y, a, b, x))
+_define("betaincinv", None, None, lambda g, y, a, b, p: g / _density_of_beta(y, a, b, y))
+_define("betainc", None, None, lambda g, y, a, b, x: g * _density_of_beta(y, a, b, x))
 
 # Bessel functions
 
