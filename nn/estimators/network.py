@@ -9,10 +9,13 @@ from functools import partial
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
-from autograd_lite.errors import UnsupportedError, describe_one, needed
+from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
@@ -28,11 +31,6 @@ from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.metrics import Metric
 from nn.training.steps import Step
-
-with needed("import of nn.estimators", "scikit-learn", "autograd-lite[sklearn]"):
-    from sklearn.base import BaseEstimator, clone
-    from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 Kind = TypeVar("Kind", bound="Network")
 Layers = Sequence[int | Module] | Callable[[int, int], Module]
