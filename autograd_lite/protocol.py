@@ -13,13 +13,12 @@ from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
 from autograd_lite.foreign import admit_parts, is_labelled, is_sequence
 from autograd_lite.keywords import understood
-from autograd_lite.modes import give, taken, watching
+from autograd_lite.modes import give, take, taken, watching
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
     FAILURES,
     asking_function,
-    explained,
     raise_explained,
     refused_conversion,
 )
@@ -66,25 +65,12 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         arguments = tuple(admit_parts(value, attempted) for value in arguments)
         keywords = {name: admit_parts(value, attempted) for name, value in keywords.items()}
     if operation is None and function in WITHOUT_DERIVATIVE:
-        plain_keywords = map_tree(plain, keywords)
-        try:
-            outcome = function(*map_tree(plain, arguments), **plain_keywords)
-        except FAILURES as error:
-            raise explained(error, function.__name__, arguments, keywords) from error
-        return give(function, arguments, keywords, outcome)
+        return give(function, arguments, keywords, _by_numpy(function, arguments, keywords))
     if keywords or len(arguments) > 2:
         arguments, keywords = understood(function, arguments, keywords)
     implementation = COMPOSED.get(function)
     if operation is None and implementation is not None:
-        if taken.get() is not None:
-            arguments, keywords = map_tree(_noted, (arguments, keywords))
-        watch = watching.get()
-        if watch:
-            implementation = watch.within(function, implementation)
-        try:
-            return implementation(*arguments, **keywords)
-        except FAILURES as error:
-            raise_explained(error, function.__name__, arguments, keywords)
+        return _composed(function, implementation, arguments, keywords)
     if keywords:
         # Arrays and lists too: what they are changed to before backward is noticed at positions.
         moved = (Node, np.ndarray, list)
@@ -97,6 +83,51 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         differentiable = len(arguments)
     arguments = (*map(operand, arguments[:differentiable]), *arguments[differentiable:])
     return apply(operation, arguments, keywords)
+
+
+def _composed(function: Any, implementation: Any, arguments: Any, keywords: Any) -> Any:
+    """What a function of NumPy's gives that is made of others."""
+    if not any(map(_is_of_floats, leaves_of((arguments, keywords)))):
+        # Nothing is differentiated; and it knows which count as floats, and which wrap around.
+        outcome = _by_numpy(function, arguments, keywords)
+        if not any(map(np.iscomplexobj, leaves_of(outcome))):
+            return _as_tensors(outcome, function, arguments, keywords)
+    if taken.get() is not None:
+        arguments, keywords = map_tree(_noted, (arguments, keywords))
+    watch = watching.get()
+    if watch:
+        implementation = watch.within(function, implementation)
+    try:
+        return implementation(*arguments, **keywords)
+    except FAILURES as error:
+        raise_explained(error, function.__name__, arguments, keywords)
+
+
+def _by_numpy(function: Any, arguments: Any, keywords: Any) -> Any:
+    """What it gives of the arrays of tensors."""
+    plain_keywords = map_tree(plain, keywords)
+    try:
+        return function(*map_tree(plain, arguments), **plain_keywords)
+    except FAILURES as error:
+        raise_explained(error, function.__name__, arguments, keywords)
+
+
+def _is_of_floats(value: Any) -> bool:
+    return isinstance(value, Node) and value._array.dtype.kind == "f"
+
+
+def _as_tensors(outcome: Any, function: Any, arguments: Any, keywords: Any) -> Any:
+    """What a function gives of plain arrays, as if it were computed from tensors."""
+    tensors = map_tree(Node.tensor_class, outcome)
+    for place, tensor in enumerate(leaves_of(tensors)):
+        one = function if tensor is tensors else _part(function, place)
+        take(one, arguments, keywords, tensor)
+    return tensors
+
+
+def _part(function: Any, place: int) -> Any:
+    """One of several results of a function."""
+    return lambda *arguments, **keywords: function(*arguments, **keywords)[place]
 
 
 def _spread(

@@ -27,11 +27,6 @@ def _define(name: str, *vjps: Any, **traits: Any) -> None:
         define(function, *vjps, traits=Traits(**traits))
 
 
-def _or_one(x: Array) -> Array:
-    """x, with 1 for 0."""
-    return np.where(x == 0, 1, x)
-
-
 def inverse_mills_ratio(x: Array) -> Array:
     """density(x) / ndtr(x), by the scaled erfc where both are small."""
     above, below = np.where(x > 0, x, 0), np.where(x > 0, 0, x)
@@ -49,7 +44,7 @@ _define("log_expit", lambda g, y, x: g * sp.expit(-x))
 def _logarithm(g: Array, x: Array) -> Array:
     """g log x, and 0 where g and x are 0."""
     with np.errstate(divide="ignore"):
-        return g * np.log(np.where((x == 0) & (g == 0), 1, x))
+        return g * np.log(np.where((x == 0) & (g == 0), 1.0, x))
 
 
 @differentiable(lambda g, y, a, b: quotient(g, a), lambda g, y, a, b: -quotient(g, b))
@@ -70,7 +65,11 @@ def _log_ratio(g: Array, a: Array, b: Array) -> Array:
 
 
 _define("xlogy", lambda g, y, a, b: _logarithm(g, b), lambda g, y, a, b: quotient(g * a, b))
-_define("xlog1py", lambda g, y, a, b: _logarithm(g, 1 + b), lambda g, y, a, b: g * a / (1 + b))
+_define(
+    "xlog1py",
+    lambda g, y, a, b: _logarithm(g, 1.0 + b),
+    lambda g, y, a, b: g * a / (1 + b),
+)
 _define("entr", lambda g, y, x: -_logarithm(g, x) - g)
 _define(
     "rel_entr",
@@ -109,6 +108,14 @@ _define("ndtri", lambda g, y, x: g / density(y))
 
 # Exponentials, powers and logarithms
 
+
+def _lower_expn(y: Array, n: Array, x: Array) -> Array:
+    """That of order n - 1, which SciPy does not have for n = 0."""
+    lowest = n == 0
+    below = sp.expn(np.where(lowest, 0.0, n - 1.0), x)
+    return np.where(lowest, (np.exp(-x) + y) / x, below)
+
+
 _define("exp2", lambda g, y, x: g * y * math.log(2))
 _define("exp10", lambda g, y, x: g * y * math.log(10))
 _define("expm1", lambda g, y, x: g * np.exp(x))
@@ -117,7 +124,7 @@ _define("cosm1", lambda g, y, x: -g * np.sin(x))
 _define("cbrt", lambda g, y, x: quotient(g, 3 * y * y))
 _define("expi", lambda g, y, x: g * np.exp(x) / x)
 _define("exp1", lambda g, y, x: -g * np.exp(-x) / x)
-_define("expn", None, lambda g, y, n, x: -g * sp.expn(n - 1, x))
+_define("expn", None, lambda g, y, n, x: -g * _lower_expn(y, n, x))
 
 # Gamma and beta functions
 
@@ -191,24 +198,35 @@ _define(
     lambda g, y, z, m: g * _slope_of_poch(y, z, m),
     lambda g, y, z, m: g * y * sp.psi(z + m),
 )
-_define("gammainc", None, lambda g, y, a, x: g * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a)))
-_define("gammaincc", None, lambda g, y, a, x: -g * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a)))
-_define(
-    "betainc",
-    None,
-    None,
-    lambda g, y, a, b, x: g * np.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b)),
-)
+
+
+def _density_of_gamma(a: Array, x: Array) -> Array:
+    return np.exp(sp.xlogy(a - 1.0, x) - x - sp.gammaln(a))
+
+
+def _density_of_beta(a: Array, b: Array, x: Array) -> Array:
+    return np.exp(sp.xlogy(a - 1.0, x) + sp.xlog1py(b - 1.0, -x) - sp.betaln(a, b))
+
+
+_define("gammainc", None, lambda g, y, a, x: g * _density_of_gamma(a, x))
+_define("gammaincc", None, lambda g, y, a, x: -g * _density_of_gamma(a, x))
+_define("betainc", None, None, lambda g, y, a, b, x: g * _density_of_beta(a, b, x))
 
 # Bessel functions
+
+
+def _by_its_argument(y: Array, x: Array) -> Array:
+    """i1e(x) / x, where x is small as what has a derivative that does not cancel."""
+    near = np.absolute(x) < 1
+    small = np.where(near, x, 0)
+    of_small = (sp.i0(small) - sp.iv(2, small)) / 2 * np.exp(-np.absolute(small))
+    return np.where(near, of_small, y / np.where(near, 1, x))
+
 
 _define("i0", lambda g, y, x: g * sp.i1(x))
 _define("i1", lambda g, y, x: g * (sp.i0(x) + sp.iv(2, x)) / 2)
 _define("i0e", lambda g, y, x: g * (sp.i1e(x) - np.sign(x) * y))
-_define(
-    "i1e",
-    lambda g, y, x: g * (sp.i0e(x) - np.sign(x) * y - np.where(x == 0, 0.5, y / _or_one(x))),
-)
+_define("i1e", lambda g, y, x: g * (sp.i0e(x) - np.sign(x) * y - _by_its_argument(y, x)))
 _define("k0", lambda g, y, x: -g * sp.k1(x))
 _define("k1", lambda g, y, x: -g * (sp.k0(x) + y / x))
 _define("k0e", lambda g, y, x: g * (y - sp.k1e(x)))
@@ -217,7 +235,7 @@ _define("j0", lambda g, y, x: -g * sp.j1(x))
 _define("j1", lambda g, y, x: g * (sp.j0(x) - sp.jv(2, x)) / 2)
 _define("y0", lambda g, y, x: -g * sp.y1(x))
 _define("y1", lambda g, y, x: g * (sp.y0(x) - y / x))
-_define("jv", None, lambda g, y, v, x: g * (sp.jv(v - 1, x) - sp.jv(v + 1, x)) / 2)
-_define("yv", None, lambda g, y, v, x: g * (sp.yv(v - 1, x) - sp.yv(v + 1, x)) / 2)
-_define("iv", None, lambda g, y, v, x: g * (sp.iv(v - 1, x) + sp.iv(v + 1, x)) / 2)
-_define("kv", None, lambda g, y, v, x: -g * (sp.kv(v - 1, x) + sp.kv(v + 1, x)) / 2)
+_define("jv", None, lambda g, y, v, x: g * (sp.jv(v - 1.0, x) - sp.jv(v + 1.0, x)) / 2)
+_define("yv", None, lambda g, y, v, x: g * (sp.yv(v - 1.0, x) - sp.yv(v + 1.0, x)) / 2)
+_define("iv", None, lambda g, y, v, x: g * (sp.iv(v - 1.0, x) + sp.iv(v + 1.0, x)) / 2)
+_define("kv", None, lambda g, y, v, x: -g * (sp.kv(v - 1.0, x) + sp.kv(v + 1.0, x)) / 2)

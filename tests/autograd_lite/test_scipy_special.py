@@ -89,6 +89,19 @@ def test_derivatives_are_precise_where_formulas_would_cancel():
         assert grad(grad(sp.log_ndtr))(at) == pytest.approx(slope, rel=1e-14)
 
 
+def test_the_second_derivative_of_i1e_is_precise_near_0():
+    for x in (1e-200, 1e-30, 1e-9):
+        assert grad(grad(sp.i1e))(x) == pytest.approx(-1, rel=1e-8)
+        assert grad(grad(sp.i1e))(-x) == pytest.approx(1, rel=1e-8)
+
+
+def test_exponential_integrals_of_order_0_have_derivatives():
+    # E0(x) is exp(-x) / x.
+    x, of_order_0 = 2.0, lambda x: sp.expn(0, x)
+    assert grad(of_order_0)(x) == pytest.approx(-np.exp(-x) * (1 / x + 1 / x**2), rel=1e-14)
+    assert grad(grad(lambda x: sp.expn(1, x)))(x) == pytest.approx(-grad(of_order_0)(x), rel=1e-14)
+
+
 def test_nothing_times_a_logarithm_of_0_is_nothing():
     by_x, by_y = grad(lambda x, y: (0 * sp.xlogy(x, y)).sum(), (0, 1))(np.zeros(1), np.zeros(1))
     assert by_x == by_y == 0
