@@ -73,6 +73,13 @@ def test_an_input_is_one_also_where_the_model_converts_it():
     ]
 
 
+def test_a_view_of_an_input_is_an_input():
+    lstm = nn.LSTM(3, 4, rng=0)
+    vertices = viz.graph(lstm(np.ones((2, 5, 3)))[0].sum()).vertices
+    assert [(v.shape, v.path) for v in vertices if v.kind == "input"] == [("(5, 2, 3) float64", ())]
+    assert [v.name for v in vertices if v.kind == "constant"] == ["h", "c"]
+
+
 def test_a_shared_module_is_drawn_for_each_call_with_its_first_name():
     layer = nn.Dense(3, 3, rng=0)
     graph = viz.graph(nn.Sequential(layer, layer)(X).sum(), depth=2)
