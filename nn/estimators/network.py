@@ -139,6 +139,7 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return nullcontext() if self.random_state is None else drawing_from(self._rng, *models)
 
     def _new_model(self, features: int, outputs: int, dtype: Any) -> Module:
+        """The model that `layers` describes, for so many features and outputs."""
         if callable(self.layers) and not isinstance(self.layers, Module):
             model = self.layers(features, outputs)
             require_model(model, f"{type(self).__name__} with layers that returned")
@@ -172,6 +173,7 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return kind(self.model_.parameters(), learning_rate=rate)
 
     def _train(self, X: Any, y: Any, sample_weight: Any, epochs: int) -> Self:
+        """Go on with the model for so many epochs."""
         require(self, "evaluate_every", self.evaluate_every, optional(COUNT))
         validation = self.validation
         if isinstance(validation, tuple | list) and len(validation) == 2:
