@@ -165,11 +165,11 @@ def test_functions_that_numpy_lacks_compute_with_floats(function, numbers):
 
 
 BINARY = [f for f in TABLE if isinstance(f, np.ufunc) and f.nin > 1]
-SMALL_KINDS = [np.uint8, np.int16, np.uint64, np.int64]
+SMALL_KINDS = [np.uint8, np.int16, np.uint64, np.int64, np.float16, np.float32]
 
 
 @looped("ufunc", [f for f in BINARY if f.signature is None and f is not np.ldexp])
-def test_rules_compute_with_whole_numbers_as_with_floats(ufunc):
+def test_rules_compute_with_other_kinds_of_numbers_as_with_those_of_the_result(ufunc):
     """Of eight bits 0 - 1 is 255, and a logarithm in half precision."""
     vjps = TABLE[ufunc].vjps
     # The last place is that of the argument of which a function is, where others are its orders.
