@@ -48,7 +48,9 @@ def are_alike(one: Record, other: Record) -> bool:
         x, y = a._array, b._array
         if a.operation is not b.operation or x.shape != y.shape or x.dtype != y.dtype:
             return False
-        if not (same(a.arguments, b.arguments) and same(a.keywords, b.keywords)):
+        if not same(a.arguments, b.arguments):
+            return False
+        if a.keywords is not b.keywords and not same(a.keywords, b.keywords):
             return False
     return all(
         a.function is b.function
@@ -75,5 +77,5 @@ class _Same:
         if isinstance(a, list | tuple):
             return len(a) == len(b) and all(map(self, a, b))
         if isinstance(a, dict):
-            return a is b or (a.keys() == b.keys() and all(self(a[key], b[key]) for key in a))
+            return a.keys() == b.keys() and all(self(a[key], b[key]) for key in a)
         return self._arrays.get(id(a), a) is b or same_value(a, b)

@@ -91,7 +91,7 @@ class Tracer:
         self.found: dict[int, Array] = {}
         self.made: dict[int, Node | Taken | Step] = {}
         self.in_own_memory: set[Node] = set()
-        self.likes: dict[Any, Step] = {}  # of what is added to cotangents: the first of a kind
+        self.likes: dict[Any, Step | None] = {}  # of what is added to cotangents: one of a kind
 
     def write(self, noted: Sequence[Taken] = ()) -> None:
         """Write the forward and the backward pass, and what was noted beside the record."""
@@ -245,14 +245,17 @@ class Tracer:
             if type(array) is np.ndarray:
                 self.in_own_memory.add(first)
             return False
-        given = program.values[node], *self.own(node.arguments)
         if node.operation.function is operator.getitem:
-            given = None, None, given[-1]  # the index is all that is read
+            given = None, None, self.own(node.arguments[-1])  # the index is all that is read
+        else:
+            given = program.values[node], *self.own(node.arguments)
         given = program.cotangents[first], program.cotangents[node], *given
         keywords = node.keywords and self.own(node.keywords)
         step = program.step(adding(node.operation), given, keywords, array.shape, array.dtype)
-        if is_plain(step):
-            step.like = self.likes.setdefault(self.templates.number_of(node), step)
+        kind = self.templates.number_of(node)
+        if kind not in self.likes:
+            self.likes[kind] = step if is_plain(step) else None
+        step.like = self.likes[kind]
         program.cotangents[first] = step
         return True
 
