@@ -6,7 +6,6 @@ relu'(0) = 0. The forms are stable: no overflow and no warning, however large th
 from __future__ import annotations
 
 import numpy as np
-from numpy import ndarray
 
 from autograd_lite.arguments import FRACTION
 from autograd_lite.derivatives.reductions import Axis, expand
@@ -26,12 +25,7 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-1.0, 2.0]))
     array([0., 2.])
     """
-    if type(x) is not ndarray or not x.ndim:
-        return np.maximum(x, 0)
-    # Of two arrays NumPy computes many entries at once, of an array and a number one by one.
-    dtype = x.dtype.type
-    y = np.zeros(x.shape, dtype) if x.flags.c_contiguous else np.zeros_like(x, dtype)
-    return np.maximum(x, y, out=y)
+    return np.maximum(x, 0)
 
 
 @differentiable(

@@ -34,8 +34,6 @@ REDUCED |= {np.amax: np.maximum, np.amin: np.minimum}
 OUT_BY_NAME = {np.maximum, np.minimum}
 """Ufuncs that NumPy no longer gives their place by position."""
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-MANY = 512
-"""Entries from which on reading an array of one number takes less time than reading that."""
 
 
 def expression(step: Step, values: Sequence[Any], names: Names) -> str:
@@ -206,17 +204,7 @@ def entry_by_entry(step: Step, ufunc: Any, values: Sequence[Any], names: Names) 
     if ufunc is function_of(step) and _takes_doubles(ufunc):
         given = in_one_dtype(step, values)
     texts = ["{}" if type(x) is Step else names.text(x) for x in given]
-    place = "{out}"
-    value = values[step.number]
-    if ufunc in OUT_BY_NAME:
-        place = "out={out}"
-    if ufunc in OUT_BY_NAME and value.size >= MANY:
-        # Of two arrays NumPy computes many entries at once, of an array and a number one by one.
-        numbers = [type(x) is np.ndarray and not x.ndim and x.dtype == value.dtype for x in given]
-        texts = [
-            names.full(value, x) if is_number else text
-            for x, is_number, text in zip(given, numbers, texts)
-        ]
+    place = "out={out}" if ufunc in OUT_BY_NAME else "{out}"
     return f"{names.function(ufunc)}({', '.join([*texts, place, *keywords])})"
 
 

@@ -95,16 +95,6 @@ class Names:
             self._numbers[key] = self.bind(value, wish)
         return self._numbers[key]
 
-    def full(self, like: Array, value: Array) -> str:
-        """The name of an array that is laid out as another one, with a number for each entry."""
-        key = value.tobytes(), like.dtype, like.shape, like.strides
-        if key not in self._numbers:
-            array = np.empty_like(like)
-            array[...] = value
-            wish = NUMBERS.get(repr(value.item()), "number") + "s"
-            self._numbers[key] = self.bind(array, wish)
-        return self._numbers[key]
-
     def index(self, value: Any) -> str:
         parts = value if type(value) is tuple else (value,)
         return ", ".join(map(self._part, parts)) or "()"
