@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,13 @@ class Number(np.lib.mixins.NDArrayOperatorsMixin):
 
     Attributes:
         functions: those that the text calls, by name.
-        calls: the texts of these calls, which take longer than the rest.
     """
 
     # What is computed may not depend on what it is now.
     __bool__ = __eq__ = __hash__ = None  # type: ignore[assignment] # refused by Python
 
-    def __init__(self, text: str, functions: dict[str, Any], calls: Sequence[str] = ()) -> None:
-        self.text, self.functions, self.calls = text, functions, calls
+    def __init__(self, text: str, functions: dict[str, Any]) -> None:
+        self.text, self.functions = text, functions
 
     def __array_ufunc__(self, ufunc: Any, method: str, *parts: Any, **keywords: Any) -> Any:
         known = all(type(part) in (int, float, Number) for part in parts)
@@ -36,13 +35,10 @@ class Number(np.lib.mixins.NDArrayOperatorsMixin):
 
 def _joined(form: str, *parts: Any) -> Number:
     functions: dict[str, Any] = {}
-    calls: list[str] = []
     for part in parts:
-        if isinstance(part, Number):
-            functions |= part.functions
-            calls += part.calls
+        functions |= part.functions if isinstance(part, Number) else {}
     texts = [part.text if isinstance(part, Number) else repr(part) for part in parts]
-    return Number(form.format(*texts), functions, calls)
+    return Number(form.format(*texts), functions)
 
 
 def computed(function: Callable[..., Any], *numbers: Any) -> Any:
@@ -59,4 +55,4 @@ def computed(function: Callable[..., Any], *numbers: Any) -> Any:
     name = function.__name__
     found = _joined(f"({name}({', '.join(['{}'] * len(numbers))}))", *numbers)
     found.functions[name] = function
-    return Number(found.text, found.functions, [*found.calls, found.text])
+    return found

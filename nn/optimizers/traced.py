@@ -53,18 +53,11 @@ class _Tape:
 
     def setting(self, names: dict[str, Any]) -> list[str]:
         """The lines that put numbers in their places, of a rate and a step."""
-        lines, calls = [], list[str]()
+        lines = []
         for text, (number, place) in self.places.items():
             name = f"place{len(names)}"
             names |= {**number.functions, name: place}
             lines.append(f"{name}[()] = {text}")
-            calls += number.calls
-        for number, text in enumerate(dict.fromkeys(calls)):
-            if calls.count(text) > 1:
-                lines = [
-                    f"found{number} = {text}",
-                    *[x.replace(text, f"found{number}") for x in lines],
-                ]
         return lines
 
 

@@ -63,8 +63,10 @@ def whole_step(
     names["kind"] = kind = attrgetter("__class__", "shape", "dtype") if in_one else kind_of
     looks += [f"kind({a}) == {_named(names, kind(x))}" for a, x in zip(arguments, batch)]
     if update:
-        names |= {"accept": steps.optimizer.accept, "fitting": update.fitting}
-        looks += [f"accept() is None and fitting() == {update.made}"]
+        names |= {"optimizer": steps.optimizer, "fitting": update.fitting}
+        # What `accept` asks first, without calling it.
+        accepted = "optimizer.groups == optimizer._seen and not optimizer._scheduled"
+        looks += [f"({accepted} or optimizer.accept() is None) and fitting() == {update.made}"]
     given = [*compress(arguments, found.used)]
     given += [f"{_named(names, draw)}()" for draw in found.draws]
     given += [f"{_named(names, tensor)}._array" for tensor in found.given]
