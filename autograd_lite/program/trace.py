@@ -241,6 +241,7 @@ class Tracer:
         if not (node.operation.add_to and isinstance(first, Node) and first._requires_grad):
             return False
         program, array = self.program, first._array
+        given: tuple[Any, ...]
         if first not in self.in_own_memory:
             if type(array) is np.ndarray:
                 self.in_own_memory.add(first)
