@@ -15,7 +15,7 @@ from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
 from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_recorded
-from autograd_lite.forensics.recorded_factors import COPIES, factors_at, rarer, usual
+from autograd_lite.forensics.recorded_factors import OWN, factors_at, rarer, usual
 from autograd_lite.forensics.replay import SAMPLES, Graph, Replay
 from autograd_lite.forensics.shares import choices_at_ties
 from autograd_lite.node import Array, Node, plain
@@ -89,7 +89,7 @@ class Case:
         usual, here = self._words(factor, self.usual_factors), self.words_here(factor, place)
         counts = "1/" in usual or "divided" in usual
         if here and place is not None and not (place.traits.averages and "square" in usual):
-            own = place.traits.averages or place.operation.function in COPIES
+            own = place.traits.averages or place.operation.function in OWN
             if own or (counts and self.graph.is_within(place)):
                 return here
         named = here and "square" in usual and place and not place.traits.averages
@@ -101,8 +101,8 @@ class Case:
         """The same for the constant that a step multiplies or divides by, or averages over."""
         averages = place is not None and place.traits.averages and place.node.size > 1
         averages = averages and SAMPLES not in self._words(factor, self.usual_factors)
-        copies = place is not None and place.operation.function in COPIES
-        if place is None or not (place.multiplies_entries or averages or copies):
+        own = place is not None and place.operation.function in OWN
+        if place is None or not (place.multiplies_entries or averages or own):
             return ""
         return self._words(factor, factors_at(self.graph, place))
 

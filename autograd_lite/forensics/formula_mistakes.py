@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import StepMistakes, unchanged
+from autograd_lite.forensics.factors import both_signs
 from autograd_lite.forensics.formulas import FORMULAS, VJPS, Slope, of_mean, of_sum
 from autograd_lite.forensics.place import Place, is_recorded
 from autograd_lite.forensics.replay import Graph
@@ -24,6 +25,10 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words, partial(_by, slope)
     for words, vjp in VJPS.get((place.operation.function, place.slot), ()):
         yield "wrong formula", words, vjp
+    for factor in (1.0, 2.0) if _squares(place) and both_signs(place.argument._array) else ():
+        words = f"the derivative of {{operation}} is taken to be {factor:g} sign(z)"
+        words += ", that of the absolute value"
+        yield "wrong formula", words, partial(_by, lambda a, z, by=factor: by * np.sign(z))
     if place.bends and place.traits.elementwise:
         words = "the derivative of {operation} is taken to be "
         yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
@@ -36,6 +41,12 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "derivative twice", words + "z, its input", twice
         twice = place.changed(lambda result, g, a, *_: result * a)
         yield "derivative twice", words + "a, the value itself", twice
+
+
+def _squares(place: Place) -> bool:
+    """Whether a step is that of a square."""
+    function = place.operation.function
+    return function is np.square or (function is np.power and place.numbers == [2])
 
 
 OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -67,7 +78,7 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     words = "what arrives is lost where z > 0: 1 is written there, and the rest left as it arrives"
     yield "cotangent lost", words, lambda g, a, z, *rest, **k: np.where(z > 0, 1, g)
     words = "the mask of {operation} is where what arrives is positive, not where z is"
-    yield "another mask", words, lambda g, *given, **k: g * (g > 0)
+    yield "another mask", words, partial(_at_what_arrives, place, lambda g: g)
     words = "what arrives and is negative is lost, too, as by guided backpropagation"
     yield "another mask", words, place.arriving(lambda g, *given: g * (g > 0))
 
@@ -158,8 +169,9 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     if place.bends and np.shape(graph.unmatched[place]) == cotangent.shape and not is_sign:
         words = "what arrives is multiplied in twice: the derivative of {operation} contains it"
         yield "derivative twice", words, place.changed(lambda result, g, *_, **k: result * g)
-    words = "of what arrives only the sign is left: 1 or -1 is written in its place"
-    yield "other values", words, place.arriving(lambda g, *_: np.sign(g))
+    if both_signs(cotangent):
+        words = "of what arrives only the sign is left: 1 or -1 is written in its place"
+        yield "other values", words, place.arriving(lambda g, *_: np.sign(g))
 
 
 def _at_what_arrives(place: Place, times: Any, g: Any, y: Any, x: Any, *rest: Any, **k: Any) -> Any:

@@ -29,7 +29,8 @@ def usual(graph: Graph) -> Factors:
     yield -1.0, "the sign is wrong"
     yield 0.0, "it is missing"
     samples = {length: name for length, name in lengths.items() if name == SAMPLES}
-    yield from _of_lengths(samples)
+    divisors = [*_divisors(graph)]
+    yield from _of_lengths(samples, divisors)
     if not functions.isdisjoint((np.power, np.square)) or any(
         node.operation.traits.product and len({*map(id, node.arguments)}) == 1
         for node in graph.places_of
@@ -39,18 +40,32 @@ def usual(graph: Graph) -> Factors:
     yield 0.5, "a factor of 2 is missing, such as that of a square"
     yield 2.0, "a factor of 2 too many"
     yield -2.0, "a factor of 2 too many, and the sign is wrong"
-    yield from _of_lengths({length: lengths[length] for length in lengths.keys() - samples})
+    rest = {length: lengths[length] for length in lengths.keys() - samples}
+    yield from _of_lengths(rest, divisors)
     for length, name in graph.positions.items():
         yield float(length), f"1/{length} is missing, one over {name}"
         yield 1 / length, f"it is divided by {length}, over {name}, once too often"
 
 
-def _of_lengths(lengths: Mapping[int, str]) -> Factors:
+def _divisors(graph: Graph) -> Iterator[float]:
+    """What is divided by in a graph: the numbers of entries of means, and constants."""
+    for place in graph.places:
+        if place.traits.averages:
+            yield place.argument.size / max(place.node.size, 1)
+        for number in place.numbers if place.multiplies_entries else ():
+            yield from (number, 1 / number) if number else ()
+
+
+def _of_lengths(lengths: Mapping[int, str], divisors: list[float]) -> Factors:
     for length, name in lengths.items():
-        yield float(length), f"1/{length} is missing, one over {name}"
+        multiples = [round(d) for d in divisors if math.isclose(d, round(d)) and d > 1]
+        missing = f"1/{length} is missing, one over {name}"
+        if all(number % length for number in multiples):
+            missing = f"it is multiplied by {length}, {name}"
+        yield float(length), missing
         words = f"it is divided by {length}, {name}, once too often"
         yield 1 / length, words + ", or only one of its uses counts" * (name == USES)
-        yield float(-length), f"1/{length} is missing, one over {name}, and the sign is wrong"
+        yield float(-length), f"{missing}, and the sign is wrong"
         yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"
 
 
@@ -76,6 +91,13 @@ def rarer(graph: Graph) -> Factors:
         yield one / other, f"it is divided by {other}, {lengths[other]}, where {one} is right"
     yield from _with_constants(graph)
     yield from _computed_numbers(graph)
+    axes = {length for array in graph.plain_arrays for length in array.shape} - {0, 1, *lengths}
+    for own, other in itertools.product(lengths, sorted(axes)[:MOST_CONSTANTS]):
+        words = f"it is divided by {other}, the length of an axis of the data, where {own} is right"
+        yield own / other, words
+    for whole in range(3, SMALL):
+        yield float(whole), f"a factor of {whole} too many"
+        yield 1 / whole, f"a factor of {whole} is missing"
 
 
 def _with_constants(graph: Graph) -> Factors:
@@ -92,23 +114,26 @@ def _with_constants(graph: Graph) -> Factors:
 
 def _computed_numbers(graph: Graph) -> Factors:
     """Numbers that were computed, such as a norm."""
-    for node in graph.order[:MOST_NUMBERS]:
-        if node.size == 1 and node.operation is not None and node is not graph.loss:
-            number, name = float(np.sum(node._array)), node.operation.name
-            what = f"{number:.6g}, which {name} has given"
-            powers = [(number, what), (number**2, f"the square of {what}")]
-            powers += [(math.sqrt(number), f"the root of {what}")] if number > 0 else []
-            for by, of in powers:
-                if by not in (0, 1, -1):
-                    yield by, f"it is multiplied by {of}, or the division by it is forgotten"
-                    yield 1 / by, f"it is divided by {of}, or the factor is forgotten"
-            arriving = float(np.sum(graph.right[node]))
-            if arriving not in (0, 1, -1):
-                what = f"{arriving:.6g}, what arrives at {name}: it belongs to another term"
-                yield arriving, f"it is multiplied by {what}"
+    nodes = [node for node in graph.order[:MOST_NUMBERS] if node.size == 1]
+    nodes = [node for node in nodes if node.operation is not None and node is not graph.loss]
+    numbers = [(float(np.sum(node._array)), node) for node in nodes]
+    for power, of_power in ((1, ""), (2, "the square of "), (0.5, "the root of ")):
+        for number, node in numbers:
+            by = number**power if number > 0 or power != 0.5 else 0.0
+            of = f"{of_power}{number:.6g}, which {node.operation.name} has given"
+            if by not in (0, 1, -1):
+                yield by, f"it is multiplied by {of}, or the division by it is forgotten"
+                yield 1 / by, f"it is divided by {of}, or the factor is forgotten"
+    for node in nodes:
+        arriving = float(np.sum(graph.right[node]))
+        if arriving not in (0, 1, -1):
+            of = f"{arriving:.6g}, what arrives at {node.operation.name}"
+            yield arriving, f"it is multiplied by {of}: it belongs to another term"
 
 
 COPIES = np.repeat, np.tile
+OWN = (*COPIES, np.power)
+"""Functions, besides means and products, that have a factor of their own."""
 
 
 def factors_at(graph: Graph, place: Place) -> Factors:
@@ -152,6 +177,7 @@ def _of_powers(exponents: list[float]) -> Factors:
             yield 2.0, "a factor of 2 too many: the 1/2 of the square root is missing"
         elif exponent not in (2, 0, 1):
             yield 1 / exponent, f"the exponent {exponent:g} is missing as a factor"
+            yield exponent, f"the exponent {exponent:g} is multiplied in twice"
 
 
 def _of_mean(place: Place, entries: int, lengths: Mapping[int, str]) -> Factors:

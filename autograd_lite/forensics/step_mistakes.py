@@ -77,7 +77,8 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         if place.traits.indexes:
             words = "the index is left out: what arrives stays where it is, or is put elsewhere"
         yield kind, words, unchanged
-        if place.bends and place.traits.activation:
+        by_entries = place.multiplies_entries and any(map(np.ndim, place.other_arguments))
+        if by_entries or (place.bends and place.traits.activation):
             words = "the derivative of {operation} is forgotten, and the sign is wrong"
             yield "derivative forgotten", words, lambda g, *given, **k: -g
     if place.bends and place.traits.activation and not place.traits.kink:

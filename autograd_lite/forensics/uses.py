@@ -21,6 +21,7 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import is_round
 from autograd_lite.forensics.formula_mistakes import softmax, whole_losses
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_recorded
 from autograd_lite.forensics.recorded_factors import factors_at
@@ -81,6 +82,8 @@ def decaying_uses(case: Case) -> Iterator[Candidate]:
         first, *others = shares[::order]
         roots = np.roots(np.array([*others[::-1], first - total]))
         for by in (root.real for root in roots if abs(root.imag) < 1e-9 < root.real):
+            if not is_round(by) and not is_round(1 - by):
+                continue  # Some number explains any gradient of one direction.
             neighbor = "after" if order == 1 else "before"
             what = f"each use counts {by:.6g} times as much as the one {neighbor}: momentum, "
             what += "or a decay, is in the loop that sums up"

@@ -34,7 +34,8 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
         for what, other in _in_words(argument, beside):
             kind = "other values" if what == ANOTHER or power else "wrong place"
             words = "the derivative of {operation} is taken at " if power else PRODUCT
-            yield kind, words + what, Instead(place, slot, plain(other), other)
+            if np.any(plain(other)):  # Else a path is left out.
+                yield kind, words + what, Instead(place, slot, plain(other), other)
         for find in IN_ITS_PLACE if not power else ():
             for kind, words, *value in find(graph, place, argument):
                 yield kind, words, Instead(place, slot, *value)
