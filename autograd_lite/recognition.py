@@ -169,8 +169,9 @@ def _is_curved(part: Node) -> bool:
 def _chooses(part: Node) -> bool:
     """Whether an operation may do one thing to some entries, and another to others."""
     traits = part.operation.traits
-    arrays = [plain(a) for a in part.arguments if not (isinstance(a, Node) and a.requires_grad)]
-    return traits.kink or traits.extremum or any(np.ndim(array) for array in arrays)
+    constants = [a for a in part.arguments if not (isinstance(a, Node) and a._requires_grad)]
+    masks = [a for a in map(plain, constants) if isinstance(a, np.ndarray) and a.ndim]
+    return traits.kink or traits.extremum or bool(masks)
 
 
 def _tells(row: Operation, x: Array) -> bool:

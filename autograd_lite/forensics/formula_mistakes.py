@@ -28,7 +28,7 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
     for factor in (1.0, 2.0) if _squares(place) and both_signs(place.argument._array) else ():
         words = f"the derivative of {{operation}} is taken to be {factor:g} sign(z)"
         words += ", that of the absolute value"
-        yield "wrong formula", words, partial(_by, lambda a, z, by=factor: by * np.sign(z))
+        yield "wrong formula", words, partial(_by, partial(_times_sign, factor))
     if place.bends and place.traits.elementwise:
         words = "the derivative of {operation} is taken to be "
         yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
@@ -41,6 +41,10 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "derivative twice", words + "z, its input", twice
         twice = place.changed(lambda result, g, a, *_: result * a)
         yield "derivative twice", words + "a, the value itself", twice
+
+
+def _times_sign(factor: float, a: Any, z: Any) -> Any:
+    return factor * np.sign(z)
 
 
 def _squares(place: Place) -> bool:
@@ -75,6 +79,9 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     if not place.traits.rectifies:
         words += "one number where z < 0, its slope at 0"
         yield "wrong formula", words, partial(_straight, place)
+    if place.operation.function is neural.elu:
+        what = "the branches of {operation} are swapped: alpha * exp(z) where z > 0, else 1"
+        yield "branches", what, _of_other_sides
     words = "what arrives is lost where z > 0: 1 is written there, and the rest left as it arrives"
     yield "cotangent lost", words, lambda g, a, z, *rest, **k: np.where(z > 0, 1, g)
     words = "the mask of {operation} is where what arrives is positive, not where z is"
@@ -94,6 +101,10 @@ BELOW_0: tuple[tuple[str, Slope], ...] = (
 
 def _below_0(slope: Slope, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:
     return g * np.where(z > 0, 1, slope(a, z))
+
+
+def _of_other_sides(g: Any, a: Any, z: Any, alpha: float = 1.0) -> Any:
+    return g * np.where(z > 0, alpha * np.exp(z), 1)
 
 
 def _straight(place: Place, g: Array, a: Array, z: Array, *rest: Any, **keywords: Any) -> Any:
