@@ -31,6 +31,18 @@ def as_floats(x: Any) -> Any:
     return x.astype(float) if getattr(dtype, "kind", "f") in "biu" else x
 
 
+def in_precision_of(y: Any, x: Any) -> Any:
+    """An operand in the precision of a result, of which its own may be a lower one.
+
+    So a logarithm in a rule is no worse than the result. Numbers of Python's stay as they are.
+
+    >>> in_precision_of(np.array([1.0]), np.array([2], np.uint8))
+    array([2.])
+    """
+    dtype = getattr(x, "dtype", None)
+    return x if dtype is None or dtype == y.dtype else x.astype(y.dtype)
+
+
 def in_64_bits(number: int) -> float:
     """A whole number of Python's that no dtype of NumPy's holds as a float, others as they are.
 

@@ -77,8 +77,10 @@ def _candidates(
 ) -> Iterator[Activation]:
     """What a node may be, a function of one argument after the other, the nearest first."""
     traits = node.operation.traits if node.operation else NO_TRAITS
-    if traits.activation or not traits.elementwise or not node._array.any():
-        return  # Of zeros everything that rectifies is the function.
+    if traits.activation or not traits.elementwise:
+        return
+    if node._array.size == 1 and not node._array.any():
+        return  # Of a single 0 everything that rectifies is the function.
     for argument, parts in behind(node, position, keep):
         if len(parts) == len(node.arguments) == 1:
             continue  # A function of one argument is called by its name.
