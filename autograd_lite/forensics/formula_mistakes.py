@@ -29,8 +29,7 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
     for written, factor in (("sign(z)", 1.0), ("2 sign(z)", 2.0)) if squares else ():
         words = f"the derivative of {{operation}} is taken to be {written}, that of the absolute "
         # Of the loss's own errors it is another loss.
-        sign = partial(_by, lambda a, z, by=factor: by * np.sign(z))
-        yield "another loss", words + "value", sign
+        yield "another loss", words + "value", partial(_by, partial(_times_sign, factor))
     if place.bends and place.traits.elementwise:
         words = "the derivative of {operation} is taken to be "
         yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
@@ -43,6 +42,10 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "derivative twice", words + "z, its input", twice
         twice = place.changed(lambda result, g, a, *_: result * a)
         yield "derivative twice", words + "a, the value itself", twice
+
+
+def _times_sign(factor: float, a: Any, z: Any) -> Any:
+    return factor * np.sign(z)
 
 
 def _squares(place: Place) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -56,11 +56,16 @@ def _divisors(graph: Graph) -> Iterator[float]:
             yield from (number, 1 / number) if number else ()
 
 
+def _is_divided_by(length: int, divisors: Iterable[float]) -> bool:
+    """Whether a length is, or is a factor of, what is divided by."""
+    whole = [round(number) for number in divisors if math.isclose(number, round(number))]
+    return any(number and number % length == 0 for number in whole)
+
+
 def _of_lengths(lengths: Mapping[int, str], divisors: list[float]) -> Factors:
     for length, name in lengths.items():
-        multiples = [round(d) for d in divisors if math.isclose(d, round(d)) and d > 1]
         missing = f"1/{length} is missing, one over {name}"
-        if all(number % length for number in multiples):
+        if not _is_divided_by(length, divisors):
             missing = f"it is multiplied by {length}, {name}"
         yield float(length), missing
         words = f"it is divided by {length}, {name}, once too often"
@@ -76,6 +81,20 @@ def rarer(graph: Graph) -> Factors:
     for rate in [rate for rate in RATES if rate < 1]:
         yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
         yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
+    divided = {n: name for n, name in lengths.items() if _is_divided_by(n, _divisors(graph))}
+    axes = {length for array in graph.plain_arrays for length in array.shape} - {0, 1, *lengths}
+    others = dict.fromkeys(sorted(axes)[:MOST_CONSTANTS], "the length of an axis of the data")
+    yield from _of_two(divided, lengths | others)
+    for whole in range(3, SMALL):
+        yield float(whole), f"a factor of {whole} too many"
+        yield 1 / whole, f"a factor of {whole} is missing"
+    yield from _of_two({n: lengths[n] for n in lengths.keys() - divided}, lengths)
+    yield from _with_constants(graph)
+    yield from _computed_numbers(graph)
+
+
+def _of_two(lengths: Mapping[int, str], others: Mapping[int, str]) -> Factors:
+    """Lengths together with the 2 of a square, twice, or with other lengths."""
     for length, name in lengths.items():
         yield 2.0 * length, f"a factor of 2 too many, and 1/{length} is missing, one over {name}"
         yield length / 2, f"1/{length} is missing, one over {name}, and so is a factor of 2"
@@ -83,21 +102,11 @@ def rarer(graph: Graph) -> Factors:
         yield 0.5 / length, f"a factor of 2 is missing, and divided by {length}, {name}"
         yield float(length) ** -2, f"it is divided by {length}, {name}, twice too often"
         yield float(length) ** 2, f"1/{length} is missing twice, one over {name}"
-    for one, other in itertools.combinations(lengths, 2):
+    for one, other in itertools.product(lengths, others):
         product = one * other
         yield float(product), f"1/{product} is missing, one over {one} times {other}"
         yield 1 / product, f"it is divided by {product}, {one} times {other}, once too often"
-    for one, other in itertools.permutations(lengths, 2):
-        yield one / other, f"it is divided by {other}, {lengths[other]}, where {one} is right"
-    yield from _with_constants(graph)
-    yield from _computed_numbers(graph)
-    axes = {length for array in graph.plain_arrays for length in array.shape} - {0, 1, *lengths}
-    for own, other in itertools.product(lengths, sorted(axes)[:MOST_CONSTANTS]):
-        words = f"it is divided by {other}, the length of an axis of the data, where {own} is right"
-        yield own / other, words
-    for whole in range(3, SMALL):
-        yield float(whole), f"a factor of {whole} too many"
-        yield 1 / whole, f"a factor of {whole} is missing"
+        yield one / other, f"it is divided by {other}, {others[other]}, where {one} is right"
 
 
 def _with_constants(graph: Graph) -> Factors:
