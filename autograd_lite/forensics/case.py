@@ -15,7 +15,7 @@ from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
 from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_recorded
-from autograd_lite.forensics.recorded_factors import OWN, factors_at, rarer, usual
+from autograd_lite.forensics.recorded_factors import OWN, factors_at, of_arrays, rarer, usual
 from autograd_lite.forensics.replay import SAMPLES, Graph, Replay
 from autograd_lite.forensics.shares import choices_at_ties
 from autograd_lite.node import Array, Node, plain
@@ -77,8 +77,8 @@ class Case:
 
     @functools.cached_property
     def rarer_factors(self) -> list[tuple[float, str]]:
-        """Learning rates, and several factors at once, in words."""
-        return [*rarer(self.graph)]
+        """Learning rates, several factors at once, sums of the caller's arrays, in words."""
+        return [*rarer(self.graph), *of_arrays(self.arrays, self.graph.lengths)]
 
     def in_words(self, factor: float, place: Place | None = None) -> str:
         """What a gradient that is `factor` times the right one lacks or has; empty if unknown."""

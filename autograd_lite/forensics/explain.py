@@ -18,7 +18,14 @@ from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
-from autograd_lite.forensics.slips import Slip, newton, nothing_arrives, of_other_weights, slips_in
+from autograd_lite.forensics.slips import (
+    Slip,
+    newton,
+    nothing_arrives,
+    of_all,
+    of_other_weights,
+    slips_in,
+)
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -103,9 +110,9 @@ def _explain_on(
     if any(len(each.mistakes) == 1 for each in complete):
         return complete
     if base is case.graph.right and not complete and not search.is_over:
-        of_all = newton(case) or of_other_weights(case)
-        if of_all:
-            return [Hypothesis(of_all)]
+        slips = of_all(case) or newton(case) or of_other_weights(case)
+        if slips:
+            return [Hypothesis(slips)]
     singles += search.findings(base, search.others(wrong))
     search.limit = 1.0
     complete += _pairs(case, search, base, singles)

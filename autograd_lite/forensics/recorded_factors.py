@@ -12,6 +12,7 @@ import numpy as np
 from autograd_lite.forensics.factors import RATES, is_round
 from autograd_lite.forensics.place import Place, mask_of
 from autograd_lite.forensics.replay import SAMPLES, USES, Graph
+from autograd_lite.node import Array
 
 MOST_CONSTANTS = 5
 """Numbers in a record that explain a factor together with another one."""
@@ -138,6 +139,29 @@ def _computed_numbers(graph: Graph) -> Factors:
         if arriving not in (0, 1, -1):
             of = f"{arriving:.6g}, what arrives at {node.operation.name}"
             yield arriving, f"it is multiplied by {of}: it belongs to another term"
+
+
+def of_arrays(arrays: Mapping[str, Array], lengths: Iterable[int]) -> Factors:
+    """Sums, means and norms of the caller's arrays, which somebody divided by, or multiplied by."""
+    large = {name: a for name, a in arrays.items() if a.dtype.kind == "f" and 1 < a.size <= MOST}
+    for name, array in itertools.islice(large.items(), MOST_ARRAYS):
+        total, squares = float(np.sum(array)), float(np.sum(array**2))
+        for of, number in (
+            ("sum", total),
+            ("mean", total / array.size),
+            ("sum of squares", squares),
+            ("norm", math.sqrt(squares)),
+        ):
+            what = f"{number:.6g}, the {of} of {name}"
+            for length in (1, *lengths) if math.isfinite(number) and abs(number) > 1e-9 else ():
+                right = f", where {length} is right" if length > 1 else " once too often"
+                yield length / number, f"it is divided by {what}{right}"
+            yield number, f"it is multiplied by {what}, or the division by it is forgotten"
+
+
+MOST = 100_000
+MOST_ARRAYS = 12
+"""Entries of arrays, and how many of these, whose sums explain a factor."""
 
 
 COPIES = np.repeat, np.tile

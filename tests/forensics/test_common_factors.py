@@ -112,3 +112,27 @@ def test_a_number_that_was_solved_for_is_no_momentum():
     assert "momentum" not in said_of(loss, {w: odd})
     even = parts[0] + 0.9 * parts[1] + 0.81 * parts[2]
     assert "momentum" in said_of(loss, {w: even})
+
+
+def test_a_sum_of_the_data_that_is_divided_by_is_named():
+    rng = np.random.default_rng(9)
+    x, y = rng.uniform(1, 2, size=6), rng.normal(size=6)
+    w, b = leaf(rng, name="w"), leaf(rng, name="b")
+    error = w.data * x + b.data - y
+    loss = ((w * x + b - y) ** 2).mean()
+    dw, db = (error * x).sum(), error.sum()
+    for words, by in (("the sum of x", x.sum()), ("the norm of x", np.sqrt((x**2).sum()))):
+        report = compare_gradients(loss, {w: 2 * dw / by, b: 2 * db / by})
+        assert f"{words}, where 6 is right" in str(report.explanations[0])
+
+
+def test_a_factor_of_all_gradients_is_said_whatever_it_is():
+    rng = np.random.default_rng(10)
+    x, y = rng.normal(size=6), rng.normal(size=6)
+    w, b = leaf(rng, name="w"), leaf(rng, name="b")
+    error = np.tanh(w.data * x + b.data) - y
+    d = 0.3719 * error * (1 - np.tanh(w.data * x + b.data) ** 2)
+    loss = ((np.tanh(w * x + b) - y) ** 2).sum() / 2
+    said = said_of(loss, {w: (d * x).sum(), b: d.sum()})
+    assert "every gradient is the right one times one number" in said
+    assert "0.3719" in said
