@@ -158,7 +158,7 @@ def _is_evidence(
 
     A number without words makes any entry right: there are to be two wrong ones more.
     """
-    if any(isinstance(m, Candidate) and _is_negative_penalty(m) for m in mistakes):
+    if any(isinstance(m, Candidate) and _is_negative(m) for m in mistakes):
         return False
     wrong = case.wrong if explained is None else case.wrong & explained
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
@@ -173,10 +173,11 @@ def _is_evidence(
     )
 
 
-def _is_negative_penalty(mistake: Candidate) -> bool:
-    """Whether large weights would be rewarded: nobody does that, the gradient lies along them."""
+def _is_negative(mistake: Candidate) -> bool:
+    """Whether large weights, or errors, would be rewarded, which nobody does."""
     added = mistake.kind == "penalty" and mistake.far_fetched
-    return added and mistake.strength * mistake.unit <= 0
+    other = mistake.kind == "another loss" and mistake.solve is not None
+    return (added or other) and mistake.strength * mistake.unit <= 0
 
 
 def _is_solved(case: Case, mistake: Candidate | Slip) -> bool:
@@ -210,9 +211,8 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
     if not found:
         wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
         wholly += [Finding(mistake, frozenset()) for mistake in _left_out(singles)]
-        if base is case.graph.right:
-            wholly = [f for f in wholly if not search.projection.takes(f.mistake)]
-            wholly += [Finding(mistake, frozenset()) for mistake in search.but_for_factors()]
+        if base is case.graph.right and search.projection.pays:
+            wholly = [Finding(mistake, frozenset()) for mistake in search.but_for_factors()]
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
             if not search.is_over:
                 found += _with_another(case, search, base, first, factors_only=True)
@@ -221,7 +221,7 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         found = [
             Hypothesis([first, f.mistake], error=f.error)
             for first, f in pairs
-            if f.fitted == case.everything
+            if _explains(case, search, [Finding(first, frozenset()), f])
         ]
     return found
 

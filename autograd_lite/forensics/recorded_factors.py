@@ -120,6 +120,10 @@ def _with_constants(graph: Graph) -> Factors:
             yield sign / (2 * number), f"{named} are missing{words}"
             yield sign * 2 * number, f"{named} are once too often there{words}"
             yield sign * number / 2, f"a factor of 2 is missing, and {number:.6g} there{words}"
+            for length, name in graph.lengths.items():
+                also = f"1/{length}, one over {name}, are missing{words}"
+                yield sign * number * length, f"1/{number:.6g} and {also}"
+                yield sign * length / number, f"{number:.6g} and {also}"
 
 
 def _computed_numbers(graph: Graph) -> Factors:

@@ -243,6 +243,8 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
         g, shape = graph.right[place.node], place.argument.shape
         for slot, value in ((slot, plain(argument)) for slot, argument in place.others.items()):
             for axes in alike_axes(value) if is_array(value) and value.ndim > 2 else ():
+                if axes == (value.ndim - 2, value.ndim - 1):
+                    continue  # It is transposed.
                 words = f"axes {axes[0]} and {axes[1]} of the other factor are exchanged"
                 words += ": the channels of the kernel are exchanged" * (axes == (0, 1))
                 yield "transposed", words, Instead(place, slot, np.swapaxes(value, *axes))

@@ -49,6 +49,10 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     if is_round(strength) and right.size > 2:
         what = f"an L1 penalty of strength {rounded(strength):g} is added that is not in the loss"
         yield what, right + rounded(strength) * np.sign(weights)
+    for axes in (None, *range(right.ndim)) if right.size > 2 else ():
+        over = "" if axes is None else f" over axis {axes}"
+        mean = right.mean(axis=axes, keepdims=True)
+        yield f"it is centred: its mean{over} is subtracted from it", right - mean
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
     yield from _by_its_size(case, tensor)

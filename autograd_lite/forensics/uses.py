@@ -58,6 +58,8 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
             which = "one use is" if len(group) == 1 else f"{len(group)} of {len(uses)} uses are"
             what = f"only {which} counted: what arrives over the other uses is left out"
             yield left_out(others, what)
+        for words, dropped in _of_loops(graph.in_time(uses)):
+            yield left_out(dropped, f"{words}: what arrives over the others is left out")
         for count in range(2, len(uses) if 2 < len(uses) <= FEW_USES else 0):
             for some in itertools.combinations(uses, count):
                 yield with_strength("factor", FACTOR, scaled, some, neutral=1.0)
@@ -90,6 +92,26 @@ def decaying_uses(case: Case) -> Iterator[Candidate]:
             powers = [(use, by**n) for own in every.values() for n, use in enumerate(own[::order])]
             steps = {use: Scaled(use, factor) for use, factor in powers}
             yield joint("another quantity", what, {**steps})
+
+
+def _of_loops(uses: list[Place]) -> Iterator[tuple[str, list[Place]]]:
+    """Uses, the last first, that are left out: those of some steps, or of one step of each loop."""
+    count = len(uses)
+    if not 4 <= count <= LARGE:
+        return
+    for number in range(2, count - 1):
+        yield f"only the last {number} of {count} uses are counted", uses[number:]
+        yield f"only the first {number} of {count} uses are counted", uses[:-number]
+    for length in range(2, count // 2 + 1) if count > 5 else ():
+        for start in range(length if count % length == 0 else 0):
+            one, others = (
+                uses[start::length],
+                [u for n, u in enumerate(uses) if n % length != start],
+            )
+            of_each = f"of {length} uses in each of {len(one)} loops"
+            which = f"number {length - start}"
+            yield f"all {of_each} are counted but {which}", one
+            yield f"only {which} {of_each} is counted", others
 
 
 FEWEST = 3

@@ -182,7 +182,7 @@ def moved_again(value: Array, moves: list[Tensor]) -> Array:
 
 def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Replacements:
     value = plain(argument)
-    for other in _next_slices(value):
+    for other in next_slices(value):
         words = "the rows of the other factor are off by one: a slice of the same array"
         yield "misplaced", words, other
     if place.argument.operation is not None:
@@ -198,7 +198,8 @@ def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Replacements:
         yield "misplaced", words, rolled, f"np.roll({{0}}, {shift}, axis=0)"
 
 
-def _next_slices(array: Any) -> Iterator[Array]:
+def next_slices(array: Any) -> Iterator[Array]:
+    """Those that are off by one of the array that an array is a slice of."""
     base = array.base if isinstance(array, np.ndarray) else None
     if not isinstance(base, np.ndarray) or not array.ndim or base.strides != array.strides:
         return
