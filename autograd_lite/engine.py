@@ -25,7 +25,7 @@ from numpy import float64, ndarray
 import autograd_lite.mutation as mutation
 from autograd_lite.fitting import match, without_nan
 from autograd_lite.foreign import OWN, admit
-from autograd_lite.modes import Rule, recording, take, taken, watching
+from autograd_lite.modes import Rule, noted_now, recording, take, watching
 from autograd_lite.mutation import remember, show
 from autograd_lite.node import (
     Array,
@@ -107,7 +107,9 @@ def computed(
         lent: whether one of these is lent, see `Node`.
         constants: the arrays among the others, which may be written to.
     """
-    compute = (wanted and len(operands) == 1 and operation.of_floats) or operation.compute
+    compute = operation.compute
+    if operation.of_floats is not None and wanted and len(operands) == 1:
+        compute = operation.of_floats
     try:
         # Without an empty dictionary it takes less.
         data = compute(*operands, **keywords) if keywords else compute(*operands)
@@ -116,7 +118,8 @@ def computed(
     residual = None
     if operation.residual:
         data, residual = data
-    if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
+    kind = type(data)
+    if data.dtype.kind != "f" if kind is ndarray else kind is not float64:
         data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, operands, keywords, wanted, residual)
     if (constants or lent) and not operation.additive and node.operation is not None:
@@ -154,7 +157,7 @@ def record(
     node.name = None
     node.created = next(clock)
     node.mutated = 0
-    if wanted and (mode := recording.get()):
+    if wanted and (mode := recording_now()):
         node._requires_grad = True
         node.operation = operation
         node.arguments = arguments
@@ -176,13 +179,14 @@ def record(
         node.lent = True
         if wanted and operation.moves:
             node._array = show(data, [arguments[index] for index in wanted])
-        if taken.get() is not None:
+        if noted_now() is not None:
             function = operation.function if operation.residual else operation.compute
             take(function, arguments, keywords, node)
     return node
 
 
 _new = object.__new__
+recording_now, watching_now = recording.get, watching.get  # bound once, see `modes`
 
 
 def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
@@ -271,13 +275,12 @@ def apply_rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> 
                 contribution = operation.contribution(index, given, node.keywords)
             value = argument._array
             kind = type(contribution)
-            if kind is not type(value) or (
-                kind is not float64
-                and (
-                    kind is not ndarray
-                    or contribution.dtype is not value.dtype
-                    or contribution.shape != value.shape
-                )
+            if (
+                type(value) is not float64
+                if kind is float64
+                else kind is not ndarray
+                or contribution.dtype is not value.dtype
+                or contribution.shape != value.shape
             ):
                 contribution = match(contribution, value, node)
             if argument in cotangents:
@@ -324,7 +327,7 @@ def backpropagate(
 
 def carry_back(cotangents: Cotangents, steps: Steps, way: Pass, rule: Rule = apply_rule) -> None:
     """Complete the cotangents of what the nodes of all steps are computed from, by a rule."""
-    step = watch.around(rule) if (watch := watching.get()) else rule
+    step = watch.around(rule) if (watch := watching_now()) else rule
     # What is set in a copy of the context ends with it, wherever an interruption comes.
     copy_context().run(_carry, cotangents, steps, way, step, way.create_graph and (watch or True))
 

@@ -176,7 +176,8 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
     @functools.wraps(function)
     def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
         try:
-            return function(*arguments, **keywords)
+            # Without an empty dictionary it takes less.
+            return function(*arguments, **keywords) if keywords else function(*arguments)
         except TypeError as error:
             told = told_of_own_call(function, arguments, error)
             if told is None:
