@@ -4,9 +4,8 @@ The flow of data:
 
     apply(operation, ...)       computes, and returns a node that remembers operation and arguments
     backward_order(root)        the nodes that root depends on, each one before its inputs
-    backward_steps(order)       those of them that were computed
     apply_rule(node, ...)       adds to the cotangents of one node's inputs
-    carry_back(cotangents, ...) does so at each step
+    carry_back(cotangents, ...) does so at each node that was computed
     backpropagate(root, seed)   composes these: the cotangent of every node
 
 An operation is a row of the table of derivatives, see `table`; a node is one array, see `node`.
@@ -48,8 +47,6 @@ from autograd_lite.refusals import (
 
 if TYPE_CHECKING:
     from autograd_lite.modes import Recorder
-
-Steps = Iterable[tuple[Node, bool]]
 
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -231,21 +228,6 @@ def computed_and_leaves(
 _created = attrgetter("created")
 
 
-def backward_steps(order: Iterable[Node]) -> Steps:
-    """The computed nodes of a backward order, and which are reached through a selection of entries.
-
-    To those `apply_rule` is careful.
-    """
-    selected: set[Node] = set()
-    for node in order:
-        operation = node.operation
-        if operation is not None:
-            careful = node in selected
-            yield node, careful
-            if careful or operation.selects:
-                selected.update(inputs_of(node))
-
-
 def apply_rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> None:
     """Add what reaches the inputs of a computed node through it to their cotangents.
 
@@ -320,25 +302,39 @@ def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents, steps = {root: seed}, backward_steps(computed_and_leaves([root])[0])
-    carry_back(cotangents, steps, Pass(create_graph, leaves_only))
+    cotangents = {root: seed}
+    carry_back(cotangents, computed_and_leaves([root])[0], Pass(create_graph, leaves_only))
     return cotangents
 
 
-def carry_back(cotangents: Cotangents, steps: Steps, way: Pass, rule: Rule = apply_rule) -> None:
-    """Complete the cotangents of what the nodes of all steps are computed from, by a rule."""
+def carry_back(
+    cotangents: Cotangents, nodes: Iterable[Node], way: Pass, rule: Rule = apply_rule
+) -> None:
+    """Complete the cotangents of what nodes were computed from, by a rule, node by node."""
     step = watch.around(rule) if (watch := watching_now()) else rule
     # What is set in a copy of the context ends with it, wherever an interruption comes.
-    copy_context().run(_carry, cotangents, steps, way, step, way.create_graph and (watch or True))
+    copy_context().run(_carry, cotangents, nodes, way, step, way.create_graph and (watch or True))
 
 
 def _carry(
-    cotangents: Cotangents, steps: Steps, way: Pass, step: Rule, on: bool | Recorder
+    cotangents: Cotangents, nodes: Iterable[Node], way: Pass, step: Rule, on: bool | Recorder
 ) -> None:
     recording.set(on)
-    leaves_only = way.leaves_only
-    for node, careful in steps:
-        step(node, cotangents, way, careful)
+    step_through(cotangents, nodes, way, step)
+
+
+def step_through(cotangents: Cotangents, nodes: Iterable[Node], way: Pass, rule: Rule) -> None:
+    """Call a rule at each of the computed nodes of a backward order.
+
+    It is told which ones are reached through a selection of entries: to those `apply_rule` is
+    careful.
+    """
+    leaves_only, selected = way.leaves_only, set[Node]()
+    for node in nodes:
+        careful = node in selected
+        rule(node, cotangents, way, careful)
+        if careful or node.operation.selects:
+            selected.update(inputs_of(node))
         if leaves_only:
             del cotangents[node]
 
