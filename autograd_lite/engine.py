@@ -54,28 +54,25 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
 
     Returns a tensor when an argument is one, else what the function returns.
     """
-    values: list[Any] = []
+    values = [*arguments]
     wanted = []
     constants: tuple[Array, ...] = ()
     found = other = lent = False
     for index, argument in enumerate(arguments):
         if isinstance(argument, Node):
             found = True
-            value = argument._array
+            values[index] = value = argument._array
             if argument._requires_grad:
                 wanted.append(index)
                 if argument.lent:
                     lent = True
             elif type(value) is ndarray:
                 constants += (value,)
-        else:
-            value = argument
-            if type(value) is ndarray:
-                constants += (value,)
-            elif type(value) not in KEPT:
-                value = _admitted(value, operation)
-                other = other or value is not argument
-        values.append(value)
+        elif type(argument) is ndarray:
+            constants += (argument,)
+        elif type(argument) not in KEPT:
+            values[index] = value = _admitted(argument, operation)
+            other = other or value is not argument
     operands = tuple(values)
     arguments = tuple(map(_recorded_as, arguments, operands)) if other else arguments
     if found:
@@ -238,7 +235,7 @@ def apply_rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> 
     operation, arguments, left_out = node.operation, node.arguments, way.left_out
     # Most rules are called right here, as a call costs a tenth of what a small one takes.
     direct = not (operation.special or node.keywords or careful or way.create_graph)
-    if direct and node.created >= mutation.latest and not node.seen:
+    if direct and node.created >= mutation.latest and not (node.seen and mutation.rewritten(node)):
         given: Any = (cotangents[node], node._array)
         given += node.operands
     else:
