@@ -24,6 +24,11 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words, partial(_by, slope)
     for words, vjp in VJPS.get((place.operation.function, place.slot), ()):
         yield "wrong formula", words, vjp
+    for written, factor in (("sign(z)", 1.0), ("2 sign(z)", 2.0)) if _squares(place) else ():
+        words = f"the derivative of {{operation}} is taken to be {written}, that of the absolute "
+        # Of the loss's own errors it is another loss.
+        sign = partial(_by, lambda a, z, by=factor: by * np.sign(z))
+        yield "another loss", words + "value", sign
     if place.bends and place.traits.elementwise:
         words = "the derivative of {operation} is taken to be "
         yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
@@ -36,6 +41,12 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "derivative twice", words + "z, its input", twice
         twice = place.changed(lambda result, g, a, *_: result * a)
         yield "derivative twice", words + "a, the value itself", twice
+
+
+def _squares(place: Place) -> bool:
+    """Whether a step is that of a square."""
+    function = place.operation.function
+    return function is np.square or (function is np.power and place.numbers == [2])
 
 
 OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -76,6 +87,7 @@ BELOW_0: tuple[tuple[str, Slope], ...] = (
     ("a where z < 0, the value and not the slope", lambda a, z: a),
     ("1 + z where z < 0, with the input for the output or for the exponential", lambda a, z: 1 + z),
     ("1 + a where z < 0, as for alpha = 1", lambda a, z: 1 + a),
+    ("exp(z) where z < 0, without alpha", lambda a, z: np.exp(z)),
 )
 """Slopes on the left of functions of two straight parts."""
 
@@ -286,6 +298,14 @@ def whole_losses(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + what, of_mean
         what = "1 stands for the probabilities: that of a sum"
         yield "derivative forgotten", words + what, of_sum
+        yield "wrong formula", words + LARGEST, _of_largest
+
+
+LARGEST = "the largest entry gets what arrives: that of a maximum"
+
+
+def _of_largest(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return of_sum(g, y, x, axis, keepdims) * (x == x.max(axis=axis, keepdims=True))
 
 
 def _of_right_class(result: Any, g: Any, y: Any, logits: Any, labels: Any, *kept: Any) -> Any:

@@ -152,8 +152,26 @@ def _not_centred(
     return expand(g, x.shape, axis, keepdims) * 2 * x / (x.size / y.size - degrees_lost)
 
 
+def _of_matrix(g: Any, matrix: Any) -> Any:
+    return g[..., None, None] * matrix
+
+
 def _turned(matrix: Any) -> Any:
     return np.swapaxes(matrix, -1, -2)
+
+
+def _from_the_end(g: Any, axis: Any) -> Any:
+    return np.flip(np.cumsum(np.flip(g, axis), axis), axis)
+
+
+def _of_products(from_start: bool, undivided: bool) -> Callable[..., Any]:
+    """A cumulative product's derivative: sums of g y over what comes after, over the entries."""
+
+    def vjp(g: Any, y: Any, a: Any, axis: Any = None) -> Any:
+        total = np.cumsum(g * y, axis) if from_start else _from_the_end(g * y, axis)
+        return total.reshape(a.shape) / (1 if undivided else a)
+
+    return vjp
 
 
 IS = "the derivative of {operation} is taken to be "
@@ -204,17 +222,33 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
     (log_of_determinant, 0): (
         (
             IN + "its inverse is to be transposed",
-            lambda g, y, x: g[..., None, None] * np.linalg.inv(x),
+            lambda g, y, x: _of_matrix(g, np.linalg.inv(x)),
+        ),
+        (
+            IS + "that of the determinant itself, which is not divided by it",
+            lambda g, y, x: _of_matrix(g * np.exp(y), _turned(np.linalg.inv(x))),
+        ),
+        (
+            IS + "one over each entry, where the inverse matrix belongs",
+            lambda g, y, x: _of_matrix(g, 1 / x),
+        ),
+        (
+            IS + "the transpose, where its inverse belongs",
+            lambda g, y, x: _of_matrix(g, _turned(x)),
+        ),
+        (
+            IS + "the matrix, where the inverse of its transpose belongs",
+            lambda g, y, x: _of_matrix(g, x),
         ),
     ),
     (np.linalg.det, 0): (
         (
             IN + "its inverse is to be transposed",
-            lambda g, y, x: (g * y)[..., None, None] * np.linalg.inv(x),
+            lambda g, y, x: _of_matrix(g * y, np.linalg.inv(x)),
         ),
         (
             IN + "the determinant itself is forgotten",
-            lambda g, y, x: g[..., None, None] * _turned(np.linalg.inv(x)),
+            lambda g, y, x: _of_matrix(g, _turned(np.linalg.inv(x))),
         ),
     ),
     (np.prod, 0): (
@@ -236,6 +270,15 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             lambda g, y, a, axis=None: (
                 g.sum(axis, keepdims=True) - np.cumsum(g, axis).reshape(a.shape)
             ),
+        ),
+    ),
+    (np.cumprod, 0): (
+        (IS + "the sum from the end without the division by the entry", _of_products(False, True)),
+        (IS + "one of sums that start at the first entry", _of_products(True, False)),
+        (IS + "that of the entry's own product alone", lambda g, y, a, axis=None: g * y / a),
+        (
+            IS + "that of a cumulative sum",
+            lambda g, y, a, axis=None: _from_the_end(g, axis).reshape(a.shape),
         ),
     ),
     (np.tanh, 0): (

@@ -227,6 +227,15 @@ def clipped(case: Case) -> Iterator[Candidate]:
                     for place in graph.places_of[node]
                 }
                 yield joint("cotangent lost", words, wrong)
+    for group in graph.alike:
+        largest = max(abs(graph.right.values[place.number]).max(initial=0.0) for place in group)
+        carries = group[0].multiplies_matrices and group[0].argument.operation is not None
+        for bound in BOUNDS if carries else ():
+            if bound < largest:
+                words = f"what is carried on to the step before is clipped at {bound:g}"
+                by = -bound, bound
+                wrong = {p: p.changed(lambda r, *_, by=by: np.clip(r, *by)) for p in group}
+                yield joint("cotangent lost", words, wrong)
 
 
 BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
@@ -238,9 +247,19 @@ def _elsewhere(graph: Graph, own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     start = _start_of(graph, own[-1]) if is_recorded(own[-1]) else None
     if start is not None:
         yield "the step before", [*own[1:], start]
+    yield from _of_other_leaves(graph, own)
     arrays = {id(plain(each)) for each in own}
     if len(arrays) > 1 and all(is_array(plain(each)) for each in own):
         yield from at_other_times(own)
+
+
+def _of_other_leaves(graph: Graph, own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """What the same indices take of another parameter, as of the other one of two kernels."""
+    taken = [a for a in own if is_recorded(a) and a.operation and a.operation.traits.indexes]
+    for leaf in graph.leaves if len(taken) == len(own) else ():
+        if all(a.arguments[0].shape == leaf.shape and a.arguments[0] is not leaf for a in taken):
+            values = [a.operation.compute(leaf._array, *map(plain, a.arguments[1:])) for a in taken]
+            yield f"another parameter, {leaf.name or 'of the same shape'}", values
 
 
 def at_other_times(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:

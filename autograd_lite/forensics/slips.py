@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.factors import RATES, closest_factor, is_round, rounded
+from autograd_lite.forensics.factors import RATES, closest_factor, is_round, multiples, rounded
 from autograd_lite.forensics.group_mistakes import strengths_of_penalties
 from autograd_lite.forensics.place import Vjp
 from autograd_lite.forensics.replay import Replay
@@ -160,12 +160,12 @@ def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         return
     penalty = own * tensor._array
     yield from _counted(given, right, penalty)
-    both = np.stack([np.ravel(penalty), np.ravel(right - penalty)], axis=1)
-    factors = [*map(rounded, np.linalg.lstsq(both, np.ravel(given))[0].tolist())]
+    factors = multiples([penalty, right - penalty], given)
     words = [case.in_words(factor) for factor in factors]
     if all(words) and 1 not in factors and factors[0] != factors[1]:
         what = f"in the part of the penalty {words[0]}; in the rest {words[1]}"
-        yield Slip("penalty", what), given, (both @ factors).reshape(right.shape)
+        both = factors[0] * penalty + factors[1] * (right - penalty)
+        yield Slip("penalty", what), given, both
 
 
 def _counted(given: Array, right: Array, penalty: Array) -> Slipped:
@@ -192,7 +192,8 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         if right.size > 2:
             words = "each of its entries is the sum of all: it is summed over all axes"
             yield Slip("wrong axis", words), given, np.full_like(right, right.sum())
-    if tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1:
+    is_once = tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1
+    if is_once and right is case.graph.right[tensor]:
         return  # A factor there is a mistake in that step.
     factor = closest_factor(given, right)
     if rounded(factor) == -1:
@@ -227,9 +228,10 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
         words = "it is turned by 90 degrees" if quarters != 2 else "it is flipped along both axes"
         turned = np.rot90(right, quarters, (-2, -1))
         yield Slip("misplaced", f"{words}, as a kernel is"), given, turned
-    if right.ndim > 2:
-        words = "it is transposed in its last two axes"
-        yield Slip("transposed", words), given, np.swapaxes(right, -1, -2)
+    for one, other in itertools.combinations(range(right.ndim), 2) if right.ndim > 2 else ():
+        turned = np.swapaxes(right, one, other)
+        if turned.shape == given.shape:
+            yield Slip("transposed", f"its axes {one} and {other} are exchanged"), given, turned
 
 
 MOST_COMPARED = 1_000_000
