@@ -76,7 +76,9 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         moved = (Node, np.ndarray, list)
         arguments, keywords = positional(function, arguments, keywords, moved)
     if operation is None:
-        raise _without_row(function, arguments)
+        if _changes_arrays(function) or _have_floats(arguments):
+            raise _without_row(function, arguments)
+        return give(function, arguments, keywords, _by_numpy(function, arguments, keywords))
     differentiable = len(operation.vjps)
     if operation.sequence:
         arguments, keywords = _spread(function, operation, arguments, keywords)
@@ -87,7 +89,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
 
 def _composed(function: Any, implementation: Any, arguments: Any, keywords: Any) -> Any:
     """What a function of NumPy's gives that is made of others."""
-    if not any(map(_is_of_floats, leaves_of((arguments, keywords)))):
+    if not _have_floats((arguments, keywords)):
         # Nothing is differentiated; and it knows which count as floats, and which wrap around.
         outcome = _by_numpy(function, arguments, keywords)
         if not any(map(np.iscomplexobj, leaves_of(outcome))):
@@ -112,8 +114,10 @@ def _by_numpy(function: Any, arguments: Any, keywords: Any) -> Any:
         raise_explained(error, function.__name__, arguments, keywords)
 
 
-def _is_of_floats(value: Any) -> bool:
-    return isinstance(value, Node) and value._array.dtype.kind == "f"
+def _have_floats(values: Any) -> bool:
+    """Whether there are tensors of floats among what a function is given."""
+    kinds = [x._array.dtype.kind for x in leaves_of(values) if isinstance(x, Node)]
+    return "f" in kinds
 
 
 def _as_tensors(outcome: Any, function: Any, arguments: Any, keywords: Any) -> Any:
@@ -175,12 +179,16 @@ _OF_METHODS = {
 """Methods of ufuncs, and what to write for those of a ufunc."""
 
 
+def _changes_arrays(function: Any) -> bool:
+    return function in _IN_PLACE or full_name(function).endswith(".at")
+
+
 def _without_row(function: Any, arguments: tuple[Any, ...]) -> AutogradError:
     for tensor in leaves_of(arguments):
         if isinstance(tensor, Node) and asking_function():
             return refused_conversion(tensor, "an array", "")
     name = full_name(function)
-    if name.endswith(".at") or function in _IN_PLACE:
+    if _changes_arrays(function):
         return MutationError(
             f"{name}{describe(arguments)}",
             "it changes an array in place, which is not recorded",

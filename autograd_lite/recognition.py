@@ -77,8 +77,10 @@ def _candidates(
 ) -> Iterator[Activation]:
     """What a node may be, a function of one argument after the other, the nearest first."""
     traits = node.operation.traits if node.operation else NO_TRAITS
-    if traits.activation or not traits.elementwise or not node._array.any():
-        return  # Of zeros everything that rectifies is the function.
+    if traits.activation or not traits.elementwise:
+        return
+    if node._array.size == 1 and not node._array.any():
+        return  # Of a single 0 everything that rectifies is the function.
     for argument, parts in behind(node, position, keep):
         if len(parts) == len(node.arguments) == 1:
             continue  # A function of one argument is called by its name.
@@ -87,9 +89,12 @@ def _candidates(
         if _agree(argument._array, node._array):
             return  # The outermost operation does nothing here, so that it may be any.
         elementwise = all(part.operation.traits.elementwise for part in parts)
+        chooses = any(map(_chooses, parts))
         for activation in _functions_of(argument, node._array, elementwise):
             if _is_two_steps(node, activation, parts, found):
                 continue
+            if traits_of(activation.function).kink and not chooses:
+                continue  # exp(z) - 1 is what it is, also where z is negative everywhere.
             if _stands_for(activation, parts, cotangents[node]):
                 yield activation
                 break
@@ -161,6 +166,14 @@ def _is_curved(part: Node) -> bool:
     """Whether an operation, such as exp, is no sum and no product."""
     traits = part.operation.traits
     return not (traits.additive or traits.product or traits.kink or traits.extremum)
+
+
+def _chooses(part: Node) -> bool:
+    """Whether an operation may do one thing to some entries, and another to others."""
+    traits = part.operation.traits
+    constants = [a for a in part.arguments if not (isinstance(a, Node) and a._requires_grad)]
+    masks = [a for a in map(plain, constants) if isinstance(a, np.ndarray) and a.ndim]
+    return traits.kink or traits.extremum or bool(masks)
 
 
 def _tells(row: Operation, x: Array) -> bool:

@@ -241,6 +241,7 @@ def _codes(boxes: Sequence[Box]) -> np.ndarray[Any, Any]:
 
 
 def _with_runs(boxes: list[Box], runs: dict[int, tuple[int, int]]) -> list[Box]:
+    """The boxes, with one in place of each run; runs are (period, count), by where they start."""
     folded, place = [], 0
     while place < len(boxes):
         period, count = runs.get(place, (1, 1))

@@ -181,6 +181,7 @@ def labels_of(names: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _vertex(box: Box, look: Look, outputs: set[int], use: tuple[Any, int] | None) -> Vertex:
+    """A box in words; `use` is where an input is first used, and as which argument."""
     array = box.arrays[-1]
     path = tuple(call.label for call in box.path)
     lit = any(id(each) in look.highlighted for each in box.arrays)

@@ -115,7 +115,7 @@ def _binary_losses(logits: Array, targets: Array, finite: bool) -> tuple[Array, 
     target and the side that z is on: 1 - t above 0, -t below.
     """
     shrunk = np.exp(np.copysign(logits, -1.0))
-    gap = np.subtract((logits > 0.0).astype(logits.dtype), targets, dtype=logits.dtype)
+    gap = np.subtract((logits > 0.0).astype(logits.dtype), targets, dtype=logits.dtype.type)
     # Infinity times a gap of 0 is 0.
     bounded = logits if finite else np.where(gap == 0, 0, logits)
     return bounded * gap + np.log1p(shrunk), (gap, shrunk)

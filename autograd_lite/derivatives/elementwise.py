@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite.derivatives.even import curved
 from autograd_lite.node import Array
 from autograd_lite.operation import ELEMENTWISE, Traits
-from autograd_lite.precision import in_64_bits
+from autograd_lite.precision import in_64_bits, in_precision_of
 from autograd_lite.table import composed, define, without_derivative
 
 POSITIVE = "Keep its argument above 0: add a small constant, or clip it"
@@ -87,9 +87,9 @@ def power_vjp_base(g: Array, y: Array, a: Array, b: Array) -> Array:
 
 
 def power_vjp_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
-    """aᵇ log a, and its limit 0 for a = 0; of whole numbers of eight bits it is no float16."""
-    base = in_64_bits(a) if type(a) is int else a
-    return g * y * np.log(np.where(a == 0, 1.0, base))
+    """aᵇ log a, and its limit 0 for a = 0."""
+    base = in_64_bits(a) if type(a) is int else in_precision_of(y, a)
+    return g * y * np.log(np.where(a == 0, 1, base))
 
 
 # Arithmetic

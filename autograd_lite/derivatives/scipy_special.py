@@ -15,6 +15,7 @@ from autograd_lite.derivatives.elementwise import quotient
 from autograd_lite.derivatives.special import density
 from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
+from autograd_lite.precision import in_precision_of
 from autograd_lite.table import define, differentiable
 
 TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -44,7 +45,7 @@ _define("log_expit", lambda g, y, x: g * sp.expit(-x))
 def _logarithm(g: Array, x: Array) -> Array:
     """g log x, and 0 where g and x are 0."""
     with np.errstate(divide="ignore"):
-        return g * np.log(np.where((x == 0) & (g == 0), 1.0, x))
+        return g * np.log(np.where((x == 0) & (g == 0), 1, x))
 
 
 @differentiable(lambda g, y, a, b: quotient(g, a), lambda g, y, a, b: -quotient(g, b))
@@ -64,10 +65,14 @@ def _log_ratio(g: Array, a: Array, b: Array) -> Array:
     return g * log_ratio(np.where(taken, a, 1), np.where(taken, b, 1))
 
 
-_define("xlogy", lambda g, y, a, b: _logarithm(g, b), lambda g, y, a, b: quotient(g * a, b))
+_define(
+    "xlogy",
+    lambda g, y, a, b: _logarithm(g, in_precision_of(y, b)),
+    lambda g, y, a, b: quotient(g * a, b),
+)
 _define(
     "xlog1py",
-    lambda g, y, a, b: _logarithm(g, 1.0 + b),
+    lambda g, y, a, b: _logarithm(g, 1 + in_precision_of(y, b)),
     lambda g, y, a, b: g * a / (1 + b),
 )
 _define("entr", lambda g, y, x: -_logarithm(g, x) - g)
@@ -83,6 +88,58 @@ _define(
 )
 _define("huber", None, lambda g, y, delta, r: g * np.clip(r, -delta, delta))
 _define("pseudo_huber", None, lambda g, y, delta, r: g * r / np.hypot(1, r / delta))
+
+# Powers to which data are brought near to a normal distribution
+
+
+def slope_of_exprel(x: Array) -> Array:
+    """(exp(x) (x - 1) + 1) / x², by its series where that cancels."""
+    near = np.absolute(x) < 1
+    small, large = np.where(near, x, 0), np.where(near, 1, x)
+    series: Any = 0.0
+    for k in range(18, -1, -1):
+        series = series * small + (k + 1) / math.factorial(k + 2)
+    return np.where(near, series, (np.exp(large) * (large - 1) + 1) / large**2)
+
+
+def _slope_of_root(z: Array, power: Array) -> Array:
+    """That of log(1 + power z) / power in the power, by its series where that cancels."""
+    w = power * z
+    near = np.absolute(w) < 0.1
+    small, large = np.where(near, w, 0), np.where(near, 1, w)
+    series: Any = 0.0
+    for k in range(18, -1, -1):
+        series = series * small + (-1) ** (k + 1) * (k + 1) / (k + 2)
+    far = (large / (1 + large) - np.log1p(large)) / large**2
+    return z * z * np.where(near, series, far)
+
+
+def _by_power(logarithm: Array, power: Array) -> Array:
+    """The slope of (exp(power logarithm) - 1) / power in the power."""
+    return logarithm**2 * slope_of_exprel(power * logarithm)
+
+
+_define("exprel", lambda g, y, x: g * slope_of_exprel(x))
+_define(
+    "boxcox",
+    lambda g, y, x, power: g * x ** (power - 1.0),
+    lambda g, y, x, power: g * _by_power(np.log(in_precision_of(y, x)), power),
+)
+_define(
+    "boxcox1p",
+    lambda g, y, x, power: g * (1.0 + x) ** (power - 1.0),
+    lambda g, y, x, power: g * _by_power(np.log1p(in_precision_of(y, x)), power),
+)
+_define(
+    "inv_boxcox",
+    lambda g, y, z, power: g * y ** (1.0 - power),
+    lambda g, y, z, power: g * y * _slope_of_root(z, power),
+)
+_define(
+    "inv_boxcox1p",
+    lambda g, y, z, power: g * (1.0 + y) ** (1.0 - power),
+    lambda g, y, z, power: g * (1.0 + y) * _slope_of_root(z, power),
+)
 
 # Error functions, the normal distribution
 
@@ -200,17 +257,25 @@ _define(
 )
 
 
-def _density_of_gamma(a: Array, x: Array) -> Array:
+def _density_of_gamma(y: Array, a: Array, x: Array) -> Array:
+    """That of the gamma distribution, in the precision of y."""
+    a = in_precision_of(y, a)
     return np.exp(sp.xlogy(a - 1.0, x) - x - sp.gammaln(a))
 
 
-def _density_of_beta(a: Array, b: Array, x: Array) -> Array:
+def _density_of_beta(y: Array, a: Array, b: Array, x: Array) -> Array:
+    """That of the beta distribution, in the precision of y."""
+    a, b = in_precision_of(y, a), in_precision_of(y, b)
     return np.exp(sp.xlogy(a - 1.0, x) + sp.xlog1py(b - 1.0, -x) - sp.betaln(a, b))
 
 
-_define("gammainc", None, lambda g, y, a, x: g * _density_of_gamma(a, x))
-_define("gammaincc", None, lambda g, y, a, x: -g * _density_of_gamma(a, x))
-_define("betainc", None, None, lambda g, y, a, b, x: g * _density_of_beta(a, b, x))
+_define("gammainc", None, lambda g, y, a, x: g * _density_of_gamma(y, a, x))
+_define("gammaincc", None, lambda g, y, a, x: -g * _density_of_gamma(y, a, x))
+_define("gammaincinv", None, lambda g, y, a, p: g / _density_of_gamma(y, a, y))
+_define("gammainccinv", None, lambda g, y, a, p: -g / _density_of_gamma(y, a, y))
+_define("betaincc", None, None, lambda g, y, a, b, x: -g * _density_of_beta(y, a, b, x))
+_define("betaincinv", None, None, lambda g, y, a, b, p: g / _density_of_beta(y, a, b, y))
+_define("betainc", None, None, lambda g, y, a, b, x: g * _density_of_beta(y, a, b, x))
 
 # Bessel functions
 
@@ -239,3 +304,11 @@ _define("jv", None, lambda g, y, v, x: g * (sp.jv(v - 1.0, x) - sp.jv(v + 1.0, x
 _define("yv", None, lambda g, y, v, x: g * (sp.yv(v - 1.0, x) - sp.yv(v + 1.0, x)) / 2)
 _define("iv", None, lambda g, y, v, x: g * (sp.iv(v - 1.0, x) + sp.iv(v + 1.0, x)) / 2)
 _define("kv", None, lambda g, y, v, x: -g * (sp.kv(v - 1.0, x) + sp.kv(v + 1.0, x)) / 2)
+_define("yn", None, lambda g, y, n, x: g * (sp.yv(n - 1.0, x) - sp.yv(n + 1.0, x)) / 2)
+_define("kn", None, lambda g, y, n, x: -g * (sp.kv(n - 1.0, x) + sp.kv(n + 1.0, x)) / 2)
+_define(
+    "ive",
+    None,
+    lambda g, y, v, x: g * ((sp.ive(v - 1.0, x) + sp.ive(v + 1.0, x)) / 2 - np.sign(x) * y),
+)
+_define("kve", None, lambda g, y, v, x: g * (y - (sp.kve(v - 1.0, x) + sp.kve(v + 1.0, x)) / 2))

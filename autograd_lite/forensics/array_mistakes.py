@@ -23,7 +23,9 @@ def some_entries(graph: Graph, place: Place) -> StepMistakes:
     kind, node, argument = "entries left out", place.node, place.argument
     pools = place.operation.function in (max_pool, average_pool)
     spreads = place.traits.reduces or place.traits.indexes or pools
-    ends = node.shape != argument.shape and (argument.operation is None or place.traits.additive)
+    source = argument.operation is None or place.traits.additive
+    ends = node.size > argument.size and place.traits.elementwise
+    ends = ends or (node.shape != argument.shape and source)
     multiplies = place.multiplies_matrices and argument.operation is not None
     if node.ndim and (spreads or ends or multiplies or node in graph.bottlenecks):
         masks = _masks(graph, place, node)
@@ -48,8 +50,10 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, Arra
             (f"only the first {what} counts: {lost}", [0]),
             (f"the last {what} is left out", [*range(length - 1)]),
             (f"the first {what} is left out", [*range(1, length)]),
+            (f"only the first half along axis {axis} counts: {lost}", [*range(length // 2)]),
+            (f"only the last half along axis {axis} counts: {lost}", [*range(length // 2, length)]),
         ):
-            if length > 1:
+            if length > 1 and (len(kept) in (1, length - 1) or length > 3):
                 mask = np.isin(np.arange(length), kept)
                 yield words, mask.reshape(-1, *[1] * (node.ndim - axis - 1))
     pools = place.operation.function in (max_pool, average_pool)

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import backward_order, backward_steps
+from autograd_lite.engine import backward_order, step_through
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import SetForAWhile, Taken, taken
-from autograd_lite.node import Array, Node, arrays_in, plain
+from autograd_lite.node import Array, Node, Pass, arrays_in, plain
 from autograd_lite.program.exact import (
     Contribution,
     adding,
@@ -24,7 +24,7 @@ from autograd_lite.program.exact import (
     forward_of,
     kept_steps,
 )
-from autograd_lite.program.expressions import Template
+from autograd_lite.program.expressions import Template, is_plain
 from autograd_lite.program.program import Guard, Program, Step, behind, mapped, run_steps, steps_in
 from autograd_lite.program.templates import Templates, arrays_of, recorded_slots
 from autograd_lite.trees import leaves_of
@@ -90,17 +90,19 @@ class Tracer:
         self.kept: dict[Node, Any] = {}  # what functions keep for their rules
         self.found: dict[int, Array] = {}
         self.made: dict[int, Node | Taken | Step] = {}
+        self.places: dict[int, int] = {}  # of noted calls, by `id`: in which order they were made
         self.in_own_memory: set[Node] = set()
+        self.likes: dict[Any, Step | None] = {}  # of what is added to cotangents: one of a kind
 
     def write(self, noted: Sequence[Taken] = ()) -> None:
         """Write the forward and the backward pass, and what was noted beside the record."""
         for call in noted:
             self.note(call)
         loss, program = self.program.loss, self.program
-        self.include(loss)
+        order = self.include(loss)
         program.cotangents[loss] = self.leaf(np.ones_like(loss._array)[()])
-        for node, careful in backward_steps(backward_order(loss)):
-            self.backward(node, careful)
+        nodes = [node for node in order if node.operation is not None]
+        step_through({}, nodes, Pass(), lambda node, _, way, careful: self.backward(node, careful))
         self.guard_noted(noted)
 
     def guard_noted(self, noted: Iterable[Taken]) -> None:
@@ -145,7 +147,11 @@ class Tracer:
                 # It shows what was computed: its entries were used as they were.
                 self.guard(self.input(array.base), array.base.copy())
         else:
-            known = self.noted(made) if isinstance(made, Taken) else self.own_part(made)
+            if isinstance(made, Taken):
+                self.write_before(made)
+                known = self.noted(made)
+            else:
+                known = self.own_part(made)
             self.made[id(array)] = known
         if known.function is None:
             inputs[id(array)] = known
@@ -165,6 +171,23 @@ class Tracer:
                 self.made.setdefault(id(x._array), x)
         if isinstance(call.outcome, Node):
             self.made.setdefault(id(call.outcome._array), call)
+            self.places[id(call)] = len(self.places)
+
+    def write_before(self, call: Taken) -> None:
+        """Write what a noted call comes from, as that was made: thousands may lie behind it."""
+        found, seen, waiting = list[Taken](), {id(call)}, list[Any]([call])
+        while waiting:
+            each = waiting.pop()
+            for x in arrays_in([each.arguments, each.keywords]):
+                is_computed = isinstance(x, Node) and x.operation is not None
+                made = x if is_computed else self.made.get(id(self.data_of(plain(x))))
+                is_open = isinstance(made, Taken) or (is_computed and x not in self.program.values)
+                if is_open and id(made) not in seen:
+                    seen.add(id(made))
+                    waiting.append(made)
+                    found += [made] if isinstance(made, Taken) else []
+        for each in sorted(found, key=lambda each: self.places[id(each)]):
+            self.input(each.outcome._array)
 
     def noted(self, call: Taken) -> Step:
         """The step of a noted call that gave a tensor."""
@@ -192,17 +215,21 @@ class Tracer:
             signed = self.program.step(np.signbit, (step,), {}, signs.shape, signs.dtype)
             self.program.guards.append(Guard(signed, signs))
 
-    def include(self, root: Node) -> None:
-        """Write the steps of what a tensor was computed from, and of itself."""
+    def include(self, root: Node) -> list[Node]:
+        """Write the steps of what a tensor was computed from, and of itself; their order."""
         values, order = self.program.values, backward_order(root)
         for node in order:
-            if node.operation is not None and not any(
-                plain(argument) is node._array for argument in node.arguments
-            ):
-                self.made.setdefault(id(node._array), node)
+            if node.operation is not None:
+                array = node._array
+                for argument in node.arguments:
+                    if argument is array or getattr(argument, "_array", None) is array:
+                        break
+                else:
+                    self.made.setdefault(id(array), node)
         for node in reversed(order):
             if node not in values:
                 values[node] = self.own(node) if node.operation is None else self.forward(node)
+        return order
 
     def forward(self, node: Node) -> Step:
         given = self.given[node] = [*map(self.own_part, arrays_of(node))]
@@ -227,6 +254,7 @@ class Tracer:
             if argument in cotangents:
                 both, array = (cotangents[argument], result), argument._array
                 result = program.step(operator.add, both, {}, array.shape, array.dtype)
+                result.like = self.likes.setdefault((array.shape, array.dtype), result)
             cotangents[argument] = result
 
     def is_added(self, node: Node) -> bool:
@@ -235,18 +263,24 @@ class Tracer:
         if not (node.operation.add_to and isinstance(first, Node) and first._requires_grad):
             return False
         program, array = self.program, first._array
+        given: tuple[Any, ...]
         if first not in self.in_own_memory:
             if type(array) is np.ndarray:
                 self.in_own_memory.add(first)
             return False
-        given = program.values[node], *self.own(node.arguments)
+        read: list[Any] = [None, None]  # of what is indexed nothing but the index
         if node.operation.function is operator.getitem:
-            given = None, None, given[-1]  # the index is all that is read
-        given = program.cotangents[first], program.cotangents[node], *given
+            read.append(self.own(node.arguments[-1]))
+        else:
+            read = [program.values[node], *self.own(node.arguments)]
+        given = program.cotangents[first], program.cotangents[node], *read
         keywords = node.keywords and self.own(node.keywords)
-        program.cotangents[first] = program.step(
-            adding(node.operation), given, keywords, array.shape, array.dtype
-        )
+        step = program.step(adding(node.operation), given, keywords, array.shape, array.dtype)
+        kind = self.templates.number_of(node)
+        if kind not in self.likes:
+            self.likes[kind] = step if is_plain(step) else None
+        step.like = self.likes[kind]
+        program.cotangents[first] = step
         return True
 
     def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
@@ -283,8 +317,10 @@ class Tracer:
         return results
 
     def written(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Step:
-        shape, dtype = step.shape, step.dtype
-        return self.program.step(step.function, arguments, keywords, shape, dtype, step.like)
+        steps, own = self.program.steps, tuple(arguments)
+        new = Step(step.function, own, keywords, step.shape, len(steps), step.dtype, step.like)
+        steps.append(new)
+        return new
 
     def value(self, step: Step) -> Array:
         """The value of a step, for which no others are computed than those that it needs."""
