@@ -230,6 +230,8 @@ def told_of_call(
         positional = [own for own in known if own not in by_name]
         reason = f"it takes {', '.join(positional) or 'nothing'} without a name, and was given more"
         remedy = f"Give the others by name, as in {by_name[0]}=..." if by_name else "Leave them out"
+        if known == ["f"]:
+            remedy = f"Give them to what it returns: {name}(f)(...)"
         return UnsupportedError(f"{name}(...)", reason, remedy)
     return None
 
