@@ -338,7 +338,7 @@ def collect(
     """Note which values of each loop are used after it; of views that of which they are."""
     used = steps_in([*results])
     loops = [part for part in parts if isinstance(part, Loop)]
-    places = {step: (loop, q) for loop in loops for q, step in enumerate(loop.body)}
+    places = {step: loop for loop in loops for step in loop.body}
     inside = {
         original: (loop, q, j)
         for loop in loops
@@ -354,8 +354,8 @@ def collect(
         used += [first for first, _ in part.carried.values() if type(first) is Step]
         for of, indices in part.sliced.values():
             if type(of) is Step:
-                earlier, q = places[of]
-                used += [earlier.originals[index][q] for index in indices if index >= 0]
+                numbers = places[of].collected.setdefault(of, set())
+                numbers.update(index for index in indices if index >= 0)
     while used:
         step = used.pop()
         if is_view(step):

@@ -11,7 +11,7 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,9 @@ from autograd_lite.node import Node, inputs_of
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.iterations import Iterations, Uneven
 from autograd_lite.textbook.joined import joined
+from autograd_lite.textbook.reading import Reader
 from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
 from autograd_lite.textbook.written_out import slope_of_written_out
@@ -87,52 +89,222 @@ Cotangent = tuple[Factor, Any]
 
 
 def cotangents(
-    formulas: Formulas,
-    nodes: Sequence[Node],
-    named: Collection[Node],
-    lengths: Collection[int],
-    wanted: Collection[Node] | None = None,
+    reader: Reader, wanted: Collection[Node] | None = None, named: Collection[Node] | None = None
 ) -> dict[Node, Any]:
-    """The terms of the cotangents of nodes, which come in the order of computation, the loss last.
+    """The terms of the cotangents of nodes.
 
-    A constant factor is applied at leaves, at nodes that are named, and before it would reach a
-    leaf from several nodes, as in a recurrence. Given which cotangents are wanted, those of logits
-    are p - y where that is what they are, and some others are left out.
+    A constant factor is applied at leaves, at nodes that are named, by default those that have
+    names, and before it would reach a leaf from several nodes, as in a recurrence. Given which
+    cotangents are wanted, those of logits are p - y where that is what they are, and some others
+    are left out. Of nodes that repeat those are found that are named or wanted.
+
+    Raises:
+        Uneven: an iteration is not like the others.
     """
-    terms, careful = formulas.terms, dict(backward_steps(reversed(nodes)))
-    parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
-    parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
-    terms.values = terms.count
-    whole = {*named, *_behind_shared(nodes)}
-    found = {}
-    for node in reversed(nodes):
-        if node not in parts:
-            continue
-        arrived = parts.pop(node)
+    reader.terms.values = reader.terms.count
+    backward = Backward(reader, reader.given if named is None else named, wanted)
+    leaves = [node for node in reader.nodes if node.operation is None]
+    for part in (*reader.passes[::-1], *leaves[::-1]):
+        if isinstance(part, Iterations):
+            backward.through(part)
+        elif part in backward.arrived:
+            backward.at(part)
+    return backward.found
+
+
+class Backward:
+    """The backward pass, in the making."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        named: Collection[Node],
+        wanted: Collection[Node] | None,
+    ) -> None:
+        self.formulas, self.lengths, self.named = reader, reader.lengths(reader.data()), named
+        formulas, nodes = reader, reader.nodes
+        self.wanted = None if wanted is None else {*wanted}
+        self.careful = dict(backward_steps(reversed(nodes)))
+        self.parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
+        self.whole = {*named, *_behind_shared(nodes)}
+        self.arrived: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
+        self.found: dict[Node, Any] = {}
+        self.sums: set[Node] = set()  # what nodes in a loop add to
+
+    def at(self, node: Node) -> None:
+        """Find the cotangent of a node, and what it passes on of it."""
+        formulas, terms, wanted = self.formulas, self.formulas.terms, self.wanted
+        arrived = self.arrived.pop(node)
         if len(arrived) == 2 and arrived[0][1] is formulas.known.get(node):
             arrived.reverse()  # A share of the node itself, from a penalty, comes last in books.
-        factor, term = _sum(terms, arrived, lengths)
-        found[node] = factor.to(terms, term, lengths)
-        for own in (found[node], term):
+        factor, term = self._sum(arrived)
+        whole = self.found[node] = factor.to(terms, term, self.lengths)
+        for own in (whole, term):
             if isinstance(own, Step) and own.number > terms.values:
                 formulas.values_of.setdefault(own, formulas.term(node))
         if node.operation is None:
-            continue
+            return
         slope = (
-            None if wanted is None else slope_in_logits(formulas, node, term, parameters, wanted)
+            None
+            if wanted is None
+            else slope_in_logits(formulas, node, term, self.parameters, wanted)
         )
         if slope is not None:
             own = ONE if slope.sign > 0 else MINUS_ONE
             if slope.note:
                 formulas.notes[slope.about] = slope.note
-            parts.setdefault(slope.node, []).append((factor.times(own), slope.term))
-            continue
-        if node in whole and not _is_constant(term):
-            factor, term = ONE, found[node]
-        for argument, own, part in _passed_on(formulas, node, factor, term, careful[node], wanted):
-            parts.setdefault(argument, []).append((factor.times(own), part))
-    return found
+            self._pass(slope.node, (factor.times(own), slope.term))
+            return
+        if node in self.whole and not _is_constant(term):
+            factor, term = ONE, whole
+        careful = self.careful[node]
+        for argument, own, part in _passed_on(formulas, node, factor, term, careful, wanted):
+            self._pass(argument, (factor.times(own), part))
 
+    def _pass(self, node: Node, part: Cotangent) -> None:
+        arrived = self.arrived.setdefault(node, [])
+        arrived.append(part)
+        if node in self.sums:
+            arrived[:] = [(ONE, self._total(arrived))]
+
+    def _sum(self, parts: list[Cotangent]) -> Cotangent:
+        return _sum(self.formulas.terms, parts, self.lengths)
+
+    def _total(self, parts: list[Cotangent]) -> Any:
+        """The sum of what arrived, with its factor; 0 of nothing."""
+        if not parts:
+            return 0
+        factor, term = self._sum(parts)
+        return factor.to(self.formulas.terms, term, self.lengths)
+
+    def through(self, loop: Iterations) -> None:
+        """Go through an iteration for all: what goes on from one to the one before is carried.
+
+        Sums of what each of them adds are carried too.
+        """
+        columns = [*zip(*loop.rows)]
+        careful = self.careful
+        for column in columns:
+            if len({careful[node] for node in column[1:]}) > 1:
+                raise Uneven(loop.nodes())
+            for kind in (self.whole, self.wanted):
+                if kind and not kind.isdisjoint(column):
+                    kind.add(column[1])
+        seeds, lasts = self._from_outside(loop, columns)
+        inputs = dict.fromkeys(x for node in loop.rows[1] for x in inputs_of(node))
+        outer = [x for x in inputs if not (x in loop.known or x in loop.moving)]
+        begun = {x: self.arrived.pop(x, []) for x in outer}
+        firsts = {node: self._total(parts) for node, parts in (begun | lasts).items()}
+        own = {x: loop.leaf(x._array.shape) for x in (*outer, *loop.before.values())}
+        with loop.inside(self.formulas.known):
+            same = self._iteration(loop, seeds, lasts, own, set())
+            if same and self._iteration(loop, seeds, lasts, own, same) != same:
+                same = self._iteration(loop, seeds, lasts, own, set()) and set()
+        values_of = self.formulas.values_of
+        for x in outer:
+            ((_, total),) = self.arrived.pop(x)
+            if total is own[x]:
+                self.arrived |= {x: begun[x]} if begun[x] else {}
+            else:
+                loop.back[own[x]] = firsts[x], total
+                values_of.setdefault(total, self.formulas.term(x))
+                self.arrived[x] = [(ONE, loop.at(total, 0))]
+        for before, node in loop.before.items():
+            parts = self.arrived.pop(before, [])
+            if node not in same:
+                total = self._total(parts)
+                if not loop.moves(total) or total.function is None:
+                    raise Uneven(loop.nodes())
+                first = firsts[node]
+                if isinstance(first, Step):
+                    values_of.setdefault(first, loop.at(loop.known[node], loop.count - 1))
+                loop.back[own[node]] = first, total
+                if self.found.get(node) is own[node]:
+                    values_of.setdefault(total, loop.known[node])
+                parts = [(ONE, loop.at(total, 0))]
+            if before in loop.firsts:
+                self.arrived.setdefault(loop.firsts[before], []).extend(parts)
+        for x, others in loop.moving.items():
+            for factor, term in self.arrived.pop(x, ()):
+                for number, other in enumerate(others):
+                    if other is not None:
+                        part = factor, loop.at(term, number)
+                        self.arrived.setdefault(other, []).append(part)
+        for column in columns:
+            term = self.found.pop(column[1], None)
+            for number, node in enumerate(column):
+                if term is not None and (node in self.named or node in (self.wanted or ())):
+                    self.found[node] = loop.at(term, number)
+
+    def _from_outside(
+        self, loop: Iterations, columns: Sequence[Sequence[Node]]
+    ) -> tuple[dict[Node, list[Cotangent]], dict[Node, list[Cotangent]]]:
+        """What reaches the nodes of an iteration from others; and what reaches the last one alone.
+
+        Raises:
+            Uneven: something reaches another one.
+        """
+        seeds, lasts, carried = {}, {}, {*loop.before.values()}
+        for column in columns:
+            parts = [self.arrived.pop(node, []) for node in column]
+            node, count = column[1], len(parts[0])
+            for row, others in enumerate(parts[:-1]):
+                if len(others) != count:
+                    raise Uneven(loop.rows[row if len(parts[1]) == count else 0])
+            more = len(parts[-1]) - count
+            if more < 0 or (more and node not in carried):
+                raise Uneven(loop.rows[-1])
+            try:
+                alike = [*zip(*parts[:-1], parts[-1][more:])]
+                seeds[node] = [self._unified(loop, several) for several in alike]
+                lasts[node] = parts[-1][:more]
+            except Uneven:
+                alike = [*zip(*parts[:-1], parts[-1][:count])]
+                seeds[node] = [self._unified(loop, several) for several in alike]
+                lasts[node] = parts[-1][count:]
+        return seeds, lasts
+
+    def _unified(self, loop: Iterations, parts: Sequence[Cotangent]) -> Cotangent:
+        factors = {factor for factor, _ in parts}
+        if len(factors) == 1:
+            return factors.pop(), loop.unified([term for _, term in parts])
+        terms = self.formulas.terms
+        return ONE, loop.unified([factor.to(terms, term, self.lengths) for factor, term in parts])
+
+    def _iteration(
+        self,
+        loop: Iterations,
+        seeds: Mapping[Node, list[Cotangent]],
+        lasts: Mapping[Node, list[Cotangent]],
+        own: Mapping[Node, Step],
+        same: Collection[Node],
+    ) -> set[Node]:
+        """Go through an iteration, given leaves for what is carried.
+
+        Returns:
+            The nodes whose cotangents are the same in all iterations; so are those of `same`.
+        """
+        carried = {*loop.before.values()}
+        for node, parts in seeds.items():
+            first = lasts[node] if node in same else [(ONE, own[node])] if node in carried else []
+            self.arrived[node] = [*first, *parts]
+        for before in loop.before:
+            self.arrived.pop(before, None)
+        for x in loop.moving:
+            self.arrived.pop(x, None)
+        self.sums = own.keys() - carried
+        self.arrived |= {x: [(ONE, own[x])] for x in self.sums}
+        for node in loop.rows[1][::-1]:
+            if self.arrived.get(node):
+                self.at(node)
+        self.sums = set()
+        found = set()
+        for before, node in loop.before.items():
+            total = self._total(self.arrived.get(before, []))
+            first = self._total(lasts[node]) if node in same else own[node]
+            if lasts[node] and (total is first or (is_number(first) and total == first)):
+                found.add(node)
+        return found
 
 def _passed_on(
     formulas: Formulas,

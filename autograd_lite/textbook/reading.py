@@ -16,11 +16,14 @@ from autograd_lite.derivatives.neural import log_softmax
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.program.program import Program, Step
+from autograd_lite.program.templates import arrays_of
 from autograd_lite.program.trace import outline
 from autograd_lite.table import traits_of
 from autograd_lite.textbook import naming
 from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.numpy_source import is_short
+from autograd_lite.textbook.record import Record
 from autograd_lite.textbook.recognized import begun, recognized, sliced
 from autograd_lite.textbook.terms import needed_for
 
@@ -28,8 +31,12 @@ from autograd_lite.textbook.terms import needed_for
 class Reader(Formulas):
     """Reads the record of a loss into terms and names."""
 
-    def __init__(self, loss: Node, variables: Mapping[str, Any]) -> None:
+    def __init__(
+        self, loss: Node, variables: Mapping[str, Any], apart: Collection[Node] | None = None
+    ) -> None:
+        """Read it; nodes `apart` are in no loop. Without any given there are no loops."""
         super().__init__()
+        self.record = Record(self)
         self.nodes = nodes = backward_order(loss)[::-1]
         self.identifiers = naming.Identifiers()
         # What the loss was computed from besides tensors that require grad.
@@ -60,12 +67,24 @@ class Reader(Formulas):
         for leaf in naming.leaves_in_order(nodes):
             if leaf in self.given:
                 self._enter(leaf)
-        for node in nodes:
-            if node.operation is not None:
-                self._meet_inputs(node)
-                self.compute(node)
-            if node in self.given:
-                self._enter(node)
+        computed = [node for node in nodes if node.operation is not None]
+        for node in computed:
+            self._meet_inputs(node)
+            self.record.add(node)
+        self.passes = self.record.parts(self.given, apart) if apart is not None else computed
+        for node in computed:
+            self.known.pop(node)
+        for part in self.passes:
+            if isinstance(part, Iterations):
+                self.record.read(part)
+            else:
+                for key in map(self.key, arrays_of(part)):
+                    if isinstance(key, int) and key in self.known:
+                        self.known[key] = self.record.settle(self.known[key])
+                self.compute(part)
+            for node in itertools.chain(*part.rows) if isinstance(part, Iterations) else (part,):
+                if node in self.given:
+                    self._enter(node)
 
     @functools.cached_property
     def _outline(self) -> Program:
@@ -105,7 +124,7 @@ class Reader(Formulas):
         """Find the term of a node or an array, and name it."""
         name = self.given.get(naming.key_of(value))
         term = self.term(value) if name is None else self.name(value, name)
-        if name is not None and isinstance(term, Step) and term.function is None:
+        if name is not None and isinstance(term, Step) and not term.function and term.arguments:
             self.inputs.setdefault(term, value)
 
     def _meet_inputs(self, node: Node) -> None:
@@ -132,7 +151,7 @@ class Reader(Formulas):
                 term = begun(self, array, joins, self.visible)
             if term is not None:
                 self.known[self.key(value)] = term
-                for part in needed_for([term]):
+                for part in self.record.data_in(term)[::-1]:
                     self._name_unused(part)
                 return
             role = _role(node, position)

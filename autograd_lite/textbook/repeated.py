@@ -3,63 +3,62 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
-
-import numpy as np
 
 from autograd_lite.program.loops import Loop, Sliced, moving_in, replaced, with_moved
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import collect, rolled
-from autograd_lite.textbook.completed import completed, read_from
+from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.line_names import is_trivial, is_view, weight_of
-from autograd_lite.textbook.terms import Terms
 from autograd_lite.textbook.written_out import input_of_activation
 
-LEAST, MANY = 2, 6
-"""Iterations, besides the first and the last, that make a loop of a recurrence; and of the rest."""
+LEAST, MANY = 3, 6
+"""Iterations that make a loop of a recurrence; and of the rest."""
 LONG = 4
 """Steps in the body of a recurrence, besides those that only look."""
 
 
 def with_loops(
-    needed: Mapping[Step, list[Step]],
-    first: int,
+    needed: Collection[Step],
     results: Collection[Any],
-    terms: Terms | None,
     named: Collection[Step],
+    formulas: Formulas | None,
 ) -> list[Step | Loop]:
-    """Computed terms in an order in which that can be done, with loops in place of what repeats.
-
-    Values come as they were computed. Of what is from `first` on, the backward pass, sums come as
-    early as they can, so that a loop adds what it contributes.
-    """
-    computed = {term: parts for term, parts in needed.items() if term.function}
-    values = sorted([term for term in computed if term.number < first], key=attrgetter("number"))
-    gradients = {term: parts for term, parts in computed.items() if term.number >= first}
-    least = LEAST if terms else MANY
-    parts = _together(rolled([*values, *_early(gradients)], least=least), named)
-    parts = _busy(parts, least, needed)
-    if terms:
-        parts = _busy(completed(parts, terms), LEAST + 1, needed)
+    """Computed terms in order, with loops in place of what repeats: of formulas, or found here."""
+    parts: list[Step | Loop] = [term for term in needed if term.function]
+    if formulas:
+        loops = [loop for each in formulas.loops for loop in each.loops(needed)]
+        inside = {step for loop in loops for step in loop.body}
+        parts = [*loops, *(part for part in parts if part not in inside)]
+        parts.sort(key=lambda part: (part if isinstance(part, Step) else part.body[-1]).number)
+    else:
+        parts = loops_in(parts, named, MANY)
     _write_again([part for part in parts if isinstance(part, Loop)], named)
-    parts = _busy(parts, LEAST + 1, needed)
     collect(parts, results, is_view)
-    return parts
+    return [part for part in parts if isinstance(part, Step) or part.collected]
 
 
-def _busy(parts: Sequence[Step | Loop], least: int, needed: Collection[Step]) -> list[Step | Loop]:
+def loops_in(
+    steps: Iterable[Step], named: Collection[Step], least: int = LEAST
+) -> list[Step | Loop]:
+    """Steps in order, with loops in place of what repeats so often, if these are some to a reader.
+
+    Steps that are `named` have names of their own.
+    """
+    return _busy(_together(rolled(steps, least=least), named), least)
+
+
+def _busy(parts: Sequence[Step | Loop], least: int) -> list[Step | Loop]:
     """The parts, with single steps for loops that are none to a reader.
 
     These only write what a person writes again, and no other reads them; or they are short, and
-    neither do they belong to a recurrence, which makes of what is carried more than a sum. What
-    computes in vain stays.
+    neither do they belong to a recurrence, which makes of what is carried more than a sum.
     """
     loops = [part for part in parts if isinstance(part, Loop)]
     read = {step for loop in loops for step in read_from(loop)}
     loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(_is_slight, x.body)))]
-    busy = {loop for loop in loops if _is_busy(loop, least, needed)}
+    busy = {loop for loop in loops if _is_busy(loop, least)}
     return _with(parts, _joined(busy, loops))
 
 
@@ -95,10 +94,8 @@ def _with(parts: Sequence[Step | Loop], loops: Collection[Loop]) -> list[Step | 
     return found
 
 
-def _is_busy(loop: Loop, least: int, needed: Collection[Step]) -> bool:
-    if loop.count >= least and (loop.count >= MANY or _is_recurrent(loop)):
-        return True
-    return any(step not in needed for row in loop.originals for step in row)
+def _is_busy(loop: Loop, least: int) -> bool:
+    return loop.count >= least and (loop.count >= MANY or _is_recurrent(loop))
 
 
 def _is_slight(step: Step) -> bool:
@@ -109,42 +106,6 @@ def _is_recurrent(loop: Loop) -> bool:
     pairs = [(place, then) for place, (_, then) in loop.carried.items()]
     goes_on = any(place not in steps_in(then) and not is_view(then) for place, then in pairs)
     return goes_on and sum(not is_view(step) for step in loop.body) >= LONG
-
-
-def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
-    """The terms, given with their parts, each sum as soon as both of its parts are there.
-
-    So are parts of a sum that are multiples of others.
-    """
-    early = {term for term in terms if term.function is np.add}
-    for term in [*terms][::-1]:
-        used = terms[term] if term in early else ()
-        early.update(x for x in used if x in terms and _is_multiple(x))
-    missing = {
-        term: dict.fromkeys(part for part in parts if part in terms)
-        for term, parts in terms.items()
-        if term in early
-    }
-    waiting: dict[Step, list[Step]] = {}
-    for term, parts in missing.items():
-        for part in parts:
-            waiting.setdefault(part, []).append(term)
-    found: dict[Step, None] = {}
-    ready = [term for term in waiting if not missing.get(term, True)]
-    for term in (*ready, *terms):
-        stack = [] if term in found or missing.get(term) else [term]
-        while stack:
-            done = stack.pop()
-            found[done] = None
-            for later in waiting.get(done, ())[::-1]:
-                missing[later].pop(done, None)
-                if not missing[later]:
-                    stack.append(later)
-    return [*found]
-
-
-def _is_multiple(term: Step) -> bool:
-    return term.function in (np.multiply, np.divide, np.negative) and len(steps_in(term)) == 1
 
 
 def _write_again(loops: Sequence[Loop], named: Collection[Step]) -> None:
@@ -205,3 +166,8 @@ class _Again:
 
 def _range(start: int, step: int, like: range) -> range:
     return range(start, start + step * len(like), step)
+
+
+def read_from(loop: Loop) -> list[Step]:
+    """The steps of earlier loops that a loop reads."""
+    return [of for of, _ in loop.sliced.values() if isinstance(of, Step)]

@@ -108,7 +108,7 @@ def _cotangent(
         if isinstance(term, Step) and name not in known.values():
             known.setdefault(term, name)
     first = reader.terms.count + 1
-    found = cotangents(reader, reader.nodes, names, reader.lengths(reader.data()))
+    found = cotangents(reader, named=names)
     for node, term in found.items():
         if node is tensor:
             break

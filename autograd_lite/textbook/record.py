@@ -1,0 +1,230 @@
+"""The nodes of a record as calls, among which what repeats is found, and read once."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.node import Node
+from autograd_lite.program.loops import (
+    Loop,
+    index_place,
+    moving_in,
+    with_moved,
+    with_moved_parts,
+)
+from autograd_lite.program.expressions import as_called
+from autograd_lite.program.program import Step, mapped, steps_in
+from autograd_lite.program.templates import recorded_slots
+from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.iterations import Iterations, Uneven
+from autograd_lite.textbook.repeated import loops_in
+from autograd_lite.textbook.terms import is_call, is_number
+
+
+class Record:
+    """The calls of a record: those of nodes, and by which data follow from others.
+
+    While they are added, formulas have them as terms of nodes.
+    """
+
+    def __init__(self, formulas: Formulas) -> None:
+        self.formulas = formulas
+        self.steps: list[Step] = []
+        self.nodes: dict[Step, Node] = {}  # by their calls, or by their leaves
+        self._numbers: dict[Any, Step] = {}  # leaves, as a loop may begin with a number
+        self._number_of: dict[Step, Any] = {}
+        self._data: dict[Any, Step] = {}  # by key of an array
+        self._same: dict[Step, Any] = {}  # what places for what is carried stand for always
+        self._bodies: dict[Step, tuple[Iterations, Any]] = {}  # terms, by calls in a loop
+
+    def add(self, node: Node) -> None:
+        """Take the next node; what it was computed from has a term."""
+        elementwise = node.operation.traits.elementwise
+
+        def own(x: Any) -> Any:
+            if isinstance(x, Node | np.ndarray):
+                return self._operand(x)
+            return self._number(x) if elementwise and is_number(x) else x
+
+        arguments = mapped(own, as_called(node.operation, node.arguments))
+        keywords = mapped(own, node.keywords)
+        step = self._step(node.operation.function, arguments, keywords, node._array.shape)
+        self.nodes[step], self.formulas.known[node] = node, step
+
+    def _step(self, *call: Any) -> Step:
+        self.formulas.terms.count += 1
+        step = Step(*call, self.formulas.terms.count)
+        self.steps.append(step)
+        return step
+
+    def _operand(self, value: Any) -> Step:
+        term = self.formulas.term(value)
+        if not isinstance(term, Step):
+            return self._number(term)
+        if isinstance(value, Node) and value._requires_grad:
+            self.nodes[term] = value
+        if term in self.nodes or not self._may_move(term):
+            return term
+        if is_call(term, operator.getitem):
+            return self._again(term)  # the next iteration may read it, too
+        key = self.formulas.key(value)
+        if key not in self._data:
+            self._data[key] = self._again(term)
+        return self._data[key]
+
+    def _number(self, value: Any) -> Step:
+        key = type(value), repr(value)
+        if key not in self._numbers:
+            leaf = Step(None, (np.asarray(value),), {}, (), -1, np.asarray(value).dtype)
+            self._numbers[key], self._number_of[leaf] = leaf, value
+        return self._numbers[key]
+
+    def _again(self, term: Any) -> Any:
+        """The call by which data follow, beside the node that uses it, if it may move."""
+        if not isinstance(term, Step) or term in self.nodes or not term.function:
+            return term
+        arguments, keywords = with_moved(term, self._again)
+        return self._step(term.function, arguments, keywords, term.shape)
+
+    def _may_move(self, term: Step) -> bool:
+        return any(x in self.nodes or index_place(x) for x in self.data_in(term))
+
+    def data_in(self, term: Any) -> list[Step]:
+        """A term of data, and those in it, up to nodes."""
+        found, stack = [], [term] if isinstance(term, Step) else []
+        while stack:
+            found.append(stack.pop())
+            stack += steps_in(found[-1]) if found[-1] not in self.nodes else []
+        return found
+
+    # What repeats
+
+    def parts(self, named: Collection[Any], apart: Collection[Node]) -> list[Node | Iterations]:
+        """The nodes in order, those that repeat as one; none that is apart."""
+        self.named = named
+        own = {step for step in self.steps if self.nodes.get(step) in named}
+        self._set_apart([step for step in self.steps if self.nodes.get(step) in apart])
+        parts = loops_in(self.steps, own)
+        later = [loop.originals[0][: _start_of(loop)] for loop in parts if isinstance(loop, Loop)]
+        if any(later):
+            self._set_apart(chain(*later))
+            parts = loops_in(self.steps, own)
+        found: list[Node | Iterations] = []
+        for part in parts:
+            if isinstance(part, Loop):
+                columns = [[*map(self.nodes.get, each)] for each in zip(*part.originals)]
+                rows = [*zip(*(column for column in columns if column[1] is not None))]
+                found.append(self.formulas.iterations(part, rows))
+            elif part in self.nodes:
+                found.append(self.nodes[part])
+        return found
+
+    def _set_apart(self, steps: Iterable[Step]) -> None:
+        """Let steps be like no others."""
+        for step in steps:
+            step.dtype = step.number
+
+    def settle(self, value: Any) -> Any:
+        """A term of data, in terms of nodes."""
+        if not isinstance(value, Step) or value.function is None:
+            return self._number_of.get(value, value) if isinstance(value, Step) else value
+        if value in self.nodes:
+            return self.formulas.term(self.nodes[value])
+        arguments, keywords = with_moved(value, self.settle)
+        return self.formulas.terms.build(value.function, arguments, keywords, value.shape)
+
+    def read(self, found: Iterations) -> None:
+        """Find the terms of an iteration.
+
+        Raises:
+            Uneven: what is computed in one is not what is in the others.
+        """
+        loop, formulas = found.loop, self.formulas
+        own: dict[Any, Any] = {x: found.leaf(x.shape) for x in loop.carried} | self._same
+        for place, (of, at) in loop.sliced.items():
+            if isinstance(of, Step):
+                own[place] = found.slice_of(*self._bodies[of], at)
+            else:
+                several = [*map(self.settle, of)] if isinstance(of, list) else None
+                own[place] = found.slice(several, at, place.shape)
+        fixed = {x for x, (of, _) in loop.sliced.items() if of is None} | self._number_of.keys()
+
+        def term_of(part: Any) -> Any:
+            return own[part] if part in own else self.settle(part)
+
+        for step, column in zip(loop.body, zip(*loop.originals)):
+            node = self.nodes.get(column[1])
+            if node is None:
+                arguments, keywords = with_moved(step, term_of)
+                own[step] = formulas.terms.build(step.function, arguments, keywords, step.shape)
+            else:
+                # What the first one is computed from may be data.
+                others = [self.nodes[x] for x in column[1:]]
+                if len({(recorded_slots(x), x._array.dtype) for x in others}) > 1:
+                    raise Uneven(found.nodes())
+                first = self.nodes.get(column[0])
+                formulas.alike[node] = others if first is None else [first, *others]
+                place = index_place(step)
+                if place and not moving_in(step).isdisjoint(own):
+                    moved = with_moved_parts(step.arguments[place], True, term_of)
+                    formulas.moved[node] = moved
+                given = [term_of(x) for x in steps_in(step) if x not in fixed]
+                formulas.compute(node, given)
+                own[step] = found.known[node] = formulas.known.pop(node)
+                self._note_moving(found, step, column)
+            self._bodies[step] = found, own[step]
+        same = {
+            place: own[then]
+            for place, (first, then) in loop.carried.items()
+            if own[place] is not own[then] is self.settle(first)
+        }
+        if same:
+            self._same |= same
+            return self.read(found)
+        for place, (first, then) in loop.carried.items():
+            number = loop.body.index(then)
+            before, behind = (self.nodes.get(row[number]) for row in loop.originals[:2])
+            if before is None or before in found.before:
+                raise Uneven(found.nodes())
+            found.before[before], found.known[before] = behind, own[place]
+            if place not in self._same:
+                if not found.moves(own[then]) or own[then].function is None:
+                    raise Uneven(found.nodes())
+                found.carried[own[place]] = self.settle(first), own[then]
+            if first in self.nodes:
+                found.firsts[before] = self.nodes[first]
+        for number, row in enumerate(found.rows):
+            for node, own_node in zip(row, found.rows[1]):
+                term = found.known[own_node]
+                if node is not None:
+                    formulas.places[node] = found, term, number
+                if node in self.named:
+                    found.named.add(term)
+
+    def _note_moving(self, found: Iterations, step: Step, column: Sequence[Step]) -> None:
+        for place, *parts in zip(steps_in(step), *map(steps_in, column)):
+            if place in found.loop.sliced and parts[1] in self.nodes:
+                found.moving[self.nodes[parts[1]]] = [self.nodes.get(x) for x in parts]
+
+
+def _start_of(loop: Loop) -> int:
+    """At which of its calls a loop is to begin, so that the fewest values go on to the next one."""
+    place = {step: number for number, step in enumerate(loop.body)}
+    reads = set[tuple[int, int, bool]]()  # by which call, which one, and whether of the one before
+    for step in loop.body:
+        for x in moving_in(step):
+            then = loop.carried[x][1] if x in loop.carried else x
+            if then in place:
+                reads.add((place[step], place[then], then is not x))
+
+    def carried(start: int) -> int:
+        ago = {(then, (then < start) - (by < start) + before) for by, then, before in reads}
+        late = any(number > 1 for _, number in ago)
+        return len(place) + 1 if late else sum(number for _, number in ago)
+
+    return min(range(len(place)), key=carried)
