@@ -53,7 +53,7 @@ def _busy(parts: Sequence[Step | Loop], least: int) -> list[Step | Loop]:
     """The parts, with single steps for loops that are none to a reader.
 
     These only write what a person writes again, and no other reads them; or they are short, and
-    neither do they belong to a recurrence, which makes of what is carried more than a sum.
+    neither do they belong to a recurrence.
     """
     loops = [part for part in parts if isinstance(part, Loop)]
     read = {step for loop in loops for step in read_from(loop)}
@@ -103,8 +103,13 @@ def _is_slight(step: Step) -> bool:
 
 
 def _is_recurrent(loop: Loop) -> bool:
-    pairs = [(place, then) for place, (_, then) in loop.carried.items()]
-    goes_on = any(place not in steps_in(then) and not is_view(then) for place, then in pairs)
+    """Whether more is made of what is carried than a sum."""
+    goes_on = any(
+        place in steps_in(step)
+        for place, (_, then) in loop.carried.items()
+        for step in loop.body
+        if step is not then and not is_view(then)
+    )
     return goes_on and sum(not is_view(step) for step in loop.body) >= LONG
 
 
