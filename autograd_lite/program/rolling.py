@@ -113,7 +113,7 @@ def _periods(kinds: Array, least: int) -> list[int]:
 # What may move from one iteration to the next
 
 
-def _read(step: Step) -> tuple[Any, list[Any]]:
+def read_call(step: Step) -> tuple[Any, list[Any]]:
     """What is the same for steps that differ in nothing but what may move, and that.
 
     Those are the steps, and the numbers in an index, among the arguments.
@@ -146,7 +146,7 @@ def _read_all(calls: Sequence[Step]) -> tuple[Array, list[list[Any]]]:
     for step in calls:
         like = step.like
         if like is None or like not in known:
-            key, moving = _read(step)
+            key, moving = read_call(step)
             kind = numbers.setdefault(key, len(numbers))
             if like is not None:
                 known[like] = kind, [x for x in moving if type(x) is not Step]

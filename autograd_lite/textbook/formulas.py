@@ -17,7 +17,7 @@ from autograd_lite.program.program import Step, mapped, run_steps, steps_in
 from autograd_lite.program.templates import Rules, Vjps, arrays_of
 from autograd_lite.program.trace import require_numpy
 from autograd_lite.table import TABLE
-from autograd_lite.textbook.iterations import Iterations, Outside, Uneven
+from autograd_lite.textbook.iterations import Iterations, Uneven
 from autograd_lite.textbook.spellings import RULES, Count, function_written_out, is_count
 from autograd_lite.textbook.terms import Terms
 
@@ -40,8 +40,7 @@ class Formulas:
         self.loops: list[Iterations] = []
         # Of nodes in these: the term in an iteration, and the number of that.
         self.places: dict[Node, tuple[Iterations, Any, int]] = {}
-        self._inside: dict[Step, Iterations] = {}  # by leaf
-        self._outside: Outside = {}
+        self._owners: dict[Step, Iterations] = {}  # by leaf
         self._arguments: dict[Node, list[Any]] = {}
         self._constants: dict[Any, Step] = {}
 
@@ -80,14 +79,13 @@ class Formulas:
 
     def iterations(self, loop: Loop, rows: Sequence[Sequence[Any]]) -> Iterations:
         """A loop, the terms of whose iterations are to be found."""
-        self.loops.append(Iterations(self.terms, loop, rows, self._inside, self._outside))
+        self.loops.append(Iterations(self.terms, loop, rows, self._owners))
         return self.loops[-1]
 
     def parts(self, term: Step) -> list[Step]:
         """What a term is computed from."""
-        if term in self._outside:
-            return [self._outside[term][1]]
-        return self._inside[term].behind(term) if term in self._inside else steps_in(term)
+        owner = self._owners.get(term)
+        return owner.behind(term) if owner else steps_in(term)
 
     def arguments(self, node: Node) -> list[Any]:
         """The terms of what a node was computed from."""

@@ -7,23 +7,23 @@ numbered as the forward pass does them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any
 
 from autograd_lite.node import Node
 from autograd_lite.program.loops import (
     Loop,
     Sliced,
-    is_number,
     moving_in,
     with_moved,
 )
 from autograd_lite.program.program import Step
-from autograd_lite.program.rolling import between_slices
+from autograd_lite.program.loops import is_number as is_whole
+from autograd_lite.program.rolling import read_call
 from autograd_lite.textbook.line_names import is_view
-from autograd_lite.textbook.terms import Terms
+from autograd_lite.textbook.terms import Terms, is_number
 
 
 class Uneven(Exception):  # noqa: N818 - no mistake, and nobody sees it
@@ -36,10 +36,6 @@ class Uneven(Exception):  # noqa: N818 - no mistake, and nobody sees it
     def __init__(self, nodes: Sequence[Node]) -> None:
         super().__init__()
         self.nodes = nodes
-
-
-Outside = dict[Step, tuple["Iterations", Step, int]]
-"""What leaves stand for outside of a loop: a term in it, at a number of iteration."""
 
 
 class Iterations:
@@ -55,7 +51,11 @@ class Iterations:
         named: those terms of which the user has a name.
         carried: by leaf: what it is in the first iteration, and whose value it is in the next one.
         back: the same in the backward pass.
-        sliced: by leaf: what it is one after the other.
+        sliced: by leaf: what it is one after the other: steps, or numbers, or the values of a term
+            in a loop.
+        values: by term, and number of an iteration: the leaf that stands for it outside.
+        shown: by such a leaf: what it stands for.
+        owners: by leaf, of these or of others: those that it is of.
     """
 
     def __init__(
@@ -63,11 +63,10 @@ class Iterations:
         terms: Terms,
         loop: Loop,
         rows: Sequence[Sequence[Any]],
-        inside: dict[Step, Iterations],
-        outside: Outside,
+        owners: dict[Step, Iterations],
     ) -> None:
         self.terms, self.loop, self.rows, self.count = terms, loop, rows, len(rows)
-        self.of_leaves, self.outside = inside, outside
+        self.owners = owners
         self.known: dict[Node, Any] = {}
         self.before: dict[Node, Node] = {}
         self.firsts: dict[Node, Node] = {}
@@ -76,14 +75,15 @@ class Iterations:
         self.carried: dict[Step, tuple[Any, Any]] = {}
         self.back: dict[Step, tuple[Any, Any]] = {}
         self.sliced: dict[Step, Sliced] = {}
-        self.values: dict[tuple[Step, int], Step] = {}  # what they are called outside
+        self.values: dict[tuple[Step, int], Step] = {}
+        self.shown: dict[Step, tuple[Iterations, Step, int]] = {}
         self._moves: dict[Step, bool] = {}
         self._start = terms.count
 
     def leaf(self, shape: Any) -> Step:
         """A leaf that stands for something that moves."""
         leaf = self.terms.leaf(shape)
-        self._moves[leaf], self.of_leaves[leaf] = True, self
+        self._moves[leaf], self.owners[leaf] = True, self
         return leaf
 
     def slice(self, of: Any, indices: range, shape: Any) -> Step:
@@ -135,7 +135,7 @@ class Iterations:
             return self.terms.build(term.function, arguments, keywords, term.shape)
         if (term, number) not in self.values:
             leaf = self.values[term, number] = self.terms.leaf(term.shape)
-            self.outside[leaf] = self, term, number
+            self.shown[leaf], self.owners[leaf] = (self, term, number), self
         return self.values[term, number]
 
     def unified(self, column: Sequence[Any]) -> Any:
@@ -144,35 +144,22 @@ class Iterations:
         Raises:
             Uneven: they are not alike.
         """
-        first, kinds = column[0], {*map(type, column)}
-        if all(x is first for x in column):
+        first = column[0]
+        if all(x is first or (is_number(x) and x == first) for x in column):
             return first
-        if kinds == {Step} and {x.function for x in column} == {None}:
-            return self._unified_leaves(column)
-        if kinds == {Step} and len({x.function for x in column}) == 1:
-            parts = [(x.arguments, x.keywords) for x in column]
-            arguments, keywords = self.unified(parts)
-            return self.terms.build(first.function, arguments, keywords, first.shape)
-        if kinds in ({tuple}, {list}) and len({*map(len, column)}) == 1:
-            return type(first)([self.unified(parts) for parts in zip(*column)])
-        if kinds == {slice}:
-            return slice(*self.unified([(x.start, x.stop, x.step) for x in column]))
-        if kinds == {dict} and len({*map(tuple, column)}) == 1:
-            return {name: self.unified([x[name] for x in column]) for name in first}
-        if len(kinds) == 1 and Step not in kinds and {*column} == {first}:
-            return first
-        if all(map(is_number, column)):
+        if all(map(is_whole, column)):
             return self.slice(None, self._evenly(column), ())
-        raise Uneven(self.nodes())
-
-    def _unified_leaves(self, column: Sequence[Step]) -> Step:
-        found = [self.outside[x] for x in column if x in self.outside]
-        if len(found) == len(column) and len({x[:2] for x in found}) == 1:
-            return self.slice(found[0][:2], self._evenly([x[2] for x in found]), column[0].shape)
-        between = [between_slices(*pair) for pair in pairwise(column) if all(x.arguments for x in pair)]
-        if len({*between}) == 1 and between[0] and len(between) == self.count - 1:
-            return self.slice([*column], range(self.count), column[0].shape)
-        raise Uneven(self.nodes())
+        if not all(isinstance(x, Step) for x in column):
+            raise Uneven(self.nodes())
+        known = [owner.shown.get(x) for x in column if (owner := self.owners.get(x))]
+        if None not in known and len(known) == self.count and len({x[:2] for x in known}) == 1:
+            return self.slice(known[0][:2], self._evenly([x[2] for x in known]), first.shape)
+        forms, parts = zip(*map(read_call, column))
+        if len({*forms}) > 1 or first.function is None:
+            raise Uneven(self.nodes())
+        found = map(self.unified, zip(*parts))
+        arguments, keywords = with_moved(first, lambda _: next(found))
+        return self.terms.build(first.function, arguments, keywords, first.shape)
 
     def _evenly(self, numbers: Sequence[int]) -> range:
         step = numbers[1] - numbers[0]
@@ -197,56 +184,9 @@ class Iterations:
 
     def behind(self, leaf: Step) -> list[Step]:
         """The terms that a leaf takes its values from."""
+        if leaf in self.shown:
+            return [self.shown[leaf][1]]
         if leaf in self.sliced:
             of = self.sliced[leaf].of
             return of if type(of) is list else [of[1]] if of else []
         return [x for x in (self.carried.get(leaf) or self.back[leaf]) if type(x) is Step]
-
-    def loops(self, needed: Collection[Step]) -> list[Loop]:
-        """The loops of the forward and of the backward pass, as far as they are needed.
-
-        That of the backward pass reads what the other one computed.
-        """
-        inside = [term for term in needed if term.function and self.moves(term)]
-        values = self.terms.values
-        forward = self._loop([x for x in inside if x.number <= values], self.carried, needed)
-        used = {x for step in forward.body for x in moving_in(step)}
-        for place, (of, at) in self.sliced.items():
-            if place in used:
-                forward.sliced[place] = Sliced(of[1] if type(of) is tuple else of, at)
-        backward = self._loop([x for x in inside if x.number > values], self.back, needed)
-        read = {x: x for x in (*backward.body, *self.back)}
-
-        def own(x: Any) -> Any:
-            if self.moves(x) and x not in read:
-                place = read[x] = Step(None, (), {}, x.shape, -1)
-                backward.sliced[place] = self._reversed(x)
-            return read.get(x, x)
-
-        for step in backward.body:
-            step.arguments, step.keywords = with_moved(step, own)
-        for loop in (forward, backward):
-            nothing = Step(None, (), {}, (), -1)
-            loop.originals = [
-                [self.values.get((step, number), nothing) for step in loop.body]
-                for number in (range(self.count) if loop is forward else range(self.count)[::-1])
-            ]
-        return [loop for loop in (forward, backward) if loop.body]
-
-    def _loop(self, body: list[Step], carried: Any, needed: Collection[Step]) -> Loop:
-        found = {place: carried[place] for place in carried if place in needed}
-        return Loop(body, self.count, found)
-
-    def _reversed(self, x: Step) -> Sliced:
-        """How the backward pass reads what the iterations of the forward pass have."""
-        if x in self.carried:
-            return Sliced(self.carried[x][1], range(self.count - 2, -2, -1))
-        of, at = self.sliced.get(x) or (x, range(self.count))
-        if type(of) is list:
-            return Sliced(of[::-1], at)
-        if type(of) is tuple:
-            other, of = of
-            if of.number > self.terms.values:  # of a backward pass, too
-                last = other.count - 1
-                return Sliced(of, range(last - at[-1], last - at[0] + at.step, at.step))
-        return Sliced(of, at[::-1])

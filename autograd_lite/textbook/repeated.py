@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from autograd_lite.program.loops import Loop, Sliced, moving_in, replaced, with_moved
+from autograd_lite.program.loops import Loop, Sliced, with_moved
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import collect, rolled
 from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.line_names import is_trivial, is_view, weight_of
 from autograd_lite.textbook.written_out import input_of_activation
 
@@ -28,13 +29,12 @@ def with_loops(
     """Computed terms in order, with loops in place of what repeats: of formulas, or found here."""
     parts: list[Step | Loop] = [term for term in needed if term.function]
     if formulas:
-        loops = [loop for each in formulas.loops for loop in each.loops(needed)]
+        loops = loops_of(formulas, needed)
         inside = {step for loop in loops for step in loop.body}
         parts = [*loops, *(part for part in parts if part not in inside)]
         parts.sort(key=lambda part: (part if isinstance(part, Step) else part.body[-1]).number)
     else:
         parts = loops_in(parts, named, MANY)
-    _write_again([part for part in parts if isinstance(part, Loop)], named)
     collect(parts, results, is_view)
     return [part for part in parts if isinstance(part, Step) or part.collected]
 
@@ -57,7 +57,7 @@ def _busy(parts: Sequence[Step | Loop], least: int) -> list[Step | Loop]:
     """
     loops = [part for part in parts if isinstance(part, Loop)]
     read = {step for loop in loops for step in read_from(loop)}
-    loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(_is_slight, x.body)))]
+    loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(is_slight, x.body)))]
     busy = {loop for loop in loops if _is_busy(loop, least)}
     return _with(parts, _joined(busy, loops))
 
@@ -98,7 +98,7 @@ def _is_busy(loop: Loop, least: int) -> bool:
     return loop.count >= least and (loop.count >= MANY or _is_recurrent(loop))
 
 
-def _is_slight(step: Step) -> bool:
+def is_slight(step: Step) -> bool:
     return is_trivial(step, weight_of(step))
 
 
@@ -113,60 +113,72 @@ def _is_recurrent(loop: Loop) -> bool:
     return goes_on and sum(not is_view(step) for step in loop.body) >= LONG
 
 
-def _write_again(loops: Sequence[Loop], named: Collection[Step]) -> None:
-    """Let loops compute again what is trivial and unnamed, such as 1 - a or x[t], not read it."""
-    writer = _Again(loops, named)
-    for loop in loops:
-        read, loop.sliced = loop.sliced, {}
-        used = set[Any]().union(*map(moving_in, loop.body))
-        again = {x: writer.read(loop, *read[x], x) for x in read if x in used}
-        for step in loop.body:
-            step.arguments, step.keywords = replaced(step, again)
+def loops_of(formulas: Formulas, needed: Collection[Step]) -> list[Loop]:
+    """The loops of the forward and of the backward passes, as far as they are needed."""
+    loops, readers = [], []
+    for found in formulas.loops:
+        inside = [term for term in needed if term.function and found.moves(term)]
+        for carried in (found.carried, found.back):
+            is_back = carried is found.back
+            body = [term for term in inside if (term.number > formulas.terms.values) == is_back]
+            begun = {place: carried[place] for place in carried if place in needed}
+            loop = Loop(body, found.count, begun)
+            numbers = range(found.count)[:: -1 if is_back else 1]
+            nothing = Step(None, (), {}, (), -1)
+            loop.originals = [[found.values.get((x, j), nothing) for x in body] for j in numbers]
+            loops += [loop] if body else []
+            readers.append(_Reader(loop, found, numbers))
+    read = [(step, *with_moved(step, reader.own)) for reader in readers for step in reader.loop.body]
+    for step, arguments, keywords in read:
+        step.arguments, step.keywords = arguments, keywords
+    return loops
 
 
-class _Again:
-    """Writes what is read in a loop, or how that is computed."""
+class _Reader:
+    """Says what a loop reads, and writes again what is trivial and unnamed, such as 1 - a or x[t]."""
 
-    def __init__(self, loops: Sequence[Loop], named: Collection[Step]) -> None:
-        self.named = named
-        self.owner = {step: loop for loop in loops for step in loop.body}
-        self.written: set[Step] = set()
+    def __init__(self, loop: Loop, found: Iterations, numbers: range) -> None:
+        self.loop, self.found, self.numbers = loop, found, numbers
+        self.known: dict[Any, Any] = {(x, found, numbers): x for x in (*loop.body, *loop.carried)}
 
-    def read(self, loop: Loop, of: Any, at: range, like: Step) -> Step:
-        if isinstance(of, Step) and min(at) >= 0 and self._is_trivial(of):
-            return self._again(loop, of, at, self.owner[of])
-        known = (place for place, sliced in loop.sliced.items() if sliced == (of, at))
-        place = next(known, None) or Step(None, (), {}, like.shape, -1, like.dtype)
-        loop.sliced[place] = Sliced(of, at)
+    def own(self, x: Any) -> Any:
+        """What stands for a term of these iterations."""
+        return self.read(self.found, x, self.numbers)
+
+    def read(self, of: Iterations, x: Any, at: range) -> Any:
+        """What stands for a term of some iterations, at other numbers of them in each."""
+        if not of.moves(x):
+            return x
+        key = x, of, at
+        if key not in self.known:
+            self.known[key] = self._read(of, x, at)
+        return self.known[key]
+
+    def _read(self, of: Iterations, x: Step, at: range) -> Step:
+        if x in of.carried:
+            return self.read(of, of.carried[x][1], range(at.start - 1, at.stop - 1, at.step))
+        if x in of.sliced:
+            source, indices = of.sliced[x]
+            inner = _range(indices[at[0]], indices.step * at.step, at)
+            if type(source) is tuple:
+                return self.read(*source, inner)
+            if type(source) is list:
+                return self._place([source[j] for j in inner], range(len(inner)), x)
+            return self._place(None, inner, x)
+        is_trivial = is_slight(x) and input_of_activation(x) is None
+        if is_trivial and min(at) >= 0 and x not in of.named:
+            arguments, keywords = with_moved(x, lambda part: self.read(of, part, at))
+            return Step(x.function, arguments, keywords, x.shape, x.number)
+        if x.number > of.terms.values:  # it is numbered as the backward pass goes
+            at = _range(of.count - 1 - at[0], -at.step, at)
+        return self._place(x, at, x)
+
+    def _place(self, of: Any, at: range, like: Step) -> Step:
+        places = self.loop.sliced
+        known = (place for place, sliced in places.items() if sliced == (of, at))
+        place = next(known, None) or Step(None, (), {}, like.shape, -1)
+        places[place] = Sliced(of, at)
         return place
-
-    def _is_trivial(self, step: Step) -> bool:
-        rows = self.owner[step].originals
-        place = self.owner[step].body.index(step)
-        return (
-            _is_slight(step)
-            and input_of_activation(step) is None
-            and not any(row[place] in self.named for row in rows)
-        )
-
-    def _again(self, loop: Loop, step: Step, at: range, earlier: Loop) -> Step:
-        """A step of an earlier loop, for a loop that reads its value at some iterations."""
-
-        def own(part: Any) -> Any:
-            if part in self.written:
-                return self._again(loop, part, at, earlier)
-            if part in earlier.sliced:
-                of, inner = earlier.sliced[part]
-                return self.read(loop, of, _range(inner[at[0]], inner.step * at.step, at), part)
-            if part in earlier.carried:
-                then = earlier.carried[part][1]
-                return self.read(loop, then, _range(at[0] - 1, at.step, at), part)
-            return self.read(loop, part, at, part) if part in earlier.body else part
-
-        arguments, keywords = with_moved(step, own)
-        found = Step(step.function, arguments, keywords, step.shape, step.number, step.dtype)
-        self.written.add(found)
-        return found
 
 
 def _range(start: int, step: int, like: range) -> range:
