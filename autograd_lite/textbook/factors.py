@@ -12,6 +12,7 @@ import itertools
 import math
 import operator
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -190,7 +191,7 @@ class Backward:
             for kind in (self.whole, self.wanted):
                 if kind and not kind.isdisjoint(column):
                     kind.add(column[1])
-        seeds, lasts = self._from_outside(loop, columns)
+        seeds, lasts = self._from_outside(loop)
         inputs = dict.fromkeys(x for node in loop.rows[1] for x in inputs_of(node))
         outer = [x for x in inputs if not (x in loop.known or x in loop.moving)]
         begun = {x: self.arrived.pop(x, []) for x in outer}
@@ -237,31 +238,31 @@ class Backward:
                     self.found[node] = loop.at(term, number)
 
     def _from_outside(
-        self, loop: Iterations, columns: Sequence[Sequence[Node]]
+        self, loop: Iterations
     ) -> tuple[dict[Node, list[Cotangent]], dict[Node, list[Cotangent]]]:
         """What reaches the nodes of an iteration from others; and what reaches the last one alone.
 
         Raises:
             Uneven: something reaches another one.
         """
-        seeds, lasts, carried = {}, {}, {*loop.before.values()}
-        for column in columns:
-            parts = [self.arrived.pop(node, []) for node in column]
-            node, count = column[1], len(parts[0])
-            for row, others in enumerate(parts[:-1]):
-                if len(others) != count:
-                    raise Uneven(loop.rows[row if len(parts[1]) == count else 0])
-            more = len(parts[-1]) - count
-            if more < 0 or (more and node not in carried):
-                raise Uneven(loop.rows[-1])
+        seeds, lasts = {}, {}
+        counts = [[len(self.arrived.get(node, ())) for node in row] for row in loop.rows]
+        carried = [node in {*loop.before.values()} for node in loop.rows[1]]
+        for row, (one, two) in enumerate(pairwise(counts)):
+            ends = all(m == n or (m < n and goes_on) for m, n, goes_on in zip(one, two, carried))
+            if one != two and not (ends and row == loop.count - 2):
+                raise Uneven(loop.rows[row + ends][-1:])
+        for node, count, *column in zip(loop.rows[1], counts[0], *loop.rows):
+            *parts, at_last = [self.arrived.pop(x, []) for x in column]
+            more = len(at_last) - count
             try:
-                alike = [*zip(*parts[:-1], parts[-1][more:])]
+                alike = [*zip(*parts, at_last[more:])]
                 seeds[node] = [self._unified(loop, several) for several in alike]
-                lasts[node] = parts[-1][:more]
+                lasts[node] = at_last[:more]
             except Uneven:
-                alike = [*zip(*parts[:-1], parts[-1][:count])]
+                alike = [*zip(*parts, at_last[:count])]
                 seeds[node] = [self._unified(loop, several) for several in alike]
-                lasts[node] = parts[-1][count:]
+                lasts[node] = at_last[count:]
         return seeds, lasts
 
     def _unified(self, loop: Iterations, parts: Sequence[Cotangent]) -> Cotangent:

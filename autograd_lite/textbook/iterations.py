@@ -27,10 +27,10 @@ from autograd_lite.textbook.terms import Terms, is_number
 
 
 class Uneven(Exception):  # noqa: N818 - no mistake, and nobody sees it
-    """An iteration differs from the others in what is made of it: its nodes are no part of a loop.
+    """An iteration differs from others in what is made of it.
 
     Attributes:
-        nodes: those of that iteration, or of all.
+        nodes: those behind which another loop has to begin.
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:

@@ -123,13 +123,13 @@ def _read(
     loss: Node, variables: Mapping[str, Any], wanted: Collection[Node]
 ) -> tuple[Reader, dict[Node, Any]]:
     """What reads a loss, and the terms of cotangents; with as much in loops as is alike."""
-    apart: set[Node] = set()
+    ends: set[Node] = set()
     while True:
         try:
-            reader = Reader(loss, variables, apart)
+            reader = Reader(loss, variables, ends)
             return reader, cotangents(reader, wanted)
         except Uneven as uneven:
-            apart.update(uneven.nodes)
+            ends.update(uneven.nodes)
 
 
 def _require_list(wrt: Any) -> None:

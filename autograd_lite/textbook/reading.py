@@ -7,7 +7,7 @@ import inspect
 import itertools
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,9 +32,9 @@ class Reader(Formulas):
     """Reads the record of a loss into terms and names."""
 
     def __init__(
-        self, loss: Node, variables: Mapping[str, Any], apart: Collection[Node] | None = None
+        self, loss: Node, variables: Mapping[str, Any], ends: Collection[Node] | None = None
     ) -> None:
-        """Read it; nodes `apart` are in no loop. Without any given there are no loops."""
+        """Read it; loops end behind the nodes `ends`; where that is None there are none."""
         super().__init__()
         self.record = Record(self)
         self.nodes = nodes = backward_order(loss)[::-1]
@@ -71,7 +71,7 @@ class Reader(Formulas):
         for node in computed:
             self._meet_inputs(node)
             self.record.add(node)
-        self.passes = self.record.parts(self.given, apart) if apart is not None else computed
+        self.passes = self.record.parts(self.given, ends) if ends is not None else computed
         for node in computed:
             self.known.pop(node)
         for part in self.passes:
@@ -142,7 +142,8 @@ class Reader(Formulas):
         if naming.key_of(value) not in self.given:
             array = plain(value)
             twins = self.factors.get(_others(node), ())
-            operands, twins = map(self._known, (arrays_in(node.arguments), twins))
+            # The last one that was used first, as others may be equal by chance.
+            operands, twins = map(self._known, (arrays_in(node.arguments), twins[::-1]))
             term = sliced(self.terms, array, self.visible)
             if term is None:
                 term = recognized(self.terms, array, operands, twins, self.visible)
@@ -170,9 +171,9 @@ class Reader(Formulas):
             self.own.add(naming.key_of(array))
             self._enter(array)
 
-    def _known(self, values: Iterable[Any]) -> list[tuple[Step, Any]]:
+    def _known(self, values: Iterable[Any]) -> Iterator[tuple[Step, Any]]:
         """The terms of those that have one, and their values."""
-        return [(self.known[self.key(x)], plain(x)) for x in values if self.key(x) in self.known]
+        return ((self.known[self.key(x)], plain(x)) for x in values if self.key(x) in self.known)
 
 
 def _others(node: Node) -> tuple[Any, ...]:

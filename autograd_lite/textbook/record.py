@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Iterable, Sequence
-from itertools import chain
+from collections.abc import Collection, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -104,16 +104,15 @@ class Record:
 
     # What repeats
 
-    def parts(self, named: Collection[Any], apart: Collection[Node]) -> list[Node | Iterations]:
-        """The nodes in order, those that repeat as one; none that is apart."""
+    def parts(self, named: Collection[Any], ends: Collection[Node]) -> list[Node | Iterations]:
+        """The nodes in order, those that repeat as one; loops end behind some."""
         self.named = named
         own = {step for step in self.steps if self.nodes.get(step) in named}
-        self._set_apart([step for step in self.steps if self.nodes.get(step) in apart])
-        parts = loops_in(self.steps, own)
-        later = [loop.originals[0][: _start_of(loop)] for loop in parts if isinstance(loop, Loop)]
-        if any(later):
-            self._set_apart(chain(*later))
-            parts = loops_in(self.steps, own)
+        last = {step for step in self.steps if self.nodes.get(step) in ends}
+        parts = self._parts(own, last)
+        loops = [part for part in parts if isinstance(part, Loop)]
+        before = {loop.originals[0][start - 1] for loop in loops if (start := _start_of(loop))}
+        parts = self._parts(own, last | before) if before else parts
         found: list[Node | Iterations] = []
         for part in parts:
             if isinstance(part, Loop):
@@ -124,10 +123,12 @@ class Record:
                 found.append(self.nodes[part])
         return found
 
-    def _set_apart(self, steps: Iterable[Step]) -> None:
-        """Let steps be like no others."""
-        for step in steps:
-            step.dtype = step.number
+    def _parts(self, named: Collection[Step], last: Collection[Step]) -> list[Step | Loop]:
+        """The calls, with loops, of which none begins before some of them and ends behind."""
+        stretches = accumulate((step in last for step in self.steps), initial=0)
+        for step, stretch in zip(self.steps, stretches):
+            step.dtype = stretch  # what is not alike is not in one loop
+        return loops_in(self.steps, named)
 
     def settle(self, value: Any) -> Any:
         """A term of data, in terms of nodes."""
