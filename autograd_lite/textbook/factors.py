@@ -12,6 +12,7 @@ import itertools
 import math
 import operator
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -87,6 +88,8 @@ SIGNS = (ONE, MINUS_ONE)
 
 Cotangent = tuple[Factor, Any]
 """A factor times the term of an array."""
+Arrived = dict[Node, list[Cotangent]]
+"""What reaches nodes."""
 
 
 def cotangents(
@@ -128,7 +131,7 @@ class Backward:
         self.careful = dict(backward_steps(reversed(nodes)))
         self.parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
         self.whole = {*named, *_behind_shared(nodes)}
-        self.arrived: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
+        self.arrived: Arrived = {nodes[-1]: [(ONE, 1.0)]}
         self.found: dict[Node, Any] = {}
         self.sums: set[Node] = set()  # what nodes in a loop add to
 
@@ -181,12 +184,11 @@ class Backward:
     def through(self, loop: Iterations) -> None:
         """Go through an iteration for all: what goes on from one to the one before is carried.
 
-        Sums of what each of them adds are carried too.
+        So are sums, to which each of them adds.
         """
-        columns = [*zip(*loop.rows)]
-        careful = self.careful
+        columns, values_of = [*zip(*loop.rows)], self.formulas.values_of
         for column in columns:
-            if len({careful[node] for node in column[1:]}) > 1:
+            if len({self.careful[node] for node in column[1:]}) > 1:
                 raise Uneven(loop.nodes())
             for kind in (self.whole, self.wanted):
                 if kind and not kind.isdisjoint(column):
@@ -194,37 +196,32 @@ class Backward:
         seeds, lasts = self._from_outside(loop)
         inputs = dict.fromkeys(x for node in loop.rows[1] for x in inputs_of(node))
         outer = [x for x in inputs if not (x in loop.known or x in loop.moving)]
-        begun = {x: self.arrived.pop(x, []) for x in outer}
-        firsts = {node: self._total(parts) for node, parts in (begun | lasts).items()}
-        own = {x: loop.leaf(x._array.shape) for x in (*outer, *loop.before.values())}
+        lasts |= {x: self.arrived.pop(x, []) for x in outer}
+        goals = {x: x for x in outer} | {node: before for before, node in loop.before.items()}
+        firsts = {x: self._total(lasts[x]) for x in goals}
+        own = {x: loop.leaf(x._array.shape) for x in goals}
         with loop.inside(self.formulas.known):
-            same = self._iteration(loop, seeds, lasts, own, set())
-            if same and self._iteration(loop, seeds, lasts, own, same) != same:
-                same = self._iteration(loop, seeds, lasts, own, set()) and set()
-        values_of = self.formulas.values_of
-        for x in outer:
-            ((_, total),) = self.arrived.pop(x)
-            if total is own[x]:
-                self.arrived |= {x: begun[x]} if begun[x] else {}
-            else:
-                loop.back[own[x]] = firsts[x], total
-                values_of.setdefault(total, self.formulas.term(x))
-                self.arrived[x] = [(ONE, loop.at(total, 0))]
-        for before, node in loop.before.items():
-            parts = self.arrived.pop(before, [])
-            if node not in same:
-                total = self._total(parts)
-                if not loop.moves(total) or total.function is None:
+            begun = {x: [(ONE, leaf)] for x, leaf in own.items()}
+            totals = self._iteration(loop, seeds, begun, goals)
+            same = {x: lasts[x] for x in goals if totals[x] is own[x]}
+            if same:
+                totals = self._iteration(loop, seeds, begun | same, goals)
+                if not all(_are_equal(totals[x], firsts[x]) for x in same):
+                    same, totals = {}, self._iteration(loop, seeds, begun, goals)
+        for x, goal in goals.items():
+            parts = self.arrived.pop(goal, [])
+            if x not in same:
+                if not loop.moves(totals[x]) or totals[x].function is None:
                     raise Uneven(loop.nodes())
-                first = firsts[node]
-                if isinstance(first, Step):
-                    values_of.setdefault(first, loop.at(loop.known[node], loop.count - 1))
-                loop.back[own[node]] = first, total
-                if self.found.get(node) is own[node]:
-                    values_of.setdefault(total, loop.known[node])
-                parts = [(ONE, loop.at(total, 0))]
-            if before in loop.firsts:
-                self.arrived.setdefault(loop.firsts[before], []).extend(parts)
+                loop.back[own[x]] = firsts[x], totals[x]
+                parts = [(ONE, loop.at(totals[x], 0))]
+                if goal is x or self.found.get(x) is own[x]:
+                    values_of.setdefault(totals[x], loop.known.get(x) or self.formulas.term(x))
+                if goal is not x and isinstance(firsts[x], Step):
+                    values_of.setdefault(firsts[x], loop.at(loop.known[x], loop.count - 1))
+            first = goal if goal is x else loop.firsts.get(goal)
+            if first is not None and parts:
+                self.arrived.setdefault(first, []).extend(parts)
         for x, others in loop.moving.items():
             for factor, term in self.arrived.pop(x, ()):
                 for number, other in enumerate(others):
@@ -237,15 +234,13 @@ class Backward:
                 if term is not None and (node in self.named or node in (self.wanted or ())):
                     self.found[node] = loop.at(term, number)
 
-    def _from_outside(
-        self, loop: Iterations
-    ) -> tuple[dict[Node, list[Cotangent]], dict[Node, list[Cotangent]]]:
+    def _from_outside(self, loop: Iterations) -> tuple[Arrived, Arrived]:
         """What reaches the nodes of an iteration from others; and what reaches the last one alone.
 
         Raises:
             Uneven: something reaches another one.
         """
-        seeds, lasts = {}, {}
+        seeds, lasts = Arrived(), Arrived()
         counts = [[len(self.arrived.get(node, ())) for node in row] for row in loop.rows]
         carried = [node in {*loop.before.values()} for node in loop.rows[1]]
         for row, (one, two) in enumerate(pairwise(counts)):
@@ -254,58 +249,40 @@ class Backward:
                 raise Uneven(loop.rows[row + ends][-1:])
         for node, count, *column in zip(loop.rows[1], counts[0], *loop.rows):
             *parts, at_last = [self.arrived.pop(x, []) for x in column]
-            more = len(at_last) - count
-            try:
-                alike = [*zip(*parts, at_last[more:])]
-                seeds[node] = [self._unified(loop, several) for several in alike]
-                lasts[node] = at_last[:more]
-            except Uneven:
-                alike = [*zip(*parts, at_last[:count])]
-                seeds[node] = [self._unified(loop, several) for several in alike]
-                lasts[node] = at_last[count:]
+            for start in (len(at_last) - count, 0):
+                with suppress(Uneven):
+                    alike = [*zip(*parts, at_last[start : start + count])]
+                    seeds[node] = [self._unified(loop, several) for several in alike]
+                    lasts[node] = at_last[:start] + at_last[start + count :]
+                    break
+            else:
+                raise Uneven(loop.nodes())
         return seeds, lasts
 
     def _unified(self, loop: Iterations, parts: Sequence[Cotangent]) -> Cotangent:
         factors = {factor for factor, _ in parts}
         if len(factors) == 1:
             return factors.pop(), loop.unified([term for _, term in parts])
-        terms = self.formulas.terms
-        return ONE, loop.unified([factor.to(terms, term, self.lengths) for factor, term in parts])
+        return ONE, loop.unified([self._total([part]) for part in parts])
 
     def _iteration(
-        self,
-        loop: Iterations,
-        seeds: Mapping[Node, list[Cotangent]],
-        lasts: Mapping[Node, list[Cotangent]],
-        own: Mapping[Node, Step],
-        same: Collection[Node],
-    ) -> set[Node]:
-        """Go through an iteration, given leaves for what is carried.
-
-        Returns:
-            The nodes whose cotangents are the same in all iterations; so are those of `same`.
-        """
-        carried = {*loop.before.values()}
-        for node, parts in seeds.items():
-            first = lasts[node] if node in same else [(ONE, own[node])] if node in carried else []
-            self.arrived[node] = [*first, *parts]
-        for before in loop.before:
-            self.arrived.pop(before, None)
-        for x in loop.moving:
+        self, loop: Iterations, seeds: Arrived, begun: Arrived, goals: Mapping[Node, Node]
+    ) -> dict[Node, Any]:
+        """Go through an iteration, given what it begins with; what arrives at the goals."""
+        for x in (*goals.values(), *loop.moving):
             self.arrived.pop(x, None)
-        self.sums = own.keys() - carried
-        self.arrived |= {x: [(ONE, own[x])] for x in self.sums}
+        self.arrived |= {x: begun.get(x, []) + seeds.get(x, []) for x in seeds | begun}
+        self.sums = {x for x, goal in goals.items() if x is goal}
         for node in loop.rows[1][::-1]:
             if self.arrived.get(node):
                 self.at(node)
         self.sums = set()
-        found = set()
-        for before, node in loop.before.items():
-            total = self._total(self.arrived.get(before, []))
-            first = self._total(lasts[node]) if node in same else own[node]
-            if lasts[node] and (total is first or (is_number(first) and total == first)):
-                found.add(node)
-        return found
+        return {x: self._total(self.arrived.get(goal, [])) for x, goal in goals.items()}
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    return one is other or bool(is_number(one) and one == other)
+
 
 def _passed_on(
     formulas: Formulas,
