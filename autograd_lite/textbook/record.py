@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -37,7 +37,6 @@ class Record:
         self.steps: list[Step] = []
         self.nodes: dict[Step, Node] = {}  # by their calls, or by their leaves
         self._numbers: dict[Any, Step] = {}  # leaves, as a loop may begin with a number
-        self._number_of: dict[Step, Any] = {}
         self._data: dict[Any, Step] = {}  # by key of an array
         self._same: dict[Step, Any] = {}  # what places for what is carried stand for always
         self._bodies: dict[Step, tuple[Iterations, Any]] = {}  # terms, by calls in a loop
@@ -80,8 +79,7 @@ class Record:
     def _number(self, value: Any) -> Step:
         key = type(value), repr(value)
         if key not in self._numbers:
-            leaf = Step(None, (np.asarray(value),), {}, (), -1, np.asarray(value).dtype)
-            self._numbers[key], self._number_of[leaf] = leaf, value
+            self._numbers[key] = Step(None, (value,), {}, (), -1)
         return self._numbers[key]
 
     def _again(self, term: Any) -> Any:
@@ -131,9 +129,9 @@ class Record:
         return loops_in(self.steps, named)
 
     def settle(self, value: Any) -> Any:
-        """A term of data, in terms of nodes."""
+        """A term of data, in terms of nodes; a number that was a leaf."""
         if not isinstance(value, Step) or value.function is None:
-            return self._number_of.get(value, value) if isinstance(value, Step) else value
+            return value.arguments[0] if isinstance(value, Step) and _is_number(value) else value
         if value in self.nodes:
             return self.formulas.term(self.nodes[value])
         arguments, keywords = with_moved(value, self.settle)
@@ -145,72 +143,67 @@ class Record:
         Raises:
             Uneven: what is computed in one is not what is in the others.
         """
-        loop, formulas = found.loop, self.formulas
-        own: dict[Any, Any] = {x: found.leaf(x.shape) for x in loop.carried} | self._same
+        loop, terms = found.loop, self.formulas.terms
+        own: dict[Any, Any] = {x: found.leaf(x.shape) for x in loop.carried}
         for place, (of, at) in loop.sliced.items():
             if isinstance(of, Step):
                 own[place] = found.slice_of(*self._bodies[of], at)
             else:
                 several = [*map(self.settle, of)] if isinstance(of, list) else None
                 own[place] = found.slice(several, at, place.shape)
-        fixed = {x for x, (of, _) in loop.sliced.items() if of is None} | self._number_of.keys()
 
         def term_of(part: Any) -> Any:
             return own[part] if part in own else self.settle(part)
 
         for step, column in zip(loop.body, zip(*loop.originals)):
-            node = self.nodes.get(column[1])
-            if node is None:
-                arguments, keywords = with_moved(step, term_of)
-                own[step] = formulas.terms.build(step.function, arguments, keywords, step.shape)
+            if column[1] in self.nodes:
+                own[step] = self._compute(found, step, column, term_of)
             else:
-                # What the first one is computed from may be data.
-                others = [self.nodes[x] for x in column[1:]]
-                if len({(recorded_slots(x), x._array.dtype) for x in others}) > 1:
-                    raise Uneven(found.nodes())
-                first = self.nodes.get(column[0])
-                formulas.alike[node] = others if first is None else [first, *others]
-                place = index_place(step)
-                if place and not moving_in(step).isdisjoint(own):
-                    moved = with_moved_parts(step.arguments[place], True, term_of)
-                    formulas.moved[node] = moved
-                given = [term_of(x) for x in steps_in(step) if x not in fixed]
-                formulas.compute(node, given)
-                own[step] = found.known[node] = formulas.known.pop(node)
-                self._note_moving(found, step, column)
+                arguments, keywords = with_moved(step, term_of)
+                own[step] = terms.build(step.function, arguments, keywords, step.shape)
             self._bodies[step] = found, own[step]
-        same = {
-            place: own[then]
-            for place, (first, then) in loop.carried.items()
-            if own[place] is not own[then] is self.settle(first)
-        }
-        if same:
-            self._same |= same
-            return self.read(found)
         for place, (first, then) in loop.carried.items():
             number = loop.body.index(then)
             before, behind = (self.nodes.get(row[number]) for row in loop.originals[:2])
-            if before is None or before in found.before:
+            is_one = before is not None and before not in found.before
+            if not (is_one and found.moves(own[then]) and own[then].function):
                 raise Uneven(found.nodes())
             found.before[before], found.known[before] = behind, own[place]
-            if place not in self._same:
-                if not found.moves(own[then]) or own[then].function is None:
-                    raise Uneven(found.nodes())
-                found.carried[own[place]] = self.settle(first), own[then]
+            found.carried[own[place]] = self.settle(first), own[then]
             if first in self.nodes:
                 found.firsts[before] = self.nodes[first]
         for number, row in enumerate(found.rows):
             for node, own_node in zip(row, found.rows[1]):
                 term = found.known[own_node]
                 if node is not None:
-                    formulas.places[node] = found, term, number
+                    self.formulas.places[node] = found, term, number
                 if node in self.named:
                     found.named.add(term)
 
-    def _note_moving(self, found: Iterations, step: Step, column: Sequence[Step]) -> None:
-        for place, *parts in zip(steps_in(step), *map(steps_in, column)):
-            if place in found.loop.sliced and parts[1] in self.nodes:
-                found.moving[self.nodes[parts[1]]] = [self.nodes.get(x) for x in parts]
+    def _compute(
+        self, found: Iterations, step: Step, column: Sequence[Step], term_of: Callable[[Any], Any]
+    ) -> Any:
+        """The term of a node for all that are alike; what the first is computed from may be data."""
+        formulas, nodes, loop = self.formulas, [*map(self.nodes.get, column)], found.loop
+        node = nodes[1]
+        if len({(recorded_slots(x), x._array.dtype) for x in nodes[1:]}) > 1:
+            raise Uneven(found.nodes())
+        formulas.alike[node] = nodes if nodes[0] is not None else nodes[1:]
+        place = index_place(step)
+        if place and not moving_in(step).isdisjoint(loop.sliced):
+            formulas.moved[node] = with_moved_parts(step.arguments[place], True, term_of)
+        inside = [x for x in steps_in(step) if x not in loop.sliced or loop.sliced[x].of]
+        for x, *parts in zip(inside, *map(steps_in, column)):
+            if x in loop.sliced and parts[1] in self.nodes:
+                found.moving[self.nodes[parts[1]]] = [*map(self.nodes.get, parts)]
+        formulas.compute(node, [term_of(x) for x in inside if not _is_number(x)])
+        found.known[node] = formulas.known.pop(node)
+        return found.known[node]
+
+
+def _is_number(step: Step) -> bool:
+    """Whether it is a leaf for a number, and none of an array."""
+    return step.number < 0 and step.arguments != ()
 
 
 def _start_of(loop: Loop) -> int:
