@@ -74,7 +74,6 @@ class Repeater:
     names: dict[Step, str] = field(default_factory=dict)
     shown: dict[Step, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)  # the names of steps in bodies
-    bodies: dict[Step, Step] = field(default_factory=dict)  # by value, the step that computes it
     wished: dict[Step, str | None] = field(default_factory=dict)  # names for steps in bodies
     # Of steps in bodies, by what they are of.
     activations: dict[Step, Step] = field(default_factory=dict)
@@ -141,13 +140,10 @@ class Repeater:
         return f"{moving} {'-+'[rest > 0]} {abs(rest)}" if rest else moving
 
     def _note_values(self, loop: Loop) -> None:
-        for own in loop.body:
-            wishes = filter(None, map(self.naming.wish, _column(loop, own)))
-            self.wished[own] = next(wishes, None)
-        rows = (loop.body, *loop.originals)
-        self.bodies |= {step: own for row in rows for step, own in zip(row, loop.body)}
-        inputs = {step: input_of_activation(step) for step in loop.body}
-        self.activations |= {x: step for step, x in inputs.items() if isinstance(x, Step)}
+        for step in loop.body:
+            self.wished[step] = next(filter(None, map(self.naming.wish, _column(loop, step))), None)
+            if isinstance(x := input_of_activation(step), Step):
+                self.activations[x] = step
 
     # Names
 
@@ -188,7 +184,7 @@ class Repeater:
             name = self.naming.wish(first) if isinstance(first, Step) else None
             if name and first in self.meant and self.uses[first] == 1:
                 return name  # that of the cotangent which it begins with
-        meant = self._meant([step, *column])
+        meant = self._meant(step)
         meant = meant or self._meant_next(loop, [place for place, _ in carried])
         if meant:
             name = self.unique(meant[0])
@@ -209,29 +205,24 @@ class Repeater:
             return self.unique("h" if is_state else "c")
         return self.unique("a") if step in activations else None
 
-    def _meant(self, column: Iterable[Step]) -> tuple[str, str] | None:
+    def _meant(self, cotangent: Step) -> tuple[str, str] | None:
         """What a cotangent is called, in a source and in mathematics, if there is a word for it."""
-        for value in filter(None, map(self.meant.get, column)):
-            body = self.bodies.get(value)
-            if body is None:
-                name = self.naming.wish(value)
-            else:
-                name = self.names.get(body) or self.wished.get(body)
-            if name and not TEMPORARY.fullmatch(name):
-                return f"d{name}", f"∂{name}"
-            behind = self.activations.get(body) if body else None
-            activation = self.names.get(behind) if behind else None
-            if activation and len(self.activations) == 1:
-                return "dz", "δ"
-            if activation:
-                return f"dz_{activation}", f"δ{activation}"
-        return None
+        value = self.meant.get(cotangent)
+        if value is None:
+            return None
+        name = self.names.get(value) or self.wished.get(value) or self.naming.wish(value)
+        if name and not TEMPORARY.fullmatch(name):
+            return f"d{name}", f"∂{name}"
+        activation = self.names.get(self.activations.get(value))
+        if activation and len(self.activations) == 1:
+            return "dz", "δ"
+        return (f"dz_{activation}", f"δ{activation}") if activation else None
 
     def _meant_next(self, loop: Loop, places: Iterable[Step]) -> tuple[str, str] | None:
         """The same for what is carried into a sum that is a cotangent."""
         adds = [step for step in loop.body if step.function is np.add]
         for user in [step for step in adds if not set(places).isdisjoint(steps_in(step))]:
-            meant = self._meant([user])
+            meant = self._meant(user)
             if meant:
                 return f"{meant[0]}_next", f"{meant[1]}_next"
         return None

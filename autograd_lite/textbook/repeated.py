@@ -162,9 +162,7 @@ class _Reader:
             inner = _range(indices[at[0]], indices.step * at.step, at)
             if type(source) is tuple:
                 return self.read(*source, inner)
-            if type(source) is list:
-                return self._place([source[j] for j in inner], range(len(inner)), x)
-            return self._place(None, inner, x)
+            return self._place(source, inner, x)
         is_trivial = is_slight(x) and input_of_activation(x) is None
         if is_trivial and min(at) >= 0 and x not in of.named:
             arguments, keywords = with_moved(x, lambda part: self.read(of, part, at))
