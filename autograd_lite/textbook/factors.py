@@ -30,10 +30,6 @@ from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
 from autograd_lite.textbook.written_out import slope_of_written_out
 
-SEVERAL = 4
-"""Uses of a parameter that make a recurrence of them."""
-
-
 class Factor(NamedTuple):
     """A constant, as what to multiply with and what to divide by."""
 
@@ -98,7 +94,7 @@ def cotangents(
     """The terms of the cotangents of nodes.
 
     A constant factor is applied at leaves, at nodes that are named, by default those that have
-    names, and before it would reach a leaf from several nodes, as in a recurrence. Given which
+    names, and before it would reach those that repeat. Given which
     cotangents are wanted, those of logits are p - y where that is what they are, and some others
     are left out. Of nodes that repeat those are found that are named or wanted.
 
@@ -130,7 +126,7 @@ class Backward:
         self.wanted = None if wanted is None else {*wanted}
         self.careful = dict(backward_steps(reversed(nodes)))
         self.parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
-        self.whole = {*named, *_behind_shared(nodes)}
+        self.whole = {*named}
         self.arrived: Arrived = {nodes[-1]: [(ONE, 1.0)]}
         self.found: dict[Node, Any] = {}
         self.sums: set[Node] = set()  # what nodes in a loop add to
@@ -190,9 +186,9 @@ class Backward:
         for column in columns:
             if len({self.careful[node] for node in column[1:]}) > 1:
                 raise Uneven(loop.nodes())
-            for kind in (self.whole, self.wanted):
-                if kind and not kind.isdisjoint(column):
-                    kind.add(column[1])
+            if self.wanted and not self.wanted.isdisjoint(column):
+                self.wanted.add(column[1])
+        self.whole.update(loop.rows[1])
         seeds, lasts = self._from_outside(loop)
         inputs = dict.fromkeys(x for node in loop.rows[1] for x in inputs_of(node))
         outer = [x for x in inputs if not (x in loop.known or x in loop.moving)]
@@ -300,20 +296,6 @@ def _passed_on(
     if slope is not None:
         return [(slope.node, ONE, slope.term)]
     return _contributed(formulas, node, g, careful, factor != ONE or _is_constant(term))
-
-
-def _behind_shared(nodes: Sequence[Node]) -> set[Node]:
-    """The nodes behind those that use a leaf which several others use too."""
-    users: dict[Node, list[Node]] = {}
-    for node in nodes:
-        for x in inputs_of(node):
-            if x.operation is None:
-                users.setdefault(x, []).append(node)
-    behind = {*itertools.chain(*(each for each in users.values() if len(each) >= SEVERAL))}
-    for node in nodes if behind else ():
-        if node.operation and not behind.isdisjoint(inputs_of(node)):
-            behind.add(node)
-    return behind
 
 
 def _contributed(
