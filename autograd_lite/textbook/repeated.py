@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from autograd_lite.program.loops import Loop, Sliced, with_moved
@@ -44,32 +44,22 @@ def loops_in(
 ) -> list[Step | Loop]:
     """Steps in order, with loops in place of what repeats so often, if these are some to a reader.
 
-    Steps that are `named` have names of their own.
+    Short ones are so if they belong to a recurrence, and no two iterations have names of their own
+    for a step: `named` ones.
     """
-    return _busy(_together(rolled(steps, least=least), named), least)
-
-
-def _busy(parts: Sequence[Step | Loop], least: int) -> list[Step | Loop]:
-    """The parts, with single steps for loops that are none to a reader.
-
-    These only write what a person writes again, and no other reads them; or they are short, and
-    neither do they belong to a recurrence.
-    """
-    loops = [part for part in parts if isinstance(part, Loop)]
-    read = {step for loop in loops for step in read_from(loop)}
-    loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(is_slight, x.body)))]
-    busy = {loop for loop in loops if _is_busy(loop, least)}
-    return _with(parts, _joined(busy, loops))
-
-
-def _together(parts: Sequence[Step | Loop], named: Collection[Step]) -> list[Step | Loop]:
-    """The parts, with single steps for short loops whose iterations have names of their own."""
+    parts = rolled(steps, least=least)
     loops = [part for part in parts if isinstance(part, Loop)]
     short = [loop for loop in loops if loop.count < MANY]
     apart = {
         x for x in short if any(sum(map(named.__contains__, y)) > 1 for y in zip(*x.originals))
     }
-    return _with(parts, {*loops} - _joined(apart, loops))
+    busy = {loop for loop in loops if loop.count >= MANY or _is_recurrent(loop)}
+    kept = _joined(busy, loops) - _joined(apart, loops)
+    return [
+        step
+        for part in parts
+        for step in ([part] if isinstance(part, Step) or part in kept else chain(*part.originals))
+    ]
 
 
 def _joined(some: set[Loop], loops: Sequence[Loop]) -> set[Loop]:
@@ -81,21 +71,6 @@ def _joined(some: set[Loop], loops: Sequence[Loop]) -> set[Loop]:
             if loop in some or not others.isdisjoint(some):
                 some |= {loop, *others}
     return some
-
-
-def _with(parts: Sequence[Step | Loop], loops: Collection[Loop]) -> list[Step | Loop]:
-    """The parts, with single steps for all loops but some."""
-    found: list[Step | Loop] = []
-    for part in parts:
-        if isinstance(part, Loop) and part not in loops:
-            found += itertools.chain(*part.originals)
-        else:
-            found.append(part)
-    return found
-
-
-def _is_busy(loop: Loop, least: int) -> bool:
-    return loop.count >= least and (loop.count >= MANY or _is_recurrent(loop))
 
 
 def is_slight(step: Step) -> bool:
