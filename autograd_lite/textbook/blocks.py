@@ -213,7 +213,8 @@ class Repeater:
         name = self.names.get(value) or self.wished.get(value) or self.naming.wish(value)
         if name and not TEMPORARY.fullmatch(name):
             return f"d{name}", f"∂{name}"
-        activation = self.names.get(self.activations.get(value))
+        behind = self.activations.get(value)
+        activation = self.names.get(behind) if behind else None
         if activation and len(self.activations) == 1:
             return "dz", "δ"
         return (f"dz_{activation}", f"δ{activation}") if activation else None

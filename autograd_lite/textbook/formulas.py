@@ -77,9 +77,9 @@ class Formulas:
     def cotangent_of(self, node: Node) -> Array:
         return np.ones_like(node._array)[()]
 
-    def iterations(self, loop: Loop, rows: Sequence[Sequence[Any]]) -> Iterations:
+    def iterations(self, loop: Loop) -> Iterations:
         """A loop, the terms of whose iterations are to be found."""
-        self.loops.append(Iterations(self.terms, loop, rows, self._owners))
+        self.loops.append(Iterations(self.terms, loop, self._owners))
         return self.loops[-1]
 
     def parts(self, term: Step) -> list[Step]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any
 
 from autograd_lite.node import Node
@@ -19,8 +18,8 @@ from autograd_lite.program.loops import (
     moving_in,
     with_moved,
 )
-from autograd_lite.program.program import Step
 from autograd_lite.program.loops import is_number as is_whole
+from autograd_lite.program.program import Step
 from autograd_lite.program.rolling import read_call
 from autograd_lite.textbook.line_names import is_view
 from autograd_lite.textbook.terms import Terms, is_number
@@ -43,7 +42,8 @@ class Iterations:
 
     Attributes:
         loop: what repeats, as calls.
-        rows: by iteration the nodes; of the first, None for what is computed from data alone.
+        columns: by node of the second iteration: those of all; None for a first one that is
+            computed from data alone.
         known: the terms of those of the second iteration, and of what these read of the first.
         before: by node of the first iteration that the second reads: that in the second.
         firsts: by such a node: what the first iteration has in its place, if that is a node.
@@ -58,15 +58,9 @@ class Iterations:
         owners: by leaf, of these or of others: those that it is of.
     """
 
-    def __init__(
-        self,
-        terms: Terms,
-        loop: Loop,
-        rows: Sequence[Sequence[Any]],
-        owners: dict[Step, Iterations],
-    ) -> None:
-        self.terms, self.loop, self.rows, self.count = terms, loop, rows, len(rows)
-        self.owners = owners
+    def __init__(self, terms: Terms, loop: Loop, owners: dict[Step, Iterations]) -> None:
+        self.terms, self.loop, self.count, self.owners = terms, loop, loop.count, owners
+        self.columns: dict[Node, list[Any]] = {}
         self.known: dict[Node, Any] = {}
         self.before: dict[Node, Node] = {}
         self.firsts: dict[Node, Node] = {}
@@ -151,14 +145,15 @@ class Iterations:
             return self.slice(None, self._evenly(column), ())
         if not all(isinstance(x, Step) for x in column):
             raise Uneven(self.nodes())
-        known = [owner.shown.get(x) for x in column if (owner := self.owners.get(x))]
-        if None not in known and len(known) == self.count and len({x[:2] for x in known}) == 1:
-            return self.slice(known[0][:2], self._evenly([x[2] for x in known]), first.shape)
+        owners = [(self.owners[x], x) for x in column if x in self.owners]
+        found = [owner.shown[x] for owner, x in owners if x in owner.shown]
+        if len(found) == self.count and len({x[:2] for x in found}) == 1:
+            return self.slice(found[0][:2], self._evenly([x[2] for x in found]), first.shape)
         forms, parts = zip(*map(read_call, column))
         if len({*forms}) > 1 or first.function is None:
             raise Uneven(self.nodes())
-        found = map(self.unified, zip(*parts))
-        arguments, keywords = with_moved(first, lambda _: next(found))
+        own = map(self.unified, zip(*parts))
+        arguments, keywords = with_moved(first, lambda _: next(own))
         return self.terms.build(first.function, arguments, keywords, first.shape)
 
     def _evenly(self, numbers: Sequence[int]) -> range:
@@ -170,7 +165,7 @@ class Iterations:
 
     def nodes(self) -> list[Node]:
         """Those of all iterations."""
-        return [node for node in chain.from_iterable(self.rows) if node is not None]
+        return [x for column in self.columns.values() for x in column if x is not None]
 
     @contextmanager
     def inside(self, known: dict[Any, Any]) -> Iterator[None]:

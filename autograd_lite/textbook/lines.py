@@ -17,7 +17,8 @@ from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.blocks import Block, Line
-from autograd_lite.textbook.factors import cotangents, value_of
+from autograd_lite.textbook.cotangents import cotangents
+from autograd_lite.textbook.factors import value_of
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.iterations import Uneven
 from autograd_lite.textbook.listing import Listing, listing_of

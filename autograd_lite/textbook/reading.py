@@ -7,7 +7,7 @@ import inspect
 import itertools
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ from autograd_lite.textbook import naming
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.numpy_source import is_short
-from autograd_lite.textbook.record import Record
 from autograd_lite.textbook.recognized import begun, recognized, sliced
+from autograd_lite.textbook.record import Record
 from autograd_lite.textbook.terms import needed_for
 
 
@@ -67,24 +67,33 @@ class Reader(Formulas):
         for leaf in naming.leaves_in_order(nodes):
             if leaf in self.given:
                 self._enter(leaf)
-        computed = [node for node in nodes if node.operation is not None]
+        self.passes: Sequence[Node | Iterations] = self._recorded(ends)
+        for part in self.passes:
+            self._find_terms(part)
+
+    def _find_terms(self, part: Node | Iterations) -> None:
+        """Find the terms of a node, or of those that repeat."""
+        if isinstance(part, Iterations):
+            self.record.read(part)
+        else:
+            for key in map(self.key, arrays_of(part)):
+                if isinstance(key, int) and key in self.known:
+                    self.known[key] = self.record.settle(self.known[key])
+            self.compute(part)
+        for node in part.nodes() if isinstance(part, Iterations) else (part,):
+            if node in self.given:
+                self._enter(node)
+
+    def _recorded(self, ends: Collection[Node] | None) -> Sequence[Node | Iterations]:
+        """The computed nodes, those that repeat as one; what they were computed from is met."""
+        computed = [node for node in self.nodes if node.operation is not None]
         for node in computed:
             self._meet_inputs(node)
             self.record.add(node)
-        self.passes = self.record.parts(self.given, ends) if ends is not None else computed
+        parts = computed if ends is None else self.record.parts(self.given, ends)
         for node in computed:
             self.known.pop(node)
-        for part in self.passes:
-            if isinstance(part, Iterations):
-                self.record.read(part)
-            else:
-                for key in map(self.key, arrays_of(part)):
-                    if isinstance(key, int) and key in self.known:
-                        self.known[key] = self.record.settle(self.known[key])
-                self.compute(part)
-            for node in itertools.chain(*part.rows) if isinstance(part, Iterations) else (part,):
-                if node in self.given:
-                    self._enter(node)
+        return parts
 
     @functools.cached_property
     def _outline(self) -> Program:
@@ -143,10 +152,10 @@ class Reader(Formulas):
             array = plain(value)
             twins = self.factors.get(_others(node), ())
             # The last one that was used first, as others may be equal by chance.
-            operands, twins = map(self._known, (arrays_in(node.arguments), twins[::-1]))
+            known = self._known(arrays_in(node.arguments)), self._known(twins[::-1])
             term = sliced(self.terms, array, self.visible)
             if term is None:
-                term = recognized(self.terms, array, operands, twins, self.visible)
+                term = recognized(self.terms, array, *known, self.visible)
             if term is None:
                 joins = (node for node in self.joins if node._array.shape == array.shape)
                 term = begun(self, array, joins, self.visible)

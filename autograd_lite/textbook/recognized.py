@@ -38,7 +38,9 @@ def recognized(terms: Terms, array: Any, operands: Known, twins: Known, visible:
     if array.size >= ENTRIES and len(np.unique(array)) > 1 and not np.isin(array, (0, 1)).all():
         several.append((visible, _of_visible))
     guesses = (
-        (term, x, guess) for known, guess_of in several for term, x in known
+        (term, x, guess)
+        for known, guess_of in several
+        for term, x in known
         for guess in guess_of(x, array)
     )
     for term, x, (function, arguments, keywords) in guesses:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.node import Node
+from autograd_lite.program.expressions import as_called
 from autograd_lite.program.loops import (
     Loop,
     index_place,
@@ -17,7 +18,6 @@ from autograd_lite.program.loops import (
     with_moved,
     with_moved_parts,
 )
-from autograd_lite.program.expressions import as_called
 from autograd_lite.program.program import Step, mapped, steps_in
 from autograd_lite.program.templates import recorded_slots
 from autograd_lite.textbook.formulas import Formulas
@@ -55,13 +55,12 @@ class Record:
         step = self._step(node.operation.function, arguments, keywords, node._array.shape)
         self.nodes[step], self.formulas.known[node] = node, step
 
-    def _step(self, *call: Any) -> Step:
+    def _step(self, function: Any, arguments: Any, keywords: Any, shape: Any) -> Step:
         self.formulas.terms.count += 1
-        step = Step(*call, self.formulas.terms.count)
-        self.steps.append(step)
-        return step
+        self.steps.append(Step(function, arguments, keywords, shape, self.formulas.terms.count))
+        return self.steps[-1]
 
-    def _operand(self, value: Any) -> Step:
+    def _operand(self, value: Any) -> Any:
         term = self.formulas.term(value)
         if not isinstance(term, Step):
             return self._number(term)
@@ -111,15 +110,11 @@ class Record:
         loops = [part for part in parts if isinstance(part, Loop)]
         before = {loop.originals[0][start - 1] for loop in loops if (start := _start_of(loop))}
         parts = self._parts(own, last | before) if before else parts
-        found: list[Node | Iterations] = []
-        for part in parts:
-            if isinstance(part, Loop):
-                columns = [[*map(self.nodes.get, each)] for each in zip(*part.originals)]
-                rows = [*zip(*(column for column in columns if column[1] is not None))]
-                found.append(self.formulas.iterations(part, rows))
-            elif part in self.nodes:
-                found.append(self.nodes[part])
-        return found
+        return [
+            self.formulas.iterations(part) if isinstance(part, Loop) else self.nodes[part]
+            for part in parts
+            if isinstance(part, Loop) or part in self.nodes
+        ]
 
     def _parts(self, named: Collection[Step], last: Collection[Step]) -> list[Step | Loop]:
         """The calls, with loops, of which none begins before some of them and ends behind."""
@@ -143,7 +138,7 @@ class Record:
         Raises:
             Uneven: what is computed in one is not what is in the others.
         """
-        loop, terms = found.loop, self.formulas.terms
+        loop, formulas = found.loop, self.formulas
         own: dict[Any, Any] = {x: found.leaf(x.shape) for x in loop.carried}
         for place, (of, at) in loop.sliced.items():
             if isinstance(of, Step):
@@ -160,41 +155,45 @@ class Record:
                 own[step] = self._compute(found, step, column, term_of)
             else:
                 arguments, keywords = with_moved(step, term_of)
-                own[step] = terms.build(step.function, arguments, keywords, step.shape)
+                own[step] = formulas.terms.build(step.function, arguments, keywords, step.shape)
             self._bodies[step] = found, own[step]
         for place, (first, then) in loop.carried.items():
-            number = loop.body.index(then)
-            before, behind = (self.nodes.get(row[number]) for row in loop.originals[:2])
-            is_one = before is not None and before not in found.before
-            if not (is_one and found.moves(own[then]) and own[then].function):
-                raise Uneven(found.nodes())
-            found.before[before], found.known[before] = behind, own[place]
-            found.carried[own[place]] = self.settle(first), own[then]
-            if first in self.nodes:
-                found.firsts[before] = self.nodes[first]
-        for number, row in enumerate(found.rows):
-            for node, own_node in zip(row, found.rows[1]):
-                term = found.known[own_node]
-                if node is not None:
-                    self.formulas.places[node] = found, term, number
-                if node in self.named:
-                    found.named.add(term)
+            self._carry(found, own[place], first, loop.originals[1][loop.body.index(then)])
+        for node, nodes in found.columns.items():
+            for number, each in enumerate(nodes):
+                formulas.places[each] = found, found.known[node], number
+                if each in self.named:
+                    found.named.add(found.known[node])
+
+    def _carry(self, found: Iterations, place: Step, first: Step, then: Step) -> None:
+        node = self.nodes.get(then)
+        before = found.columns[node][0] if node in found.columns else None
+        if node is None or before is None or before in found.before:
+            raise Uneven(found.nodes())
+        value = found.known[node]
+        if not found.moves(value) or value.function is None:
+            raise Uneven(found.nodes())
+        found.before[before], found.known[before] = node, place
+        found.carried[place] = self.settle(first), value
+        if first in self.nodes:
+            found.firsts[before] = self.nodes[first]
 
     def _compute(
         self, found: Iterations, step: Step, column: Sequence[Step], term_of: Callable[[Any], Any]
     ) -> Any:
-        """The term of a node for all that are alike; what the first is computed from may be data."""
-        formulas, nodes, loop = self.formulas, [*map(self.nodes.get, column)], found.loop
-        node = nodes[1]
-        if len({(recorded_slots(x), x._array.dtype) for x in nodes[1:]}) > 1:
+        """The term of a node that stands for a column of them."""
+        formulas, sliced, (first, *others) = self.formulas, found.loop.sliced, column
+        nodes = [self.nodes[x] for x in others]
+        if len({(recorded_slots(x), x._array.dtype) for x in nodes}) > 1:
             raise Uneven(found.nodes())
-        formulas.alike[node] = nodes if nodes[0] is not None else nodes[1:]
-        place = index_place(step)
-        if place and not moving_in(step).isdisjoint(loop.sliced):
+        node, place = nodes[0], index_place(step)
+        found.columns[node] = [self.nodes.get(first), *nodes]
+        formulas.alike[node] = [x for x in found.columns[node] if x is not None]
+        if place and not moving_in(step).isdisjoint(sliced):
             formulas.moved[node] = with_moved_parts(step.arguments[place], True, term_of)
-        inside = [x for x in steps_in(step) if x not in loop.sliced or loop.sliced[x].of]
+        inside = [x for x in steps_in(step) if x not in sliced or sliced[x].of]
         for x, *parts in zip(inside, *map(steps_in, column)):
-            if x in loop.sliced and parts[1] in self.nodes:
+            if x in sliced and parts[1] in self.nodes:
                 found.moving[self.nodes[parts[1]]] = [*map(self.nodes.get, parts)]
         formulas.compute(node, [term_of(x) for x in inside if not _is_number(x)])
         found.known[node] = formulas.known.pop(node)

@@ -27,14 +27,15 @@ def with_loops(
     formulas: Formulas | None,
 ) -> list[Step | Loop]:
     """Computed terms in order, with loops in place of what repeats: of formulas, or found here."""
-    parts: list[Step | Loop] = [term for term in needed if term.function]
+    computed = [term for term in needed if term.function]
     if formulas:
         loops = loops_of(formulas, needed)
         inside = {step for loop in loops for step in loop.body}
-        parts = [*loops, *(part for part in parts if part not in inside)]
+        parts: list[Step | Loop] = [*loops]
+        parts += [term for term in computed if term not in inside]
         parts.sort(key=lambda part: (part if isinstance(part, Step) else part.body[-1]).number)
     else:
-        parts = loops_in(parts, named, MANY)
+        parts = loops_in(computed, named, MANY)
     collect(parts, results, is_view)
     return [part for part in parts if isinstance(part, Step) or part.collected]
 
@@ -73,10 +74,6 @@ def _joined(some: set[Loop], loops: Sequence[Loop]) -> set[Loop]:
     return some
 
 
-def is_slight(step: Step) -> bool:
-    return is_trivial(step, weight_of(step))
-
-
 def _is_recurrent(loop: Loop) -> bool:
     """Whether more is made of what is carried than a sum."""
     goes_on = any(
@@ -103,14 +100,16 @@ def loops_of(formulas: Formulas, needed: Collection[Step]) -> list[Loop]:
             loop.originals = [[found.values.get((x, j), nothing) for x in body] for j in numbers]
             loops += [loop] if body else []
             readers.append(_Reader(loop, found, numbers))
-    read = [(step, *with_moved(step, reader.own)) for reader in readers for step in reader.loop.body]
+    read = [
+        (step, *with_moved(step, reader.own)) for reader in readers for step in reader.loop.body
+    ]
     for step, arguments, keywords in read:
         step.arguments, step.keywords = arguments, keywords
     return loops
 
 
 class _Reader:
-    """Says what a loop reads, and writes again what is trivial and unnamed, such as 1 - a or x[t]."""
+    """Says what a loop reads; 1 - a, x[t] and the like are written again, if they have no names."""
 
     def __init__(self, loop: Loop, found: Iterations, numbers: range) -> None:
         self.loop, self.found, self.numbers = loop, found, numbers
@@ -129,17 +128,17 @@ class _Reader:
             self.known[key] = self._read(of, x, at)
         return self.known[key]
 
-    def _read(self, of: Iterations, x: Step, at: range) -> Step:
+    def _read(self, of: Iterations, x: Step, at: range) -> Any:
         if x in of.carried:
             return self.read(of, of.carried[x][1], range(at.start - 1, at.stop - 1, at.step))
         if x in of.sliced:
             source, indices = of.sliced[x]
             inner = _range(indices[at[0]], indices.step * at.step, at)
             if type(source) is tuple:
-                return self.read(*source, inner)
+                return self.read(source[0], source[1], inner)
             return self._place(source, inner, x)
-        is_trivial = is_slight(x) and input_of_activation(x) is None
-        if is_trivial and min(at) >= 0 and x not in of.named:
+        again = is_trivial(x, weight_of(x)) and input_of_activation(x) is None
+        if again and min(at) >= 0 and x not in of.named:
             arguments, keywords = with_moved(x, lambda part: self.read(of, part, at))
             return Step(x.function, arguments, keywords, x.shape, x.number)
         if x.number > of.terms.values:  # it is numbered as the backward pass goes
