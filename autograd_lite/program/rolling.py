@@ -30,14 +30,18 @@ OCCURRENCES = 8
 
 
 def rolled(
-    steps: Iterable[Step], results: Iterable[Any] = (), least: int = LEAST
+    steps: Iterable[Step],
+    results: Iterable[Any] = (),
+    least: int = LEAST,
+    between: Callable[[Step, Step], int] | None = None,
 ) -> list[Step | Loop]:
     """The steps in order, with loops in place of what repeats so often.
 
-    Steps without a function, which are arrays, are left out. What is collected is what other parts
-    use, and the results.
+    Steps without a function, which are arrays, are left out; `between` says how far apart they are,
+    or 0. What is collected is what other parts use, and the results.
     """
-    roller = _Roller([step for step in steps if step.function is not None], least)
+    calls = [step for step in steps if step.function is not None]
+    roller = _Roller(calls, least, between or between_slices)
     parts = roller.parts()
     collect(parts, results)
     return parts
@@ -177,8 +181,10 @@ an argument of; or to the same call in another iteration of an earlier loop."""
 class _Roller:
     """Finds the loops in calls."""
 
-    def __init__(self, calls: list[Step], least: int) -> None:
-        self.calls, self.least = calls, least
+    def __init__(
+        self, calls: list[Step], least: int, between: Callable[[Step, Step], int]
+    ) -> None:
+        self.calls, self.least, self.between = calls, least, between
         self.position = {step: place for place, step in enumerate(calls)}
         self.kinds, self.parts_of = _read_all(calls)
         parts = [*chain.from_iterable(self.parts_of)]
@@ -197,11 +203,12 @@ class _Roller:
         found: list[Step | Loop] = []
         place = 0
         for run in repeated(self.kinds, self.least):
-            while place < run.stop:
+            stop = self._stop(run)
+            while place < stop:
                 rest = max(place, run.start)
                 # Calls of one kind, such as sums, may repeat in twos.
                 periods = range(run.period, run.period * OCCURRENCES + 1, run.period)
-                spans = (self.moving(Run(rest, p, (run.stop - rest) // p)) for p in periods)
+                spans = (self.moving(Run(rest, p, (stop - rest) // p)) for p in periods)
                 span = next(filter(None, spans), None)
                 if span is None:
                     break
@@ -209,6 +216,13 @@ class _Roller:
                 found.append(self.loop(span))
                 place = span.stop
         return found + self.calls[place:]
+
+    def _stop(self, run: Run) -> int:
+        """Where a run ends, with what a longer one behind it begins with."""
+        stop, kinds = run.stop, self.kinds
+        while stop < len(kinds) and kinds[stop] == kinds[stop - run.period]:
+            stop += 1
+        return stop
 
     # Where their arguments move alike
 
@@ -264,7 +278,7 @@ class _Roller:
         first = np.select(cases, [two - one, one - starts, loops[:-1]], 0)
         second = np.select(cases, [0, two - one, iterations[1:] - iterations[:-1]], 0)
         for place in zip(*np.nonzero(kinds == SLICE)):
-            first[place] = between_slices(self.arrays[one[place]], self.arrays[two[place]])
+            first[place] = self.between(self.arrays[one[place]], self.arrays[two[place]])
             kinds[place] = SLICE if first[place] else NONE
         return np.stack([kinds, first, second])
 

@@ -149,6 +149,8 @@ class Iterations:
         found = [owner.shown[x] for owner, x in owners if x in owner.shown]
         if len(found) == self.count and len({x[:2] for x in found}) == 1:
             return self.slice(found[0][:2], self._evenly([x[2] for x in found]), first.shape)
+        if all(x.arguments and not x.function for x in column):
+            return self.slice([*column], range(self.count), first.shape)
         forms, parts = zip(*map(read_call, column))
         if len({*forms}) > 1 or first.function is None:
             raise Uneven(self.nodes())

@@ -18,12 +18,14 @@ from autograd_lite.program.loops import (
     with_moved,
     with_moved_parts,
 )
+from autograd_lite.program.loops import is_number as is_whole
 from autograd_lite.program.program import Step, mapped, steps_in
-from autograd_lite.program.templates import recorded_slots
+from autograd_lite.program.rolling import between_slices, read_call
+from autograd_lite.program.templates import arrays_of, recorded_slots
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.iterations import Iterations, Uneven
 from autograd_lite.textbook.repeated import loops_in
-from autograd_lite.textbook.terms import is_call, is_number
+from autograd_lite.textbook.terms import is_call, is_number, shape_of
 
 
 class Record:
@@ -36,60 +38,45 @@ class Record:
         self.formulas = formulas
         self.steps: list[Step] = []
         self.nodes: dict[Step, Node] = {}  # by their calls, or by their leaves
-        self._numbers: dict[Any, Step] = {}  # leaves, as a loop may begin with a number
-        self._data: dict[Any, Step] = {}  # by key of an array
-        self._same: dict[Step, Any] = {}  # what places for what is carried stand for always
+        self._leaves: dict[Any, Step] = {}  # by the term, or the number, that is their argument
         self._bodies: dict[Step, tuple[Iterations, Any]] = {}  # terms, by calls in a loop
 
     def add(self, node: Node) -> None:
         """Take the next node; what it was computed from has a term."""
-        elementwise = node.operation.traits.elementwise
+        formulas, elementwise = self.formulas, node.operation.traits.elementwise
 
         def own(x: Any) -> Any:
             if isinstance(x, Node | np.ndarray):
-                return self._operand(x)
-            return self._number(x) if elementwise and is_number(x) else x
+                leaf = self._leaf(formulas.term(x))
+                if isinstance(x, Node) and x._requires_grad:
+                    self.nodes[leaf] = x
+                return leaf
+            # A loop may begin with a number.
+            return self._leaf(x) if elementwise and is_number(x) else x
 
         arguments = mapped(own, as_called(node.operation, node.arguments))
         keywords = mapped(own, node.keywords)
         step = self._step(node.operation.function, arguments, keywords, node._array.shape)
-        self.nodes[step], self.formulas.known[node] = node, step
+        self.nodes[step], formulas.known[node] = node, step
 
     def _step(self, function: Any, arguments: Any, keywords: Any, shape: Any) -> Step:
         self.formulas.terms.count += 1
         self.steps.append(Step(function, arguments, keywords, shape, self.formulas.terms.count))
         return self.steps[-1]
 
-    def _operand(self, value: Any) -> Any:
-        term = self.formulas.term(value)
-        if not isinstance(term, Step):
-            return self._number(term)
-        if isinstance(value, Node) and value._requires_grad:
-            self.nodes[term] = value
-        if term in self.nodes or not self._may_move(term):
+    def _leaf(self, term: Any) -> Step:
+        """What stands for data, or the call of a node."""
+        if term in self.nodes:
             return term
-        if is_call(term, operator.getitem):
-            return self._again(term)  # the next iteration may read it, too
-        key = self.formulas.key(value)
-        if key not in self._data:
-            self._data[key] = self._again(term)
-        return self._data[key]
-
-    def _number(self, value: Any) -> Step:
-        key = type(value), repr(value)
-        if key not in self._numbers:
-            self._numbers[key] = Step(None, (value,), {}, (), -1)
-        return self._numbers[key]
-
-    def _again(self, term: Any) -> Any:
-        """The call by which data follow, beside the node that uses it, if it may move."""
-        if not isinstance(term, Step) or term in self.nodes or not term.function:
-            return term
-        arguments, keywords = with_moved(term, self._again)
-        return self._step(term.function, arguments, keywords, term.shape)
-
-    def _may_move(self, term: Step) -> bool:
-        return any(x in self.nodes or index_place(x) for x in self.data_in(term))
+        key = term if isinstance(term, Step) else (type(term), repr(term))
+        if key not in self._leaves:
+            if is_call(term, np.concatenate):  # what the first iteration begins with
+                pieces = [*map(self._leaf, term.arguments[0])]
+                leaf = self._step(np.concatenate, (pieces,), term.keywords, term.shape)
+            else:
+                leaf = Step(None, (term,), {}, shape_of(term), -1)
+            self._leaves[key] = leaf
+        return self._leaves[key]
 
     def data_in(self, term: Any) -> list[Step]:
         """A term of data, and those in it, up to nodes."""
@@ -121,14 +108,33 @@ class Record:
         stretches = accumulate((step in last for step in self.steps), initial=0)
         for step, stretch in zip(self.steps, stretches):
             step.dtype = stretch  # what is not alike is not in one loop
-        return loops_in(self.steps, named)
+        return loops_in(self.steps, named, between=self._between)
+
+    def _between(self, one: Any, two: Any) -> int:
+        """How far apart data are, in bytes or by a number in an index, if that can be said."""
+        if is_whole(one) and is_whole(two):
+            return two - one
+        if not (isinstance(one, Step) and isinstance(two, Step)):
+            return 0
+        if one.function is not None and one in self.nodes:
+            return 0
+        if one.number < 0 and two.number < 0:
+            return self._between(one.arguments[0], two.arguments[0])
+        if one.function is None:
+            return between_slices(one, two)
+        (form, parts), (other, others) = read_call(one), read_call(two)
+        pairs = zip(parts, others) if form == other else ()
+        found = {self._between(x, y) for x, y in pairs if x is not y and x != y}
+        return found.pop() if len(found) == 1 else 0
 
     def settle(self, value: Any) -> Any:
-        """A term of data, in terms of nodes; a number that was a leaf."""
-        if not isinstance(value, Step) or value.function is None:
-            return value.arguments[0] if isinstance(value, Step) and _is_number(value) else value
+        """Data, in terms of nodes."""
         if value in self.nodes:
             return self.formulas.term(self.nodes[value])
+        if not isinstance(value, Step):
+            return value
+        if value.function is None:
+            return self.settle(value.arguments[0]) if value.number < 0 else value
         arguments, keywords = with_moved(value, self.settle)
         return self.formulas.terms.build(value.function, arguments, keywords, value.shape)
 
@@ -143,9 +149,10 @@ class Record:
         for place, (of, at) in loop.sliced.items():
             if isinstance(of, Step):
                 own[place] = found.slice_of(*self._bodies[of], at)
+            elif of:
+                own[place] = found.unified([*map(self.settle, of)])
             else:
-                several = [*map(self.settle, of)] if isinstance(of, list) else None
-                own[place] = found.slice(several, at, place.shape)
+                own[place] = found.slice(of, at, place.shape)
 
         def term_of(part: Any) -> Any:
             return own[part] if part in own else self.settle(part)
@@ -195,14 +202,12 @@ class Record:
         for x, *parts in zip(inside, *map(steps_in, column)):
             if x in sliced and parts[1] in self.nodes:
                 found.moving[self.nodes[parts[1]]] = [*map(self.nodes.get, parts)]
-        formulas.compute(node, [term_of(x) for x in inside if not _is_number(x)])
+        given = [x for x in inside if x.number >= 0 or not any(map(is_number, x.arguments))]
+        if len(given) != len(arrays_of(node)):
+            raise Uneven(found.nodes())
+        formulas.compute(node, [*map(term_of, given)])
         found.known[node] = formulas.known.pop(node)
         return found.known[node]
-
-
-def _is_number(step: Step) -> bool:
-    """Whether it is a leaf for a number, and none of an array."""
-    return step.number < 0 and step.arguments != ()
 
 
 def _start_of(loop: Loop) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -41,14 +41,17 @@ def with_loops(
 
 
 def loops_in(
-    steps: Iterable[Step], named: Collection[Step], least: int = LEAST
+    steps: Iterable[Step],
+    named: Collection[Step],
+    least: int = LEAST,
+    between: Callable[[Step, Step], int] | None = None,
 ) -> list[Step | Loop]:
     """Steps in order, with loops in place of what repeats so often, if these are some to a reader.
 
     Short ones are so if they belong to a recurrence, and no two iterations have names of their own
     for a step: `named` ones.
     """
-    parts = rolled(steps, least=least)
+    parts = rolled(steps, (), least, between)
     loops = [part for part in parts if isinstance(part, Loop)]
     short = [loop for loop in loops if loop.count < MANY]
     apart = {
