@@ -49,6 +49,7 @@ class Lines(NamedTuple):
     symbols: dict[str, str]
     data: list[str]  # the names of inputs that are no parameters
     notes: list[str]  # what holds in the record that some lines rely on
+    few: set[int]  # numbers of what was averaged that do not stay as they are
 
     def source(self) -> NumpySource:
         """What writes terms as NumPy source."""
@@ -116,7 +117,7 @@ def lines_of(
     return Lines(
         *(listing, given[loss], [*results], arrays, counts, batch),
         *(forward, for_loss, first, needed, symbols),
-        *([listing.names[term] for term in inputs if term in data], notes),
+        *([listing.names[term] for term in inputs if term in data], notes, reader.few),
     )
 
 

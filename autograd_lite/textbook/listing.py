@@ -55,14 +55,13 @@ def listing_of(
     uses = _uses(results, parts, needed, for_gradients)
     naming = LineNames(values, cotangents, of_values, results, uses, identifiers)
     naming.weights |= dict.fromkeys(inputs, 0)
-    has_loops = any(isinstance(part, Loop) for part in parts)
     shown = {} if symbols is None else symbols
     meant = formulas.values_of if formulas else {}
     repeater = Repeater(parts, uses, naming, meant, shown, [*results])
     # Loops may look at what others look at too.
-    naming.weights |= {term: weight_of(term) for term in needed if has_loops and is_view(term)}
+    naming.weights |= {term: weight_of(term) for term in needed if is_view(term)}
     lines: dict[str, Any] = {}
-    for part in [*leaves, *parts] if has_loops else needed:
+    for part in [*leaves, *parts]:
         if isinstance(part, Loop):
             lines[f"block {len(lines)}"] = repeater.block(part)
             naming.weights |= dict.fromkeys(itertools.chain(*part.originals), 0)

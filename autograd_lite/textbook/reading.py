@@ -25,7 +25,7 @@ from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.numpy_source import is_short
 from autograd_lite.textbook.recognized import begun, recognized, sliced
 from autograd_lite.textbook.record import Record
-from autograd_lite.textbook.terms import needed_for
+from autograd_lite.textbook.terms import is_number, needed_for
 
 
 class Reader(Formulas):
@@ -62,6 +62,10 @@ class Reader(Formulas):
                 self.visible.append((self.term(array), plain(array)))
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
+        self.few = {node.arguments[0].size // node._array.size for node in means if node.size}
+        divided = [node for node in nodes if node.operation and node.operation.function is np.divide]
+        self.few |= {x for node in divided if is_number(x := node.arguments[1])}
+        self.few &= {1, 2}  # others stay as they are in lines
         self.factors = _factors(nodes)
         self.joins = [x for x in nodes if x.operation and x.operation.function is np.concatenate]
         for leaf in naming.leaves_in_order(nodes):
@@ -161,7 +165,7 @@ class Reader(Formulas):
                 term = begun(self, array, joins, self.visible)
             if term is not None:
                 self.known[self.key(value)] = term
-                for part in self.record.data_in(term)[::-1]:
+                for part in needed_for([term], parts=self.record.data_in):
                     self._name_unused(part)
                 return
             role = _role(node, position)

@@ -78,13 +78,9 @@ class Record:
             self._leaves[key] = leaf
         return self._leaves[key]
 
-    def data_in(self, term: Any) -> list[Step]:
-        """A term of data, and those in it, up to nodes."""
-        found, stack = [], [term] if isinstance(term, Step) else []
-        while stack:
-            found.append(stack.pop())
-            stack += steps_in(found[-1]) if found[-1] not in self.nodes else []
-        return found
+    def data_in(self, term: Step) -> list[Step]:
+        """What data follow from; of nodes nothing."""
+        return [] if term in self.nodes else steps_in(term)
 
     # What repeats
 
