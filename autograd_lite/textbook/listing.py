@@ -61,7 +61,7 @@ def listing_of(
     # Loops may look at what others look at too.
     naming.weights |= {term: weight_of(term) for term in needed if is_view(term)}
     lines: dict[str, Any] = {}
-    for part in [*leaves, *parts]:
+    for part in parts:
         if isinstance(part, Loop):
             lines[f"block {len(lines)}"] = repeater.block(part)
             naming.weights |= dict.fromkeys(itertools.chain(*part.originals), 0)

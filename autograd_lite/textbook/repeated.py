@@ -26,16 +26,16 @@ def with_loops(
     named: Collection[Step],
     formulas: Formulas | None,
 ) -> list[Step | Loop]:
-    """Computed terms in order, with loops in place of what repeats: of formulas, or found here."""
+    """Terms in order, with loops in place of what repeats: those of formulas, or found here."""
     computed = [term for term in needed if term.function]
     if formulas:
         loops = loops_of(formulas, needed)
         inside = {step for loop in loops for step in loop.body}
-        parts: list[Step | Loop] = [*loops]
-        parts += [term for term in computed if term not in inside]
-        parts.sort(key=lambda part: (part if isinstance(part, Step) else part.body[-1]).number)
+        parts: list[Any] = [*loops, *(term for term in computed if term not in inside)]
     else:
         parts = loops_in(computed, named, MANY)
+    parts += [term for term in needed if term.function is None and term.arguments]
+    parts.sort(key=lambda part: (part if isinstance(part, Step) else part.body[-1]).number)
     collect(parts, results, is_view)
     return [part for part in parts if isinstance(part, Step) or part.collected]
 
