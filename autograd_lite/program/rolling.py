@@ -181,9 +181,7 @@ an argument of; or to the same call in another iteration of an earlier loop."""
 class _Roller:
     """Finds the loops in calls."""
 
-    def __init__(
-        self, calls: list[Step], least: int, between: Callable[[Step, Step], int]
-    ) -> None:
+    def __init__(self, calls: list[Step], least: int, between: Callable[[Step, Step], int]) -> None:
         self.calls, self.least, self.between = calls, least, between
         self.position = {step: place for place, step in enumerate(calls)}
         self.kinds, self.parts_of = _read_all(calls)

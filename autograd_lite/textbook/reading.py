@@ -25,7 +25,7 @@ from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.numpy_source import is_short
 from autograd_lite.textbook.recognized import begun, recognized, sliced
 from autograd_lite.textbook.record import Record
-from autograd_lite.textbook.terms import is_number, needed_for
+from autograd_lite.textbook.terms import needed_for
 
 
 class Reader(Formulas):
@@ -62,10 +62,10 @@ class Reader(Formulas):
                 self.visible.append((self.term(array), plain(array)))
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
-        self.few = {node.arguments[0].size // node._array.size for node in means if node.size}
-        divided = [node for node in nodes if node.operation and node.operation.function is np.divide]
-        self.few |= {x for node in divided if is_number(x := node.arguments[1])}
-        self.few &= {1, 2}  # others stay as they are in lines
+        shares = {node.arguments[0].size // max(node.size, 1): node.size for node in means}
+        fixed = {n for node in nodes if node.operation is None for n in node._array.shape}
+        # Others stay as they are in lines; an axis that a parameter has is none of samples.
+        self.few = {n for n in shares if n in (1, 2) and (shares[n] == 1 or n not in fixed)}
         self.factors = _factors(nodes)
         self.joins = [x for x in nodes if x.operation and x.operation.function is np.concatenate]
         for leaf in naming.leaves_in_order(nodes):
