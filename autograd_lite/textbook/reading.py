@@ -62,7 +62,8 @@ class Reader(Formulas):
                 self.visible.append((self.term(array), plain(array)))
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
-        shares = {node.arguments[0].size // max(node.size, 1): node.size for node in means}
+        sizes = [(node.arguments[0].size, node._array.size) for node in means]
+        shares = {all_entries // max(size, 1): size for all_entries, size in sizes}
         fixed = {n for node in nodes if node.operation is None for n in node._array.shape}
         # Others stay as they are in lines; an axis that a parameter has is none of samples.
         self.few = {n for n in shares if n in (1, 2) and (shares[n] == 1 or n not in fixed)}

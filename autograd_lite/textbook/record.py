@@ -63,7 +63,7 @@ class Record:
         self.steps.append(Step(function, arguments, keywords, shape, self.formulas.terms.count))
         return self.steps[-1]
 
-    def _leaf(self, term: Any) -> Step:
+    def _leaf(self, term: Any) -> Any:
         """What stands for data, or the call of a node."""
         if term in self.nodes:
             return term
@@ -105,7 +105,7 @@ class Record:
             step.dtype = stretch  # what is not alike is not in one loop
         return loops_in(self.steps, named, between=self._between)
 
-    def _between(self, one: Any, two: Any) -> int:
+    def _between(self, one: Any, two: Any) -> Any:
         """How far apart data are, in bytes or by a number in an index, if that can be said."""
         if is_whole(one) and is_whole(two):
             return two - one
