@@ -342,36 +342,27 @@ class _Roller:
         return placeholder
 
 
-def collect(
-    parts: Iterable[Step | Loop],
-    results: Iterable[Any],
-    is_view: Callable[[Step], bool] = lambda step: False,
-) -> None:
-    """Note which values of each loop are used after it; of views that of which they are."""
+def collect(parts: Iterable[Step | Loop], results: Iterable[Any]) -> None:
+    """Note which values of each loop are used after it."""
     used = steps_in([*results])
     loops = [part for part in parts if isinstance(part, Loop)]
-    places = {step: loop for loop in loops for step in loop.body}
-    inside = {
-        original: (loop, q, j)
-        for loop in loops
-        for j, iteration in enumerate(loop.originals)
-        for q, original in enumerate(iteration)
-    }
+    owners = {step: loop for loop in loops for step in loop.body}
     for part in parts:
         if isinstance(part, Step):
-            used += () if is_view(part) else steps_in(part)
+            used += steps_in(part)
             continue
         part.collected = {}
         used += [step for body in part.body for step in steps_in(body)]
         used += [first for first, _ in part.carried.values() if type(first) is Step]
         for of, indices in part.sliced.values():
             if type(of) is Step:
-                numbers = places[of].collected.setdefault(of, set())
+                numbers = owners[of].collected.setdefault(of, set())
                 numbers.update(index for index in indices if index >= 0)
-    while used:
-        step = used.pop()
-        if is_view(step):
-            used += steps_in(step)
-        elif step in inside:
-            loop, q, j = inside[step]
-            loop.collected.setdefault(loop.body[q], set()).add(j)
+    inside = {
+        original: (loop, step, j)
+        for loop in loops
+        for j, iteration in enumerate(loop.originals)
+        for step, original in zip(loop.body, iteration)
+    }
+    for loop, step, j in [inside[step] for step in used if step in inside]:
+        loop.collected.setdefault(step, set()).add(j)

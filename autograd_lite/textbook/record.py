@@ -54,7 +54,7 @@ class Record:
             return self._leaf(x) if elementwise and is_number(x) else x
 
         arguments = mapped(own, as_called(node.operation, node.arguments))
-        keywords = mapped(own, node.keywords)
+        keywords = node.keywords and mapped(own, node.keywords)
         step = self._step(node.operation.function, arguments, keywords, node._array.shape)
         self.nodes[step], formulas.known[node] = node, step
 

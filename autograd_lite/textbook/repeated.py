@@ -36,7 +36,7 @@ def with_loops(
         parts = loops_in(computed, named, MANY)
     parts += [term for term in needed if term.function is None and term.arguments]
     parts.sort(key=lambda part: (part if isinstance(part, Step) else part.body[-1]).number)
-    collect(parts, results, is_view)
+    collect(parts, results)
     return [part for part in parts if isinstance(part, Step) or part.collected]
 
 
