@@ -184,11 +184,11 @@ class Repeater:
             name = self.naming.wish(first) if isinstance(first, Step) else None
             if name and first in self.meant and self.uses[first] == 1:
                 return name  # that of the cotangent which it begins with
-        meant = self._meant(step)
-        meant = meant or self._meant_next(loop, [place for place, _ in carried])
-        if meant:
-            name = self.unique(meant[0])
-            self.symbols[name] = meant[1] + name.removeprefix(meant[0])
+        later = [self._meant(place) for place, _ in carried]  # of what reaches it from behind
+        followed = [tuple(f"{name}_next" for name in names) for names in later if names]
+        for own, symbol in filter(None, (self._meant(step), *followed)):
+            name = self.unique(own)
+            self.symbols[name] = symbol + name.removeprefix(own)
             return name
         return self._structural(loop, step) or next(self.naming.temporaries)
 
@@ -218,15 +218,6 @@ class Repeater:
         if activation and len(self.activations) == 1:
             return "dz", "δ"
         return (f"dz_{activation}", f"δ{activation}") if activation else None
-
-    def _meant_next(self, loop: Loop, places: Iterable[Step]) -> tuple[str, str] | None:
-        """The same for what is carried into a sum that is a cotangent."""
-        adds = [step for step in loop.body if step.function is np.add]
-        for user in [step for step in adds if not set(places).isdisjoint(steps_in(step))]:
-            meant = self._meant(user)
-            if meant:
-                return f"{meant[0]}_next", f"{meant[1]}_next"
-        return None
 
     def _name_results(self, loop: Loop, indices: range) -> list[tuple[str, Step | None, Step]]:
         """Say what the values are called that are used after the loop; and which are in lists."""

@@ -189,6 +189,7 @@ class Backward:
         value: Any = loop.known.get(x) if goal is not x else self.formulas.term(x)
         if goal is x or self.found.get(x) is leaf:
             values_of.setdefault(total, value)
+        values_of[leaf] = value
         if goal is not x and isinstance(first, Step):
             values_of.setdefault(first, loop.at(value, loop.count - 1))
         return [(ONE, loop.at(total, 0))]

@@ -58,8 +58,6 @@ def listing_of(
     shown = {} if symbols is None else symbols
     meant = formulas.values_of if formulas else {}
     repeater = Repeater(parts, uses, naming, meant, shown, [*results])
-    # Loops may look at what others look at too.
-    naming.weights |= {term: weight_of(term) for term in needed if is_view(term)}
     lines: dict[str, Any] = {}
     for part in parts:
         if isinstance(part, Loop):
