@@ -169,10 +169,10 @@ def _missing(name: str) -> MissingNameError:
     import numpy as np
 
     from autograd_lite.elsewhere import NAMES
-    from autograd_lite.names import missing_name
+    from autograd_lite.names import ATTRIBUTES, missing_name
 
     of_numpy = {own: f"np.{own}: NumPy's functions take tensors" for own in dir(np)}
-    return missing_name(__name__, name, __all__, of_numpy | NAMES)
+    return missing_name(__name__, name, __all__, ATTRIBUTES | of_numpy | NAMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -147,7 +147,7 @@ def require_real(array: Any, attempted: str) -> None:
         raise UnsupportedError(
             f"{attempted} {describe_one(array)}",
             f"its dtype {array.dtype} is none of real numbers",
-            "Encode it as numbers",
+            "Encode it as numbers; labels as numpy.unique(labels, return_inverse=True)[1]",
         )
 
 

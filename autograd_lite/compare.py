@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +18,7 @@ from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
-from autograd_lite.textbook.naming import visible_arrays
+from autograd_lite.textbook.naming import names_of, variables_of, visible_arrays
 
 if TYPE_CHECKING:
     from autograd_lite.forensics.wording import Explanation
@@ -203,7 +203,7 @@ def compared(
             )
     arrays = {tensor: _as_plain(tensor, gradient) for tensor, gradient in manual.items()}
     right = {tensor: np.asarray(automatic[tensor]) for tensor in arrays}
-    names = _names(arrays, frame.f_locals)
+    names = _names(loss, [*arrays], variables_of(frame))
     dtypes = {array.dtype for array in (*arrays.values(), *right.values())}
     precision = max(np.finfo(dtype).eps for dtype in dtypes if dtype.kind == "f")
     allowed = math.sqrt(precision) if tolerance is None else tolerance
@@ -251,12 +251,16 @@ def _as_plain(tensor: Tensor, gradient: Any) -> Any:
     return array
 
 
-def _names(tensors: Iterable[Tensor], variables: Mapping[str, Any]) -> dict[Tensor, str]:
-    """A tensor's own name, or the variable that holds it."""
+def _names(
+    loss: Tensor, tensors: Sequence[Tensor], variables: Mapping[str, Any]
+) -> dict[Tensor, str]:
+    """A tensor's own name, the variable that holds it, or what explanations call it."""
     held: dict[int, str] = {}
     for name, array in visible_arrays(variables):
         held.setdefault(id(array), name)
-    return {t: t.name or held.get(id(t)) or f"tensor {n}" for n, t in enumerate(tensors)}
+    names = {tensor: tensor.name or held.get(id(tensor), "") for tensor in tensors}
+    called = {} if all(names.values()) else names_of(loss, variables)
+    return {tensor: name or called[tensor] for tensor, name in names.items()}
 
 
 def _row(name: str, manual: Any, automatic: Any, tolerance: float) -> GradientRow:

@@ -142,17 +142,28 @@ NO_KEYWORD = {
 
 NAMES = {
     "FloatTensor": "Tensor(array)",
+    "Function": "differentiable(vjp), above a function",
+    "Module": "nn.Module",
     "Value": "Tensor(2.0, requires_grad=True)",
     "GradientTape": "loss.backward(): what is computed with tensors is recorded",
     "Variable": "Tensor(array, requires_grad=True)",
     "as_tensor": "Tensor(array)",
     "backward": "loss.backward()",
+    "batch_norm": "nn.BatchNorm1d(num_features)(x)",
     "cat": "np.concatenate(tensors)",
     "check_grads": "gradcheck(f, x)",
+    "cross_entropy": "nn.CrossEntropyLoss()(scores, labels)",
     "defvjp": "define(f, lambda g, y, x: ...)",
     "draw_dot": "viz.graph(loss)",
     "elementwise_grad": "grad(lambda x: f(x).sum())",
+    "embedding": "weight[indices]",
     "from_numpy": "Tensor(array)",
+    "layer_norm": "nn.LayerNorm(normalized_shape)(x)",
+    "linear": "x @ weight + bias",
+    "mse_loss": "((predictions - targets) ** 2).mean()",
+    "nn": "import nn",
+    "one_hot": "np.eye(classes)[labels]",
+    "scaled_dot_product_attention": "softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5) @ v",
     "functional": "functions of autograd_lite, such as relu, and losses of nn",
     "make_dot": "viz.graph(loss)",
     "manual_seed": "nn.manual_seed(seed)",
@@ -173,6 +184,9 @@ NAMES = {
     "vmap": "operations of whole arrays, along axis 0",
     "set_grad_enabled": "with no_grad():, or with enable_grad():",
     "value_and_gradient": "value_and_grad(f)",
+    **{f"conv{n}d": f"nn.Conv{n}d(in_channels, out_channels, kernel_size)(x)" for n in "123"},
+    **{f"max_pool{n}d": "nn.MaxPool(kernel_size)(x)" for n in "123"},
+    **{f"avg_pool{n}d": "nn.AvgPool(kernel_size)(x)" for n in "123"},
 }
 """Functions and classes of other libraries of derivatives, and what to write for each."""
 

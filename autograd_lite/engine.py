@@ -38,6 +38,7 @@ from autograd_lite.node import (
     wanted_of,
 )
 from autograd_lite.operation import Operation
+from autograd_lite.precision import in_64_bits
 from autograd_lite.refusals import (
     FAILURES,
     raise_explained,
@@ -124,11 +125,13 @@ def computed(
     return node
 
 
-KEPT = OWN - {list}
+KEPT = OWN - {list, int}
 """Types of what is computed with as it is given."""
 
 
 def _admitted(value: Any, operation: Operation) -> Any:
+    if type(value) is int:
+        return in_64_bits(value)
     if type(value) is list:
         return unshared_lists(value)
     return admit(value, f"{operation.name} of")

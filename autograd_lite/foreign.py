@@ -30,7 +30,7 @@ _REFUSED = {
 """By the module of a type: how its values are made arrays, by whoever knows what they are."""
 
 _ENCODE = {
-    "pandas": "pandas.get_dummies(frame), series.astype(float)",
+    "pandas": "pandas.get_dummies(frame), pandas.factorize(labels)[0], series.astype(float)",
     "polars": "frame.to_dummies(), series.cast(float)",
 }
 """Whose columns are arrays, whatever their labels, and what makes numbers of others there."""

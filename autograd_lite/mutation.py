@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from autograd_lite.node import Array, Node, clock
+from autograd_lite.node import Array, Node, Sample, clock
 from autograd_lite.read_only import read_only
 
 latest = 0
@@ -26,7 +26,7 @@ parts: dict[int, weakref.ref[Node]] = {}
 """By id, what was taken from tensors by an index without a record, and may show their memory."""
 
 
-_handed_out: dict[int, tuple[weakref.ref[Any], int, bytes]] = {}
+_handed_out: dict[int, tuple[weakref.ref[Any], int, Sample]] = {}
 # By id, leaves whose own array was handed out, the last one last: the leaf, when that was, and a
 # sample of the array.
 
@@ -144,8 +144,8 @@ def was_changed(value: Any, created: int, arrays: Sequence[Array]) -> bool:
 _SMALL, _SAMPLED = 4096, 64
 
 
-def sample(array: Array) -> bytes:
-    """By what an array is recognized: its bytes, or those of some entries if they are many.
+def sample(array: Array) -> Sample:
+    """By what an array is recognized: its shape, and its bytes, or some if they are many.
 
     >>> x = np.zeros((1000, 1000))
     >>> before = sample(x)
@@ -154,12 +154,12 @@ def sample(array: Array) -> bytes:
     False
     """
     if array.nbytes <= _SMALL:
-        return array.tobytes()  # type: ignore[no-any-return] # arrays are Any
+        return array.shape, array.tobytes()
     flat = array.reshape(-1) if array.flags.c_contiguous else array.flat
-    return flat[:: array.size // _SAMPLED + 1].tobytes()  # type: ignore[no-any-return] # arrays are Any
+    return array.shape, flat[:: array.size // _SAMPLED + 1].tobytes()
 
 
-def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
+def samples(arrays: Iterable[Array]) -> list[tuple[Array, Sample]]:
     """Arrays that may be written to before backward, and their samples."""
     return [(array, sample(array)) for array in arrays]
 
@@ -211,6 +211,19 @@ def show(array: Array, sources: Iterable[Node]) -> Array:
     return array
 
 
+def shown(node: Node) -> Array:
+    """The array of a computed tensor, for others to read.
+
+    What it shows is sampled, if that is no leaf: `np.add.at` writes to read-only arrays, too.
+    """
+    owner = _owner(node)
+    array = owner._array
+    known = owner.operation is None or any(array is each for each, _ in owner.seen)
+    if type(array) is ndarray and not known:
+        owner.seen = [*owner.seen, (array, sample(array))]
+    return read_only(node._array)
+
+
 def rewritten(node: Node) -> list[Array]:
-    """The constants and leaves of a node whose samples are others now."""
+    """The constants and leaves of a node, and what it showed, whose samples are others now."""
     return [array for array, before in node.seen if sample(array) != before]

@@ -195,7 +195,8 @@ def told_of_own_call(
     owner, _, name = function.__qualname__.rpartition(".")
     if owner and arguments:  # maybe of a subclass, which has the name that users know
         kind = type(arguments[0]).__name__
-        name = kind if name == "__init__" else f"{kind}.{name}"
+        written = {"__init__": kind, "__call__": f"{kind}()"}
+        name = written.get(name, f"{kind}.{name}")
     parameters = dict(inspect.signature(function).parameters)
     parameters.pop("self", None)
     return told_of_call(name, parameters, str(error))

@@ -16,6 +16,8 @@ Scope = tuple[Any, tuple[Any, ...] | None, int, Any]
 """Of a call that returned a tensor: the module, what it was given, when it began among all calls,
 and the scope that the tensor had before. A part of a computation that a user named has the name,
 and None for what it was given."""
+Sample = tuple[tuple[int, ...], bytes]
+"""By what an array is recognized, see `mutation`."""
 NO_KEYWORDS: dict[str, Any] = {}
 NONE: tuple[int, ...] = ()
 FIRST: tuple[int, ...] = (0,)
@@ -66,7 +68,7 @@ class Node:
     wanted: Sequence[int]  # the indices of the arguments that required grad
     keywords: dict[str, Any]
     residual: Any  # what the operation computed for its rule, see `table`
-    seen: Sequence[tuple[Array, bytes]]  # constants and their samples, see `mutation`
+    seen: Sequence[tuple[Array, Sample]]  # constants and their samples, see `mutation`
     scope: Scope | None  # of what a module returned, see `nn.Module`; for pictures
     lent: bool  # whether the array may be, or show, one that others hold and write to
     created: int  # when it was computed, by `clock`; 0 if it was not

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
@@ -28,6 +29,28 @@ def as_floats(x: Any) -> Any:
     if dtype is None:
         return np.float64(x) if isinstance(x, int | float) else x
     return x.astype(float) if getattr(dtype, "kind", "f") in "biu" else x
+
+
+def in_precision_of(y: Any, x: Any) -> Any:
+    """An operand in the precision of a result, of which its own may be a lower one.
+
+    So a logarithm in a rule is no worse than the result. Numbers of Python's stay as they are.
+
+    >>> in_precision_of(np.array([1.0]), np.array([2], np.uint8))
+    array([2.])
+    """
+    dtype = getattr(x, "dtype", None)
+    return x if dtype is None or dtype == y.dtype else x.astype(y.dtype)
+
+
+def in_64_bits(number: int) -> float:
+    """A whole number of Python's that no dtype of NumPy's holds as a float, others as they are.
+
+    >>> in_64_bits(2**63), in_64_bits(2**64)
+    (9223372036854775808, 1.8446744073709552e+19)
+    """
+    held = -(2**63) <= number < 2**64 or abs(number) > sys.float_info.max
+    return number if held else float(number)
 
 
 def _real(x: Any) -> Any:

@@ -13,13 +13,12 @@ from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
 from autograd_lite.foreign import admit_parts, is_labelled, is_sequence
 from autograd_lite.keywords import understood
-from autograd_lite.modes import give, taken, watching
+from autograd_lite.modes import give, take, taken, watching
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
     FAILURES,
     asking_function,
-    explained,
     raise_explained,
     refused_conversion,
 )
@@ -66,37 +65,73 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         arguments = tuple(admit_parts(value, attempted) for value in arguments)
         keywords = {name: admit_parts(value, attempted) for name, value in keywords.items()}
     if operation is None and function in WITHOUT_DERIVATIVE:
-        plain_keywords = map_tree(plain, keywords)
-        try:
-            outcome = function(*map_tree(plain, arguments), **plain_keywords)
-        except FAILURES as error:
-            raise explained(error, function.__name__, arguments, keywords) from error
-        return give(function, arguments, keywords, outcome)
+        return give(function, arguments, keywords, _by_numpy(function, arguments, keywords))
     if keywords or len(arguments) > 2:
         arguments, keywords = understood(function, arguments, keywords)
     implementation = COMPOSED.get(function)
     if operation is None and implementation is not None:
-        if taken.get() is not None:
-            arguments, keywords = map_tree(_noted, (arguments, keywords))
-        watch = watching.get()
-        if watch:
-            implementation = watch.within(function, implementation)
-        try:
-            return implementation(*arguments, **keywords)
-        except FAILURES as error:
-            raise_explained(error, function.__name__, arguments, keywords)
+        return _composed(function, implementation, arguments, keywords)
     if keywords:
         # Arrays and lists too: what they are changed to before backward is noticed at positions.
         moved = (Node, np.ndarray, list)
         arguments, keywords = positional(function, arguments, keywords, moved)
     if operation is None:
-        raise _without_row(function, arguments)
+        if _changes_arrays(function) or _have_floats(arguments):
+            raise _without_row(function, arguments)
+        return give(function, arguments, keywords, _by_numpy(function, arguments, keywords))
     differentiable = len(operation.vjps)
     if operation.sequence:
         arguments, keywords = _spread(function, operation, arguments, keywords)
         differentiable = len(arguments)
     arguments = (*map(operand, arguments[:differentiable]), *arguments[differentiable:])
     return apply(operation, arguments, keywords)
+
+
+def _composed(function: Any, implementation: Any, arguments: Any, keywords: Any) -> Any:
+    """What a function of NumPy's gives that is made of others."""
+    if not _have_floats((arguments, keywords)):
+        # Nothing is differentiated; and it knows which count as floats, and which wrap around.
+        outcome = _by_numpy(function, arguments, keywords)
+        if not any(map(np.iscomplexobj, leaves_of(outcome))):
+            return _as_tensors(outcome, function, arguments, keywords)
+    if taken.get() is not None:
+        arguments, keywords = map_tree(_noted, (arguments, keywords))
+    watch = watching.get()
+    if watch:
+        implementation = watch.within(function, implementation)
+    try:
+        return implementation(*arguments, **keywords)
+    except FAILURES as error:
+        raise_explained(error, function.__name__, arguments, keywords)
+
+
+def _by_numpy(function: Any, arguments: Any, keywords: Any) -> Any:
+    """What it gives of the arrays of tensors."""
+    plain_keywords = map_tree(plain, keywords)
+    try:
+        return function(*map_tree(plain, arguments), **plain_keywords)
+    except FAILURES as error:
+        raise_explained(error, function.__name__, arguments, keywords)
+
+
+def _have_floats(values: Any) -> bool:
+    """Whether there are tensors of floats among what a function is given."""
+    kinds = [x._array.dtype.kind for x in leaves_of(values) if isinstance(x, Node)]
+    return "f" in kinds
+
+
+def _as_tensors(outcome: Any, function: Any, arguments: Any, keywords: Any) -> Any:
+    """What a function gives of plain arrays, as if it were computed from tensors."""
+    tensors = map_tree(Node.tensor_class, outcome)
+    for place, tensor in enumerate(leaves_of(tensors)):
+        one = function if tensor is tensors else _part(function, place)
+        take(one, arguments, keywords, tensor)
+    return tensors
+
+
+def _part(function: Any, place: int) -> Any:
+    """One of several results of a function."""
+    return lambda *arguments, **keywords: function(*arguments, **keywords)[place]
 
 
 def _spread(
@@ -144,12 +179,16 @@ _OF_METHODS = {
 """Methods of ufuncs, and what to write for those of a ufunc."""
 
 
+def _changes_arrays(function: Any) -> bool:
+    return function in _IN_PLACE or full_name(function).endswith(".at")
+
+
 def _without_row(function: Any, arguments: tuple[Any, ...]) -> AutogradError:
     for tensor in leaves_of(arguments):
         if isinstance(tensor, Node) and asking_function():
             return refused_conversion(tensor, "an array", "")
     name = full_name(function)
-    if name.endswith(".at") or function in _IN_PLACE:
+    if _changes_arrays(function):
         return MutationError(
             f"{name}{describe(arguments)}",
             "it changes an array in place, which is not recorded",

@@ -77,11 +77,15 @@ def _candidates(
 ) -> Iterator[Activation]:
     """What a node may be, a function of one argument after the other, the nearest first."""
     traits = node.operation.traits if node.operation else NO_TRAITS
-    if traits.activation or not traits.elementwise or node._array.size < 2:
+    if traits.activation or not traits.elementwise:
         return
+    if node._array.size == 1 and not node._array.any():
+        return  # Of a single 0 everything that rectifies is the function.
     for argument, parts in behind(node, position, keep):
         if len(parts) == len(node.arguments) == 1:
             continue  # A function of one argument is called by its name.
+        if node._array.size == 1 and not any(map(_is_curved, parts)):
+            continue  # One number is the product of any two.
         if _agree(argument._array, node._array):
             return  # The outermost operation does nothing here, so that it may be any.
         elementwise = all(part.operation.traits.elementwise for part in parts)
@@ -146,13 +150,24 @@ def _functions_of(argument: Node, y: Array, elementwise: bool) -> Iterator[Activ
         if row.traits.elementwise == elementwise:
             choices: list[dict[str, Any]] = [{"axis": axis} for axis in axes] or [{}]
             choices += _slopes(function, x.reshape(-1), y.reshape(-1)) if elementwise else []
-            for keywords in choices:
+            for keywords in choices if y.size > 1 or _tells(row, x) else ():
                 if elementwise and not _agree(
                     row.value(x.reshape(-1)[few], **keywords), y.reshape(-1)[few]
                 ):
                     continue
                 if _agree(row.value(x, **keywords), y):
                     yield Activation(function, argument, keywords)
+
+
+def _is_curved(part: Node) -> bool:
+    """Whether an operation, such as exp, is no sum and no product."""
+    traits = part.operation.traits
+    return not (traits.additive or traits.product or traits.kink or traits.extremum)
+
+
+def _tells(row: Operation, x: Array) -> bool:
+    """Whether an activation of one number is told apart by its value and its slope."""
+    return row.traits.elementwise and not row.traits.kink and bool(x.any())
 
 
 def _slopes(function: Any, x: Array, y: Array) -> list[dict[str, Any]]:

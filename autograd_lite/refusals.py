@@ -76,8 +76,18 @@ def refuse_stale(node: Node, given: Sequence[Any]) -> None:
 
     It is about to be given cotangent, output and arguments.
     """
-    arrays = [*rewritten(node), *changed_since(node.created)]
+    written, arrays = rewritten(node), changed_since(node.created)
     nodes = (None, node, *node.arguments)
+    # Whoever reads its own array has done so before, as what is computed from it comes first.
+    own = any(array is node._array for array in written)
+    if own and not was_changed(node, node.created, arrays):
+        raise MutationError(
+            f"backward of {node.operation.name}{describe(node.arguments)}",
+            f"its result, {describe_one(node)}, was changed after it was computed",
+            "Change a copy, as in d = p.data.copy(): np.add.at and its kin write to what is "
+            "read-only, too",
+        )
+    arrays = [*written, *arrays]
     changed = [was_changed(value, node.created, arrays) for value in nodes]
     if not any(changed):
         return

@@ -25,11 +25,12 @@ from autograd_lite.mutation import (
     mark_mutated,
     note_change,
     require_from_now,
+    shown,
 )
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.read_only import read_only, writable
+from autograd_lite.read_only import writable
 from autograd_lite.refusals import (
     FAILURES,
     explained,
@@ -121,7 +122,7 @@ class Tensor(Methods):
         `ValueError: assignment destination is read-only` where it is changed in place. Write
         `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        array: Array = handed_out(self) if self.operation is None else read_only(self._array)
+        array: Array = handed_out(self) if self.operation is None else shown(self)
         return array
 
     @data.setter

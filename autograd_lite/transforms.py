@@ -8,8 +8,13 @@ go no further back than their variables.
 
 from __future__ import annotations
 
+import inspect
 import math
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from operator import attrgetter
+from types import MethodType
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -27,6 +32,46 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Parameters
 
 Argnums = int | tuple[int, ...]
+
+
+class Derived:
+    """A function that a transform has made of another one.
+
+    It is copied and pickled as what it is made of, so that it goes through pools of processes where
+    that one does, and is a method in a class, as functions are.
+
+    Attributes:
+        evaluate: what it computes.
+        made_of: the function, the transform and its `argnums`.
+    """
+
+    def __init__(self, evaluate: Callable[..., Any], what: str, *made_of: Any) -> None:
+        self.evaluate, self.made_of = evaluate, made_of
+        self.__name__ = f"{what} of {name_of(made_of[0])}"
+        self.__module__ = getattr(made_of[0], "__module__", None) or __name__
+
+    def __call__(self, /, *arguments: Any, **keywords: Any) -> Any:
+        """What it computes of the arguments of the function that it is made of."""
+        return self.evaluate(*arguments, **keywords)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.made_of[0])
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}>"
+
+    def __reduce__(self) -> Any:
+        f, transform, argnums = self.made_of
+        name = getattr(f, "__qualname__", "")
+        with suppress(KeyError, AttributeError):
+            # It stands where the function was, as a decorator's result does.
+            if attrgetter(name)(sys.modules[self.__module__]) is self:
+                return name
+        return transform, (f, argnums)
 
 
 def inner_product(xs: Any, ys: Any) -> Any:
@@ -126,8 +171,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
         gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
         return linearization.result(), gradient
 
-    evaluate.derivative_of = f, value_and_grad, argnums  # type: ignore[attr-defined] # for `compile`
-    return evaluate
+    return Derived(evaluate, "value and gradient", f, value_and_grad, argnums)
 
 
 @overload
@@ -154,14 +198,13 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     >>> weight.grad
     np.float64(6.0)
     """
-    evaluate = value_and_grad(f, argnums)
+    both = value_and_grad(f, argnums)
+    evaluate = both.evaluate if isinstance(both, Derived) else both
 
     def gradient(*arguments: Any, **keywords: Any) -> Any:
         return evaluate(*arguments, **keywords)[1]
 
-    gradient.__name__ = f"gradient of {name_of(f)}"
-    gradient.derivative_of = f, grad, argnums  # type: ignore[attr-defined] # for `compile`
-    return gradient
+    return Derived(gradient, "gradient", f, grad, argnums)
 
 
 @explains_keywords
@@ -248,7 +291,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
             blocks.append(tuple(trees) if isinstance(argnums, list | tuple) else trees[0])
         return rebuilt(linearization.value, blocks)
 
-    return evaluate
+    return Derived(evaluate, "Jacobian", f, jacobian, argnums)
 
 
 @explains_keywords

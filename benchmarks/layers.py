@@ -1,7 +1,7 @@
 """The time and the memory of layers of images, against PyTorch's eager mode: forward and backward.
 
 Both compute from the same weights and images, in float32, and have to agree before anything is
-timed. CPU time, one thread.
+timed. So do GELU's two, in both precisions. CPU time, one thread.
 
 Run it: python benchmarks/layers.py
 """
@@ -63,26 +63,34 @@ def convolution(dtype):
     return ours, torch.nn.Conv2d(32, 64, 3, padding=1)
 
 
-# Name, layers, the shape of images, whether these want a gradient, the ratio aimed at.
+def gelu(dtype):
+    return nn.GELU(), torch.nn.GELU()
+
+
+# Name, layers, the shape of images, whether these want a gradient, their dtype, the ratio aimed at.
 CASES = (
-    ("LeNet, 28x28 b64", lenet, (64, 1, 28, 28), False, 1.6),
-    ("Conv2d 3x3 32->64, 32x32 b16", convolution, (16, 32, 32, 32), True, 1.5),
+    ("LeNet, 28x28 b64", lenet, (64, 1, 28, 28), False, np.float32, 1.6),
+    ("Conv2d 3x3 32->64, 32x32 b16", convolution, (16, 32, 32, 32), True, np.float32, 1.5),
+    ("GELU of 100,000, float32", gelu, (100_000,), True, np.float32, 1.5),
+    ("GELU of 100,000, float64", gelu, (100_000,), True, np.float64, 1.5),
 )
 
 
-def contenders(make: Callable[[Any], Any], shape: tuple[int, ...], wanted: bool) -> dict[str, Any]:
+def contenders(
+    make: Callable[[Any], Any], shape: tuple[int, ...], wanted: bool, dtype: Any
+) -> dict[str, Any]:
     """A step of each, forward and backward, which returns the gradients."""
     rng = np.random.default_rng(0)
     nn.manual_seed(0)
-    ours, theirs = make(np.float32)
+    ours, theirs = make(dtype)
     pairs = list(zip(ours.parameters(), theirs.parameters(), strict=True))
     for mine, other in pairs:
         values = mine.data.T if mine.ndim == 2 else mine.data
         other.data = torch.tensor(values.copy())
-    images = rng.normal(size=shape).astype(np.float32)
+    images = rng.normal(size=shape).astype(dtype)
     x = Tensor(images, requires_grad=True) if wanted else images
     t = torch.tensor(images, requires_grad=wanted)
-    cotangent = rng.normal(size=ours(x).shape).astype(np.float32)
+    cotangent = rng.normal(size=ours(x).shape).astype(dtype)
     other_cotangent = torch.tensor(cotangent)
     inputs = ([x], [t]) if wanted else ([], [])
 
@@ -134,12 +142,12 @@ def main() -> None:
     """Check, time, print."""
     torch.set_num_threads(1)
     rows = []
-    for name, make, shape, wanted, target in CASES:
-        steps = contenders(make, shape, wanted)
+    for name, make, shape, wanted, dtype, target in CASES:
+        steps = contenders(make, shape, wanted, dtype)
         check_agreement(steps)
         seconds = cpu_seconds(steps)
         ratio = seconds["autograd_lite"] / seconds["torch"]
-        times = [f"{seconds[step] * 1e3:.1f}" for step in steps]
+        times = [f"{seconds[step] * 1e3:.2f}" for step in steps]
         rows.append([name, *times, verdict(ratio, target)])
     print("milliseconds of CPU time for forward and backward")
     print_table(["layers", "autograd_lite", "torch", "ratio"], rows)
@@ -148,7 +156,7 @@ def main() -> None:
 def print_peak(name: str) -> None:
     """The growth of memory in steps of one contender, on images that are large."""
     torch.set_num_threads(1)
-    step = contenders(convolution, (64, 32, 64, 64), True)[name]
+    step = contenders(convolution, (64, 32, 64, 64), True, np.float32)[name]
     print(f"{name}: {peak_growth(step) / 2**20:.0f} MiB")
 
 

@@ -119,22 +119,23 @@ def architecture_of(module: Module, seen: dict[Module, int] | None = None) -> di
             f"Assign each in __init__: self.{min(missing)} = {min(missing)}",
         )
     data = {
-        name: _array(value, f"{kind.__name__} with {name}", seen)
+        name: _as_data(value, f"{kind.__name__} with {name}", seen)
         for name, value in arguments.items()
     }
     seen[module] = len(seen)
     return {"class": kind.__name__, **data}
 
 
-def _array(value: Any, owner: str, seen: dict[Module, int]) -> Any:
+def _as_data(value: Any, owner: str, seen: dict[Module, int]) -> Any:
+    """A value of a configuration as data for JSON; the owner is for errors."""
     if isinstance(value, Module):
         return architecture_of(value, seen)
     if type(value) is list:
-        return [_array(item, owner, seen) for item in value]
+        return [_as_data(item, owner, seen) for item in value]
     if type(value) is tuple:
-        return {"tuple": _array(list(value), owner, seen)}
+        return {"tuple": _as_data(list(value), owner, seen)}
     if type(value) is dict and all(type(key) is str for key in value):
-        return {"dict": {key: _array(item, owner, seen) for key, item in value.items()}}
+        return {"dict": {key: _as_data(item, owner, seen) for key, item in value.items()}}
     if isinstance(value, np.dtype):
         return {"dtype": value.name}
     if isinstance(value, np.generic):

@@ -41,6 +41,7 @@ def _is_ours(module: str) -> bool:
 
 
 def _unknown(owner: Any, name: str, value: Any) -> MissingNameError:
+    """The error for an attribute that nothing reads, with the one that may be meant."""
     import difflib
 
     from autograd_lite.elsewhere import KEYWORDS

@@ -171,6 +171,7 @@ class Declared(Closed):
         cls.__signature__ = shown  # type: ignore[attr-defined] # which `inspect.signature` reads
 
     def _take(self, *given: Any, **named: Any) -> None:
+        """The constructor of all that declare their fields: bind, or say in words what is wrong."""
         parameters = self._signature.parameters
         added = {name: named.pop(name, default) for name, default in self._added_fields.items()}
         for name in named:

@@ -10,6 +10,8 @@ from autograd_lite.names import missing_name
 
 _SCHEDULE = "class Mine(nn.Schedule), with def rate(self, base, t): a schedule is a learning rate"
 _OWN_LOSS = "a loss of your own, a function of predictions and targets: {} is not here"
+_PAD = 'np.pad(x, widths, mode="{}") before the layer'
+_SIZES = "nn.Dense(in_features, out_features) and its kin: layers are told how much comes in"
 _OF_ADAM = "Adadelta Adafactor Adamax ASGD Ftrl Lamb Muon RAdam Rprop SparseAdam"
 _OF_LOSSES = "HingeEmbeddingLoss MarginRankingLoss MultiLabelMarginLoss MultiMarginLoss"
 _OF_SCHEDULES = (
@@ -40,6 +42,35 @@ NAMES = {
     **{name: f"nn.Adam(parameters): {name} is not here" for name in _OF_ADAM.split()},
     **{name: _OWN_LOSS.format(name) for name in _OF_LOSSES.split()},
     **dict.fromkeys(_OF_SCHEDULES.split(), _SCHEDULE),
+    **{f"Lazy{kind}": _SIZES for kind in ("Linear", "Conv1d", "Conv2d", "Conv3d")},
+    **dict.fromkeys(["Input", "InputLayer"], _SIZES),
+    **{
+        f"{name}Pad{axes}d": _PAD.format("constant")
+        for name in ("Zero", "Constant")
+        for axes in "123"
+    },
+    **{f"ReflectionPad{axes}d": _PAD.format("reflect") for axes in "123"},
+    **{f"ReplicationPad{axes}d": _PAD.format("edge") for axes in "123"},
+    **{f"CircularPad{axes}d": _PAD.format("wrap") for axes in "123"},
+    "ZeroPadding2D": _PAD.format("constant"),
+    **dict.fromkeys(
+        ["Reshape", "Unflatten"], "lambda x: x.reshape(len(x), 4, 8), a layer of nn.Sequential"
+    ),
+    "Permute": "lambda x: x.transpose(0, 2, 1), a layer of nn.Sequential",
+    **dict.fromkeys(["Add", "Concatenate"], "x + y, or np.concatenate([x, y], axis=1), in forward"),
+    "Activation": "nn.Dense(2, 16, 'relu'), or nn.ReLU()",
+    "BatchNorm": "nn.BatchNorm1d(num_features), of images nn.BatchNorm2d(num_features)",
+    "Bidirectional": "nn.LSTM(input_size, hidden_size, bidirectional=True)",
+    "Conv": "nn.Conv2d(in_channels, out_channels, kernel_size), of images",
+    "CSVLogger": "nn.CSVLog(path)",
+    "GroupNormalization": "nn.GroupNorm(num_groups, num_channels)",
+    "LearningRateScheduler": "nn.LRSchedule(nn.CosineAnnealing(optimizer, steps=epochs))",
+    "MeanAbsoluteError": "nn.MAELoss()",
+    "MeanSquaredError": "nn.MSELoss()",
+    "ModelCheckpoint": "nn.Checkpoint(path)",
+    "SimpleRNN": "nn.RNN(input_size, hidden_size)",
+    "TimeDistributed": "nn.Dense(in_features, out_features): it takes the last axis of any shape",
+    "Transformer": "nn.TransformerEncoderLayer and nn.TransformerDecoderLayer",
     "AlphaDropout": "nn.Dropout(p): AlphaDropout is not here",
     "CELU": "nn.ELU(), which it is for alpha 1",
     "ConvTranspose3d": "nn.Upsample(scale_factor=2), nn.Conv3d(...): ConvTranspose3d is not here",

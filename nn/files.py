@@ -98,9 +98,9 @@ def load(path: FileName, model: Module | None = None) -> Module:
 
     Args:
         path: the file's name.
-        model: of any class, whose parameters have the names, shapes and dtypes in the file;
-            by default the model that was saved is built again, in
-            training mode, with the parameters frozen that were.
+        model: of any class, whose parameters have the names, shapes and dtypes in the file; by
+            default the model that was saved is built again, in training mode, with the parameters
+            frozen that were.
 
     Raises:
         ArgumentError: the file is truncated, was changed since, or was written by something else,

@@ -118,6 +118,7 @@ class _Substitution:
         return self.made.get(id(value), value)
 
     def _make(self, value: Any) -> None:
+        """Make what an object becomes, where it holds tensors or can; others stay themselves."""
         twin: Any
         if isinstance(value, Module):
             twin = self.made[id(value)] = object.__new__(type(value))

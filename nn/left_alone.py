@@ -75,6 +75,7 @@ def _called(
     reached: Sequence[Any],
     read_only: set[int],
 ) -> Result:
+    """Call a function, and put back all that is reached, but for arrays that it cannot write to."""
     generators: list[PutBack] = [
         partial(set_state, generator(None, "default"), state_of(generator(None, "default"))),
         partial(np.random.set_state, np.random.get_state()),
@@ -136,6 +137,7 @@ def _reached(roots: Iterable[Any]) -> list[Any]:
 
 
 def _held(value: Any) -> Iterable[Any]:
+    """What an object holds: entries, attributes, the gradient of a tensor."""
     if isinstance(value, dict):
         return value.values()
     if isinstance(value, list | tuple | set | frozenset | deque):

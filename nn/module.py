@@ -308,6 +308,7 @@ ATTRIBUTES = {
     "apply": "for name, module in model.named_modules(): ...",
     "buffers": "dict(model.named_buffers()).values()",
     "compile": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
+    **dict.fromkeys(["count_params", "num_parameters"], "sum(p.size for p in model.parameters())"),
     "cpu": "tensor.data = cupy.asnumpy(tensor.data) for each parameter and buffer",
     "cuda": "tensor.data = cupy.asarray(tensor.data) for each parameter and buffer",
     "double": "model.astype(np.float64)",

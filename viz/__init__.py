@@ -6,6 +6,8 @@
     >>> viz.graph(x * x)
     Graph(2 nodes, 2 edges)
 
+Of what there are pictures:
+
     graphs     graph, scope; step_through, a page with the backward pass step by step
     training   plot_history, plot_gradient_flow, plot_optimizer_paths, TrainingAnimation
     models     plot_decision_boundary, plot_confusion_matrix, plot_weight_images,
@@ -75,11 +77,20 @@ _LATER = {
 
 
 _ELSEWHERE = {
-    "draw_dot": "viz.graph(loss)",
-    "make_dot": "viz.graph(loss)",
-    "plot_boundary": "viz.plot_decision_boundary(model, X, y)",
-    "plot_loss": "viz.plot_history(history)",
+    **dict.fromkeys(
+        ["draw", "draw_dot", "draw_graph", "make_dot", "plot_graph"], "viz.graph(loss)"
+    ),
+    **dict.fromkeys(
+        ["plot_boundary", "plot_decision_regions"], "viz.plot_decision_boundary(model, X, y)"
+    ),
+    **dict.fromkeys(
+        ["plot_accuracy", "plot_learning_curve", "plot_loss", "plot_losses", "plot_training"],
+        "viz.plot_history(history)",
+    ),
+    "Animation": "viz.TrainingAnimation(X, y, loss=loss)",
+    "plot_gradients": "viz.plot_gradient_flow(norms), of nn.GradientMonitor()",
     "plot_model": "viz.graph(model, X)",
+    "plot_weights": "viz.plot_weight_images(weight, shape)",
 }
 
 

@@ -94,16 +94,18 @@ def place_of(array: Any, users: Sequence[Path]) -> Path:
 
 
 def _was_given(call: Call, array: Any) -> bool:
-    """Whether it is what a call was given, or what a layer made an array of its dtype of."""
-    return any(leaf is array or _converts(leaf, array) for leaf in call.given)
+    """Whether it is what a call was given, a view of that, or that in the dtype of a layer."""
+    return any(leaf is array or _shows(array, leaf) for leaf in call.given)
 
 
-def _converts(given: Any, array: Any) -> bool:
+def _shows(array: Any, given: Any) -> bool:
     if any(isinstance(each, Node) and each._requires_grad for each in (given, array)):
         return False
     given, array = plain(given), plain(array)
     if not isinstance(given, np.ndarray) or not isinstance(array, np.ndarray):
         return False
+    if np.may_share_memory(given, array):
+        return True
     return given.shape == array.shape and bool(np.all(given.astype(array.dtype) == array))
 
 

@@ -44,6 +44,7 @@ class Box:
         call: what it is a call of, if it is one.
         title: of several arrays, what they are.
         parts: of equal steps, the boxes of the first.
+        constants: how many arrays modules use that they were not given, and do not learn.
     """
 
     arrays: list[Any]
@@ -51,6 +52,7 @@ class Box:
     call: Call | None = None
     title: str = ""
     parts: list[Box] = field(default_factory=list)
+    constants: int = 0
 
     @property
     def is_one(self) -> bool:
@@ -144,7 +146,11 @@ def _leaves(nodes: Sequence[Any], paths: dict[int, Path]) -> list[Box]:
             if id(array) not in paths:
                 arrays[id(array)] = array
                 users.setdefault(id(array), []).append(paths[id(node)])
-    return [Box([array], place_of(array, users[key])) for key, array in arrays.items()]
+    return [_leaf(array, place_of(array, users[key])) for key, array in arrays.items()]
+
+
+def _leaf(array: Any, path: Path) -> Box:
+    return Box([array], path, constants=bool(path) and not getattr(array, "requires_grad", False))
 
 
 def _depth_with_room(boxes: Sequence[Box]) -> int:
@@ -168,7 +174,8 @@ def _closed(boxes: list[Box], depth: int) -> list[Box]:
 
 
 def _together(boxes: Sequence[Box], path: Path, title: str = "", call: Call | None = None) -> Box:
-    return Box([array for box in boxes for array in box.arrays], path, call, title)
+    arrays = [array for box in boxes for array in box.arrays]
+    return Box(arrays, path, call, title, constants=sum(box.constants for box in boxes))
 
 
 def _sorted(boxes: list[Box], places: dict[int, int]) -> list[Box]:
@@ -234,6 +241,7 @@ def _codes(boxes: Sequence[Box]) -> np.ndarray[Any, Any]:
 
 
 def _with_runs(boxes: list[Box], runs: dict[int, tuple[int, int]]) -> list[Box]:
+    """The boxes, with one in place of each run; runs are (period, count), by where they start."""
     folded, place = [], 0
     while place < len(boxes):
         period, count = runs.get(place, (1, 1))
@@ -301,7 +309,7 @@ def _absorbed(
         if few and not box.call:
             inside = [leaf for leaf in inside if not _is_named(leaf, kept)]
         gone.update(map(id, inside))
-        found.append(_with_leaves(box, [leaf.arrays[0] for leaf in inside]))
+        found.append(_with_leaves(box, inside))
     return found, [leaf for leaf in leaves if id(leaf) not in gone]
 
 
@@ -317,19 +325,22 @@ def _is_named(leaf: Box, kept: Container[int]) -> bool:
     return id(array) in kept or (isinstance(array, Tensor) and array.name is not None)
 
 
-def _with_leaves(box: Box, leaves: list[Any]) -> Box:
+def _with_leaves(box: Box, leaves: list[Box]) -> Box:
     if not leaves:
         return box
-    return Box([*leaves, *box.arrays], box.path, box.call, box.title, box.parts)
+    made = _together([*leaves, box], box.path, box.title, box.call)
+    made.parts = box.parts
+    return made
 
 
 def _by_kind(leaves: list[Box]) -> list[Box]:
-    groups: dict[bool, list[Box]] = {}
+    groups: dict[str, list[Box]] = {}
     for leaf in leaves:
-        groups.setdefault(bool(getattr(leaf.arrays[0], "requires_grad", False)), []).append(leaf)
-    names = {True: "parameters", False: "inputs"}
+        is_learned = getattr(leaf.arrays[0], "requires_grad", False)
+        kind = "parameters" if is_learned else "constants" if leaf.constants else "inputs"
+        groups.setdefault(kind, []).append(leaf)
     return [
-        _together(inside, (), f"{len(inside):,} {names[kind]}") if len(inside) > 1 else inside[0]
+        _together(inside, (), f"{len(inside):,} {kind}") if len(inside) > 1 else inside[0]
         for kind, inside in groups.items()
     ]
 

@@ -27,6 +27,8 @@ KEY_COLOR = "#404040"
 LINE_COLOR = "#666666"
 FRAME_COLOR = "#8A8A8A"
 FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": TEXT_COLOR, "fontsize": "11"}
+CLEAR = 'paint-order="stroke" stroke="white" stroke-width="4"'
+"""Of a text in SVG that edges run under."""
 DIGITS = "Courier New,Courier,monospace"
 """The font of values, in which columns are aligned."""
 
@@ -68,6 +70,8 @@ def dot_text(graph: Graph) -> str:
         ends = f"n{edge.tail}", f"n{edge.head}"
         # A label of the edge itself would be a node to the layout, and undo the order.
         near = {"headlabel": edge.label, "labeldistance": "1.5"} if edge.label else {}
+        if edge.label not in ("", "1") and graph.direction == "down":
+            near["labelangle"] = "25"  # over an edge that comes from the right
         digraph.edge(*ends, id="->".join(ends), weight=weight, **near)
     if graph.legend:
         _write_legend(digraph, graph.vertices)

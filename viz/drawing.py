@@ -6,7 +6,16 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from viz.dot import FRAME_COLOR, HIGHLIGHT, KEY_COLOR, LINE_COLOR, STYLES, TEXT_COLOR, printable
+from viz.dot import (
+    CLEAR,
+    FRAME_COLOR,
+    HIGHLIGHT,
+    KEY_COLOR,
+    LINE_COLOR,
+    STYLES,
+    TEXT_COLOR,
+    printable,
+)
 from viz.framing import AROUND, CHARACTER, Frame, arrivals, laid_out
 from viz.layers import Place
 from viz.vertices import Kind, Vertex
@@ -166,6 +175,5 @@ def _outline_of(frame: Frame, right: bool) -> str:
 def _label_of(frame: Frame, right: bool) -> str:
     """What a frame is called, over the edges that run there."""
     x, y, width, height = _at(frame, right)
-    clear = ' paint-order="stroke" stroke="white" stroke-width="4"'
     left, base = x - width / 2 + AROUND, y - height / 2 + 14
-    return _text(left, base, printable(frame.label), KEY_COLOR, clear)
+    return _text(left, base, printable(frame.label), KEY_COLOR, f" {CLEAR}")

@@ -17,8 +17,8 @@ def lines(array: Any) -> tuple[str, ...]:
 
     >>> lines(np.array([[1, -0.5], [0.25, 1]]))
     ('[[   1, -0.5],', ' [0.25,    1]]')
-    >>> lines(np.arange(100.0))
-    ('mean 49.5 ± 28.87', 'min 0, max 99')
+    >>> lines(np.arange(100.0)), lines(np.arange(100) < 5)
+    (('mean 49.5 ± 28.87', 'min 0, max 99'), ('5 of 100 True',))
     """
     array = np.asarray(array)
     if array.size == 0:
@@ -47,6 +47,11 @@ def _summary(array: Any) -> tuple[str, ...]:
     smallest, largest = array.min(), array.max()
     if smallest == largest:
         return (f"all {number(smallest)}",)
+    if array.dtype == bool:
+        return (f"{np.count_nonzero(array)} of {array.size} True",)
+    rounding = np.finfo(array.dtype).eps if array.dtype.kind == "f" else 0.0
+    if abs(mean) < rounding * max(abs(smallest), abs(largest)):
+        mean = 0.0
     return (
         f"mean {number(mean)} ± {number(deviation)}",
         f"min {number(smallest)}, max {number(largest)}",

@@ -25,14 +25,26 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Array
 
 COLORS = (
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
-    *("#882255", "#999933", "#44AA99", "#6A51A3", "#A6761D", "#8C8C8C"),
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#882255",
+    "#999933",
+    "#44AA99",
+    "#6A51A3",
+    "#A6761D",
+    "#8C8C8C",
 )
 """Told apart with any colour vision, on light and on dark: those of Okabe and Ito ("Color universal
 design", 2008) first, then others, of which Tol's ("Colour schemes", 2021) are the first three."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
+LEGIBLE = 40
+"""So many names stand along an axis at most."""
 IN_A_ROW, WIDEST = 4, 16.0
 """How many panels stand beside each other at most, and in how many inches."""
 

@@ -15,6 +15,7 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations, traits_of
 from viz.figures import (
     COLORS,
+    LEGIBLE,
     classes_of,
     drawing,
     is_first_of_row,
@@ -139,15 +140,15 @@ def plot_confusion_matrix(
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     side = max(4.0, 1.0 + 0.35 * n_classes)
-    figure, ax = drawing(ax, (side + 1, side))
+    longest = 0.09 * max(map(len, names))  # inches, as a letter takes about 0.09
+    turned = longest > 0.7 * side / n_classes
+    figure, ax = drawing(ax, (side + 1 + longest, side + turned * longest))
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=ax, label="share of the true class")
     size = "medium" if n_classes <= 5 else "small" if n_classes <= 10 else "x-small"
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if shares[row, column] > 0.5 else "black"
         ax.text(column, row, str(count), ha="center", va="center", color=color, fontsize=size)
-    room = 0.7 * side / n_classes  # inches, of which a letter takes about 0.09
-    turned = 0.09 * max(map(len, names)) > room
     ax.set_xticks(range(n_classes), names, rotation=90 if turned else 0)
     ax.set_yticks(range(n_classes), names)
     right = float(np.mean(targets == predictions))
@@ -188,34 +189,37 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
         raise ShapeError(attempted, reason, remedy)
     require_finite(weights, "weights")
     n_units = weights.shape[1]
-    columns = math.ceil(math.sqrt(n_units))
-    mosaic, rows, (down, across) = _mosaic(weights, image_shape, columns)
-    size = min(10.0, max(4.0, 1.1 * columns))
-    height = (size - 0.9) * min(down * rows / (across * columns), 3)
+    down, across = (length + GAP for length in image_shape)
+    rows = math.ceil(n_units / math.ceil(math.sqrt(n_units * down / across)))
+    columns = math.ceil(n_units / rows)
+    ratio = down * rows / (across * columns)
+    size = min(10.0, max(4.0, 1.1 * columns, 0.9 + 0.2 * rows / ratio))
+    height = (size - 0.9) * min(ratio, 3)
     figure, ax = drawing(None, (size + 1, 0.6 + max(height, 1.2)))
     figure.set_layout_engine("compressed")
     limit = float(np.abs(weights).max())
+    mosaic = _mosaic(weights, (down, across), rows, columns)
     image = ax.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit)
     ends = [(first, min(first + columns, n_units) - 1) for first in range(0, n_units, columns)]
     names = [" to ".join(dict.fromkeys(map(str, pair))) for pair in ends]
+    some = slice(None, None, math.ceil(rows / LEGIBLE))
     ax.set_xticks([])
-    ax.set_yticks(down * np.arange(rows) + (down - GAP - 1) / 2, names)
+    ax.set_yticks((down * np.arange(rows) + (down - GAP - 1) / 2)[some], names[some])
     ax.tick_params(length=0, labelsize="small")
     ax.spines[:].set_visible(False)
-    ax.set(title=f"{n_units} units", ylabel="unit")
+    ax.set(title="1 unit" if n_units == 1 else f"{n_units} units", ylabel="unit")
     figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
     return figure
 
 
-def _mosaic(weights: Any, image_shape: tuple[int, int], columns: int) -> Any:
-    """All images in one, how many rows of them, and how far apart they begin."""
-    height, width = image_shape
-    rows = math.ceil(weights.shape[1] / columns)
-    down, across = height + GAP, width + GAP
+def _mosaic(weights: Any, apart: tuple[int, int], rows: int, columns: int) -> Any:
+    """All images in one, which begin so far apart, down and across."""
+    down, across = apart
     images = np.full((rows * columns, down, across), np.nan)
-    images[: weights.shape[1], :height, :width] = weights.T.reshape(-1, height, width)
+    shape = down - GAP, across - GAP
+    images[: weights.shape[1], :-GAP, :-GAP] = weights.T.reshape(-1, *shape)
     mosaic = images.reshape(rows, columns, down, across).swapaxes(1, 2)
-    return mosaic.reshape(rows * down, -1)[:-GAP, :-GAP], rows, (down, across)
+    return mosaic.reshape(rows * down, -1)[:-GAP, :-GAP]
 
 
 @explains_keywords

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 
 from autograd_lite.errors import RenderingError
+from viz.dot import CLEAR
 
 SECONDS = 10.0
 """How long Graphviz may take where another layout takes its place."""
@@ -90,11 +91,23 @@ def _run(command: list[str], text: bytes, seconds: float) -> tuple[int, bytes, b
 
 
 def fitted(svg: str, tooltips: Mapping[str, str]) -> str:
-    """An SVG that is no wider than what it is shown in, and says more where a pointer rests."""
+    """An SVG that is no wider than what it is shown in, and says more where a pointer rests.
+
+    What frames are called stands over the edges, which Graphviz draws later.
+    """
+    captions = []
+
+    def without_caption(match: re.Match[str]) -> str:
+        captions.append(match[2])
+        return match[1] + match[3]
 
     def told(match: re.Match[str]) -> str:
         text = tooltips.get(html.unescape(match[1]), "")
         return f"<title>{html.escape(text)}</title>"
 
     svg = svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
+    svg = re.sub(r'(<g id="clust.*?)(<text.*?)(</g>)', without_caption, svg, flags=re.DOTALL)
+    if captions:
+        drawn, end, rest = svg.rpartition("</g>")
+        svg = f"{drawn}<g {CLEAR}>\n{''.join(captions)}</g>\n{end}{rest}"
     return re.sub(r"<title>(.*?)</title>", told, svg)

@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from autograd_lite.names import explains_keywords
 from viz.figures import (
+    LEGIBLE,
     classes_of,
     drawing,
     legend_beside,
@@ -23,9 +24,6 @@ from viz.figures import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-LEGIBLE = 40
-"""So many names stand along an axis at most."""
 
 
 @explains_keywords

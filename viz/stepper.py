@@ -11,11 +11,13 @@ import html
 import itertools
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from autograd_lite.compare import GradientComparison, compared
 from autograd_lite.engine import apply_rule, backward_order, backward_steps, carry_back
@@ -26,7 +28,8 @@ from autograd_lite.node import Cotangents, Node, Pass, plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.mathematics import Mathematics
-from autograd_lite.textbook.naming import key_of, names_of, variables_of
+from autograd_lite.textbook.naming import key_of, names_of, variables_of, visible_arrays
+from autograd_lite.textbook.recognized import sliced
 from autograd_lite.whole_files import FileName
 from viz.collapse import computed, drawn
 from viz.entries import lines
@@ -174,9 +177,17 @@ class _Reading:
 
     def __init__(self, loss: Tensor, variables: Mapping[str, Any]) -> None:
         arrays, known, count = drawn(loss), names_of(loss, variables), itertools.count(1)
-        self.names = {
-            key_of(array): known.get(key_of(array)) or f"c{next(count)}" for array in arrays
-        }
+        self.formulas = Formulas()
+        self.texts: dict[Any, str] = {}
+        visible = [
+            (self._leaf(x, name), plain(x))
+            for name, x in visible_arrays(variables)
+            if isinstance(plain(x), np.ndarray) and not getattr(x, "requires_grad", False)
+        ]
+        self.names = {}
+        for array in arrays:
+            name = known.get(key_of(array)) or self._slice_of(visible, plain(array))
+            self.names[key_of(array)] = name or f"c{next(count)}"
         depth = len(arrays) if len(computed(loss)) <= EACH else None
         written = self.written = Mathematics({}, {}).name  # as in the formulas
         labels = {
@@ -187,18 +198,26 @@ class _Reading:
         vertices, edges, groups, note, places = read([loss], Look(labels), depth)
         self.graph = Graph(vertices, edges, groups, note)
         self.numbers = {key_of(array): places[id(array)] for array in arrays}
-        self.formulas = Formulas()
-        self.texts: dict[Any, str] = {}
         self.leaves: dict[Any, Any] = {}
         for array in arrays:
             self.leaves[key_of(array)] = self._known_as(array, self.names[key_of(array)])
 
     def _known_as(self, array: Any, name: str) -> Any:
         """A term for an array, whatever it was computed from."""
+        term = self.formulas.known[self.formulas.key(array)] = self._leaf(array, name)
+        return term
+
+    def _leaf(self, array: Any, name: str) -> Any:
         term = self.formulas.terms.leaf(array.shape, plain(array))
         self.texts[term] = name
-        self.formulas.known[self.formulas.key(array)] = term
         return term
+
+    def _slice_of(self, visible: Sequence[Any], array: Any) -> str | None:
+        """`X[2]`, if the array is in the memory of one that a variable holds."""
+        if not isinstance(array, np.ndarray):
+            return None
+        term = sliced(self.formulas.terms, array, visible)
+        return None if term is None else self._written(term)
 
     def forward(self, node: Any) -> Passage:
         """How a node was computed."""

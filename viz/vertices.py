@@ -181,6 +181,7 @@ def labels_of(names: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _vertex(box: Box, look: Look, outputs: set[int], use: tuple[Any, int] | None) -> Vertex:
+    """A box in words; `use` is where an input is first used, and as which argument."""
     array = box.arrays[-1]
     path = tuple(call.label for call in box.path)
     lit = any(id(each) in look.highlighted for each in box.arrays)
@@ -197,8 +198,8 @@ def _vertex(box: Box, look: Look, outputs: set[int], use: tuple[Any, int] | None
         kind, title = "output" if id(array) in outputs else "operation", _call(array)
     elif getattr(array, "requires_grad", False):
         kind = "parameter"
-    elif path:
-        kind, name = "constant", name or _argument(use)
+    elif box.constants:
+        kind, name = "constant", name or _buffer(box) or _argument(use)
     if not box.is_one and operation is None:
         return Vertex(kind, None, title, "", (), (), path=path, highlighted=lit)
     gradient = plain(array.grad) if isinstance(array, Tensor) else None
@@ -230,9 +231,22 @@ def _facts(box: Box, look: Look) -> Facts:
             names = [look.labels.get(id(array)) or array.name or "" for array in learned]
             text = tuple(f"{name} {array.shape}" for name, array in zip(names, learned))
             facts.append(("", text))
-    if len(leaves) > len(learned):
-        facts.append(("inputs", (f"{len(leaves) - len(learned):,}",)))
+    counts = {
+        "inputs": len(leaves) - len(learned) - box.constants,
+        "constants": box.constants,
+    }
+    facts += [(kind, (f"{count:,}",)) for kind, count in counts.items() if count]
     return tuple(facts)
+
+
+def _buffer(box: Box) -> str | None:
+    """What the outermost module calls the buffer that an array is, or shows the entries of."""
+    array, modules = plain(box.arrays[0]), [call.module for call in box.path if not call.is_named]
+    for name, buffer in modules[0].named_buffers() if modules else ():
+        if all(isinstance(each, np.ndarray) for each in (array, buffer._array)):
+            if np.may_share_memory(array, buffer._array):
+                return str(name)
+    return None
 
 
 def _argument(use: tuple[Any, int] | None) -> str | None:
@@ -248,10 +262,17 @@ def _argument(use: tuple[Any, int] | None) -> str | None:
 def _call(node: Any) -> str:
     """The operation with its constants: `matmul`, `power(·, 2)`, `sum axis=0`."""
     text: str = node.operation.name
-    if any(argument is not None and not is_array(argument) for argument in node.arguments):
-        shown = ("·" if is_array(argument) else constant(argument) for argument in node.arguments)
+    given = [*node.arguments]
+    while given and _is_off(given[-1]):
+        given.pop()
+    if not all(map(is_array, given)):
+        shown = ("·" if is_array(argument) else constant(argument) for argument in given)
         text += f"({', '.join(shown)})"
     for keyword, value in node.keywords.items():
-        if value is not None and value is not False:
+        if not _is_off(value):
             text += f" {keyword}={constant(value)}"
     return text
+
+
+def _is_off(option: Any) -> bool:
+    return option is None or option is False

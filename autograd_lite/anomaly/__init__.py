@@ -11,10 +11,10 @@ import numpy as np
 from autograd_lite.anomaly import report
 from autograd_lite.anomaly.report import bad_inputs, is_computed, is_finite, made_by, severity
 from autograd_lite.anomaly.watched import entered, entering, remember, watched_nodes
-from autograd_lite.errors import AutogradError
 from autograd_lite.modes import Rule, SetRecording, recording, watching
 from autograd_lite.node import Array, Cotangents, Node, Pass, inputs_of
 from autograd_lite.protocol import full_name
+from autograd_lite.read_only import is_of_writing
 
 
 class detect_anomaly(SetRecording):  # noqa: N801 - its name in PyTorch
@@ -76,8 +76,8 @@ class detect_anomaly(SetRecording):  # noqa: N801 - its name in PyTorch
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         error = exception[1]
-        if isinstance(error, ValueError) and not isinstance(error, AutogradError):
-            if "read-only" in str(error) and not isinstance(watching.get(), Anomalies):
+        if isinstance(error, ValueError) and is_of_writing(error):
+            if not isinstance(watching.get(), Anomalies):
                 error.add_note(_READ_ONLY)
 
 

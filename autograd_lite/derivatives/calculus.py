@@ -9,6 +9,7 @@ import numpy as np
 from autograd_lite.derivatives.reductions import axes_of
 from autograd_lite.derivatives.shaping import along, as_operand, astype
 from autograd_lite.node import Array
+from autograd_lite.precision import as_floats
 from autograd_lite.table import composed
 
 
@@ -69,7 +70,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     f = as_operand(f)
     f = f if f.dtype.kind == "f" else f.astype(float)
     axes = axes_of(f, axis)
-    spacings = varargs or (1.0,)
+    given = varargs or (1.0,)
+    spacings = tuple(h if type(h) in (int, float) else as_floats(as_operand(h)) for h in given)
     if len(spacings) == 1 and np.ndim(spacings[0]) == 0:
         spacings *= len(axes)
     if len(spacings) != len(axes):
@@ -91,10 +93,7 @@ def _slope(f: Array, spacing: Any, axis: int, edge_order: int) -> Array:
     uniform = np.ndim(spacing) == 0
     if not uniform and np.shape(spacing) != (len(f),):
         raise ValueError("distances must be scalars, or 1d of the length of their dimension")
-    if uniform:
-        steps = spacing * np.ones_like(f[1:])
-    else:
-        steps = _on_axis(_steps(as_operand(spacing), 0), 0, f.ndim)
+    steps = spacing * np.ones_like(f[1:]) if uniform else _on_axis(_steps(spacing, 0), 0, f.ndim)
     left, right = steps[:-1], steps[1:]
     inside = (f[2:] - f[:-2]) / (2 * spacing) if uniform else _parabola(f, left, right, left)
     if edge_order == 1:

@@ -80,10 +80,17 @@ SMALLEST_VARIANCE = 1e-12
 
 def _require_same_shape(predictions: Array, targets: Array) -> None:
     if predictions.shape != targets.shape:
-        raise ValueError(
-            "broadcasting would compare every prediction with every target",
-            f"Give targets of that shape: np.reshape(targets, {(-1, *predictions.shape[1:])})",
-        )
+        raise ValueError(*other_shape(predictions, targets))
+
+
+def other_shape(predictions: Any, targets: Any) -> tuple[str, str]:
+    """What is wrong with targets of another shape than predictions, and what to write."""
+    remedy = "Give a target for each prediction"
+    if targets.size == predictions.size:
+        remedy = f"Write np.reshape(targets, {(-1, *predictions.shape[1:])})"
+    elif targets.size == 1:
+        remedy += f": np.full({predictions.shape}, target)"
+    return "their shapes differ, and broadcasting would compare each with those of others", remedy
 
 
 def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
@@ -108,7 +115,7 @@ def _binary_losses(logits: Array, targets: Array, finite: bool) -> tuple[Array, 
     target and the side that z is on: 1 - t above 0, -t below.
     """
     shrunk = np.exp(np.copysign(logits, -1.0))
-    gap = np.subtract((logits > 0.0).astype(logits.dtype), targets, dtype=logits.dtype)
+    gap = np.subtract((logits > 0.0).astype(logits.dtype), targets, dtype=logits.dtype.type)
     # Infinity times a gap of 0 is 0.
     bounded = logits if finite else np.where(gap == 0, 0, logits)
     return bounded * gap + np.log1p(shrunk), (gap, shrunk)

@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite.derivatives.even import curved
 from autograd_lite.node import Array
 from autograd_lite.operation import ELEMENTWISE, Traits
+from autograd_lite.precision import in_64_bits, in_precision_of
 from autograd_lite.table import composed, define, without_derivative
 
 POSITIVE = "Keep its argument above 0: add a small constant, or clip it"
@@ -81,12 +82,14 @@ def power_vjp_base(g: Array, y: Array, a: Array, b: Array) -> Array:
     at_zero = a == 0
     # Only there: where a is not 0, the derivative of this in b at 0 is that of b aᵇ⁻¹.
     unseen = at_zero & (g == 0) & (b > 0) & (b < 1)
-    return g * b * np.where(unseen, 1, a) ** np.where((b == 0) & at_zero, 0, b - 1)
+    # 1.0, as 0 - 1 of unsigned numbers is the largest one.
+    return g * b * np.where(unseen, 1, a) ** np.where((b == 0) & at_zero, 0, b - 1.0)
 
 
 def power_vjp_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
     """aᵇ log a, and its limit 0 for a = 0."""
-    return g * y * np.log(np.where(a == 0, 1, a))
+    base = in_64_bits(a) if type(a) is int else in_precision_of(y, a)
+    return g * y * np.log(np.where(a == 0, 1, base))
 
 
 # Arithmetic

@@ -73,6 +73,15 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Array:
     return np.concatenate([as_operand(arr), as_operand(values)], axis=axis)
 
 
-# NumPy's own code slices, which is recorded.
-for function in (np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit):
+@composed(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """Slices along an axis, where NumPy splits the numbers of its entries."""
+    split = inspect.unwrap(np.array_split)
+    places = split(np.arange(ary.shape[axis]), indices_or_sections)
+    ends = [(part[0], part[-1] + 1) if part.size else (0, 0) for part in places]
+    return [along(ary, axis, slice(int(start), int(stop))) for start, stop in ends]
+
+
+# NumPy's own code checks, and calls np.array_split, which is recorded.
+for function in (np.split, np.hsplit, np.vsplit, np.dsplit):
     composed(function)(inspect.unwrap(function))

@@ -51,7 +51,7 @@ def _spread(scale: Any) -> Any:
     ) -> Array:
         present = ~np.isnan(a)
         deviation = np.where(present, a - np.nanmean(a, axis, keepdims=True), 0)
-        degrees = present.sum(axis=axis, keepdims=keepdims, dtype=a.dtype)
+        degrees = present.sum(axis=axis, keepdims=keepdims, dtype=a.dtype.type)
         degrees = degrees - (ddof if correction is None else correction)
         degrees = np.where(degrees > 0, degrees, np.nan).astype(a.dtype)
         return scale(deviation, degrees, axis=axis, keepdims=keepdims)

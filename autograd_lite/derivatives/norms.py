@@ -64,7 +64,7 @@ def _vector_norm(
     if ord == -np.inf:
         return np.min(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == 0:
-        return np.sum(np.not_equal(x, 0), axis=axis, keepdims=keepdims, dtype=x.dtype)
+        return np.sum(np.not_equal(x, 0), axis=axis, keepdims=keepdims, dtype=x.dtype.type)
     return p_norm(as_operand(x), ord, axis=axis, keepdims=keepdims)
 
 

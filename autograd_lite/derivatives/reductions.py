@@ -87,7 +87,7 @@ define(
 @in_single
 def nanmean(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """The sum over the count of the numbers."""
-    count = (~np.isnan(a)).sum(axis=axis, keepdims=keepdims, dtype=a.dtype)
+    count = (~np.isnan(a)).sum(axis=axis, keepdims=keepdims, dtype=a.dtype.type)
     return np.nansum(a, axis, keepdims=keepdims) / count
 
 

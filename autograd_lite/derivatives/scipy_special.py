@@ -15,6 +15,7 @@ from autograd_lite.derivatives.elementwise import quotient
 from autograd_lite.derivatives.special import density
 from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
+from autograd_lite.precision import in_precision_of
 from autograd_lite.table import define, differentiable
 
 TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -25,11 +26,6 @@ def _define(name: str, *vjps: Any, **traits: Any) -> None:
     function = getattr(sp, name, None)
     if isinstance(function, np.ufunc):
         define(function, *vjps, traits=Traits(**traits))
-
-
-def _or_one(x: Array) -> Array:
-    """x, with 1 for 0."""
-    return np.where(x == 0, 1, x)
 
 
 def inverse_mills_ratio(x: Array) -> Array:
@@ -69,8 +65,16 @@ def _log_ratio(g: Array, a: Array, b: Array) -> Array:
     return g * log_ratio(np.where(taken, a, 1), np.where(taken, b, 1))
 
 
-_define("xlogy", lambda g, y, a, b: _logarithm(g, b), lambda g, y, a, b: quotient(g * a, b))
-_define("xlog1py", lambda g, y, a, b: _logarithm(g, 1 + b), lambda g, y, a, b: g * a / (1 + b))
+_define(
+    "xlogy",
+    lambda g, y, a, b: _logarithm(g, in_precision_of(y, b)),
+    lambda g, y, a, b: quotient(g * a, b),
+)
+_define(
+    "xlog1py",
+    lambda g, y, a, b: _logarithm(g, 1 + in_precision_of(y, b)),
+    lambda g, y, a, b: g * a / (1 + b),
+)
 _define("entr", lambda g, y, x: -_logarithm(g, x) - g)
 _define(
     "rel_entr",
@@ -84,6 +88,58 @@ _define(
 )
 _define("huber", None, lambda g, y, delta, r: g * np.clip(r, -delta, delta))
 _define("pseudo_huber", None, lambda g, y, delta, r: g * r / np.hypot(1, r / delta))
+
+# Powers to which data are brought near to a normal distribution
+
+
+def slope_of_exprel(x: Array) -> Array:
+    """(exp(x) (x - 1) + 1) / x², by its series where that cancels."""
+    near = np.absolute(x) < 1
+    small, large = np.where(near, x, 0), np.where(near, 1, x)
+    series: Any = 0.0
+    for k in range(18, -1, -1):
+        series = series * small + (k + 1) / math.factorial(k + 2)
+    return np.where(near, series, (np.exp(large) * (large - 1) + 1) / large**2)
+
+
+def _slope_of_root(z: Array, power: Array) -> Array:
+    """That of log(1 + power z) / power in the power, by its series where that cancels."""
+    w = power * z
+    near = np.absolute(w) < 0.1
+    small, large = np.where(near, w, 0), np.where(near, 1, w)
+    series: Any = 0.0
+    for k in range(18, -1, -1):
+        series = series * small + (-1) ** (k + 1) * (k + 1) / (k + 2)
+    far = (large / (1 + large) - np.log1p(large)) / large**2
+    return z * z * np.where(near, series, far)
+
+
+def _by_power(logarithm: Array, power: Array) -> Array:
+    """The slope of (exp(power logarithm) - 1) / power in the power."""
+    return logarithm**2 * slope_of_exprel(power * logarithm)
+
+
+_define("exprel", lambda g, y, x: g * slope_of_exprel(x))
+_define(
+    "boxcox",
+    lambda g, y, x, power: g * x ** (power - 1.0),
+    lambda g, y, x, power: g * _by_power(np.log(in_precision_of(y, x)), power),
+)
+_define(
+    "boxcox1p",
+    lambda g, y, x, power: g * (1.0 + x) ** (power - 1.0),
+    lambda g, y, x, power: g * _by_power(np.log1p(in_precision_of(y, x)), power),
+)
+_define(
+    "inv_boxcox",
+    lambda g, y, z, power: g * y ** (1.0 - power),
+    lambda g, y, z, power: g * y * _slope_of_root(z, power),
+)
+_define(
+    "inv_boxcox1p",
+    lambda g, y, z, power: g * (1.0 + y) ** (1.0 - power),
+    lambda g, y, z, power: g * (1.0 + y) * _slope_of_root(z, power),
+)
 
 # Error functions, the normal distribution
 
@@ -109,6 +165,14 @@ _define("ndtri", lambda g, y, x: g / density(y))
 
 # Exponentials, powers and logarithms
 
+
+def _lower_expn(y: Array, n: Array, x: Array) -> Array:
+    """That of order n - 1, which SciPy does not have for n = 0."""
+    lowest = n == 0
+    below = sp.expn(np.where(lowest, 0.0, n - 1.0), x)
+    return np.where(lowest, (np.exp(-x) + y) / x, below)
+
+
 _define("exp2", lambda g, y, x: g * y * math.log(2))
 _define("exp10", lambda g, y, x: g * y * math.log(10))
 _define("expm1", lambda g, y, x: g * np.exp(x))
@@ -117,7 +181,7 @@ _define("cosm1", lambda g, y, x: -g * np.sin(x))
 _define("cbrt", lambda g, y, x: quotient(g, 3 * y * y))
 _define("expi", lambda g, y, x: g * np.exp(x) / x)
 _define("exp1", lambda g, y, x: -g * np.exp(-x) / x)
-_define("expn", None, lambda g, y, n, x: -g * sp.expn(n - 1, x))
+_define("expn", None, lambda g, y, n, x: -g * _lower_expn(y, n, x))
 
 # Gamma and beta functions
 
@@ -191,24 +255,43 @@ _define(
     lambda g, y, z, m: g * _slope_of_poch(y, z, m),
     lambda g, y, z, m: g * y * sp.psi(z + m),
 )
-_define("gammainc", None, lambda g, y, a, x: g * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a)))
-_define("gammaincc", None, lambda g, y, a, x: -g * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a)))
-_define(
-    "betainc",
-    None,
-    None,
-    lambda g, y, a, b, x: g * np.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b)),
-)
+
+
+def _density_of_gamma(y: Array, a: Array, x: Array) -> Array:
+    """That of the gamma distribution, in the precision of y."""
+    a = in_precision_of(y, a)
+    return np.exp(sp.xlogy(a - 1.0, x) - x - sp.gammaln(a))
+
+
+def _density_of_beta(y: Array, a: Array, b: Array, x: Array) -> Array:
+    """That of the beta distribution, in the precision of y."""
+    a, b = in_precision_of(y, a), in_precision_of(y, b)
+    return np.exp(sp.xlogy(a - 1.0, x) + sp.xlog1py(b - 1.0, -x) - sp.betaln(a, b))
+
+
+_define("gammainc", None, lambda g, y, a, x: g * _density_of_gamma(y, a, x))
+_define("gammaincc", None, lambda g, y, a, x: -g * _density_of_gamma(y, a, x))
+_define("gammaincinv", None, lambda g, y, a, p: g / _density_of_gamma(y, a, y))
+_define("gammainccinv", None, lambda g, y, a, p: -g / _density_of_gamma(y, a, y))
+_define("betaincc", None, None, lambda g, y, a, b, x: -g * _density_of_beta(y, a, b, x))
+_define("betaincinv", None, None, lambda g, y, a, b, p: g / _density_of_beta(y, a, b, y))
+_define("betainc", None, None, lambda g, y, a, b, x: g * _density_of_beta(y, a, b, x))
 
 # Bessel functions
+
+
+def _by_its_argument(y: Array, x: Array) -> Array:
+    """i1e(x) / x, where x is small as what has a derivative that does not cancel."""
+    near = np.absolute(x) < 1
+    small = np.where(near, x, 0)
+    of_small = (sp.i0(small) - sp.iv(2, small)) / 2 * np.exp(-np.absolute(small))
+    return np.where(near, of_small, y / np.where(near, 1, x))
+
 
 _define("i0", lambda g, y, x: g * sp.i1(x))
 _define("i1", lambda g, y, x: g * (sp.i0(x) + sp.iv(2, x)) / 2)
 _define("i0e", lambda g, y, x: g * (sp.i1e(x) - np.sign(x) * y))
-_define(
-    "i1e",
-    lambda g, y, x: g * (sp.i0e(x) - np.sign(x) * y - np.where(x == 0, 0.5, y / _or_one(x))),
-)
+_define("i1e", lambda g, y, x: g * (sp.i0e(x) - np.sign(x) * y - _by_its_argument(y, x)))
 _define("k0", lambda g, y, x: -g * sp.k1(x))
 _define("k1", lambda g, y, x: -g * (sp.k0(x) + y / x))
 _define("k0e", lambda g, y, x: g * (y - sp.k1e(x)))
@@ -217,7 +300,15 @@ _define("j0", lambda g, y, x: -g * sp.j1(x))
 _define("j1", lambda g, y, x: g * (sp.j0(x) - sp.jv(2, x)) / 2)
 _define("y0", lambda g, y, x: -g * sp.y1(x))
 _define("y1", lambda g, y, x: g * (sp.y0(x) - y / x))
-_define("jv", None, lambda g, y, v, x: g * (sp.jv(v - 1, x) - sp.jv(v + 1, x)) / 2)
-_define("yv", None, lambda g, y, v, x: g * (sp.yv(v - 1, x) - sp.yv(v + 1, x)) / 2)
-_define("iv", None, lambda g, y, v, x: g * (sp.iv(v - 1, x) + sp.iv(v + 1, x)) / 2)
-_define("kv", None, lambda g, y, v, x: -g * (sp.kv(v - 1, x) + sp.kv(v + 1, x)) / 2)
+_define("jv", None, lambda g, y, v, x: g * (sp.jv(v - 1.0, x) - sp.jv(v + 1.0, x)) / 2)
+_define("yv", None, lambda g, y, v, x: g * (sp.yv(v - 1.0, x) - sp.yv(v + 1.0, x)) / 2)
+_define("iv", None, lambda g, y, v, x: g * (sp.iv(v - 1.0, x) + sp.iv(v + 1.0, x)) / 2)
+_define("kv", None, lambda g, y, v, x: -g * (sp.kv(v - 1.0, x) + sp.kv(v + 1.0, x)) / 2)
+_define("yn", None, lambda g, y, n, x: g * (sp.yv(n - 1.0, x) - sp.yv(n + 1.0, x)) / 2)
+_define("kn", None, lambda g, y, n, x: -g * (sp.kv(n - 1.0, x) + sp.kv(n + 1.0, x)) / 2)
+_define(
+    "ive",
+    None,
+    lambda g, y, v, x: g * ((sp.ive(v - 1.0, x) + sp.ive(v + 1.0, x)) / 2 - np.sign(x) * y),
+)
+_define("kve", None, lambda g, y, v, x: g * (y - (sp.kve(v - 1.0, x) + sp.kve(v + 1.0, x)) / 2))

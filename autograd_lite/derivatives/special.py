@@ -17,7 +17,7 @@ from autograd_lite.operation import ACTIVATION, ELEMENTWISE
 from autograd_lite.precision import computed_by, in_floats
 from autograd_lite.table import differentiable
 
-BLOCK = 16384  # entries that are computed at a time, so that they stay in the processor's cache
+BLOCK = 2**17  # bytes that are computed at a time, so that they stay in the processor's cache
 
 # The coefficients of the numerator and of the denominator: of the powers 0 to 4, and of the next.
 DOUBLE = np.array(
@@ -69,32 +69,37 @@ def in_blocks(function: Callable[..., None], x: Array, count: int) -> list[Array
         wide = in_blocks(function, x.astype(np.float32), count)
         return [result.astype(x.dtype) for result in wide]
     flat, results = np.reshape(x, -1), [np.empty_like(x, shape=x.size) for _ in range(count)]
-    powers = np.empty_like(x, shape=(5, min(x.size, BLOCK)))
-    powers[0] = 1
-    for start in range(0, x.size, BLOCK):
-        part = flat[start : start + BLOCK]
-        here = [result[start : start + BLOCK] for result in results]
-        function(part, *here, powers[:, : part.size])
+    size = BLOCK // x.itemsize
+    # Made once: what is made for each block, the system takes back and gives again as zeros.
+    rows = np.empty_like(x, shape=(9, min(x.size, size)))
+    rows[0] = 1
+    for start in range(0, x.size, size):
+        part = flat[start : start + size]
+        here = [result[start : start + size] for result in results]
+        function(part, *here, rows[:, : part.size])
     return [result.reshape(x.shape)[()] for result in results]
 
 
-def upper_tail(powers: Array) -> tuple[Array, Array]:
-    """1 - Φ(a) and exp(-a² / 2) of a >= 0, given rows of ones and of a, and rows for its powers.
+def upper_tail(rows: Array) -> tuple[Array, Array, bool]:
+    """1 - Φ(a) and exp(-a² / 2) of a >= 0, and whether some are far: beyond 7.
 
-    What is beyond 40 in these becomes 40.
+    Given are a row of ones, one of a, of which what is beyond 40 becomes 40, and seven for what is
+    computed.
     """
-    _, a, square, cube, fourth = powers
-    far = a > 7
-    any_far = far.any()
+    _, a, square, cube, fourth, *_ = rows
+    any_far = not a.max() <= 7
     if any_far:
+        far = a > 7
         np.minimum(a, 40, out=a)
     np.multiply(a, a, out=square)
     np.multiply(square, a, out=cube)
     np.multiply(square, square, out=fourth)
+    coefficients = beside(SINGLE if a.dtype == np.float32 else DOUBLE, a)
+    products = np.matmul(coefficients, rows[:5], out=rows[5 : 5 + len(coefficients)])
     if a.dtype == np.float32:
-        tail, below = beside(SINGLE, a) @ powers
+        tail, below = products
     else:
-        tail, high_above, below, high_below = beside(DOUBLE, a) @ powers
+        tail, high_above, below, high_below = products
         fourth *= a
         high_above *= fourth
         tail += high_above
@@ -106,7 +111,7 @@ def upper_tail(powers: Array) -> tuple[Array, Array]:
     square *= -0.5
     falling = np.exp(square, out=square)
     tail *= falling
-    return tail, falling
+    return tail, falling, any_far
 
 
 def _continued_fraction(a: Array) -> Array:
@@ -117,25 +122,25 @@ def _continued_fraction(a: Array) -> Array:
     return 1 / (fraction * math.sqrt(2 * math.pi))
 
 
-def _normal_cdf(x: Array, result: Array, powers: Array) -> None:
-    np.absolute(x, out=powers[1])
-    tail, _ = upper_tail(powers)
-    result[...] = np.where(x > 0, 1 - tail, tail)
+def _cdf(x: Array, rows: Array) -> tuple[Array, Array, Array]:
+    """Φ(x), exp(-x² / 2), and x, of which what is beyond 40 is 40 with its sign."""
+    np.absolute(x, out=rows[1])
+    tail, falling, any_far = upper_tail(rows)
+    above = np.greater(x, 0, out=rows[3], casting="unsafe")
+    cdf = np.absolute(np.subtract(above, tail, out=tail), out=tail)
+    return cdf, falling, np.clip(x, -40, 40) if any_far else x
 
 
-def _gelu_and_slope(x: Array, value: Array, slope: Array, powers: Array) -> None:
-    """max(x, 0) - |x| Φ(-|x|), which is as precise far below 0, and its derivative."""
-    size = np.absolute(x, out=powers[1])
-    tail, falling = upper_tail(powers)
-    np.multiply(falling, size, out=slope)
-    slope *= -1 / math.sqrt(2 * math.pi)
-    slope += tail  # the derivative at -|x|
-    tail *= size
-    np.maximum(x, 0, out=value)
-    value -= tail
-    above = np.greater(x, 0, out=size, casting="unsafe")
-    slope *= np.subtract(1, np.multiply(above, 2, out=tail), out=tail)
-    slope += above
+def _normal_cdf(x: Array, result: Array, rows: Array) -> None:
+    result[...], _, _ = _cdf(x, rows)
+
+
+def _gelu_and_slope(x: Array, value: Array, slope: Array, rows: Array) -> None:
+    cdf, falling, near = _cdf(x, rows)
+    np.multiply(x if near is x else np.maximum(x, near), cdf, out=value)
+    np.multiply(near, falling, out=slope)
+    slope *= 1 / math.sqrt(2 * math.pi)
+    slope += cdf
 
 
 def density(x: Array) -> Array:
@@ -194,10 +199,10 @@ def gelu(x: Array) -> Array:
     return x * normal_cdf(x), None
 
 
-def _erf(x: Array, odd: Array, powers: Array) -> None:
-    size = np.absolute(x)
-    inside = np.minimum(size, 1)
-    square = inside * inside
+def _erf(x: Array, odd: Array, rows: Array) -> None:
+    size = np.absolute(x, out=rows[2])
+    inside = np.minimum(size, 1, out=rows[3])
+    square = np.multiply(inside, inside, out=rows[4])
     odd[...] = ODD[-1]
     for coefficient in ODD[-2::-1]:
         odd *= square
@@ -206,8 +211,8 @@ def _erf(x: Array, odd: Array, powers: Array) -> None:
     beyond = size >= 1
     count = np.count_nonzero(beyond)
     if count:
-        np.multiply(size[beyond], math.sqrt(2), out=powers[1, :count])
-        tail, _ = upper_tail(powers[:, :count])
+        np.multiply(size[beyond], math.sqrt(2), out=rows[1, :count])
+        tail, _, _ = upper_tail(rows[:, :count])
         odd[beyond] = 1 - 2 * tail
     np.copysign(odd, x, out=odd)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from autograd_lite.derivatives.shaping import as_operand, astype
 from autograd_lite.node import Array, plain
+from autograd_lite.precision import as_floats
 from autograd_lite.table import composed, differentiable
 
 
@@ -47,9 +48,10 @@ def cov(
     if not (ddof is None and fweights is None and aweights is None):
         _require_weights(np.zeros_like(plain(x)[:1]), ddof, plain(fweights), plain(aweights))
     degrees = ddof if ddof is not None else 0 if bias else 1
-    frequencies = None if fweights is None else as_operand(fweights)
+    frequencies = None if fweights is None else as_floats(as_operand(fweights))
     weights = frequencies
     if aweights is not None:
+        aweights = as_floats(as_operand(aweights))
         weights = aweights if frequencies is None else frequencies * aweights
     mean = np.average(x, axis=1, weights=weights)
     if weights is None:
@@ -57,7 +59,7 @@ def cov(
         weighted = x - mean[:, None]
     else:
         total = np.sum(weights)
-        lost = total if aweights is None else np.sum(weights * as_operand(aweights))
+        lost = total if aweights is None else np.sum(weights * aweights)
         factor = total - degrees * lost / total
         weighted = (x - mean[:, None]) * weights
     factor = np.maximum(factor, 0) if weights is not None else max(factor, 0)

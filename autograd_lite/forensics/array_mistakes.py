@@ -147,28 +147,52 @@ def _last_of_each(places: Array, chosen: Array) -> Array:
 
 def shifted(graph: Graph, place: Place) -> StepMistakes:
     """Rows or columns are off by one, or taken from the wrong end."""
-    node, operation = place.node, place.operation
-    if operation.function is np.concatenate:
+    node, function = place.node, place.operation.function
+    if function is np.concatenate:
         axis = node.keywords.get("axis", 0) or 0
-        along = "columns" if axis % node.ndim else ("rows" if node.ndim > 1 else "entries")
         lengths = [np.shape(plain(a))[axis] for a in node.arguments]
         start = sum(lengths[: place.slot])
-        shifts = {1: "shifted by one", -1: "shifted by one"}
-        shifts.setdefault(start, "those from the start, those of another part")
-        shifts.setdefault(start + lengths[place.slot] - sum(lengths), "those at the end")
-        for shift, what in shifts.items():
-            if shift:
-                words = f"the {along} of what arrives are {what}: a slice that is off"
-                by = shift, axis
-                yield "misplaced", words, place.arriving(lambda g, *_, by=by: np.roll(g, *by))
+        end = start + lengths[place.slot]
+        for words, by in _shifts(node, axis, start, sum(lengths) - end):
+            words = words.format(" of what arrives")
+            yield "misplaced", words, place.arriving(lambda g, *_, by=by: np.roll(g, *by))
+    elif function is np.pad and np.size(place.argument._array):
+        ones = np.pad(np.ones(place.argument.shape), node.arguments[1])
+        for words, by in _of_part(node, ones > 0):
+            words = words.format(" of what arrives")
+            yield "misplaced", words, place.arriving(lambda g, *_, by=by: np.roll(g, *by))
     elif place.traits.indexes and node.ndim:
-        for axis, length in enumerate(place.argument.shape):
-            if length > 1 and length > 2 * (length == 2):
-                along = "columns" if axis and axis == place.argument.ndim - 1 else "rows"
-                for shift in (1, -1):
-                    words = f"the {along} are shifted by one: an index or a slice is off by one"
-                    by = shift, axis
-                    yield "misplaced", words, place.changed(lambda r, *_, by=by: np.roll(r, *by))
+        kept = np.isin(np.arange(place.argument.size), place.taken()).reshape(place.argument.shape)
+        for words, by in _of_part(place.argument, kept):
+            words = words.format("")
+            yield "misplaced", words, place.changed(lambda r, *_, by=by: np.roll(r, *by))
+
+
+Rolls = Iterator[tuple[str, tuple[int, int]]]
+"""Words, and by how much which axis is rolled."""
+
+
+def _of_part(whole: Tensor, kept: Array) -> Rolls:
+    """The same for entries that are a part of an array."""
+    for axis, length in enumerate(whole.shape):
+        others = (*range(axis), *range(axis + 1, whole.ndim))
+        own = np.flatnonzero(kept.any(axis=others))
+        if len(own) and length > 1:
+            yield from _shifts(whole, axis, own[0], length - 1 - own[-1])
+
+
+def _shifts(whole: Tensor, axis: int, before: int, after: int) -> Rolls:
+    """How the entries of an axis are shifted that are a part, with others before and after it."""
+    along = (
+        "columns" if axis and axis == whole.ndim - 1 else "rows" if whole.ndim > 1 else "entries"
+    )
+    shifts = {1: "shifted by one: an index or a slice is off by one"}
+    shifts[-1] = shifts[1]
+    shifts.setdefault(before, "those from the start, those of another part: a slice that is off")
+    shifts.setdefault(-after, "those at the end, those of another part: a slice that is off")
+    for shift, what in shifts.items():
+        if shift:
+            yield f"the {along}{{}} are {what}", (shift, axis)
 
 
 def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:

@@ -88,11 +88,12 @@ class Case:
         """The same, without learning rates and products; at a place, of its own numbers too."""
         usual, here = self._words(factor, self.usual_factors), self.words_here(factor, place)
         counts = "1/" in usual or "divided" in usual
-        if here and place is not None:
+        if here and place is not None and not (place.traits.averages and "square" in usual):
             own = place.traits.averages or place.operation.function in COPIES
             if own or (counts and self.graph.is_within(place)):
                 return here
-        if place is None or (usual and not (here and "square" in usual)):
+        named = here and "square" in usual and place and not place.traits.averages
+        if place is None or (usual and not named):
             return usual
         return here or self._words(factor, factors_at(self.graph, place))
 

@@ -39,7 +39,7 @@ SINGLES = 0.7
 """Share of the budget for mistakes alone; the rest is for pairs."""
 PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
-LIKELY = 80
+LIKELY = 300
 """Mistakes of which two on one path are looked for."""
 LARGEST_OF_ONE = 10
 """Factors that one entry is enough for, if they are round."""
@@ -203,26 +203,20 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
     if not found:
         wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
         wholly += [Finding(mistake, frozenset()) for mistake in _left_out(singles)]
+        if base is case.graph.right:
+            wholly = [f for f in wholly if not search.projection.takes(f.mistake)]
+            wholly += [Finding(mistake, frozenset()) for mistake in search.but_for_factors()]
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
             if not search.is_over:
                 found += _with_another(case, search, base, first, factors_only=True)
     if not found and base is case.graph.right:
-        found = _on_one_path(case, search, singles)
+        pairs = search.pairs(lambda mistake: rank(case, mistake), LIKELY)
+        found = [
+            Hypothesis([first, f.mistake], error=f.error)
+            for first, f in pairs
+            if f.fitted == case.everything
+        ]
     return found
-
-
-def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hypothesis]:
-    """Two of the mistakes that are made most often, which make no gradient right alone."""
-    likely = [f.mistake for f in singles if not f.mistake.solve]
-    likely += [*_left_out(singles), *_left_out(singles, -1.0)]
-    # What changes nothing alone, as what softmax takes away again, may do so after another one.
-    likely += [m.at(0.0)._replace(solve=None) for m in search.in_vain]
-    likely.sort(key=lambda mistake: rank(case, mistake))
-    return [
-        Hypothesis([first, f.mistake], error=f.error)
-        for first, f in search.pairs(likely[:LIKELY])
-        if f.fitted == case.everything
-    ]
 
 
 def _left_out(singles: list[Finding], strength: float = 0.0) -> list[Candidate]:
@@ -237,12 +231,13 @@ def _with_another(
     replay = search.predict(first.mistake.wrong, base)
     if replay is None:
         return []
-    slips = slips_in(case, replay, case.everything - first.fitted)
+    left = case.everything - case.fitted(replay)
+    slips = slips_in(case, replay, left)
     both: list[Candidate | Slip] = [first.mistake, *(slips or ())]
     found = [Hypothesis(both)] if slips and _is_evidence(case, search, both) else []
     if factors_only and not _is_a_factor_left(case, replay):
         return found
-    reaching = search.reaching(case.everything - case.fitted(replay))
+    reaching = search.reaching(left)
     second = (c for c in reaching if c.kind == "factor" or not factors_only)
     on_top = search.findings(replay, second)
     return found + [

@@ -76,6 +76,7 @@ BELOW_0: tuple[tuple[str, Slope], ...] = (
     ("a where z < 0, the value and not the slope", lambda a, z: a),
     ("1 + z where z < 0, with the input for the output or for the exponential", lambda a, z: 1 + z),
     ("1 + a where z < 0, as for alpha = 1", lambda a, z: 1 + a),
+    ("exp(z) where z < 0, without alpha", lambda a, z: np.exp(z)),
 )
 """Slopes on the left of functions of two straight parts."""
 
@@ -286,6 +287,14 @@ def whole_losses(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + what, of_mean
         what = "1 stands for the probabilities: that of a sum"
         yield "derivative forgotten", words + what, of_sum
+        yield "wrong formula", words + LARGEST, _of_largest
+
+
+LARGEST = "the largest entry gets what arrives: that of a maximum"
+
+
+def _of_largest(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return of_sum(g, y, x, axis, keepdims) * (x == x.max(axis=axis, keepdims=True))
 
 
 def _of_right_class(result: Any, g: Any, y: Any, logits: Any, labels: Any, *kept: Any) -> Any:

@@ -100,7 +100,11 @@ FORMULAS: dict[Any, Formulas] = {
         ),
         ("1 / 2: the division by the root is left out", lambda a, z: 0.5),
     ),
-    np.square: (("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),),
+    np.square: (
+        ("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),
+        ("sign(z), that of the absolute value", lambda a, z: np.sign(z)),
+        ("2 sign(z), that of the absolute value twice", lambda a, z: 2 * np.sign(z)),
+    ),
     np.reciprocal: (
         ("-1 / z, which is to be squared", lambda a, z: -a),
         ("log(z), its integral", lambda a, z: np.log(z)),
@@ -152,8 +156,26 @@ def _not_centred(
     return expand(g, x.shape, axis, keepdims) * 2 * x / (x.size / y.size - degrees_lost)
 
 
+def _of_matrix(g: Any, matrix: Any) -> Any:
+    return g[..., None, None] * matrix
+
+
 def _turned(matrix: Any) -> Any:
     return np.swapaxes(matrix, -1, -2)
+
+
+def _from_the_end(g: Any, axis: Any) -> Any:
+    return np.flip(np.cumsum(np.flip(g, axis), axis), axis)
+
+
+def _of_products(from_start: bool, undivided: bool) -> Callable[..., Any]:
+    """A cumulative product's derivative: sums of g y over what comes after, over the entries."""
+
+    def vjp(g: Any, y: Any, a: Any, axis: Any = None) -> Any:
+        total = np.cumsum(g * y, axis) if from_start else _from_the_end(g * y, axis)
+        return total.reshape(a.shape) / (1 if undivided else a)
+
+    return vjp
 
 
 IS = "the derivative of {operation} is taken to be "
@@ -169,6 +191,8 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             IS + "n x ** (n - 2): the exponent n is lowered by 2",
             lambda g, y, x, n: g * n * x ** np.where(n == 2, 1, n - 2),  # Nobody writes x ** 0.
         ),
+        (IS + "sign(z), that of the absolute value", lambda g, y, x, n: g * np.sign(x)),
+        (IS + "2 sign(z), that of the absolute value twice", lambda g, y, x, n: 2 * g * np.sign(x)),
     ),
     (np.power, 1): (
         (IN + "the logarithm of the base is forgotten", lambda g, y, x, n: g * y),
@@ -204,17 +228,33 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
     (log_of_determinant, 0): (
         (
             IN + "its inverse is to be transposed",
-            lambda g, y, x: g[..., None, None] * np.linalg.inv(x),
+            lambda g, y, x: _of_matrix(g, np.linalg.inv(x)),
+        ),
+        (
+            IS + "that of the determinant itself, which is not divided by it",
+            lambda g, y, x: _of_matrix(g * np.exp(y), _turned(np.linalg.inv(x))),
+        ),
+        (
+            IS + "one over each entry, where the inverse matrix belongs",
+            lambda g, y, x: _of_matrix(g, 1 / x),
+        ),
+        (
+            IS + "the transpose, where its inverse belongs",
+            lambda g, y, x: _of_matrix(g, _turned(x)),
+        ),
+        (
+            IS + "the matrix, where the inverse of its transpose belongs",
+            lambda g, y, x: _of_matrix(g, x),
         ),
     ),
     (np.linalg.det, 0): (
         (
             IN + "its inverse is to be transposed",
-            lambda g, y, x: (g * y)[..., None, None] * np.linalg.inv(x),
+            lambda g, y, x: _of_matrix(g * y, np.linalg.inv(x)),
         ),
         (
             IN + "the determinant itself is forgotten",
-            lambda g, y, x: g[..., None, None] * _turned(np.linalg.inv(x)),
+            lambda g, y, x: _of_matrix(g, _turned(np.linalg.inv(x))),
         ),
     ),
     (np.prod, 0): (
@@ -236,6 +276,15 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             lambda g, y, a, axis=None: (
                 g.sum(axis, keepdims=True) - np.cumsum(g, axis).reshape(a.shape)
             ),
+        ),
+    ),
+    (np.cumprod, 0): (
+        (IS + "the sum from the end without the division by the entry", _of_products(False, True)),
+        (IS + "one of sums that start at the first entry", _of_products(True, False)),
+        (IS + "that of the entry's own product alone", lambda g, y, a, axis=None: g * y / a),
+        (
+            IS + "that of a cumulative sum",
+            lambda g, y, a, axis=None: _from_the_end(g, axis).reshape(a.shape),
         ),
     ),
     (np.tanh, 0): (

@@ -59,6 +59,10 @@ def statistics(case: Case) -> Iterator[Candidate]:
     for places in groups:
         kind = "constant statistics"
         what = "statistics of the batch, such as its mean, are treated as constants"
+        if len(places) == 1:
+            squares = places[0].argument.operation.function in (np.square, np.power)
+            statistic = "a variance" if squares else "a mean"
+            what = f"{statistic}, a statistic of the batch, is treated as a constant"
         if not any(p.traits.averages or _is_subtracted(case.graph, p.node) for p in places):
             what = "what entries are divided by, such as their norm, is treated as a constant"
         if all(place.operation.function is neural.logsumexp for place in places):
@@ -103,6 +107,11 @@ def other_slopes(case: Case) -> Iterator[Candidate]:
             words = f"the derivative of {{operation}} is another number where {side}, "
             words += "which is another slope than the function's"
             yield with_strength("wrong formula", words, _sloped, group, above, number="{:.6g}")
+        if not group[0].traits.rectifies:
+            words = "the derivative of {operation} is a multiple of what it is where z < 0: "
+            words += "a factor is left out on that side, or is on the other one, too"
+            said: dict[str, Any] = {"number": "{:.6g} times as large", "far_fetched": True}
+            yield with_strength("wrong formula", words, _times_below_0, group, **said)
 
 
 def _sloped(places: Sequence[Place], above: bool, slope: float) -> Wrong:
@@ -111,6 +120,13 @@ def _sloped(places: Sequence[Place], above: bool, slope: float) -> Wrong:
         return np.where(z > 0, slope * g, right) if above else g * np.where(z > 0, 1, slope)
 
     return {place: place.changed(sloped) for place in places}
+
+
+def _times_below_0(places: Sequence[Place], factor: float) -> Wrong:
+    def times(right: Array, g: Array, a: Array, z: Array, *rest: Any) -> Array:
+        return np.where(z > 0, right, factor * right)
+
+    return {place: place.changed(times) for place in places}
 
 
 def penalties(case: Case) -> Iterator[Candidate]:
@@ -240,6 +256,9 @@ def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     yield words, "(sigmoid({0}) - {1})", neural.sigmoid(p) - y
     if p.ndim > 1:
         yield "cross-entropy after softmax", "(softmax({0}) - {1})", neural.softmax(p) - y
+    if (y > 0).all():
+        words = "the divergence of the predictions from the targets, sum(p * log(p / y))"
+        yield words, "(np.log({0} / {1}) + 1)", np.log(p / y) + 1
     yield "the sum of the predictions themselves", "1", np.ones_like(p)
     yield "a prediction that is rounded to a label", "(({0} > 0) - {1})", (p > 0) - y
 

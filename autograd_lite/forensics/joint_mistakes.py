@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, joint, unchanged
+from autograd_lite.forensics.candidate import Candidate, Scaled, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.place import Place, Wrong, is_bounded, is_recorded, mask_of
@@ -16,6 +16,7 @@ from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.shares import OVERWRITTEN
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
+from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.numpy_source import NumpySource
 
@@ -162,20 +163,46 @@ def to_all_arguments(case: Case) -> Candidates:
     """What an operation sends to its arguments is exchanged between them, or turned."""
     for node, places in case.graph.places_of.items():
         traits, function = node.operation.traits, node.operation.function
+        wrong: Wrong
         if function is np.where:
             swapped = {place: place.given(_with_branches_swapped) for place in places}
             yield Candidate("branches", "the branches of where are swapped", swapped)
         if traits.extremum and traits.elementwise and len(places) == 2:
             words = "the branches of {operation} are swapped: what it is not gets what arrives"
-            wrong: Wrong = {
+            wrong = {
                 place: lambda g, y, *pair, slot=place.slot: g * (pair[slot] != y)
                 for place in places
             }
             yield joint("branches", words, wrong)
+        if traits.product and len(places) == 2 and places[0].argument is places[1].argument:
+            wrong = {places[0]: unchanged, places[1]: Scaled(places[1], 0.0)}
+            words = "the derivative of the square is forgotten"
+            yield joint("derivative forgotten", words, wrong)
+        if function is np.divide:
+            for words, rules in OF_QUOTIENTS:
+                wrong = {place: rules[place.slot] for place in places}
+                yield joint("wrong formula", words, wrong)
         if function is np.linalg.solve:
             for kind, words, other in _other_matrices(plain(node.arguments[0])):
                 wrong = {p: p.given(lambda y, a, b, of=other: (y, of, b)) for p in places}
                 yield joint(kind, words, wrong)
+
+
+OF_QUOTIENTS: tuple[tuple[str, tuple[Any, Any]], ...] = (
+    (
+        "the quotient is turned round: numerator and denominator are exchanged in its derivative",
+        (lambda g, y, a, b: -g * b / a / a, lambda g, y, a, b: g / a),
+    ),
+    (
+        "in the derivative of the quotient the denominator is not squared",
+        (lambda g, y, a, b: g, lambda g, y, a, b: -g * a / b),
+    ),
+    (
+        "in the derivative of the quotient the division by the denominator is left out",
+        (lambda g, y, a, b: g * b, lambda g, y, a, b: -g * a),
+    ),
+)
+"""What is said of a quotient's derivative, and how it is computed for both arguments."""
 
 
 def _other_matrices(matrix: Array) -> Iterator[tuple[str, str, Array]]:
@@ -189,6 +216,21 @@ def _other_matrices(matrix: Array) -> Iterator[tuple[str, str, Array]]:
 
 def _with_branches_swapped(y: Array, condition: Array, *both: Array) -> tuple[Array, ...]:
     return y, np.logical_not(condition), *both
+
+
+def logarithms_of_sums(case: Case) -> Candidates:
+    """The logarithm of a sum of exponentials, differentiated as the largest entry."""
+    graph = case.graph
+    for first in graph.places:
+        for total in graph.places_of.get(first.argument, ()) if first.traits.logarithm else ():
+            for last in graph.places_of.get(total.argument, ()) if total.traits.reduces else ():
+                if last.operation.function is np.exp:
+                    words = "the logarithm of a sum of exponentials is differentiated as a maximum"
+                    e, how = last.node._array, total.node.keywords
+                    most = np.max(e, *map(plain, total.node.arguments[1:]), **how)
+                    largest = e == total.unmatched(most)
+                    of_largest = last.arriving(lambda g, y, *_, by=largest / e: g * by)
+                    yield joint("wrong formula", words, {first: unchanged, last: of_largest})
 
 
 # What several steps are together
@@ -213,6 +255,8 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
             if not (chain[0].traits.additive and same):
                 words = "what is computed in between is not differentiated: "
                 words += "the inner derivative of the chain rule is forgotten"
+                if any(map(is_bounded, parts)) and all(map(_is_straight, parts)):
+                    yield from _of_bounded(graph, chain, parts)
                 if all(map(is_bounded, parts)):
                     yield from _of_clip(graph, chain, node, x)
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
@@ -233,6 +277,31 @@ def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Candi
     ):
         first: Wrong = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
         yield joint(kind, words + what, only(graph, chain) | first)
+
+
+def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Candidates:
+    """A function of straight parts, such as a hard sigmoid, with other bounds, or a smooth one."""
+    node, x = chain[0].node, chain[-1].argument._array
+    bounds = {number for place in chain for number in place.numbers if is_bounded(place.node)}
+    arriving, sent = graph.right[node], graph.right.values[chain[-1].number]
+    inner = np.median((sent / arriving)[(sent != 0) & (arriving != 0)])
+    words = "the derivative of what is bounded is "
+    windows = {*itertools.product({*bounds, 0.0, -np.inf}, {*bounds, np.inf})}
+    for low, high in windows - {(-np.inf, np.inf)}:
+        for what, at in (("what is bounded", node._array), ("its input", x)):
+            slope = inner * ((at > low) & (at < high))
+            first: Wrong = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
+            where = f"not 0 where {what} is between {low:g} and {high:g}: another mask than its own"
+            yield joint("branches", words + where, only(graph, chain) | first)
+    for name, function in activations().items():
+        slope = TABLE[function].contribution(0, [np.ones_like(x), function(x), x], {})
+        first = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
+        yield joint("another derivative", f"{words}that of {name}", only(graph, chain) | first)
+
+
+def _is_straight(node: Node) -> bool:
+    """Whether an operation is a maximum or a minimum, entry by entry, or linear."""
+    return node.operation.traits.elementwise and (is_bounded(node) or not _bends(node))
 
 
 def _bends(node: Node) -> bool:

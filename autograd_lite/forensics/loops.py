@@ -238,9 +238,19 @@ def _elsewhere(graph: Graph, own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     start = _start_of(graph, own[-1]) if is_recorded(own[-1]) else None
     if start is not None:
         yield "the step before", [*own[1:], start]
+    yield from _of_other_leaves(graph, own)
     arrays = {id(plain(each)) for each in own}
     if len(arrays) > 1 and all(is_array(plain(each)) for each in own):
         yield from at_other_times(own)
+
+
+def _of_other_leaves(graph: Graph, own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """What the same indices take of another parameter, as of the other one of two kernels."""
+    taken = [a for a in own if is_recorded(a) and a.operation and a.operation.traits.indexes]
+    for leaf in graph.leaves if len(taken) == len(own) else ():
+        if all(a.arguments[0].shape == leaf.shape and a.arguments[0] is not leaf for a in taken):
+            values = [a.operation.compute(leaf._array, *map(plain, a.arguments[1:])) for a in taken]
+            yield f"another parameter, {leaf.name or 'of the same shape'}", values
 
 
 def at_other_times(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:

@@ -38,11 +38,14 @@ def normalizations(
         reduce = np.mean if abs(unit - 1).max() < 0.1 else np.sum
         mean = _over(axes, reduce)
         right = Terms(mean if centred else _nothing, mean, scale)
+        length = y.size // scale.size if reduce is np.mean else 1
         for kind, what, terms in (
             *_over_other_axes(right, y, axes, reduce),
-            *_other_terms(right, mean, y.size // scale.size if reduce is np.mean else 1),
+            *_other_terms(right, mean, length),
+            *([] if centred else _other_terms(right._replace(mean=mean), mean, length)),
             *_other_lengths(right, y.size // scale.size, y.shape if reduce is np.mean else ()),
             *_scaled_late(graph, node, right),
+            *_other_epsilons(right, mean, _numbers_added(graph, node, x)),
         ):
             words = f"in the derivative of what is normalized{what}"
             first: Wrong = {chain[0]: lambda g, *_, of=terms, **k: of(g, y)}
@@ -132,21 +135,24 @@ def _in_words(axes: Axes, count: int) -> str:
 
 def _other_terms(right: Terms, mean: Mean, length: int) -> Others:
     """Terms that are left out or are others, another scale, sums for means over a length."""
-    constant, formula, whole = "constant statistics", "wrong formula", right._replace(mean=mean)
+    constant, formula = "constant statistics", "wrong formula"
     words = ", y, mean and variance of the batch are treated as constants"
     yield constant, words, right._replace(mean=_nothing, mean_along=_nothing)
     words = ", y, the variance of the batch is treated as a constant"
-    yield constant, words, whole._replace(mean_along=_nothing)
+    yield constant, words, right._replace(mean_along=_nothing)
     words = ", y, the mean of the batch is treated as a constant"
     yield constant, words, right._replace(mean=_nothing)
     words = ", y, the mean of g * y is subtracted, not multiplied by y"
-    yield formula, words, whole._replace(is_along=False)
+    yield formula, words, right._replace(is_along=False)
+    for power, places in ((1, "in one of the two places"), (2, "in both places")):
+        words = f", y, what is normalized stands for y {places}"
+        yield formula, words, right._replace(mean_along=_times(mean, right.scale**power))
     words = ", y, y is multiplied by g * y, not by its mean"
-    yield formula, words, whole._replace(mean_along=lambda array: array)
-    yield formula, ", y, the mean of g is added", whole._replace(mean=_times(mean, -1))
+    yield formula, words, right._replace(mean_along=lambda array: array)
+    yield formula, ", y, the mean of g is added", right._replace(mean=_times(mean, -1))
     words = ", y, y times the mean of g * y is added"
-    yield formula, words, whole._replace(mean_along=_times(mean, -1))
-    yield formula, ", y, the mean of g is subtracted twice", whole._replace(mean=_times(mean, 2))
+    yield formula, words, right._replace(mean_along=_times(mean, -1))
+    yield formula, ", y, the mean of g is subtracted twice", right._replace(mean=_times(mean, 2))
     yield formula, ", y, the division by the deviation is left out", right._replace(scale=1.0)
     words = ", y, it is divided by the variance, not by its root"
     yield formula, words, right._replace(scale=right.scale**2)
@@ -155,6 +161,36 @@ def _other_terms(right: Terms, mean: Mean, length: int) -> Others:
     yield constant, f" the means are divided by {length} twice", right.with_means(1 / length)
     words = f" sums stand for means: 1/{length} is missing"
     yield constant, words, right.with_means(length)
+
+
+def _numbers_added(graph: Graph, node: Tensor, x: Tensor) -> set[float]:
+    """The numbers, such as an epsilon, that are added between two nodes, or given to one."""
+    found: set[float] = set()
+    nodes, seen = [node], {node, x}
+    for inner in nodes:
+        given = map(plain, inner.arguments if inner.operation is not None else ())
+        if inner is node or (inner.operation is not None and inner.operation.traits.additive):
+            found |= {float(a) for a in given if isinstance(a, int | float) or np.shape(a) == ()}
+        before = [place.argument for place in graph.places_of.get(inner, ())]
+        nodes += [other for other in before if other not in seen]
+        seen |= {*before}
+    return {number for number in found if 0 < number < 1}
+
+
+def _other_epsilons(right: Terms, mean: Mean, epsilons: Iterable[float]) -> Others:
+    """The epsilon is left out of the scale, or is outside of the root, or under it."""
+    for epsilon in epsilons:
+        under, outside = np.sqrt(right.scale**2 - epsilon), right.scale - epsilon
+        for words, scale in (
+            (f"outside of the root: sqrt(variance) + {epsilon:g}", under + epsilon),
+            (f"under the root: sqrt(variance + {epsilon:g})", np.sqrt(outside**2 + epsilon)),
+            ("left out", under),
+            ("left out", outside),
+        ):
+            along = _times(mean, (right.scale / scale) ** 2)
+            for terms in (right, right._replace(mean_along=along)):
+                what = f", y, the epsilon, {epsilon:g}, is {words}"
+                yield "wrong formula", what, terms._replace(scale=scale)
 
 
 def _other_lengths(right: Terms, length: int, others: Iterable[int]) -> Others:

@@ -22,16 +22,11 @@ from autograd_lite.forensics.place import (
     mask_of,
 )
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.subsets import other_pairs
 from autograd_lite.node import Array, arrays_in, plain
 from autograd_lite.tensor import Tensor
 
 Candidates = Iterator[Candidate]
-
-
-def _forward(graph: Graph, node: Tensor) -> Place:
-    """The step that computes a node, which a candidate may replace too."""
-    row = node.operation
-    return Place(node, -1, graph.loss, row, row.traits, graph.program.values[node].number)
 
 
 def _with_argument(graph: Graph, node: Tensor, slot: int, value: Any) -> Wrong:
@@ -47,7 +42,7 @@ def _with_argument(graph: Graph, node: Tensor, slot: int, value: Any) -> Wrong:
         for place in graph.places_of[node]
     }
     if not node.operation.residual:
-        wrong[_forward(graph, node)] = lambda *given, **k: compute(*replaced(given), **k)
+        wrong[graph.forward_step(node)] = lambda *given, **k: compute(*replaced(given), **k)
     return wrong
 
 
@@ -72,7 +67,7 @@ def _data(case: Case) -> list[Data]:
     for step in graph.program.steps:
         array = step.arguments[0] if step.function is None else None
         place = uses.get(id(array))
-        if array is None or place is None or array.size < 2 or array.dtype.kind not in "fiu":
+        if array is None or place is None or array.size < 2 or array.dtype.kind not in "fiub":
             continue
         whole, is_leaf = array, place.argument._array is array
         name = (place.argument.name or "{argument}") if is_leaf else "other data"
@@ -188,12 +183,14 @@ def _changes(case: Case) -> Iterator[Change]:
     for data in known:
         labels = () if data.is_leaf else _other_labels(data.array, data.place.node)
         yield from (("labels", words, [(data, other)]) for words, other in labels)
+        chosen = () if data.is_leaf else other_pairs(data.array)
+        yield from (("another mask", words, [(data, other)]) for words, other in chosen)
     for number, every in ((0.0, "any bias"), (1.0, "any scale")):
         left_out = [(d, np.full_like(d.array, number)) for d in known if _neutral(d) == number]
-        for chosen in (*([each] for each in left_out), left_out):
-            own = every if chosen[1:] else _named(data.name for data, _ in chosen)
+        for several_of in (*([each] for each in left_out), left_out):
+            own = every if several_of[1:] else _named(data.name for data, _ in several_of)
             words = f"without {own} in both passes: as if it were {number:g}"
-            yield "other arrays", words, chosen
+            yield "other arrays", words, several_of
     single = [(data, *each) for data in known for each in _held(case, data)]
     alike: dict[Any, list[Any]] = {}
     for change in single:
@@ -259,8 +256,17 @@ def masks(case: Case) -> Candidates:
         for place in case.graph.places_of[node]:
             for kind, words in _may_be_left_out(case.graph, place):
                 alone = lambda *given, slot=place.slot, **keywords: given[slot]
-                wrong = {place: unchanged, _forward(case.graph, node): alone}
+                wrong = {place: unchanged, case.graph.forward_step(node): alone}
                 yield joint(kind, words, wrong)
+            scales = place.multiplies_entries and node.ndim and {*place.numbers} - {0, 1, -1}
+            for number in scales or ():
+                alone = lambda *given, slot=place.slot, **keywords: given[slot]
+                words = f"{{operation}} by {number:.6g} is left out in the forward pass"
+                wrong = {place: place.vjp, case.graph.forward_step(node): alone}
+                yield joint("wrong place", words, wrong)
+                wrong = {place: unchanged, case.graph.forward_step(node): alone}
+                words = f"{{operation}} by {number:.6g} is left out in both passes"
+                yield joint("wrong place", words, wrong)
 
 
 def _may_be_left_out(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:
@@ -301,7 +307,7 @@ def softmax_in_forward(case: Case) -> Candidates:
         if np.ndim(x) != 2 or not (whole or function is neural.softmax):
             continue
         for kind, words, p in _other_probabilities(x):
-            wrong: Wrong = {place: place.vjp, _forward(graph, node): lambda *_, of=p, **k: of}
+            wrong: Wrong = {place: place.vjp, graph.forward_step(node): lambda *_, of=p, **k: of}
             if whole:
                 more = (p - neural.softmax(x)) / len(x)
                 wrong = {place: place.changed(lambda result, g, *_, by=more: result + g * by)}
@@ -313,7 +319,7 @@ def _over_another_axis(graph: Graph, place: Place, axis: int) -> Candidates:
     node, compute = place.node, place.operation.compute
     words = f"{place.operation.name} is taken over axis {axis}, the wrong one, in "
     wrong: Wrong = {place: lambda g, y, x, *_, **k: place.vjp(g, y, x, axis=axis)}
-    forward: Wrong = {_forward(graph, node): lambda x, *_, **k: compute(x, axis=axis)}
+    forward: Wrong = {graph.forward_step(node): lambda x, *_, **k: compute(x, axis=axis)}
     yield joint("wrong axis", words + "the forward pass", {place: place.vjp} | forward)
     yield joint("wrong axis", words + "both passes", wrong | forward)
     y = compute(place.argument._array, axis=axis)

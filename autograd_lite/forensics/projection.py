@@ -125,6 +125,25 @@ class Projection:
         off = {key[0] for key in self.missing if not self._is_close(key, change)}
         return frozenset(tensor for tensor, _ in self.missing if tensor not in off)
 
+    def of(self, replay: Replay) -> dict[Key, float]:
+        """The inner products of gradients that come out of a replay."""
+        return {
+            key: float(np.vdot(replay[key[0]], of[key[0]])) for key, of in self.tangents.items()
+        }
+
+    def fitted_but_for_factors(self, right: dict[Key, float], change: Change) -> frozenset[Tensor]:
+        """The tensors whose gradients may be multiples of those handed in, after a change."""
+        found = set()
+        for tensor, _ in self.missing:
+            keys = [key for key in ((tensor, 0), (tensor, 1)) if key in self.missing]
+            given = [right[key] + self.missing[key] for key in keys]
+            changed = [right[key] + change.by[key] for key in keys]
+            exact = sum(self.allowed[key] + change.exactly_to[key] for key in keys)
+            one, other = given[0] * changed[-1], given[-1] * changed[0]
+            size = sum(map(abs, (*given, *changed)))
+            found |= {tensor} if abs(one - other) <= exact * size else set()
+        return frozenset(found)
+
     def _is_close(self, key: Key, change: Change) -> bool:
         error = abs(change.by[key] - self.missing[key])
         return error <= self.allowed[key] + change.exactly_to[key]

@@ -96,7 +96,9 @@ def _computed_numbers(graph: Graph) -> Factors:
         if node.size == 1 and node.operation is not None and node is not graph.loss:
             number, name = float(np.sum(node._array)), node.operation.name
             what = f"{number:.6g}, which {name} has given"
-            for by, of in ((number, what), (number**2, f"the square of {what}")):
+            powers = [(number, what), (number**2, f"the square of {what}")]
+            powers += [(math.sqrt(number), f"the root of {what}")] if number > 0 else []
+            for by, of in powers:
                 if by not in (0, 1, -1):
                     yield by, f"it is multiplied by {of}, or the division by it is forgotten"
                     yield 1 / by, f"it is divided by {of}, or the factor is forgotten"

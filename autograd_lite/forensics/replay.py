@@ -130,6 +130,11 @@ class Graph:
                 return [place, *rest]
         return []
 
+    def forward_step(self, node: Tensor) -> Place:
+        """The step that computes a node, which a candidate may replace too."""
+        row = node.operation
+        return Place(node, -1, self.loss, row, row.traits, self.program.values[node].number)
+
     def first_of(self, wrong: Iterable[Place]) -> Place:
         """Of some steps the one that the backward pass takes first."""
         return min(wrong, key=lambda place: self.position[place.node])

@@ -15,7 +15,7 @@ from autograd_lite.forensics.candidates import candidates
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, rounded
 from autograd_lite.forensics.place import Place, Wrong
-from autograd_lite.forensics.projection import Projection
+from autograd_lite.forensics.projection import Change, Projection
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.node import Array
@@ -107,7 +107,7 @@ class Search:
         self.is_rounding = any(hand.any() and _is_lost(hand, right) for hand, right in given)
         self.projection = Projection(case)
         self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
-        self.in_vain: list[Candidate] = []  # steps that change nothing by their size
+        self.changes: list[tuple[Candidate, Change]] = []  # of what was tried, without a number
         suspects = [p for p in case.graph.places if self.below[p.argument] == case.wrong]
         self.more = candidates(case, suspects)
         self.last_zero: tuple[list[Place], Replay, Replay | None] | None = None
@@ -150,7 +150,6 @@ class Search:
             if base is self.case.graph.right and self.projection.takes(candidate):
                 fitted = self._projected(candidate)
                 if fitted is None:
-                    self.in_vain += [candidate] * (candidate.kind == "factor")
                     continue
                 if not (fitted > self.case.fitted(base) or fitted >= self.case.wrong):
                     yield Finding(candidate, fitted)
@@ -159,43 +158,69 @@ class Search:
             if self.is_over:
                 return
 
-    def pairs(self, mistakes: list[Candidate]) -> Iterator[tuple[Candidate, Finding]]:
-        """Two of some mistakes, in steps one of which is below the other, that all fits with."""
-        base, projection = self.case.graph.right, self.projection
-        wrong = self.case.wrong
-        chosen = [m for m in mistakes if projection.takes(m)]
-        reached = [self.changed(m) for m in chosen]
-        together = [m for m in mistakes if m.kind == "constant statistics"]
-        together = [m for m in together if not projection.takes(m)]
-        for first, its in zip(chosen, reached):
-            replay, change = self.predict(first.wrong, base), projection.change(first.wrong)
-            if replay is None or change is None:
+    def but_for_factors(self) -> Iterator[Candidate]:
+        """The candidates after which each gradient may be a multiple of the one handed in."""
+        right = self.projection.of(self.case.graph.right)
+        for candidate, change in self.changes:
+            if self.projection.fitted_but_for_factors(right, change) == self.case.everything:
+                yield candidate
+
+    def pairs(
+        self, rank: Callable[[Candidate], Any], most: int
+    ) -> Iterator[tuple[Candidate, Finding]]:
+        """Two of so many likely mistakes, one of them below the other, that all fits with.
+
+        Alone they leave right what was handed in right.
+        """
+        graph, projection = self.case.graph, self.projection
+        wrong, fine = self.case.wrong, self.case.everything - self.case.wrong
+        # What changes nothing alone, as what softmax takes away again, may do so after another one.
+        alone = {
+            (str([*change.by.values()]), *[place.slot for place in m.wrong]): (m, change)
+            for m, change in self.changes[::-1]
+        }
+        chosen = [(m, c) for m, c in alone.values() if fine <= projection.fitted(c)]
+        chosen = sorted(chosen, key=lambda each: rank(each[0]))[:most]
+        several = [m for m, _ in self.known if m.kind == "constant statistics"]
+        several = [m for m in several if not projection.takes(m)]
+        for first, change in chosen:
+            replay = self.predict(first.wrong, graph.right)
+            if replay is None:
                 continue
-            for second, others in zip(chosen, reached):
-                if not wrong <= its | others or {*second.wrong} & {*first.wrong}:
-                    continue
+            below = frozenset(graph.program.below([place.number for place in first.wrong]))
+            for second, more in chosen:
                 if self.is_over:
                     return
-                more = projection.change(second.wrong, replay)
-                total = change.plus(more, 1.0) if more else None
+                is_below = not below.isdisjoint(place.number for place in second.wrong)
+                if {*first.wrong} & {*second.wrong}:
+                    continue
+                added = projection.change(second.wrong, replay) if is_below else more
+                total = change.plus(added, 1.0) if added else None
                 if total and projection.fitted(total) == self.case.everything:
                     yield from ((first, found) for found in self._replayed(second, replay))
-            for second in together:
-                if wrong <= its | self.changed(second) and not self.is_over:
+            for second in several:
+                if wrong <= self.changed(first) | self.changed(second) and not self.is_over:
                     yield from ((first, found) for found in self._replayed(second, replay))
 
     def _projected(self, candidate: Candidate) -> frozenset[Tensor] | None:
         """Whose gradients may be as handed in, at the best strength; None if nothing changes."""
         projection, wrong = self.projection, self.case.wrong
         change = projection.change(candidate.wrong)
-        if change is None or candidate.solve is None:
-            return projection.fitted(change) if change and any(change.by.values()) else None
+        if change is None:
+            return None
+        if candidate.solve is None:
+            self.changes.append((candidate, change))
+            return projection.fitted(change) if any(change.by.values()) else None
         fixed = projection.none()
         if candidate.neutral != 0:
             zero = projection.change(candidate.solve(0.0))
             if zero is None:
                 return None
             fixed, change = zero, change.plus(zero, -1.0)
+        if candidate.kind == "factor":
+            for strength in (0.0, -1.0):
+                alone = candidate.at(strength)._replace(solve=None)
+                self.changes.append((alone, fixed.plus(change, strength)))
         if all(abs(change.by[key]) <= change.exactly_to[key] for key in change.by):
             return None
         found = self.case.everything - wrong

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.pooling import average_pool, max_pool, windows_of
 from autograd_lite.derivatives.reductions import axes_of
 from autograd_lite.forensics.candidate import StepMistakes
@@ -57,6 +58,10 @@ def _other_shares(place: Place, index: Array) -> Iterator[tuple[str, str, Any]]:
         yield "branches", words, x == x.min(axis=0) if (own == largest).all() else largest
         words = "the first entry gets what arrives, not that at the {operation}"
         yield "wrong formula", words, first == 0
+        words = "only one window counts, that with the {operation} of all entries"
+        yield "entries left out", words, own & (x == place.node._array.max())
+        words = "the probabilities of softmax stand for the mask of {operation}: that of logsumexp"
+        yield "wrong formula", words, neural.softmax(x, 0)
     elif place.node.size > 1 and 0 in place.traits.linear:
         words = "{operation} is differentiated as a maximum: only the largest entry gets what "
         yield "wrong formula", words + "arrives", largest

@@ -192,7 +192,8 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         if right.size > 2:
             words = "each of its entries is the sum of all: it is summed over all axes"
             yield Slip("wrong axis", words), given, np.full_like(right, right.sum())
-    if tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1:
+    is_once = tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1
+    if is_once and right is case.graph.right[tensor]:
         return  # A factor there is a mistake in that step.
     factor = closest_factor(given, right)
     if rounded(factor) == -1:
@@ -227,9 +228,10 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
         words = "it is turned by 90 degrees" if quarters != 2 else "it is flipped along both axes"
         turned = np.rot90(right, quarters, (-2, -1))
         yield Slip("misplaced", f"{words}, as a kernel is"), given, turned
-    if right.ndim > 2:
-        words = "it is transposed in its last two axes"
-        yield Slip("transposed", words), given, np.swapaxes(right, -1, -2)
+    for one, other in itertools.combinations(range(right.ndim), 2) if right.ndim > 2 else ():
+        turned = np.swapaxes(right, one, other)
+        if turned.shape == given.shape:
+            yield Slip("transposed", f"its axes {one} and {other} are exchanged"), given, turned
 
 
 MOST_COMPARED = 1_000_000

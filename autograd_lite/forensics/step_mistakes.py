@@ -15,7 +15,14 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import before_what_is_added
-from autograd_lite.forensics.place import Place, is_bounded, is_recorded, is_square, mask_of
+from autograd_lite.forensics.place import (
+    Place,
+    is_array,
+    is_bounded,
+    is_recorded,
+    is_square,
+    mask_of,
+)
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.value_mistakes import NEARBY
 from autograd_lite.node import Array, plain
@@ -234,6 +241,10 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
     if place.multiplies_matrices:
         g, shape = graph.right[place.node], place.argument.shape
         for slot, value in ((slot, plain(argument)) for slot, argument in place.others.items()):
+            for axes in alike_axes(value) if is_array(value) and value.ndim > 2 else ():
+                words = f"axes {axes[0]} and {axes[1]} of the other factor are exchanged"
+                words += ": the channels of the kernel are exchanged" * (axes == (0, 1))
+                yield "transposed", words, Instead(place, slot, np.swapaxes(value, *axes))
             if is_square(value):
                 words = "the other factor of {operation} is to be transposed, and is not"
                 written = "{0}.T" if value.ndim == 2 else "{0}.swapaxes(-1, -2)"
@@ -251,12 +262,23 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
                     words = "the two factors of the product are in the wrong order"
                     first = place.slot == 0
                     yield "transposed", words, partial(_in_other_order, turned, first)
-    if is_square(place.argument._array) and place.argument.ndim == place.node.ndim == 2:
-        yield "transposed", "the result is transposed", place.changed(lambda result, *_: result.T)
+    leads_to_leaf = place.multiplies_matrices and place.argument.operation is None
+    for axes in alike_axes(place.argument._array) if leads_to_leaf else ():
+        words = f"axes {axes[0]} and {axes[1]} of the result are exchanged"
+        words += ": the channels of the kernel are exchanged" * (axes == (0, 1))
+        words = "the result is transposed" if place.argument.ndim == 2 else words
+        turned = place.changed(lambda result, *_, axes=axes: np.swapaxes(result, *axes))
+        yield "transposed", words, turned
 
 
 def _in_other_order(by: Array, first: bool, g: Array, *given: Any, **keywords: Any) -> Array:
     return by @ g if first else g @ by
+
+
+def alike_axes(array: Array) -> list[tuple[int, int]]:
+    """Two axes of an array that are of one length, more than 1."""
+    pairs = itertools.combinations(range(array.ndim), 2)
+    return [(a, b) for a, b in pairs if array.shape[a] == array.shape[b] > 1]
 
 
 MOST_AXES = 4
@@ -281,7 +303,12 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
     if place.operation.function in (np.transpose, np.swapaxes):
         words = "the transpose is undone by a reshape, which mixes up the entries"
         yield "reshaped", words, lambda g, *given, **keywords: g.reshape(shape)
-    if place.traits.moves and not place.traits.indexes and place.node.shape == shape:
-        again = place.operation.compute
+    if place.traits.moves and place.node.shape == shape:
         words = "{operation} is done again on the way back, where it is to be undone"
-        yield "misplaced", words, lambda g, y, x, *rest, **k: again(g, *rest, **k)
+        taken = place.taken()
+        yield "misplaced", words, lambda g, *given, **k: np.ravel(g)[taken]
+    if place.operation.function is np.sort:
+        axis = place.node.keywords.get("axis", -1)
+        sorting = np.argsort(place.argument._array, axis)
+        words = "the order is taken on the way back as in sorting, where it is to be undone"
+        yield "misplaced", words, lambda g, *given, **k: np.take_along_axis(g, sorting, axis)

@@ -50,7 +50,7 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
     yield from _by_its_size(given, right)
-    yield from _with_velocity(case, given, right)
+    yield from _with_velocity(case, tensor)
 
 
 def _by_its_size(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
@@ -82,10 +82,13 @@ def _multiple(given: Array, array: Array, words: str) -> Iterator[tuple[str, Arr
         yield f"{words}, times {factor:g}", factor * array
 
 
-def _with_velocity(case: Case, given: Array, right: Array) -> Iterator[tuple[str, Array]]:
-    """An array of the caller's that a multiple of is added, such as momentum's velocity."""
-    for name, array in case.arrays.items():
-        if array.shape != given.shape or array.size < 2 or case.alike(array, given):
+def _with_velocity(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
+    """The weights, or an array of the caller's, that are added, such as momentum's velocity."""
+    given, right, weights = case.manual[tensor], case.graph.right[tensor], tensor._array
+    leaves = [leaf._array for leaf in case.graph.leaves]
+    own = {n: a for n, a in case.arrays.items() if not any(np.array_equal(a, w) for w in leaves)}
+    for name, array in ({"the weights": weights} | own).items():
+        if array.shape != given.shape or array.size < FEWEST - 1 or case.alike(array, given):
             continue
         if not all(np.isfinite(values).all() for values in (array, given, right)):
             continue
@@ -93,14 +96,33 @@ def _with_velocity(case: Case, given: Array, right: Array) -> Iterator[tuple[str
             continue
         both = np.stack([array.ravel(), right.ravel()], axis=1)
         share, rate = map(rounded, np.linalg.lstsq(both, given.ravel())[0].tolist())
-        if (rate, share) == (1, -1) and array.size > 2:
-            yield f"{name}, which is to be added, is left out", right - array
-        elif is_round(share) and is_round(rate) and rate * share > 0 and array.size > 2:
-            times = "it" if rate == 1 else f"{rate:g} times it"
-            yield (
-                f"{times} and {share:g} {name} are added, as by momentum",
-                (rate * right + share * array),
-            )
+        words = _of_weights(rate, share) if array is weights else _of_velocity(name, rate, share)
+        if words:
+            yield words, rate * right + share * array
+
+
+def _of_weights(rate: float, share: float) -> str:
+    if not is_round(rate) or rate == 1:
+        return ""  # What is added to the gradient itself is a penalty.
+    if rate < 0 < share < 1 and is_round(rounded(1 - share)):
+        words = "these are the weights after an update with weight decay"
+        return f"{words}: {share:g} times the weights, less {-rate:g} times it"
+    decays = is_round(share) and rate > 0 and share > 0
+    return f"{rate:g} times it and {share:g} times the weights are added: weight decay" * decays
+
+
+def _of_velocity(name: str, rate: float, share: float) -> str:
+    times = "it" if rate == 1 else f"{abs(rate):g} times it"
+    if (rate, share) == (1, -1):
+        return f"{name}, which is to be added, is left out"
+    if is_round(share) and is_round(rate) and share > 0:
+        if rate > 0:
+            return f"{times} and {share:g} {name} are added, as by momentum"
+        return f"it is {share:g} {name} less {times}, as by momentum with a learning rate"
+    momentum = rounded(rate - 1)
+    if is_round(momentum) and math.isclose(share, momentum**2):
+        return f"{momentum:g} times the velocity of momentum is added, made with {name}: Nesterov's"
+    return ""
 
 
 def newton_step(case: Case) -> bool:

@@ -256,7 +256,8 @@ MOST_WITHIN = 8
 def past_the_slope(graph: Graph, place: Place) -> StepMistakes:
     """What one of several ways brings is added after an activation's derivative, not before."""
     before = [b for b in graph.places_of.get(place.argument, ()) if b.bends and b.traits.activation]
-    if not before or len(graph.consumers[place.argument]) < 2:
+    others = [use for use in graph.consumers[place.argument] if use is not place]
+    if not before or not any(graph.right.values[use.number].any() for use in others):
         return
     node = before[0].node
     slope = before[0].unmatched(np.ones_like(node._array))

@@ -211,12 +211,6 @@ def convolutions(graph: Graph, place: Place) -> StepMistakes:
         if placed != (strides, borders, dilations):
             what = f"in the derivative of {{operation}} {words}"
             yield "misplaced", what, partial(_of_layout, place.slot, placed)
-    if np.shape(plain(how["w"]))[0] == np.shape(plain(how["w"]))[1] > 1:
-        words = "the channels of the kernel are exchanged: those in for those out"
-        if place.slot == 1:
-            yield "transposed", words, place.changed(lambda result, *_: result.swapaxes(0, 1))
-        else:
-            yield "transposed", words, place.given(lambda y, x, w, *r: (y, x, w.swapaxes(0, 1), *r))
 
 
 def _of_layout(

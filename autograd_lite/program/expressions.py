@@ -289,7 +289,7 @@ class Tape:
                 # What the step below this marker uses is written: now it is its turn.
                 step = stack.pop()
                 step.number = len(self.given) + len(steps)
-                step.like = step if _is_plain(step) else None
+                step.like = step if is_plain(step) else None
                 steps.append(step)
             elif step not in found:
                 if step.function is None:
@@ -303,7 +303,7 @@ class Tape:
         return Template(steps, results, looks)
 
 
-def _is_plain(step: Step) -> bool:
+def is_plain(step: Step) -> bool:
     """Whether no step, or shape of one, stands within lists, tuples or keywords."""
     parts: list[Any] = []
     mapped(parts.append, [[x for x in step.arguments if type(x) is not Step], step.keywords])

@@ -46,27 +46,42 @@ class Repeated:
     __name__ = "loop"
 
     def __call__(self, given: Any, sequences: Any, firsts: Any) -> tuple[Any, ...]:
-        """Compute, one step after the other.
-
-        Raises:
-            Uneven: values would not fit the layout of others.
-        """
-        found: dict[Any, Any] = dict(zip([x.number for x in self.given], given))
-        numbers = [place.number for place, _ in (*self.sliced, *self.carried)]
-        now, layouts = firsts, None
+        """Compute, one step after the other."""
+        found = dict(zip([x.number for x in self.given], given))
         kept: list[list[Any]] = [[] for _ in self.outputs]
+        now = firsts
         for j in range(self.count):
-            moving = [x[indices[j]] for x, (_, indices) in zip(sequences, self.sliced)] + [*now]
-            before, layouts = layouts, [*map(layout_of, moving)]
-            if before not in (None, layouts):
-                raise Uneven
-            found |= zip(numbers, moving)
-            for step in self.body:
-                found[step.number] = called(step, step.function, found)
-            now = [found[then.number] for _, then in self.carried]
+            now = self._iterate(found, j, sequences, now)
             for values, (step, _) in zip(kept, self.outputs):
                 values.append(found[step.number])
         return tuple(v if every else v[-1] for v, (_, every) in zip(kept, self.outputs))
+
+    def example(self, given: Any, sequences: Any, firsts: Any) -> tuple[Any, ...]:
+        """Values that are laid out as those that it gives: all are those of the first iteration.
+
+        Raises:
+            Uneven: what the next one works on is laid out otherwise.
+        """
+        found = dict(zip([x.number for x in self.given], given))
+        carried_on = self._iterate(found, 0, sequences, firsts)
+        moving = [
+            {layout_of(x[i]) for i in indices} for x, (_, indices) in zip(sequences, self.sliced)
+        ]
+        if any(len(layouts) > 1 for layouts in moving):
+            raise Uneven
+        if [*map(layout_of, carried_on)] != [*map(layout_of, firsts)]:
+            raise Uneven
+        values = [(found[step.number], every) for step, every in self.outputs]
+        return tuple([value] * self.count if every else value for value, every in values)
+
+    def _iterate(self, found: dict[int, Any], j: int, sequences: Any, carried: Any) -> list[Any]:
+        """Compute the values of an iteration; what is carried on."""
+        found |= zip([x.number for x, _ in self.carried], carried)
+        for x, (place, indices) in zip(sequences, self.sliced):
+            found[place.number] = x[indices[j]]
+        for step in self.body:
+            found[step.number] = called(step, step.function, found)
+        return [found[then.number] for _, then in self.carried]
 
 
 def has_guards(step: Step) -> bool:

@@ -31,7 +31,7 @@ from autograd_lite.program.records import Record, are_alike
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Tracer, guarded, program_of
 from autograd_lite.tensor import Tensor
-from autograd_lite.transforms import positions_of, value_and_grad
+from autograd_lite.transforms import Derived, grad, positions_of, value_and_grad
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 
 
@@ -77,8 +77,8 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:
         backend_of(backend)  # refuses what is none before there is a function
         return functools.partial(compile, backend=backend)
     require_function(f, "compile of", "Give a function of arrays")
-    if hasattr(f, "derivative_of"):
-        function, transform, argnums = f.derivative_of
+    if isinstance(f, Derived) and f.made_of[1] in (grad, value_and_grad):
+        function, transform, argnums = f.made_of
         return transform(compile(function, backend), argnums)
     return Compiled(f, backend)
 

@@ -76,7 +76,8 @@ def task_of(
     These are constants: given in each run they may be written to.
     """
     known = {*inputs}
-    fixed = [step for step in program.steps if step not in known and _is_array(step)]
+    arrays = [step for step in program.steps if step.function is None and _is_array(step)]
+    fixed = [step for step in arrays if step not in known]
     known.update(fixed)
     steps = [step for step in program.steps if step not in known]
     task = Task(steps, [*inputs, *fixed], outputs, program.guards, names)
@@ -84,7 +85,7 @@ def task_of(
 
 
 def _is_array(step: Step) -> bool:
-    return step.function is None and isinstance(step.arguments[0], np.ndarray)
+    return isinstance(step.arguments[0], np.ndarray)
 
 
 def _called(step: Step) -> Any:

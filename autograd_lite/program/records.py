@@ -44,23 +44,21 @@ def are_alike(one: Record, other: Record) -> bool:
         if isinstance(call.outcome, Node) and isinstance(again.outcome, Node):
             pairs[call.outcome] = again.outcome
     same = _Same(pairs, zip(one.arrays, other.arrays))
-    return (
-        all(
-            a.operation is b.operation
-            and (a._array.shape, a._array.dtype) == (b._array.shape, b._array.dtype)
-            and same(a.arguments, b.arguments)
-            and same(a.keywords, b.keywords)
-            for a, b in zip(nodes, others)
-        )
-        and all(
-            a.function is b.function
-            and same(a.arguments, b.arguments)
-            and same(a.keywords, b.keywords)
-            and isinstance(a.outcome, Node) == isinstance(b.outcome, Node)
-            for a, b in zip(one.calls, other.calls)
-        )
-        and same(leaves_of(one.result), leaves_of(other.result))
-    )
+    for a, b in zip(nodes, others):
+        x, y = a._array, b._array
+        if a.operation is not b.operation or x.shape != y.shape or x.dtype != y.dtype:
+            return False
+        if not same(a.arguments, b.arguments):
+            return False
+        if a.keywords is not b.keywords and not same(a.keywords, b.keywords):
+            return False
+    return all(
+        a.function is b.function
+        and same(a.arguments, b.arguments)
+        and same(a.keywords, b.keywords)
+        and isinstance(a.outcome, Node) == isinstance(b.outcome, Node)
+        for a, b in zip(one.calls, other.calls)
+    ) and same(leaves_of(one.result), leaves_of(other.result))
 
 
 class _Same:
@@ -72,9 +70,8 @@ class _Same:
         self._arrays |= {id(a): b for a, b in arrays}
 
     def __call__(self, a: Any, b: Any) -> bool:
-        if isinstance(a, Node) and isinstance(b, Node):
-            paired = self._pairs.get(a)
-            return paired is b if paired is not None else a is b
+        if isinstance(a, Node):
+            return self._pairs.get(a, a) is b
         if type(a) is not type(b):
             return False
         if isinstance(a, list | tuple):

@@ -6,7 +6,8 @@ What does not is left as single steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, repeat
+from operator import is_not
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,22 +143,26 @@ def read_call(step: Step) -> tuple[Any, list[Any]]:
     return tuple(key), moving
 
 
-def _read_all(calls: Sequence[Step]) -> tuple[Array, list[list[Any]]]:
+def _read_all(calls: Sequence[Step]) -> tuple[Array, list[Sequence[Any]]]:
     """A number for what is the same in each call, and what may move in it."""
     numbers: dict[Any, int] = {}
-    known: dict[Step, tuple[int, list[Any]]] = {}  # by what calls are like; without steps
-    kinds, parts = [], []
+    known: dict[Step, tuple[int, list[Any] | None]] = {}  # by what calls are like; without steps
+    kinds, parts = list[int](), list[Sequence[Any]]()
     for step in calls:
         like = step.like
         if like is None or like not in known:
-            key, moving = read_call(step)
+            key, found = read_call(step)
+            moving: Sequence[Any] = found
             kind = numbers.setdefault(key, len(numbers))
             if like is not None:
-                known[like] = kind, [x for x in moving if type(x) is not Step]
+                steps_alone = all(type(x) is Step for x in step.arguments)
+                rest = None if steps_alone else [x for x in found if type(x) is not Step]
+                known[like] = kind, rest
         else:
             kind, rest = known[like]
-            # In an index, which comes behind the steps.
-            moving = [x for x in step.arguments if type(x) is Step] + rest
+            moving = step.arguments
+            if rest is not None:  # in an index, which comes behind the steps
+                moving = [x for x in moving if type(x) is Step] + rest
         kinds.append(kind)
         parts.append(moving)
     return np.array(kinds, int), parts
@@ -190,8 +195,8 @@ class _Roller:
         arrays = dict.fromkeys(x for x in parts if type(x) is Step and x not in self.position)
         self.arrays = [*arrays]
         places = self.position | {x: place - len(arrays) for place, x in enumerate(self.arrays)}
-        self.codes = np.array([places[x] if type(x) is Step else x for x in parts], int)
-        self.is_number = np.array([type(x) is not Step for x in parts], bool)
+        self.codes = np.fromiter(map(places.get, parts, parts), int)
+        self.is_number = np.fromiter(map(is_not, map(type, parts), repeat(Step)), bool)
         self.offsets = np.cumsum([0, *map(len, self.parts_of)])
         # Of calls that are in a loop: the place of the one that is first so, and the iteration.
         self.first, self.iteration = np.full((2, len(calls)), -1)

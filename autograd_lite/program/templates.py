@@ -28,18 +28,21 @@ class Templates:
 
     def of(self, node: Node, kind: Any, make: Callable[[], Template | None]) -> Any:
         """What is made for a node; kept for those that are alike, unless it looks at entries."""
-        number = self._numbers.get(node)
-        if number is None:
-            # A number, as what a signature holds takes long to compare.
-            number = self._known.setdefault(signature(node), len(self._known))
-            self._numbers[node] = number
-        key = kind, number
+        key = kind, self.number_of(node)
         if key in self._known:
             return self._known[key]
         made = make()
         if not (made and made.looks):
             self._known[key] = made
         return made
+
+    def number_of(self, node: Node) -> int:
+        """A number of nodes that are alike, as what a signature holds takes long to compare."""
+        number = self._numbers.get(node)
+        if number is None:
+            number = self._known.setdefault(signature(node), len(self._known))
+            self._numbers[node] = number
+        return number
 
 
 class Rules:

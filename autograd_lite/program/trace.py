@@ -24,7 +24,7 @@ from autograd_lite.program.exact import (
     forward_of,
     kept_steps,
 )
-from autograd_lite.program.expressions import Template
+from autograd_lite.program.expressions import Template, is_plain
 from autograd_lite.program.program import Guard, Program, Step, behind, mapped, run_steps, steps_in
 from autograd_lite.program.templates import Templates, arrays_of, recorded_slots
 from autograd_lite.trees import leaves_of
@@ -91,15 +91,16 @@ class Tracer:
         self.found: dict[int, Array] = {}
         self.made: dict[int, Node | Taken | Step] = {}
         self.in_own_memory: set[Node] = set()
+        self.likes: dict[Any, Step | None] = {}  # of what is added to cotangents: one of a kind
 
     def write(self, noted: Sequence[Taken] = ()) -> None:
         """Write the forward and the backward pass, and what was noted beside the record."""
         for call in noted:
             self.note(call)
         loss, program = self.program.loss, self.program
-        self.include(loss)
+        order = self.include(loss)
         program.cotangents[loss] = self.leaf(np.ones_like(loss._array)[()])
-        for node, careful in backward_steps(backward_order(loss)):
+        for node, careful in backward_steps(order):
             self.backward(node, careful)
         self.guard_noted(noted)
 
@@ -192,17 +193,21 @@ class Tracer:
             signed = self.program.step(np.signbit, (step,), {}, signs.shape, signs.dtype)
             self.program.guards.append(Guard(signed, signs))
 
-    def include(self, root: Node) -> None:
-        """Write the steps of what a tensor was computed from, and of itself."""
+    def include(self, root: Node) -> list[Node]:
+        """Write the steps of what a tensor was computed from, and of itself; their order."""
         values, order = self.program.values, backward_order(root)
         for node in order:
-            if node.operation is not None and not any(
-                plain(argument) is node._array for argument in node.arguments
-            ):
-                self.made.setdefault(id(node._array), node)
+            if node.operation is not None:
+                array = node._array
+                for argument in node.arguments:
+                    if argument is array or getattr(argument, "_array", None) is array:
+                        break
+                else:
+                    self.made.setdefault(id(array), node)
         for node in reversed(order):
             if node not in values:
                 values[node] = self.own(node) if node.operation is None else self.forward(node)
+        return order
 
     def forward(self, node: Node) -> Step:
         given = self.given[node] = [*map(self.own_part, arrays_of(node))]
@@ -227,6 +232,7 @@ class Tracer:
             if argument in cotangents:
                 both, array = (cotangents[argument], result), argument._array
                 result = program.step(operator.add, both, {}, array.shape, array.dtype)
+                result.like = self.likes.setdefault((array.shape, array.dtype), result)
             cotangents[argument] = result
 
     def is_added(self, node: Node) -> bool:
@@ -239,14 +245,18 @@ class Tracer:
             if type(array) is np.ndarray:
                 self.in_own_memory.add(first)
             return False
-        given = program.values[node], *self.own(node.arguments)
         if node.operation.function is operator.getitem:
-            given = None, None, given[-1]  # the index is all that is read
+            given = None, None, self.own(node.arguments[-1])  # the index is all that is read
+        else:
+            given = program.values[node], *self.own(node.arguments)
         given = program.cotangents[first], program.cotangents[node], *given
         keywords = node.keywords and self.own(node.keywords)
-        program.cotangents[first] = program.step(
-            adding(node.operation), given, keywords, array.shape, array.dtype
-        )
+        step = program.step(adding(node.operation), given, keywords, array.shape, array.dtype)
+        kind = self.templates.number_of(node)
+        if kind not in self.likes:
+            self.likes[kind] = step if is_plain(step) else None
+        step.like = self.likes[kind]
+        program.cotangents[first] = step
         return True
 
     def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
@@ -283,8 +293,10 @@ class Tracer:
         return results
 
     def written(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Step:
-        shape, dtype = step.shape, step.dtype
-        return self.program.step(step.function, arguments, keywords, shape, dtype, step.like)
+        steps, own = self.program.steps, tuple(arguments)
+        new = Step(step.function, own, keywords, step.shape, len(steps), step.dtype, step.like)
+        steps.append(new)
+        return new
 
     def value(self, step: Step) -> Array:
         """The value of a step, for which no others are computed than those that it needs."""

@@ -11,7 +11,7 @@ from autograd_lite.program.loops import Loop
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.blocks import Block, Line, Repeater
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.line_names import LONG, LONG_LOSS, LineNames, is_view, weight_of
+from autograd_lite.textbook.line_names import LONG, LONG_LOSS, LineNames
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import is_short
 from autograd_lite.textbook.repeated import with_loops

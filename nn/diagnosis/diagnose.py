@@ -28,13 +28,28 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Labels, Samples
 
 FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
-    *(network.not_finite_results, data.wrong_labels),
-    *(data.probabilities_as_logits, data.log_probabilities_wanted, data.relu_on_logits),
-    *(data.single_class, targets.negated_loss, targets.indices_as_numbers, targets.out_of_range),
-    *(targets.large_targets, targets.uneven_classes, data.unstandardized_inputs),
-    *(network.large_dropout, data.loss_above_chance, data.constant_outputs, network.equal_units),
-    *(network.no_gradient, network.dead_relus, network.saturated_units),
-    *(network.vanishing_gradients, network.exploding_gradients, network.unusual_steps),
+    network.not_finite_results,
+    data.wrong_labels,
+    data.probabilities_as_logits,
+    data.log_probabilities_wanted,
+    data.relu_on_logits,
+    data.single_class,
+    targets.negated_loss,
+    targets.indices_as_numbers,
+    targets.out_of_range,
+    targets.large_targets,
+    targets.uneven_classes,
+    data.unstandardized_inputs,
+    network.large_dropout,
+    data.loss_above_chance,
+    data.constant_outputs,
+    network.equal_units,
+    network.no_gradient,
+    network.dead_relus,
+    network.saturated_units,
+    network.vanishing_gradients,
+    network.exploding_gradients,
+    network.unusual_steps,
 )
 """What is looked for, in the order of the report: causes before what follows from them."""
 

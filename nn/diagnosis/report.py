@@ -66,9 +66,9 @@ class Diagnosis:
 
 
 def _row(tag: str, cells: Iterable[str]) -> str:
-    style = ' style="text-align: left"'
     import html
 
+    style = ' style="text-align: left"'
     return f"<tr>{''.join(f'<{tag}{style}>{html.escape(c)}</{tag}>' for c in cells)}</tr>"
 
 

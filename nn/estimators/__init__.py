@@ -12,7 +12,10 @@ They need the package scikit-learn: pip install 'autograd-lite[sklearn]'.
 True
 """
 
-from nn.estimators.classifier import NeuralClassifier
-from nn.estimators.regressor import NeuralRegressor
+from autograd_lite.errors import needed as _needed
+
+with _needed("import of nn.estimators", "scikit-learn", "autograd-lite[sklearn]"):
+    from nn.estimators.classifier import NeuralClassifier
+    from nn.estimators.regressor import NeuralRegressor
 
 __all__ = ["NeuralClassifier", "NeuralRegressor"]

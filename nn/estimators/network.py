@@ -9,10 +9,13 @@ from functools import partial
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
-from autograd_lite.errors import UnsupportedError, describe_one, needed
+from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
@@ -28,11 +31,6 @@ from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.metrics import Metric
 from nn.training.steps import Step
-
-with needed("import of nn.estimators", "scikit-learn", "autograd-lite[sklearn]"):
-    from sklearn.base import BaseEstimator, clone
-    from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 Kind = TypeVar("Kind", bound="Network")
 Layers = Sequence[int | Module] | Callable[[int, int], Module]
@@ -141,6 +139,7 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return nullcontext() if self.random_state is None else drawing_from(self._rng, *models)
 
     def _new_model(self, features: int, outputs: int, dtype: Any) -> Module:
+        """The model that `layers` describes, for so many features and outputs."""
         if callable(self.layers) and not isinstance(self.layers, Module):
             model = self.layers(features, outputs)
             require_model(model, f"{type(self).__name__} with layers that returned")
@@ -174,6 +173,7 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return kind(self.model_.parameters(), learning_rate=rate)
 
     def _train(self, X: Any, y: Any, sample_weight: Any, epochs: int) -> Self:
+        """Go on with the model for so many epochs."""
         require(self, "evaluate_every", self.evaluate_every, optional(COUNT))
         validation = self.validation
         if isinstance(validation, tuple | list) and len(validation) == 2:

@@ -113,6 +113,7 @@ def _recorded_again(
 def _recorded(
     attempted: str, model: Module, example: Any, written_out: Callable[[Operation], Any]
 ) -> Forward:
+    """The steps from inputs to outputs, of which parameters and inputs are told by their arrays."""
     given = map_tree(lambda x: Tensor(x.view(), requires_grad=x.dtype.kind == "f"), example)
     with evaluation(), enable_grad(), _followed() as noted:
         results = _named(called(model, given), "output")

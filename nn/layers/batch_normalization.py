@@ -58,6 +58,7 @@ class _BatchNorm(NormOfChannels):
             self._follow(self.running_var, variance.reshape(-1) * (n / (n - 1)))
         else:
             scale = in_place(1 / np.sqrt(self.running_var.detach() + self.epsilon), x)
+            scale.name = "scale"
             y = (x - in_place(self.running_mean.detach(), x)) * scale
         return self._scaled_and_shifted(y)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, one_of, require_real
+from autograd_lite.derivatives.cross_entropies import other_shape
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import OWN, admit, beside
 from autograd_lite.modes import take, taken
@@ -135,9 +136,7 @@ class Loss(Declared):
             if columns and len(predictions) == len(targets):
                 raise other_classes(self.describe(predictions, targets), predictions, targets)
             raise ShapeError(
-                self.describe(predictions, targets),
-                "broadcasting them would compare every prediction with every target",
-                f"Give targets of that shape: np.reshape(targets, {(-1, *predictions.shape[1:])})",
+                self.describe(predictions, targets), *other_shape(predictions, targets)
             )
         if targets.dtype != predictions.dtype:
             targets = self.cast(targets, predictions)
@@ -169,7 +168,7 @@ class Loss(Declared):
         return UnsupportedError(
             self.describe(predictions, targets),
             f"their dtypes are {predictions.dtype} and {targets.dtype}",
-            "Give predictions that are floats, and targets that are real numbers",
+            "Give predictions that are floats first, then targets that are real numbers",
         )
 
     def describe(self, predictions: Any, targets: Any) -> str:

@@ -12,8 +12,8 @@ and `nn.fit` takes it like the others.
 array([0.    , 0.3808])
 
 The classes refuse predictions and targets whose shapes would broadcast: (n,) with (n, 1) would
-compare every prediction with every target. Of a function of your own `nn.fit` sees it where it
-computes with these two directly, entry by entry.
+compare every prediction with every target. Of a function of your own `nn.fit` and `nn.compile` see
+it where it computes with these two directly, entry by entry.
 """
 
 from __future__ import annotations

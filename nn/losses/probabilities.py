@@ -53,32 +53,29 @@ def binary_cross_entropies(p: Any, t: Any) -> Any:
     return -(right + wrong)
 
 
-def _are_shares(values: Any) -> bool:
+def _are_probabilities(values: Any) -> bool:
+    """As `are_shares`, but that NaN is none."""
     return bool(values.min() >= 0 and values.max() <= 1)
 
 
 def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
     """Raise an ArgumentError unless predictions lie between 0 and 1."""
-    if not holds(_are_shares, predictions):
-        values = plain(predictions)
-        low, high = values.min(), values.max()
-        raise ArgumentError(
-            loss.describe(predictions, targets),
-            f"the predictions range from {low} to {high}, and probabilities from 0 to 1",
-            REMEDIES[loss.link],
-        )
+    if not holds(_are_probabilities, predictions):
+        attempted = loss.describe(predictions, targets)
+        raise _beyond(attempted, "predictions", predictions, REMEDIES[loss.link])
 
 
 def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
     """Raise if a target is below 0 or above 1; NaN is let through, into the loss."""
     if not holds(are_shares, targets):
-        values = plain(targets)
-        low, high = values.min(), values.max()
-        raise ArgumentError(
-            loss.describe(predictions, targets),
-            f"the targets range from {low} to {high}, and probabilities from 0 to 1",
-            "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1",
-        )
+        remedy = "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1"
+        raise _beyond(loss.describe(predictions, targets), "targets", targets, remedy)
+
+
+def _beyond(attempted: str, name: str, values: Any, remedy: str) -> ArgumentError:
+    low, high = plain(values).min(), plain(values).max()
+    reason = f"the {name} range from {low} to {high}, and probabilities from 0 to 1"
+    return ArgumentError(attempted, reason, remedy)
 
 
 def positive_weights(loss: Loss, name: str, weights: Any) -> Any:

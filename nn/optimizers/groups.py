@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -63,7 +63,10 @@ def group_entries(optimizer: str, parameters: Any) -> list[dict[str, Any]]:
 
 
 def listed(owner: str, parameters: Any, kinds: str = "tensors, or of groups") -> list[Any]:
-    """Parameters as a list; an UnsupportedError names the owner if they are none."""
+    """Parameters as a list; an UnsupportedError names the owner if they are none.
+
+    An ArgumentError says that an iterator has nothing left to give.
+    """
     boxed = isinstance(parameters, np.ndarray) and not parameters.ndim
     if (
         isinstance(parameters, Tensor | Mapping | str)
@@ -75,7 +78,14 @@ def listed(owner: str, parameters: Any, kinds: str = "tensors, or of groups") ->
             f"parameters are a list of {kinds}",
             "Give model.parameters(), or write [tensor]",
         )
-    return list(parameters)
+    found = list(parameters)
+    if not found and isinstance(parameters, Iterator):
+        raise ArgumentError(
+            f"{owner} of {describe_one(parameters)}",
+            "there is nothing in it, or nothing any more: it gives each tensor once",
+            "Give a list, such as model.parameters()",
+        )
+    return found
 
 
 def _in_order(optimizer: str, parameters: Any) -> list[Any]:

@@ -120,6 +120,7 @@ class Checkpoint(Declared, Callback):
 
 
 def _state(training: Training) -> dict[str, Any]:
+    """All that a file has of a training."""
     found, places = _generators(training)
     others = _others(training)
     first, *further = [each.state_dict() for each in training.optimizers.values()]
@@ -251,6 +252,7 @@ def restored(
 def _misfits(
     training: Training, state: Mapping[str, Any], may_differ: Collection[str]
 ) -> Iterator[str]:
+    """What keeps a training from going on from a file, in words."""
     yield from differences(training.arguments, training.optimizers, state, may_differ)
     own, saved = list(training.history), list(state["history"])
     if own != (saved[: len(own)] if training.reserved else saved):
@@ -282,6 +284,7 @@ def _misfits(
 
 
 def _load(training: Training, state: Mapping[str, Any], may_differ: Collection[str] = ()) -> None:
+    """Bring a training to what a file has of it."""
     others = _others(training)
     training.model.load_state_dict(state["model"])
     for tensor, array in zip(others, state["others"]):

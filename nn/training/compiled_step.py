@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.node import plain
+from autograd_lite.trees import leaves_of, map_tree
+from nn.left_alone import call_left_alone
+from nn.losses.loss import Loss
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.compiled import CompiledSteps
 from nn.training.evaluation import require_scalar
+from nn.training.fit_arguments import require_depending, require_known_parameters
 from nn.training.inputs import as_arrays, called
+from nn.training.pairing import require_own_targets
+
+_ATTEMPTED = "a compiled step"
 
 
 class CompiledStep:
@@ -28,6 +37,7 @@ class CompiledStep:
         self._model, self._loss, self.optimizer = model, loss, optimizer
         self._steps = CompiledSteps(model, loss, self._loss_of, optimizer, backend, given_up=reason)
         self._lock = threading.RLock()  # the buffers, and the gradients, are those of one step
+        self._looked_at = False
         self.backend = "eager: it was not called"
 
     def __reduce__(self) -> Any:
@@ -56,14 +66,28 @@ class CompiledStep:
         self.backend = self._steps.backend.name
         return loss
 
+    def _look_at(self, inputs: Any, predictions: Any, targets: Any) -> None:
+        """Raise as `nn.fit` does; once, and of what a loss compares where samples are several."""
+        made_of = _ATTEMPTED, self._model, [self.optimizer]
+        require_known_parameters(*made_of, predictions, inputs)
+        if not isinstance(self._loss, Loss):
+            pair = map_tree(plain, predictions), targets
+            looking = partial(require_own_targets, _ATTEMPTED, self._loss, *pair)
+            call_left_alone(lambda rewind: looking(), self._loss)
+        self._looked_at = len(leaves_of(targets)[0]) > 1
+
     def _loss_of(self, inputs: Any, targets: Any) -> Any:
         return self._loss(called(self._model, inputs), *targets)
 
     def _eager(self, inputs: Any, targets: Any) -> float:
         self._steps.record()
         self.backend = f"eager: {self._steps.reason}"
-        computed = self._loss_of(inputs, [targets])
+        predictions = called(self._model, inputs)
+        if not self._looked_at:
+            self._look_at(inputs, predictions, targets)
+        computed = self._loss(predictions, targets)
         require_scalar(computed)
+        require_depending(_ATTEMPTED, self._model, computed)
         self.optimizer.zero_grad()
         computed.backward(leaves_only=True)
         self._steps.agree(computed.item())

@@ -163,25 +163,25 @@ def _read_figures(model: Module, samples: Samples, source: Source) -> dict[str, 
     """
     if source.once:
         return {}
-    whole = bool(samples.metrics) or samples.loss is None or not adds_up(samples.loss)
+    of_all = bool(samples.metrics) or samples.loss is None or not adds_up(samples.loss)
     means, kept = Means(), []
-    outcome = partial(_outcome, model, measuring(samples), whole)
+    outcome = partial(_outcome, model, measuring(samples), of_all)
     for size, loss, predicted in source.each(outcome, EVALUATED_AT_ONCE):
         means.add("loss", loss, size)
-        kept += [predicted] if whole else []
-    if not whole:
+        kept += [predicted] if of_all else []
+    if not of_all:
         return means.values()
     predictions, y, weights = joined(kept)
     return _figures(samples, predictions, Part(predictions, y, *weights))
 
 
-def _outcome(model: Module, samples: Samples, whole: bool, batch: Any) -> tuple[int, float, Any]:
-    """How many samples a batch has, their loss, and if it is of the whole, all that it is of."""
+def _outcome(model: Module, samples: Samples, of_all: bool, batch: Any) -> tuple[int, float, Any]:
+    """How many samples a batch has, and their loss; or what figures of all samples are made of."""
     X, y, *weights = batch
     size = count(X, "fit with X")
     with evaluation():
         predictions = _outputs(model, X, size, EVALUATED_AT_ONCE)
-        if whole:
+        if of_all:
             return size, 0.0, (predictions, y, weights)
         return size, _loss_figure(samples, predictions, Part(X, y, *weights)), None
 

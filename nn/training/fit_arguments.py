@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.schedules import Schedule
 from nn.parameters import Parameter
-from nn.training.callback import HOOKS, Callback, Training
+from nn.training.callback import HOOKS, Callback
 from nn.training.checkpoint import Checkpoint
 from nn.training.metrics import Metric, accuracy
 
@@ -131,19 +131,21 @@ def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
         )
 
 
-def require_known_parameters(training: Training, computed: Any, batch: Any) -> None:
+def require_known_parameters(
+    attempted: str, model: Module, optimizers: Iterable[Optimizer], computed: Any, batch: Any
+) -> None:
     """Raise if what is computed depends on what could be trained, and is neither trained nor saved.
 
     The samples, and the variables of derivatives that are a part of the computation, need not be.
     """
-    known: set[Tensor] = {*training.model.parameters()}
-    known.update(*[each.parameters for each in training.optimizers.values()])
+    known: set[Tensor] = {*model.parameters()}
+    known.update(*[each.parameters for each in optimizers])
     samples = [plain(leaf) for leaf in leaves_of(batch)]
     for node in backward_order(*filter(requires_grad, leaves_of(computed))):
         is_known = node in known or not is_live_leaf(node)
         if not is_known and not any(np.may_share_memory(node._array, leaf) for leaf in samples):
             raise UnsupportedError(
-                f"fit of {type(training.model).__name__}",
+                f"{attempted} of {type(model).__name__}",
                 f"its predictions, or its loss, depend on {describe_one(node)}, which requires "
                 "grad, and is none of its parameters: it would be neither trained nor saved",
                 "Keep the module that it is in among the attributes of the model, or in lists, "
@@ -152,11 +154,11 @@ def require_known_parameters(training: Training, computed: Any, batch: Any) -> N
             )
 
 
-def require_depending(training: Training, loss: Tensor) -> None:
+def require_depending(attempted: str, model: Module, loss: Tensor) -> None:
     """Raise if a loss depends on nothing that could be trained."""
     if not loss.requires_grad:
         raise GradientError(
-            f"fit of {type(training.model).__name__}",
+            f"{attempted} of {type(model).__name__}",
             "its loss depends on no parameter that requires grad: all are frozen, or what is "
             "computed in `forward` or the loss is detached from them",
             "Set parameter.requires_grad = True, and compute with tensors, outside of no_grad()",

@@ -160,4 +160,12 @@ def _element(kind: str, text: str) -> str:
     return f"<{kind}>{escape(text)}</{kind}>"
 
 
-tell_of(History, {"history": 'history["loss"]', "to_frame": "history.frame()"}, "a history")
+tell_of(
+    History,
+    {
+        **dict.fromkeys(["history", "loss"], 'history["loss"]'),
+        "val_loss": 'history["validation_loss"]',
+        "to_frame": "history.frame()",
+    },
+    "a history",
+)

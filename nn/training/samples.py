@@ -59,6 +59,7 @@ class Samples:
         return shuffled if self.augment is None else map(partial(self._augmented, rng), shuffled)
 
     def _augmented(self, rng: np.random.Generator, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A batch as `augment` changes it, which is checked."""
         X, y, *weights = batch
         if isinstance(self.trained, Stream):  # the batches are someone else's
             X, y = map_tree(np.copy, (X, y))

@@ -125,11 +125,12 @@ class UsualStep:
         predictions = called(training.model, inputs)
         first = training.epoch == training.batch == 0
         if first:
-            require_known_parameters(training, predictions, inputs)
+            optimizers = training.optimizers.values()
+            require_known_parameters("fit", training.model, optimizers, predictions, inputs)
         batch_loss = self._samples.loss_of(predictions, *targets)
         require_scalar(batch_loss)
         if first:
-            require_depending(training, batch_loss)
+            require_depending("fit", training.model, batch_loss)
         return batch_loss
 
 
@@ -181,7 +182,8 @@ class OwnStep:
         training = self._training
         losses = returned if isinstance(returned, Mapping) else {"loss": returned}
         if training.epoch == training.batch == 0:
-            require_known_parameters(training, list(losses.values()), batch)
+            optimizers, computed = training.optimizers.values(), list(losses.values())
+            require_known_parameters("fit", training.model, optimizers, computed, batch)
         found = {}
         for name, loss in losses.items():
             value = number_in(loss)

@@ -174,6 +174,7 @@ def _losses_while_rising(
     batch_size: int,
     rng: np.random.Generator,
 ) -> list[float]:
+    """The losses before steps with these rates, up to where they diverge."""
     losses: list[float] = []
     epochs = (samples.batches(rng, batch_size) for _ in count())
     for rate, (inputs, targets, *_) in zip(rates, chain.from_iterable(epochs)):

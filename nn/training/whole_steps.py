@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import compress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite import modes, mutation
@@ -51,20 +52,25 @@ def whole_step(
     is the compiled one, or that of the optimizer's rule, or none.
     """
     names: Names = {"steps": steps, "mutation": mutation, "this": found, "isfinite": math.isfinite}
-    names |= {"recording": modes.recording.get, "set_now": modes.set_now.get, "kind": kind_of}
+    names |= {"recording": modes.recording.get, "set_now": modes.set_now.get}
     names |= {"raises_errors": modes.raises_errors, "are_unchanged": steps.outside.are_unchanged}
     names |= {"state_of": state_of, "set_state": set_state, "generators": steps.generators}
     arguments = [f"a{i}" for i in range(len(batch))]
     looks = ["recording() is True", "not set_now()", "not raises_errors()"]
     looks += ["mutation.latest == steps.seen", "are_unchanged()"]
-    looks += [f"kind({a}) == {_named(names, kind_of(x))}" for a, x in zip(arguments, batch)]
+    in_one = bool(update and update.in_c and hasattr(found.run, "followed_by") and not found.moved)
+    # In C a batch is copied to where it is read, so that it does not matter how it lies in memory.
+    names["kind"] = kind = attrgetter("__class__", "shape", "dtype") if in_one else kind_of
+    looks += [f"kind({a}) == {_named(names, kind(x))}" for a, x in zip(arguments, batch)]
     if update:
-        names |= {"accept": steps.optimizer.accept, "fitting": update.fitting}
-        looks += [f"accept() is None and fitting() == {update.made}"]
+        names |= {"optimizer": steps.optimizer, "fitting": update.fitting}
+        # What `accept` asks first, without calling it.
+        accepted = "optimizer.groups == optimizer._seen and not optimizer._scheduled"
+        looks += [f"({accepted} or optimizer.accept() is None) and fitting() == {update.made}"]
     given = [*compress(arguments, found.used)]
     given += [f"{_named(names, draw)}()" for draw in found.draws]
     given += [f"{_named(names, tensor)}._array" for tensor in found.given]
-    if update and update.in_c and hasattr(found.run, "followed_by") and not found.moved:
+    if update and in_one:
         run = _as_one_call(names, given, found.run, update)
     else:
         run = _in_parts(names, given, found, update, steps.in_fit)

@@ -1,9 +1,11 @@
 """Copies of tensors, of their records, of reports and of errors: within a process and between."""
 
 import copy
+import inspect
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +21,12 @@ from autograd_lite import (
     derive,
     detect_anomaly,
     differentiable,
+    grad,
     gradcheck,
+    hessian,
+    jacobian,
     no_grad,
+    value_and_grad,
 )
 
 ROOT = Path(autograd_lite.__file__).parents[1]
@@ -124,3 +130,56 @@ def test_so_are_reports_and_derivations():
     loss = (np.tanh(w) * w).sum()
     for report in (compare_gradients(loss, {w: np.ones(2)}), derive(loss)):
         assert str(through_pickle(report)) == str(report)
+
+
+def squares(x):
+    return (x * x).sum()
+
+
+@grad
+def decorated(x):
+    return x**3
+
+
+class Tripled:
+    factor = 3.0
+
+    @grad
+    def slope(x, factor):
+        return factor * x**2
+
+    by_method = grad(lambda self, x: self.factor * x**2, 1)
+
+
+MADE = {
+    "grad": grad(squares),
+    "value_and_grad": value_and_grad(squares, (0,)),
+    "jacobian": jacobian(np.sin),
+    "hessian": hessian(squares),
+    "grad of grad": jacobian(grad(grad(np.exp))),
+    "decorated": decorated,
+}
+
+
+@looped("function", MADE.values(), ids=MADE)
+@looped("duplicate", [copy.copy, copy.deepcopy, through_pickle])
+def test_what_a_transform_makes_of_a_function_is_copied_and_pickled_where_that_is(
+    function, duplicate
+):
+    x = np.float64(0.5) if function in (decorated, MADE["grad of grad"]) else np.array([0.5, 2.0])
+    again = duplicate(function)
+    assert repr(again(x)) == repr(function(x))
+    assert inspect.signature(again) == inspect.signature(function)
+    assert again.__name__ == function.__name__
+
+
+def test_it_goes_through_a_pool_of_processes():
+    with ProcessPoolExecutor(1) as pool:
+        found = list(pool.map(grad(squares), [np.array([1.0, 2.0]), 3.0]))
+    assert (found[0] == [2.0, 4.0]).all()
+    assert found[1] == 6.0
+
+
+def test_it_is_a_method_in_a_class():
+    assert Tripled().by_method(2.0) == 12.0
+    assert Tripled.slope(2.0, 3.0) == 12.0

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import AutogradError, MutationError, Tensor, UnsupportedError, define
+from autograd_lite import (
+    AutogradError,
+    MutationError,
+    Tensor,
+    UnsupportedError,
+    define,
+    value_and_grad,
+)
 from autograd_lite.errors import MissingNameError
 
 A, B = np.array([7.5, -3.25, 4.0]), np.array([2.0, 1.5, -3.0])
@@ -212,3 +219,29 @@ def test_a_spectrum_tells_what_it_has_not_and_is_copied():
         bool(spectrum)
     for other in (copy.copy(spectrum), copy.deepcopy(spectrum)):
         np.testing.assert_array_equal(other.imag.data, spectrum.imag.data)
+
+
+BY_A_NUMBER = {
+    "power on the right": lambda x, number: number**x,
+    "power": lambda x, number: (x / 1e16) ** number,
+    "remainder": lambda x, number: number % x,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "clip": lambda x, number: np.clip(x, 0, number),
+    "where": lambda x, number: np.where(x > 2, x, number),
+    "stack": lambda x, number: np.stack([x[0], number]),
+    "logaddexp": np.logaddexp,
+}
+
+
+@looped("function", BY_A_NUMBER.values(), ids=BY_A_NUMBER)
+@looped("number", [10**20, -(10**20), 10**30])
+@looped("dtype", [np.float64, np.float32])
+def test_whole_numbers_that_no_dtype_holds_count_as_floats(function, number, dtype):
+    x = np.array([1.5, 2.5], dtype)
+    with np.errstate(all="ignore"):
+        wanted = value_and_grad(lambda x: function(x, float(number)).sum())(x)
+        found = value_and_grad(lambda x: function(x, number).sum())(x)
+    np.testing.assert_array_equal(found[0], wanted[0])
+    np.testing.assert_array_equal(found[1], wanted[1])
+    assert found[1].dtype == dtype

@@ -26,12 +26,13 @@ def fraction(*shape):
 
 OF_ONE = {
     normal: """expit log_expit erf erfc erfcx erfi dawsn ndtr log_ndtr exp2 exp10 expm1 cosm1 cbrt
-        i0 i1 i0e i1e j0 j1""",
+        i0 i1 i0e i1e j0 j1 exprel""",
     positive: """gamma rgamma gammaln loggamma psi digamma log1p entr expi exp1 k0 k1 k0e k1e y0
         y1""",
     fraction: "logit ndtri erfinv erfcinv",
 }
-OF_TWO = "xlogy xlog1py rel_entr kl_div beta betaln poch"
+OF_TWO = """xlogy xlog1py rel_entr kl_div beta betaln poch boxcox boxcox1p inv_boxcox
+    inv_boxcox1p"""
 OF_THE_LAST = {
     "expn": (2,),
     "jv": (1.5,),
@@ -41,6 +42,14 @@ OF_THE_LAST = {
     "gammainc": (1.7,),
     "gammaincc": (1.7,),
     "betainc": (1.2, 2.3),
+    "betaincc": (1.2, 2.3),
+    "betaincinv": (1.2, 2.3),
+    "gammaincinv": (1.7,),
+    "gammainccinv": (1.7,),
+    "ive": (0.5,),
+    "kve": (2.0,),
+    "yn": (1,),
+    "kn": (2,),
     "huber": (0.7,),
     "pseudo_huber": (0.7,),
 }
@@ -87,6 +96,33 @@ def test_derivatives_are_precise_where_formulas_would_cancel():
     for at, slope in ((50.0, 0), (0.0, -2 / np.pi)):
         assert grad(sp.log_ndtr)(at) == pytest.approx(np.exp(-at * at / 2) * np.sqrt(2 / np.pi))
         assert grad(grad(sp.log_ndtr))(at) == pytest.approx(slope, rel=1e-14)
+
+
+@looped("power", [0.0, 1e-12, -1e-9, 1e-6])
+def test_the_power_of_box_and_cox_has_a_slope_near_0_too(power):
+    x = 3.0
+    by_power, log_x = grad(sp.boxcox, 1), np.log(x)
+    expected = log_x**2 / 2 + power * log_x**3 / 3
+    assert by_power(x, power) == pytest.approx(expected, rel=1e-11)
+    assert grad(by_power, 1)(x, power) == pytest.approx(log_x**3 / 3, rel=1e-5)
+    z = sp.boxcox(x, power)
+    # x(z, power) inverts z(x, power).
+    expected = -by_power(x, power) / grad(sp.boxcox)(x, power)
+    assert grad(sp.inv_boxcox, 1)(z, power) == pytest.approx(expected, rel=1e-11)
+    assert grad(sp.inv_boxcox)(z, power) == pytest.approx(x ** (1 - power), rel=1e-11)
+
+
+def test_the_second_derivative_of_i1e_is_precise_near_0():
+    for x in (1e-200, 1e-30, 1e-9):
+        assert grad(grad(sp.i1e))(x) == pytest.approx(-1, rel=1e-8)
+        assert grad(grad(sp.i1e))(-x) == pytest.approx(1, rel=1e-8)
+
+
+def test_exponential_integrals_of_order_0_have_derivatives():
+    # E0(x) is exp(-x) / x.
+    x, of_order_0 = 2.0, lambda x: sp.expn(0, x)
+    assert grad(of_order_0)(x) == pytest.approx(-np.exp(-x) * (1 / x + 1 / x**2), rel=1e-14)
+    assert grad(grad(lambda x: sp.expn(1, x)))(x) == pytest.approx(-grad(of_order_0)(x), rel=1e-14)
 
 
 def test_nothing_times_a_logarithm_of_0_is_nothing():

@@ -219,7 +219,8 @@ def float32_gradients_are_the_float64_ones_rounded(sample):
 
 
 def strided_and_read_only(array):
-    """The same numbers, with gaps between them, not to be written to."""
+    """The same numbers, with gaps between them, their bytes turned round, not to be written to."""
+    array = array.astype(array.dtype.newbyteorder())
     array = np.repeat(array, 2, axis=-1)[..., ::2] if array.ndim else array.copy()
     array.flags.writeable = False
     return array

@@ -225,6 +225,17 @@ def test_adding_a_recorded_tensor_in_place_to_a_plain_one_does_not_detach():
         np.testing.assert_array_equal(x.grad, [4.0])
 
 
+def test_adding_in_place_to_a_part_of_a_computed_tensor_makes_a_new_one():
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    doubled = 2 * x
+    row = doubled[0]
+    row *= 3
+    np.testing.assert_array_equal(row.data, [6.0, 12.0])
+    np.testing.assert_array_equal(doubled.data, [[2.0, 4.0], [6.0, 8.0]])
+    (row.sum() + doubled.sum()).backward()
+    np.testing.assert_array_equal(x.grad, [[8.0, 8.0], [2.0, 2.0]])
+
+
 def test_item_assignment_on_a_tensor_that_requires_grad_is_refused():
     w = leaf([1.0, 2.0], "w")
     with pytest.raises(AutogradError, match=r"np\.where|no_grad|stack|concatenate"):

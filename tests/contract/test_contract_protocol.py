@@ -115,6 +115,31 @@ def test_a_function_without_a_row_raises_a_type_error_that_names_it(t, name):
     assert isinstance(caught.value, AutogradError)
 
 
+OF_WHOLE_NUMBERS = {
+    "unique": np.unique,
+    "unique with counts": lambda t: np.unique(t, return_counts=True),
+    "histogram": lambda t: np.histogram(t, 2),
+    "gcd": lambda t: np.gcd(6, t),
+    "intersect1d": lambda t: np.intersect1d(t, [2, 3]),
+    "reduce": np.bitwise_or.reduce,
+    "reduceat": lambda t: np.add.reduceat(t, [0, 2]),
+}
+
+
+@looped("function", OF_WHOLE_NUMBERS.values(), ids=OF_WHOLE_NUMBERS)
+def test_a_function_without_a_row_takes_whole_numbers_which_have_no_gradient(function):
+    labels = np.array([2, 1, 2, 4])
+    assert repr(function(Tensor(labels))) == repr(function(labels))
+
+
+@looped("change", [np.put, np.put_along_axis, np.add.at])
+def test_but_it_changes_none_of_them_in_place(change):
+    labels = Tensor(np.array([2, 1, 2, 4]))
+    with pytest.raises(AutogradError, match="in place"):
+        change(labels, *[np.array([0]), 5, 0][: 3 if change is np.put_along_axis else 2])
+    assert labels.data.tolist() == [2, 1, 2, 4]
+
+
 REFUSED = {
     "out=": lambda t: np.multiply(t, 2.0, out=np.zeros(2)),
     "out= a tuple": lambda t: np.exp(t, out=(np.zeros(2),)),

@@ -3,13 +3,14 @@
 import copy
 import pickle
 import random
+import warnings
 
 import numpy as np
 import pytest
 from looping import looped
 
 import nn
-from autograd_lite import MutationError, Tensor, no_grad
+from autograd_lite import MutationError, Tensor, no_grad, softmax
 
 
 def leaf(data):
@@ -175,6 +176,61 @@ def test_what_shows_a_computed_tensor_without_a_record_cannot_be_written_to(move
         copied += 1
     assert (copied.data == move(doubled).data + 1).all()
     assert (doubled.data == [[2, 4], [6, 8]]).all()
+
+
+@looped("on_both", [False, True])
+def test_an_array_that_gets_another_shape_is_noticed(on_both):
+    memory, column = np.array([[2.0], [3.0]]), leaf([[1], [1]])
+    w = Tensor(memory, requires_grad=True)
+    loss = (w * (w if on_both else column)).sum()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # later NumPys warn of it
+        memory.shape = (1, 2)
+    with pytest.raises(MutationError, match="was changed after"):
+        loss.backward()
+    assert w.grad is None
+
+
+AT = {
+    "itself": lambda p: p.data,
+    "as an array": lambda p: p.numpy(),
+    "a part": lambda p: p[:1].data,
+    "transposed": lambda p: p.T.data,
+}
+
+
+@looped("show", AT.values(), ids=AT)
+@looped("late", [False, True])
+@looped("use", [np.sum, lambda p: (p * p).sum(), lambda p: np.exp(p + 1).sum()])
+def test_what_is_written_past_an_array_s_being_read_only_is_noticed(show, late, use):
+    """The methods `at` of ufuncs do so, in NumPy itself."""
+    logits = leaf([[1, 2], [3, 4]])
+    p = softmax(logits)
+    delta = None if late else show(p)
+    loss = use(p)
+    delta = show(p) if late else delta
+    before = delta.copy()
+    np.subtract.at(delta, (0, 1), 1)
+    with pytest.raises(MutationError, match=r"softmax.*its result.*Change a copy"):
+        loss.backward()
+    assert logits.grad is None
+    np.add.at(delta, (0, 1), before[0, 1] - delta[0, 1])
+    assert (delta == before).all()
+    loss.backward()
+    again = leaf([[1, 2], [3, 4]])
+    use(softmax(again)).backward()
+    np.testing.assert_array_equal(logits.grad, again.grad)
+
+
+def test_what_a_view_of_a_leaf_showed_may_change_with_the_leaf():
+    weight = leaf([[1, 2], [3, 4]])
+    flat = weight.reshape(-1)
+    assert flat.data.sum() == 10
+    loss = flat.sum()
+    loss.backward()
+    weight.data -= weight.grad
+    loss.backward()
+    assert (weight.grad == 2).all()
 
 
 def test_a_step_takes_back_what_was_handed_out():

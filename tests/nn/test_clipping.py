@@ -79,3 +79,12 @@ def test_a_bad_limit_is_refused_and_nothing_is_clipped(function, limit):
 def test_clipping_something_else_is_refused(function, parameters):
     with pytest.raises(AutogradError):
         function(parameters, 1.0)
+
+
+@looped("call", [nn.clip_gradient_norm, nn.clip_gradient_value, nn.SGD, nn.Adam])
+def test_an_iterator_that_has_nothing_left_is_refused(call):
+    """It would clip nothing, without a word."""
+    tensors = iter([leaf([3.0, 4.0], [3.0, 4.0])])
+    call(tensors, 1.0)
+    with pytest.raises(ArgumentError, match=r"nothing any more.*model\.parameters\(\)"):
+        call(tensors, 1.0)

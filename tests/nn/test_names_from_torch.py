@@ -7,6 +7,8 @@ import pytest
 
 import autograd_lite
 import nn
+import viz
+from autograd_lite.errors import MissingNameError
 from autograd_lite.names import meant_by
 from nn.elsewhere import FUNCTIONS, missing
 
@@ -26,6 +28,19 @@ def test_no_class_of_torch_that_is_missing_here_is_taken_for_another_one():
         if (told := re.search(r"Write nn\.(\w+)$", str(missing(name, nn.__all__))))
     }
     assert wrong == {}
+
+
+def test_layers_and_functions_of_torch_and_keras_are_told_what_they_are_here():
+    told = {
+        (nn, "ReflectionPad2d"): 'np.pad(x, widths, mode="reflect") before the layer',
+        (nn, "MeanSquaredError"): "nn.MSELoss()",
+        (autograd_lite, "clamp"): "x.clip(low, high)",
+        (autograd_lite, "conv2d"): "nn.Conv2d(in_channels, out_channels, kernel_size)(x)",
+        (viz, "plot_losses"): "viz.plot_history(history)",
+    }
+    for (module, name), written in told.items():
+        with pytest.raises(MissingNameError, match=re.escape(f"Write {written}")):
+            getattr(module, name)
 
 
 def test_a_typing_slip_is_told_what_was_meant():

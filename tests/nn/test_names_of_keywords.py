@@ -68,15 +68,16 @@ CALLED = [
     (lambda: nn.batches(X, bs=3), "batches", "bs", "batch_size"),
     (lambda: nn.load("a", net=MODEL), "load", "net", "model"),
     (lambda: nn.Checkpoint(filepath="a"), "Checkpoint", "filepath", "path"),
-    (lambda: nn.MSELoss()(X, target=X), "MSELoss.__call__", "target", "targets"),
-    (lambda: nn.MSELoss()(y_true=X, y_pred=X), "MSELoss.__call__", "y_true", "targets"),
+    (lambda: nn.MSELoss()(X, target=X), "MSELoss()", "target", "targets"),
+    (lambda: nn.MSELoss()(y_true=X, y_pred=X), "MSELoss()", "y_true", "targets"),
     (lambda: nn.diagnose(MODEL, X, X, criterion="mse"), "diagnose", "criterion", "loss"),
 ]
 
 
 @looped(("call", "owner", "given", "here"), CALLED, ids=[c[2] for c in CALLED])
 def test_a_keyword_from_elsewhere_is_told_what_it_is_called_here(call, owner, given, here):
-    with pytest.raises(UnsupportedError, match=rf"^{owner}\(.*it takes no {given}.* {here} here$"):
+    told = rf"^{re.escape(owner)}\(.*it takes no {given}.* {here} here$"
+    with pytest.raises(UnsupportedError, match=told):
         call()
 
 

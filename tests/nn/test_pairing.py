@@ -1,5 +1,7 @@
 """Losses of one's own that compare each prediction with every target are found before training."""
 
+import functools
+
 import numpy as np
 import pytest
 from looping import looped
@@ -38,6 +40,33 @@ def test_a_loss_that_compares_each_prediction_with_every_target_is_found(loss):
             trial(model, X, Y[:, 0], loss=loss, optimizer=optimizer)
     flat = nn.Sequential(line(), lambda x: x[:, 0])
     assert_refused(ShapeError, r"Give y.reshape\(-1\)", y=Y[:, :1], loss=loss, model=flat)
+
+
+@looped("loss", COMPARING.values(), ids=COMPARING)
+def test_so_it_is_by_a_compiled_step_which_changes_nothing(loss):
+    model = line()
+    before = model.state_dict()
+    step = nn.compile(model, loss, nn.SGD(model.parameters(), 0.1))
+    for _ in range(2):
+        with pytest.raises(ShapeError, match=r"compiled step.*every target.*y.reshape\(-1, 1\)"):
+            step(X, Y[:, 0])
+    assert all((model.state_dict()[name] == array).all() for name, array in before.items())
+
+
+def test_looking_at_a_loss_draws_no_random_numbers_of_its_own():
+    def noisy(p, t, rng):
+        return ((p[:, 0] - t + rng.normal(size=len(t))) ** 2).mean()
+
+    found = []
+    for compiled in (True, False):
+        rng, model = np.random.default_rng(0), line()
+        optimizer = nn.SGD(model.parameters(), 0.1)
+        loss = functools.partial(noisy, rng=rng)
+        if compiled:
+            found.append([nn.compile(model, loss, optimizer)(X, Y[:, 0])])
+        else:
+            found.append([loss(model(X), Y[:, 0]).item()])
+    assert found[0] == found[1]
 
 
 def test_the_losses_of_samples_with_weights_are_compared_with_their_own_targets():

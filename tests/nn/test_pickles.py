@@ -11,7 +11,7 @@ import pytest
 from looping import looped
 
 import nn
-from autograd_lite import Tensor
+from autograd_lite import Tensor, grad
 
 X = np.linspace(-1, 1, 32).reshape(16, 2)
 Y = X[:, :1] - X[:, 1:]
@@ -148,3 +148,13 @@ def test_trainings_go_through_pools_of_processes():
         np.testing.assert_equal(model.state_dict(), expected.state_dict())
         assert history == figures
         assert isinstance(model(Tensor(X)), Tensor)
+
+
+def test_a_gradient_of_a_model_that_it_keeps_is_the_copy_s_in_a_copy():
+    model = nn.Dense(2, 1, rng=0)
+    model.slopes = grad(model)
+    sample = np.zeros((1, 2))
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        again.weight.data[...] = 1.0
+        np.testing.assert_array_equal(again.slopes(sample).data, [[1.0, 1.0]])
+        np.testing.assert_array_equal(model.slopes(sample).data, model.weight.data.T)

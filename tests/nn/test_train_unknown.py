@@ -136,3 +136,14 @@ def test_a_step_may_penalize_gradients_in_the_samples(made):
     options = {"optimizer": optimizer, "step": step, "loss": "mse", "progress": False, "rng": 0}
     history = nn.fit(model, X, X[:, :1], epochs=20, **options)
     assert history["loss"][-1] < 0.2 * history["loss"][0]
+
+
+@looped("way", WAYS.values(), ids=WAYS)
+def test_so_it_is_in_compiled_steps(way):
+    model = Model(way(nn.Dense(2, 2, rng=1)))
+    before = model.last.weight.data.copy()
+    step = nn.compile(model, "mse", nn.SGD(model.parameters(), 0.1))
+    for _ in range(2):
+        with pytest.raises(UnsupportedError, match=r"compiled step of Model.*nor saved.* freeze"):
+            step(X, X[:, :1])
+    np.testing.assert_array_equal(model.last.weight.data, before)

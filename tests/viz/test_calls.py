@@ -73,10 +73,24 @@ def test_an_input_is_one_also_where_the_model_converts_it():
     ]
 
 
+def test_a_view_of_an_input_is_an_input():
+    lstm = nn.LSTM(3, 4, rng=0)
+    vertices = viz.graph(lstm(np.ones((2, 5, 3)))[0].sum()).vertices
+    assert [(v.shape, v.path) for v in vertices if v.kind == "input"] == [("(5, 2, 3) float64", ())]
+    assert [v.name for v in vertices if v.kind == "constant"] == ["h", "c"]
+
+
 def test_a_shared_module_is_drawn_for_each_call_with_its_first_name():
     layer = nn.Dense(3, 3, rng=0)
     graph = viz.graph(nn.Sequential(layer, layer)(X).sum(), depth=2)
     assert [v.title for v in graph.vertices if v.kind == "collapsed"] == ["0: Dense"] * 2
+
+
+def test_constants_of_modules_are_called_what_modules_call_them():
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5, rng=0))
+    in_use, training = viz.graph(model, X), viz.graph(model(Tensor(X, requires_grad=True)).sum())
+    named = [[v.name for v in g.vertices if v.kind == "constant"] for g in (in_use, training)]
+    assert named == [["0.running_mean", "scale"], ["mask"]]
 
 
 class Recurrent(nn.Module):
@@ -126,6 +140,31 @@ def test_named_parts_nest_with_modules_and_each_other():
     assert found["affine"] == "outer / Dense"
     assert found["power(·, 2)"] == "outer / penalty"
     assert found["add"] == ""
+
+
+def test_what_was_computed_before_a_named_part_is_none_of_it():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    before = np.exp(x)
+    with viz.scope("part"):
+        y = (before**2).sum()
+    found = paths(viz.graph(y))
+    assert (found["exp"], found["power(·, 2)"], found["sum"]) == ("", "part", "part")
+
+
+def test_a_parameter_that_equals_the_input_belongs_to_its_module():
+    graph = viz.graph(nn.LayerNorm(3)(np.ones(3)).sum())
+    assert [v.path for v in graph.vertices if v.name == "weight"] == [("LayerNorm",)]
+
+
+def test_equal_steps_within_a_module_are_drawn_within_it():
+    class Loop(nn.Module):
+        def forward(self, x):
+            for _ in range(20):
+                x = np.tanh(x * 1.5)
+            return x
+
+    graph = viz.graph(nn.Sequential(Loop(), nn.Dense(3, 1, rng=0)), X)
+    assert [v.path for v in graph.vertices if v.title == "×20"] == [("Sequential", "0: Loop")]
 
 
 def test_scopes_hold_no_memory_in_evaluation_and_go_with_the_graph():

@@ -56,6 +56,12 @@ def test_modules_at_a_depth_are_one_box_with_shape_and_parameters():
     assert two[1].value == viz.entries.lines(loss.arguments[0].arguments[0].arguments[0].data)
 
 
+def test_a_collapsed_module_counts_constants_apart_from_inputs():
+    lstm = viz.graph(nn.LSTM(3, 4, rng=0), np.ones((2, 5, 3)), depth=1).vertices[-1]
+    assert dict(lstm.facts)["constants"] == ("2",)  # the first states
+    assert "inputs" not in dict(lstm.facts)
+
+
 def test_modules_close_first_where_there_is_no_room():
     blocks = [
         nn.Sequential(nn.Dense(4, 4, "relu", rng=i), nn.Residual(nn.LayerNorm(4)))

@@ -6,6 +6,7 @@ from itertools import pairwise
 import matplotlib
 import numpy as np
 import pytest
+from looping import looped
 from matplotlib import pyplot as plt
 from plot_samples import X, Y, legend, xy
 
@@ -260,14 +261,27 @@ def test_each_column_of_the_weights_is_an_image_on_one_scale_around_zero():
     (image,) = figure.axes[0].images
     assert image.get_clim() == (-19.0, 19.0)
     mosaic = image.get_array().filled(np.nan)
-    assert mosaic.shape == (2 * 3 - 1, 3 * 4 - 1)
+    assert mosaic.shape == (3 * 3 - 1, 2 * 4 - 1)
     for unit in range(5):
-        top, left = 3 * (unit // 3), 4 * (unit % 3)
+        top, left = 3 * (unit // 2), 4 * (unit % 2)
         np.testing.assert_array_equal(
             mosaic[top : top + 2, left : left + 3], weights[:, unit].reshape(2, 3)
         )
     assert np.isnan(mosaic).sum() == mosaic.size - weights.size
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["0 to 2", "3 to 4"]
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["0 to 1", "2 to 3", "4"]
+
+
+@looped(
+    ("image_shape", "columns", "named"),
+    [((8, 8), 7, 6), ((2, 98), 2, 20), ((98, 2), 20, 2), ((1, 999), 1, 40)],
+)
+def test_a_mosaic_is_about_square_whatever_its_images_are(image_shape, columns, named):
+    figure = viz.plot_weight_images(np.ones((math.prod(image_shape), 40)), image_shape)
+    (image,) = figure.axes[0].images
+    assert image.get_array().shape[1] == columns * (image_shape[1] + 1) - 1
+    assert len(figure.axes[0].get_yticks()) == named
+    plt.close(figure)
 
 
 def test_the_weight_of_a_layer_can_be_given_as_it_is():

@@ -109,6 +109,15 @@ def test_svg_has_a_legend(renderer):
     assert "Legend" in "".join(ElementTree.fromstring(svg.encode()).itertext())
 
 
+def test_captions_of_modules_stand_over_the_edges(renderer):
+    model = nn.Sequential(nn.Dense(2, 2, "relu", rng=0))
+    svg = viz.graph(model, np.ones((1, 2))).svg()
+    last_edge = svg.rindex('class="edge"')
+    for caption in (">Sequential<", ">0: Dense<"):
+        assert svg.count(caption) == 1
+        assert svg.index(caption) > last_edge
+
+
 @pytest.mark.parametrize("direction", ["down", "right"])
 def test_arguments_of_layers_come_in_their_order(renderer, direction):
     model = nn.Sequential(nn.Dense(2, 2, "relu", rng=0), nn.Dense(2, 2, rng=1))

@@ -7,6 +7,7 @@ from sample_graphs import small_network, trained_network
 
 import viz
 from autograd_lite import Tensor, no_grad, relu
+from autograd_lite.derivatives.attention import scaled_dot_product_attention
 from autograd_lite.errors import UnsupportedError
 
 
@@ -126,8 +127,17 @@ def test_order_of_arguments_is_numbered_only_where_it_matters():
         (lambda x: x[0, 1:], "getitem(·, (0, 1:))"),
         (lambda x: x[..., ::2], "getitem(·, (..., ::2))"),
         (lambda x: x[:], "getitem(·, :)"),
+        (lambda x: np.split(x, 3, axis=1)[1], "getitem(·, (:, 1:2))"),
         (lambda x: np.where(x.data > 1, x, 0.0), "where(·, ·, 0)"),
         (lambda x: x + [[1.0] * 3] * 2, "add"),
+        (
+            lambda x: scaled_dot_product_attention(x, x, x, None, False, None),
+            "scaled_dot_product_attention",
+        ),
+        (
+            lambda x: scaled_dot_product_attention(x, x, x, None, True, None),
+            "scaled_dot_product_attention(·, ·, ·, None, True)",
+        ),
     ],
 )
 def test_operation_names_its_constants_and_keywords(compute, expected):
@@ -162,6 +172,9 @@ def test_small_array_is_printed(data, expected):
         (np.arange(7.0), ("mean 3 ± 2", "min 0, max 6")),
         (np.arange(7), ("mean 3 ± 2", "min 0, max 6")),
         (np.zeros((100, 100), np.float32), ("all 0",)),
+        (np.arange(7) < 2, ("2 of 7 True",)),
+        ([0.1, 0.2, -0.3] * 3, ("mean 0 ± 0.216", "min -0.3, max 0.2")),
+        ([1e-20, 2e-20, 3e-20] * 3, ("mean 2e-20 ± 8.165e-21", "min 1e-20, max 3e-20")),
         (
             np.full(1000, 300.0, np.float16) + np.float16([0, 2] * 500),
             ("mean 301 ± 1", "min 300, max 302"),
