@@ -71,7 +71,12 @@ class Backward:
         self.wanted = None if wanted is None else {*wanted}
         self.careful = dict(backward_steps(reversed(nodes)))
         self.parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
-        self.whole = {*named}
+        # Where a constant factor is applied, if it was not before: once, before a loop.
+        readers = [node for node in nodes if node not in reader.places]
+        self.whole = {
+            *named,
+            *(x for x in readers if not reader.places.keys().isdisjoint(inputs_of(x))),
+        }
         self.arrived: Arrived = {nodes[-1]: [(ONE, 1.0)]}
         self.found: dict[Node, Any] = {}
         self.sums: set[Node] = set()  # what nodes in a loop add to
