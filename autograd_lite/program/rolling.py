@@ -241,7 +241,8 @@ class _Roller:
         can = (moves[0] != NONE).all(axis=1).tolist()
         equal = (moves[:, :-1] == moves[:, 1:]).all(axis=0)
         # One before may begin with other values of what is carried.
-        carried = (moves[0, 1:] == INSIDE) & (moves[1, 1:] < 0)
+        kind, place, distance = moves[:, 1:]
+        carried = (kind == INSIDE) & (place < 0) & (distance == run.period)
         begins = equal | (carried & ~is_number[:-2] & (codes[:-2] < starts[:-1]))
         as_before, begun = (x.all(axis=1).tolist() for x in (equal, begins))
         best, first = (0, 0), 0

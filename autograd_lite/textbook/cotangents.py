@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -190,6 +191,9 @@ class Backward:
             return []
         if not loop.moves(total) or total.function is None:
             raise Uneven(loop.nodes())
+        if total.number <= self.formulas.terms.values:  # a value, which is computed there again
+            self.formulas.terms.count += 1
+            total = replace(total, number=self.formulas.terms.count)
         loop.back[leaf] = first, total
         value: Any = loop.known.get(x) if goal is not x else self.formulas.term(x)
         if goal is x or self.found.get(x) is leaf:

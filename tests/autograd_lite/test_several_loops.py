@@ -182,6 +182,16 @@ def values_that_change_places(n):
     return q.sum(), [w, *start], {}
 
 
+def products_of_neighbours(n):
+    rng = np.random.default_rng(0)
+    x, w, loss = rng.normal(size=(n, 3)), parameter(rng, 3), 0.0
+    before = np.tanh(w * x[0])
+    for t in range(1, n):
+        h = np.tanh(w * x[t])
+        loss, before = loss + (h * before).sum(), h
+    return loss, [w], {"x": x}
+
+
 def averages_from_0(n):
     rng = np.random.default_rng(0)
     x, w, m, v, loss = rng.normal(size=(n, 3)), parameter(rng, 3), 0.0, 0.0, 0.0
@@ -213,6 +223,7 @@ LOOPS = {
     entries_of_a_parameter: 2,
     leapfrog: 2,
     values_that_change_places: 2,
+    products_of_neighbours: 2,
     averages_from_0: 2,
 }
 """How many there are in the source of twelve steps, forward and backward."""
