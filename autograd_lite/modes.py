@@ -298,13 +298,19 @@ def unusual(recorded: bool = False) -> str:
     return "it is being recorded" if taken.get() is not None else ""
 
 
-with np.errstate():
-    _SETTINGS = [x for x in copy_context() if x.name == "numpy.ufunc.extobj"]
+def _found_settings() -> Callable[[Any], Any]:
+    with np.errstate():
+        variables = [x for x in copy_context() if x.name == "numpy.ufunc.extobj"]
+    return variables[0].get if variables else lambda absent: variables
+
+
+numpy_settings = _found_settings()
+"""What was set of NumPy's treatment of errors; what it is given where nothing was."""
 
 
 def raises_errors() -> bool:
     """Whether NumPy is to do more than warn of errors, which it does not in what is compiled."""
     # Of most, who have set nothing, np.geterr() takes as long as a small program.
-    if _SETTINGS and _SETTINGS[0].get(None) is None:
-        return False
-    return any(how not in ("warn", "ignore") for how in np.geterr().values())
+    return numpy_settings(None) is not None and any(
+        how not in ("warn", "ignore") for how in np.geterr().values()
+    )

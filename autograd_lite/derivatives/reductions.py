@@ -108,6 +108,8 @@ def average(
         result = np.mean(a, axis, keepdims=keepdims)
     else:
         weights = _spread_weights(as_operand(weights), a, axis)
+        dtype = np.result_type(a.dtype, weights.dtype)
+        weights = weights if weights.dtype == dtype else astype(weights, dtype)
         scale = np.sum(weights, axis, keepdims=keepdims)
         if np.any(scale == 0):
             raise ZeroDivisionError("Weights sum to zero, can't be normalized")

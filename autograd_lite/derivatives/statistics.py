@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite.derivatives.shaping import as_operand, astype
 from autograd_lite.node import Array, plain
-from autograd_lite.precision import as_floats
+from autograd_lite.precision import in_precision_of
 from autograd_lite.table import composed, differentiable
 
 
@@ -48,10 +48,10 @@ def cov(
     if not (ddof is None and fweights is None and aweights is None):
         _require_weights(np.zeros_like(plain(x)[:1]), ddof, plain(fweights), plain(aweights))
     degrees = ddof if ddof is not None else 0 if bias else 1
-    frequencies = None if fweights is None else as_floats(as_operand(fweights))
+    frequencies = None if fweights is None else in_precision_of(x, as_operand(fweights))
     weights = frequencies
     if aweights is not None:
-        aweights = as_floats(as_operand(aweights))
+        aweights = in_precision_of(x, as_operand(aweights))
         weights = aweights if frequencies is None else frequencies * aweights
     mean = np.average(x, axis=1, weights=weights)
     if weights is None:

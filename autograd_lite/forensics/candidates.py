@@ -94,6 +94,7 @@ FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
 IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     loops.clipped,
     loops.forwards,
+    group_mistakes.weights_of_terms,
     other_forward.other_arrays,
     uses.factors_alike,
     uses.decaying_uses,

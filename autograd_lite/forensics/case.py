@@ -225,7 +225,7 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
         own = given[1:] if picks else map(shaken, given[1:])
         contribution = place.vjp(shaken(cotangent), *own, **keywords)
         shape = np.shape(contribution)
-        if cotangent.shape not in ((), shape):
+        if place.multiplies_entries or cotangent.shape not in ((), shape):
             return contribution
         size = np.minimum(abs(cotangent), np.max(abs(contribution), initial=before))
         return contribution + size * noise(shape)

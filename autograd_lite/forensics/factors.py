@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,6 +33,19 @@ def closest_factor(given: Array, right: Array) -> float:
     """
     square = float(np.vdot(right, right))
     return float(np.vdot(right, given)) / square if square else math.nan
+
+
+def multiples(arrays: Sequence[Array], given: Array) -> list[float]:
+    """How much of each array there is in another one; NaN where some entries are not finite.
+
+    >>> multiples([np.array([1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0])], np.array([2.0, 3.0, 5.0]))
+    [2.0, 3.0]
+    """
+    values = np.stack([np.ravel(array) for array in arrays], axis=1)
+    if not (np.isfinite(values).all() and np.isfinite(given).all()):
+        return [math.nan] * len(arrays)
+    found: list[float] = np.linalg.lstsq(values, np.ravel(given))[0].tolist()
+    return [*map(rounded, found)]
 
 
 def rounded(number: float) -> float:

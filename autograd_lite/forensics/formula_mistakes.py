@@ -24,6 +24,11 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words, partial(_by, slope)
     for words, vjp in VJPS.get((place.operation.function, place.slot), ()):
         yield "wrong formula", words, vjp
+    for written, factor in (("sign(z)", 1.0), ("2 sign(z)", 2.0)) if _squares(place) else ():
+        words = f"the derivative of {{operation}} is taken to be {written}, that of the absolute "
+        # Of the loss's own errors it is another loss.
+        sign = partial(_by, lambda a, z, by=factor: by * np.sign(z))
+        yield "another loss", words + "value", sign
     if place.bends and place.traits.elementwise:
         words = "the derivative of {operation} is taken to be "
         yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
@@ -36,6 +41,12 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "derivative twice", words + "z, its input", twice
         twice = place.changed(lambda result, g, a, *_: result * a)
         yield "derivative twice", words + "a, the value itself", twice
+
+
+def _squares(place: Place) -> bool:
+    """Whether a step is that of a square."""
+    function = place.operation.function
+    return function is np.square or (function is np.power and place.numbers == [2])
 
 
 OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (

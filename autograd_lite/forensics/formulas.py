@@ -100,11 +100,7 @@ FORMULAS: dict[Any, Formulas] = {
         ),
         ("1 / 2: the division by the root is left out", lambda a, z: 0.5),
     ),
-    np.square: (
-        ("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),
-        ("sign(z), that of the absolute value", lambda a, z: np.sign(z)),
-        ("2 sign(z), that of the absolute value twice", lambda a, z: 2 * np.sign(z)),
-    ),
+    np.square: (("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),),
     np.reciprocal: (
         ("-1 / z, which is to be squared", lambda a, z: -a),
         ("log(z), its integral", lambda a, z: np.log(z)),
@@ -191,8 +187,6 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             IS + "n x ** (n - 2): the exponent n is lowered by 2",
             lambda g, y, x, n: g * n * x ** np.where(n == 2, 1, n - 2),  # Nobody writes x ** 0.
         ),
-        (IS + "sign(z), that of the absolute value", lambda g, y, x, n: g * np.sign(x)),
-        (IS + "2 sign(z), that of the absolute value twice", lambda g, y, x, n: 2 * g * np.sign(x)),
     ),
     (np.power, 1): (
         (IN + "the logarithm of the base is forgotten", lambda g, y, x, n: g * y),

@@ -24,7 +24,7 @@ from autograd_lite.forensics.candidate import (
 )
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
-from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.factors import closest_factor, multiples
 from autograd_lite.forensics.other_forward import are_shares
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
@@ -127,6 +127,33 @@ def _times_below_0(places: Sequence[Place], factor: float) -> Wrong:
         return np.where(z > 0, right, factor * right)
 
     return {place: place.changed(times) for place in places}
+
+
+def weights_of_terms(case: Case) -> Iterator[Candidate]:
+    """The weights of the loss's two terms, such as those of two classes, are exchanged."""
+    graph, wrong = case.graph, case.wrong_ones
+    sums = [p for n, p in graph.places_of.items() if n.operation.traits.additive and len(p) == 2]
+    fits = all(case.manual[t].shape == t.shape and np.isfinite(case.manual[t]).all() for t in wrong)
+    given = np.concatenate([np.ravel(case.manual[t]) for t in wrong]) if fits else np.zeros(0)
+    for places in sums[:MOST_SUMS] if given.size > 3 else ():
+        parts = []
+        for place in places:
+            replay = graph.replay(scaled([place], 0.0))
+            if replay is None:
+                break
+            parts.append(np.concatenate([np.ravel(graph.right[t] - replay[t]) for t in wrong]))
+        if len(parts) < 2:
+            continue
+        rest = np.concatenate([np.ravel(graph.right[t]) for t in wrong]) - sum(parts)
+        one, other = multiples(parts, given - rest)
+        if one > 0 and math.isclose(one * other, 1, rel_tol=1e-6) and not math.isclose(one, 1):
+            words = f"the weights of two terms are exchanged: one counts {one:.6g} times as much, "
+            words += f"the other {other:.6g} times"
+            yield joint("swapped", words, scaled(places[:1], one) | scaled(places[1:], other))
+
+
+MOST_SUMS = 20
+"""Sums, those next to the loss, whose terms may have other weights."""
 
 
 def penalties(case: Case) -> Iterator[Candidate]:

@@ -284,19 +284,30 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Candidat
     node, x = chain[0].node, chain[-1].argument._array
     bounds = {number for place in chain for number in place.numbers if is_bounded(place.node)}
     arriving, sent = graph.right[node], graph.right.values[chain[-1].number]
-    inner = np.median((sent / arriving)[(sent != 0) & (arriving != 0)])
+    slopes = (sent / arriving)[(sent != 0) & (arriving != 0)]
+    if not slopes.size or np.ptp(slopes) > 1e-9 * abs(slopes).max():
+        return
+    inner = slopes.flat[0]
     words = "the derivative of what is bounded is "
     windows = {*itertools.product({*bounds, 0.0, -np.inf}, {*bounds, np.inf})}
     for low, high in windows - {(-np.inf, np.inf)}:
         for what, at in (("what is bounded", node._array), ("its input", x)):
             slope = inner * ((at > low) & (at < high))
             first: Wrong = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
-            where = f"not 0 where {what} is between {low:g} and {high:g}: another mask than its own"
+            where = f"not 0 where {what} is {_between(low, high)}"
             yield joint("branches", words + where, only(graph, chain) | first)
     for name, function in activations().items():
         slope = TABLE[function].contribution(0, [np.ones_like(x), function(x), x], {})
         first = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
         yield joint("another derivative", f"{words}that of {name}", only(graph, chain) | first)
+
+
+def _between(low: float, high: float) -> str:
+    if np.isfinite((low, high)).all():
+        return f"between {low:g} and {high:g}: another mask than its own"
+    if np.isfinite(low):
+        return f"above {low:g}: the upper bound is forgotten"
+    return f"below {high:g}: the lower bound is forgotten"
 
 
 def _is_straight(node: Node) -> bool:

@@ -227,6 +227,15 @@ def clipped(case: Case) -> Iterator[Candidate]:
                     for place in graph.places_of[node]
                 }
                 yield joint("cotangent lost", words, wrong)
+    for group in graph.alike:
+        largest = max(abs(graph.right.values[place.number]).max(initial=0.0) for place in group)
+        carries = group[0].multiplies_matrices and group[0].argument.operation is not None
+        for bound in BOUNDS if carries else ():
+            if bound < largest:
+                words = f"what is carried on to the step before is clipped at {bound:g}"
+                by = -bound, bound
+                wrong = {p: p.changed(lambda r, *_, by=by: np.clip(r, *by)) for p in group}
+                yield joint("cotangent lost", words, wrong)
 
 
 BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)

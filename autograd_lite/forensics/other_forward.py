@@ -145,6 +145,8 @@ def _in_place_of(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
                 yield "hard_labels", hard
     if ((array >= 0) & (array <= 1)).all() and array.dtype.kind in "fi":
         yield "(1 - labels)", 1 - array
+        if len(np.unique(array)) == 2 and not np.isin(array, (0, 1)).all():
+            yield "hard_labels", (array > 0.5).astype(array.dtype)
         if np.isin(array, (0, 1)).all():
             yield "labels_of_minus_1_and_1", 2 * array - 1
 
@@ -266,7 +268,7 @@ def masks(case: Case) -> Candidates:
                 yield joint("wrong place", words, wrong)
                 wrong = {place: unchanged, case.graph.forward_step(node): alone}
                 words = f"{{operation}} by {number:.6g} is left out in both passes"
-                yield joint("wrong place", words, wrong)
+                yield joint("another loss", words, wrong)
 
 
 def _may_be_left_out(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:

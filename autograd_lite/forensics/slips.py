@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.factors import RATES, closest_factor, is_round, rounded
+from autograd_lite.forensics.factors import RATES, closest_factor, is_round, multiples, rounded
 from autograd_lite.forensics.group_mistakes import strengths_of_penalties
 from autograd_lite.forensics.place import Vjp
 from autograd_lite.forensics.replay import Replay
@@ -160,12 +160,12 @@ def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         return
     penalty = own * tensor._array
     yield from _counted(given, right, penalty)
-    both = np.stack([np.ravel(penalty), np.ravel(right - penalty)], axis=1)
-    factors = [*map(rounded, np.linalg.lstsq(both, np.ravel(given))[0].tolist())]
+    factors = multiples([penalty, right - penalty], given)
     words = [case.in_words(factor) for factor in factors]
     if all(words) and 1 not in factors and factors[0] != factors[1]:
         what = f"in the part of the penalty {words[0]}; in the rest {words[1]}"
-        yield Slip("penalty", what), given, (both @ factors).reshape(right.shape)
+        both = factors[0] * penalty + factors[1] * (right - penalty)
+        yield Slip("penalty", what), given, both
 
 
 def _counted(given: Array, right: Array, penalty: Array) -> Slipped:

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.engine import backpropagate
 from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.factors import closest_factor, is_round, rounded
+from autograd_lite.forensics.factors import closest_factor, is_round, multiples, rounded
 from autograd_lite.held import seed_of
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
@@ -49,29 +49,36 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
         yield what, right + rounded(strength) * np.sign(weights)
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
-    yield from _by_its_size(given, right)
+    yield from _by_its_size(case, tensor)
     yield from _with_velocity(case, tensor)
 
 
-def _by_its_size(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
-    """The gradient over its own size, lr g / sqrt(s g² + e) or lr g / (sqrt(s) |g| + e)."""
-    if right.size < FEWEST or not given.all() or not np.isfinite(right).all():
-        return
-    if len(np.unique(given)) < FEWEST:  # What is one number in all entries fits anything.
-        return
-    quotient, size = np.ravel(right / given), abs(np.ravel(right))
-    if not np.ptp(quotient) > 0.01 * abs(quotient).max():
-        return  # It is a multiple.
-    for power, how in (
-        (1, "root of its square plus a number"),
-        (2, "root of the sum of its square and a number"),
-    ):
-        values = np.stack([size**power, np.ones_like(size)], axis=1)
-        both = np.linalg.lstsq(values, quotient**power)[0]
-        if (both >= 0).all() and both[0] > 0:
-            by = (values @ both) ** (1 / power)
-            words = f"it is divided by the {how}, as by Adagrad, RMSprop or Adam"
-            yield words, right / by.reshape(right.shape)
+def _by_its_size(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
+    """The gradient over its own size, lr g / sqrt(s g² + e) or lr g / (sqrt(s) |g| + e).
+
+    The two numbers are those of the gradient alone, or of all that are wrong.
+    """
+    right = case.graph.right[tensor]
+    for group in ([tensor], case.wrong_ones) if len(case.wrong_ones) > 1 else ([tensor],):
+        arrays = [(case.manual[t], case.graph.right[t]) for t in group]
+        if any(given.shape != own.shape for given, own in arrays):
+            continue
+        given, own = (np.concatenate([np.ravel(a) for a in pair]) for pair in zip(*arrays))
+        # What is one number in all entries fits anything.
+        if given.size < FEWEST or not given.all() or len(np.unique(given)) < FEWEST:
+            continue
+        quotient = own / given
+        if not np.ptp(quotient) > 0.01 * abs(quotient).max():
+            continue  # It is a multiple.
+        for power, how in (
+            (1, "root of its square plus a number"),
+            (2, "root of the sum of its square and a number"),
+        ):
+            share, number = multiples([abs(own) ** power, np.ones_like(own)], quotient**power)
+            if share > 0 and number >= 0:
+                by = (share * abs(right) ** power + number) ** (1 / power)
+                words = f"it is divided by the {how}, as by Adagrad, RMSprop or Adam"
+                yield words, right / by
 
 
 def _multiple(given: Array, array: Array, words: str) -> Iterator[tuple[str, Array]]:
@@ -90,12 +97,9 @@ def _with_velocity(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     for name, array in ({"the weights": weights} | own).items():
         if array.shape != given.shape or array.size < FEWEST - 1 or case.alike(array, given):
             continue
-        if not all(np.isfinite(values).all() for values in (array, given, right)):
-            continue
         if case.alike(closest_factor(array, right) * right, array):
             continue
-        both = np.stack([array.ravel(), right.ravel()], axis=1)
-        share, rate = map(rounded, np.linalg.lstsq(both, given.ravel())[0].tolist())
+        share, rate = multiples([array, right], given)
         words = _of_weights(rate, share) if array is weights else _of_velocity(name, rate, share)
         if words:
             yield words, rate * right + share * array
@@ -104,7 +108,7 @@ def _with_velocity(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
 def _of_weights(rate: float, share: float) -> str:
     if not is_round(rate) or rate == 1:
         return ""  # What is added to the gradient itself is a penalty.
-    if rate < 0 < share < 1 and is_round(rounded(1 - share)):
+    if rate < 0 and 0.5 < share < 1 and is_round(rounded(1 - share)):
         words = "these are the weights after an update with weight decay"
         return f"{words}: {share:g} times the weights, less {-rate:g} times it"
     decays = is_round(share) and rate > 0 and share > 0

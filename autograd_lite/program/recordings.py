@@ -76,16 +76,13 @@ def task_of(
     These are constants: given in each run they may be written to.
     """
     known = {*inputs}
-    arrays = [step for step in program.steps if step.function is None and _is_array(step)]
+    leaves = [step for step in program.steps if step.function is None]
+    arrays = [step for step in leaves if isinstance(step.arguments[0], np.ndarray)]
     fixed = [step for step in arrays if step not in known]
     known.update(fixed)
     steps = [step for step in program.steps if step not in known]
     task = Task(steps, [*inputs, *fixed], outputs, program.guards, names)
     return task, [step.arguments[0] for step in fixed]
-
-
-def _is_array(step: Step) -> bool:
-    return isinstance(step.arguments[0], np.ndarray)
 
 
 def _called(step: Step) -> Any:

@@ -245,11 +245,12 @@ class Tracer:
             if type(array) is np.ndarray:
                 self.in_own_memory.add(first)
             return False
+        read: list[Any] = [None, None]  # of what is indexed nothing but the index
         if node.operation.function is operator.getitem:
-            given = None, None, self.own(node.arguments[-1])  # the index is all that is read
+            read.append(self.own(node.arguments[-1]))
         else:
-            given = program.values[node], *self.own(node.arguments)
-        given = program.cotangents[first], program.cotangents[node], *given
+            read = [program.values[node], *self.own(node.arguments)]
+        given = program.cotangents[first], program.cotangents[node], *read
         keywords = node.keywords and self.own(node.keywords)
         step = program.step(adding(node.operation), given, keywords, array.shape, array.dtype)
         kind = self.templates.number_of(node)

@@ -89,6 +89,7 @@ class Update:
         calls: what it does, in order: functions of C or of NumPy with their arguments.
         in_c: whether they are functions of C.
         made: how often it was written anew, for other hyper-parameters.
+        seen: by the optimizer's count of changes, when it was seen to fit them.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Update:
         self.in_c = backend.name == "c"
         with np.errstate(all="ignore"):
             self._quiet = copy_context()
-        self.made, self._seen = 0, -1
+        self.made, self.seen = 0, -1
         self._known: list[dict[str, Any]] = []
         self.make()
 
@@ -108,7 +109,7 @@ class Update:
         Learning rates may be others. 0 if they change again and again; OtherNumbers if what was
         made does not agree with the rule.
         """
-        if self._seen != self._optimizer._changes:
+        if self.seen != self._optimizer._changes:
             rates = [run.options[CHANGING] for run, _ in self._gradients]
             for (run, _), known, rate in zip(self._gradients, self._known, rates):
                 if run.options != {**known, CHANGING: rate}:
@@ -122,7 +123,7 @@ class Update:
                     break
             for known, rate in zip(self._known, rates):
                 known[CHANGING] = rate
-            self._seen = self._optimizer._changes
+            self.seen = self._optimizer._changes
         return self.made
 
     def make(self) -> None:

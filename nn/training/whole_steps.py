@@ -53,20 +53,24 @@ def whole_step(
     """
     names: Names = {"steps": steps, "mutation": mutation, "this": found, "isfinite": math.isfinite}
     names |= {"recording": modes.recording.get, "set_now": modes.set_now.get}
-    names |= {"raises_errors": modes.raises_errors, "are_unchanged": steps.outside.are_unchanged}
+    names |= {"numpy_settings": modes.numpy_settings, "raises_errors": modes.raises_errors}
+    names |= {"are_unchanged": steps.outside.are_unchanged}
     names |= {"state_of": state_of, "set_state": set_state, "generators": steps.generators}
     arguments = [f"a{i}" for i in range(len(batch))]
-    looks = ["recording() is True", "not set_now()", "not raises_errors()"]
+    # What functions ask first stands here too, as calls of Python's take longer than all of it.
+    looks = ["recording() is True", "not set_now()"]
+    looks += ["(numpy_settings(None) is None or not raises_errors())"]
     looks += ["mutation.latest == steps.seen", "are_unchanged()"]
     in_one = bool(update and update.in_c and hasattr(found.run, "followed_by") and not found.moved)
     # In C a batch is copied to where it is read, so that it does not matter how it lies in memory.
     names["kind"] = kind = attrgetter("__class__", "shape", "dtype") if in_one else kind_of
     looks += [f"kind({a}) == {_named(names, kind(x))}" for a, x in zip(arguments, batch)]
     if update:
-        names |= {"optimizer": steps.optimizer, "fitting": update.fitting}
-        # What `accept` asks first, without calling it.
+        names |= {"optimizer": steps.optimizer, "update": update}
         accepted = "optimizer.groups == optimizer._seen and not optimizer._scheduled"
-        looks += [f"({accepted} or optimizer.accept() is None) and fitting() == {update.made}"]
+        fits = f"update.seen == optimizer._changes and update.made == {update.made}"
+        looks += [f"({accepted} or optimizer.accept() is None)"]
+        looks += [f"({fits} or update.fitting() == {update.made})"]
     given = [*compress(arguments, found.used)]
     given += [f"{_named(names, draw)}()" for draw in found.draws]
     given += [f"{_named(names, tensor)}._array" for tensor in found.given]

@@ -83,7 +83,7 @@ def a_norm_is_not_divided_by():
     return np.sqrt((r**2).sum()), {w: A.T @ r.data}
 
 
-@planted("the square of", "division by it is forgotten")
+@planted("the division by the denominator is left out")
 def the_squared_denominator_is_forgotten():
     rng = np.random.default_rng(9)
     X, t = rng.normal(size=(8, 3)), rng.integers(2, size=8)
