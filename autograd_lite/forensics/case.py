@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from autograd_lite.derivatives import cross_entropies
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
-from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_recorded
-from autograd_lite.forensics.recorded_factors import COPIES, factors_at, rarer, usual
+from autograd_lite.forensics.place import Place, Vjp, Wrong, is_recorded
+from autograd_lite.forensics.recorded_factors import OWN, factors_at, of_arrays, rarer, usual
 from autograd_lite.forensics.replay import SAMPLES, Graph, Replay
 from autograd_lite.forensics.shares import choices_at_ties
 from autograd_lite.node import Array, Node, plain
@@ -77,8 +78,8 @@ class Case:
 
     @functools.cached_property
     def rarer_factors(self) -> list[tuple[float, str]]:
-        """Learning rates, and several factors at once, in words."""
-        return [*rarer(self.graph)]
+        """Learning rates, several factors at once, sums of the caller's arrays, in words."""
+        return [*rarer(self.graph), *of_arrays(self.arrays, self.graph.lengths)]
 
     def in_words(self, factor: float, place: Place | None = None) -> str:
         """What a gradient that is `factor` times the right one lacks or has; empty if unknown."""
@@ -89,7 +90,7 @@ class Case:
         usual, here = self._words(factor, self.usual_factors), self.words_here(factor, place)
         counts = "1/" in usual or "divided" in usual
         if here and place is not None and not (place.traits.averages and "square" in usual):
-            own = place.traits.averages or place.operation.function in COPIES
+            own = place.traits.averages or place.operation.function in OWN
             if own or (counts and self.graph.is_within(place)):
                 return here
         named = here and "square" in usual and place and not place.traits.averages
@@ -101,10 +102,12 @@ class Case:
         """The same for the constant that a step multiplies or divides by, or averages over."""
         averages = place is not None and place.traits.averages and place.node.size > 1
         averages = averages and SAMPLES not in self._words(factor, self.usual_factors)
-        copies = place is not None and place.operation.function in COPIES
-        if place is None or not (place.multiplies_entries or averages or copies):
+        own = place is not None and place.operation.function in OWN
+        if place is None or not (place.multiplies_entries or averages or own):
             return ""
-        return self._words(factor, factors_at(self.graph, place))
+        here = self._words(factor, factors_at(self.graph, place))
+        another = here.endswith("is right") and "square" in self._words(factor, self.usual_factors)
+        return "" if another else here
 
     def _words(self, factor: float, known: Iterable[tuple[float, str]]) -> str:
         for number, words in known:
@@ -319,15 +322,35 @@ def _with_epsilon(place: Place, epsilon: float) -> Vjp:
 
 
 def _kinks(graph: Graph) -> Iterator[tuple[str, Wrong]]:
-    """Other slopes at ties, where any between those on both sides is as right: at one or at all."""
-    chosen: dict[str, Wrong] = {}
+    """Other slopes at ties, where any between those on both sides is as right, of each function."""
+    chosen: dict[Any, dict[str, Wrong]] = {}
     for place in graph.places:
         for words, vjp in _at_ties(place):
-            chosen.setdefault(f"at ties {words}", {})[place] = vjp
-    for words, wrong in chosen.items():
-        alike = grouped(wrong, lambda place: place.operation).values()
-        for places in [[*wrong]] + [*alike] * (len(alike) > 1):
-            yield words, {place: wrong[place] for place in places}
+            of_function = chosen.setdefault(place.operation, {})
+            of_function.setdefault(words, {})[place] = vjp
+    ways = itertools.product(*[[("", Wrong()), *each.items()] for each in chosen.values()])
+    for way in itertools.islice(ways, 1, MOST_WAYS):
+        words = " and ".join(dict.fromkeys(words for words, _ in way if words))
+        yield f"at ties {words}", {p: vjp for _, wrong in way for p, vjp in wrong.items()}
+
+
+MOST_WAYS = 64
+"""Choices at ties, one for each function, that are tried."""
+
+
+def _orders_of_equals(place: Place) -> Iterator[tuple[str, Vjp]]:
+    """Of a sort: each of several equal entries gets what arrives at one of their places."""
+    x, axis = place.argument._array, place.node.keywords.get("axis", -1)
+    if not (np.diff(place.node._array, axis=axis) == 0).any():
+        return
+    backwards = np.argsort(np.flip(x, axis), axis, kind="stable")
+    for words, order in (
+        ("equals stay in their order", np.argsort(x, axis, kind="stable")),
+        ("equals are in reverse order", x.shape[axis] - 1 - backwards),
+        ("equals are as argsort has them", np.argsort(x, axis)),
+    ):
+        back = np.argsort(order, axis)
+        yield words, lambda g, *_, by=back, **k: np.take_along_axis(g, by, axis)
 
 
 def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
@@ -342,6 +365,9 @@ def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
             slopes = {"all goes to the first": 1 - place.slot, "all goes to the second": place.slot}
     elif place.traits.extremum:
         yield from choices_at_ties(place)
+        return
+    elif place.operation.function is np.sort:
+        yield from _orders_of_equals(place)
         return
     else:
         return

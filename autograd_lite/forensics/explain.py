@@ -18,7 +18,14 @@ from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
-from autograd_lite.forensics.slips import Slip, newton, nothing_arrives, of_other_weights, slips_in
+from autograd_lite.forensics.slips import (
+    Slip,
+    newton,
+    nothing_arrives,
+    of_all,
+    of_other_weights,
+    slips_in,
+)
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -103,9 +110,9 @@ def _explain_on(
     if any(len(each.mistakes) == 1 for each in complete):
         return complete
     if base is case.graph.right and not complete and not search.is_over:
-        of_all = newton(case) or of_other_weights(case)
-        if of_all:
-            return [Hypothesis(of_all)]
+        slips = of_all(case) or newton(case) or of_other_weights(case)
+        if slips:
+            return [Hypothesis(slips)]
     singles += search.findings(base, search.others(wrong))
     search.limit = 1.0
     complete += _pairs(case, search, base, singles)
@@ -151,7 +158,7 @@ def _is_evidence(
 
     A number without words makes any entry right: there are to be two wrong ones more.
     """
-    if any(isinstance(m, Candidate) and _is_negative_penalty(m) for m in mistakes):
+    if any(isinstance(m, Candidate) and _is_negative(m) for m in mistakes):
         return False
     wrong = case.wrong if explained is None else case.wrong & explained
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
@@ -166,10 +173,11 @@ def _is_evidence(
     )
 
 
-def _is_negative_penalty(mistake: Candidate) -> bool:
-    """Whether large weights would be rewarded: nobody does that, the gradient lies along them."""
+def _is_negative(mistake: Candidate) -> bool:
+    """Whether large weights, or errors, would be rewarded, which nobody does."""
     added = mistake.kind == "penalty" and mistake.far_fetched
-    return added and mistake.strength * mistake.unit <= 0
+    other = mistake.kind == "another loss" and mistake.solve is not None
+    return (added or other) and mistake.strength * mistake.unit <= 0
 
 
 def _is_solved(case: Case, mistake: Candidate | Slip) -> bool:
@@ -203,9 +211,8 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
     if not found:
         wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
         wholly += [Finding(mistake, frozenset()) for mistake in _left_out(singles)]
-        if base is case.graph.right:
-            wholly = [f for f in wholly if not search.projection.takes(f.mistake)]
-            wholly += [Finding(mistake, frozenset()) for mistake in search.but_for_factors()]
+        if base is case.graph.right and search.projection.pays:
+            wholly = [Finding(mistake, frozenset()) for mistake in search.but_for_factors()]
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
             if not search.is_over:
                 found += _with_another(case, search, base, first, factors_only=True)
@@ -214,7 +221,7 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         found = [
             Hypothesis([first, f.mistake], error=f.error)
             for first, f in pairs
-            if f.fitted == case.everything
+            if _explains(case, search, [Finding(first, frozenset()), f])
         ]
     return found
 
@@ -280,18 +287,24 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
     )
 
 
-def _cancels(case: Case, mistake: Candidate) -> bool:
-    """Whether a sign takes away what another use of the same tensor gives: both are left out."""
+def _is_in_part(case: Case, mistake: Candidate) -> bool:
+    """Whether a factor is at one of two uses that give the same: it is more likely at both.
+
+    A sign there takes away what the other one gives, so that both are left out.
+    """
     graph, (place, *others) = case.graph, mistake.wrong
-    return (
-        mistake.kind == "sign"
-        and not others
-        and any(
-            case.alike(graph.right.values[place.number], graph.right.values[use.number])
-            for use in graph.consumers[place.argument]
-            if use is not place
-        )
-    )
+    while mistake.kind in ("sign", "factor") and not others:
+        own, uses = graph.right.values[place.number], graph.consumers[place.argument]
+        for use in uses:
+            other = graph.right.values[use.number]
+            by = closest_factor(other, own) if own.size > 2 else 1.0
+            if use is not place and other.any() and case.alike(by * own, other):
+                return True
+        below = graph.places_of.get(place.argument, ())
+        if len(below) != 1 or len(uses) != 1:
+            return False
+        (place,) = below
+    return False
 
 
 def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
@@ -303,7 +316,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     rarely = factor is not None and not case.usual_words(factor, place)
     return (
         not words if factor is not None else _is_solved(case, mistake),
-        mistake.far_fetched or _cancels(case, mistake),
+        mistake.far_fetched or _is_in_part(case, mistake),
         max(KINDS.index(mistake.kind), rarely * KINDS.index("another derivative")),
         len(mistake.wrong),
         # Of several steps those to parameters, whose gradients are overwritten in a loop.

@@ -24,7 +24,7 @@ from autograd_lite.forensics.candidate import (
 )
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
-from autograd_lite.forensics.factors import closest_factor, multiples
+from autograd_lite.forensics.factors import both_signs, closest_factor, multiples
 from autograd_lite.forensics.other_forward import are_shares
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
@@ -161,7 +161,9 @@ def penalties(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     terms = [place for term in penalty_terms(graph) for place in term]
     by_leaf = grouped(terms, lambda place: place.argument)
-    for places in [terms, *by_leaf.values()] if terms else []:
+    of_wrong = [place for place in terms if place.argument in case.wrong]
+    groups = {tuple(places): places for places in (terms, of_wrong, *by_leaf.values()) if places}
+    for places in groups.values():
         what = "the strength of the penalty on large weights is another one"
         number = "{:.6g} times the loss's"
         yield with_strength("penalty", what, scaled, places, neutral=1.0, number=number)
@@ -276,7 +278,8 @@ def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     """Losses, how their derivatives in the predictions are written, and what they are."""
     y = np.asarray(y, p.dtype)  # Unsigned numbers have no negative ones.
     yield "squared errors", "({0} - {1})", p - y
-    yield "absolute errors", "np.sign({0} - {1})", np.sign(p - y)
+    if both_signs(p - y):  # Else it is that of their sum.
+        yield "absolute errors", "np.sign({0} - {1})", np.sign(p - y)
     yield "binary cross-entropy", "({0} - {1}) / ({0} * (1 - {0}))", (p - y) / (p * (1 - p))
     yield "cross-entropy", "(-{1} / {0})", -y / p
     words = "binary cross-entropy of logits"
@@ -306,15 +309,20 @@ def other_losses(case: Case) -> Iterator[Candidate]:
         for target, y in [(each, y) for each in targets for y in like_predictions(each, p)]:
             for name, written, slope in _slopes(p, y):
                 is_own = _own_slope(slope, graph.right[prediction], case)
-                if np.isfinite(slope).all() and not is_own:
+                if "binary" in name:  # For squared errors the derivative of sigmoid is forgotten.
+                    links = [use.node for use in graph.consumers[prediction] if use.traits.link]
+                    nodes = [node for node in (prediction, *links) if node.shape == p.shape]
+                    errors = [(node._array - y, graph.right[node]) for node in nodes]
+                    is_own |= any(_own_slope(*error, case) for error in errors)
+                is_constant = slope.size > 1 and not np.ptp(slope) and "sum" not in name
+                if np.isfinite(slope).all() and not is_own and not is_constant:
                     what = f"the loss's derivative is that of {name}"
-                    if any(plain(argument) is not target for argument in beside):
+                    if any(plain(a) is not target and np.size(plain(a)) > 1 for a in beside):
                         what += ", and what is added to the prediction is left out"
                     if "binary" in name and prediction.operation.traits.link == "sigmoid":
                         what += ": p - y is left, as if the derivative of sigmoid is forgotten"
                     given_to = graph, prediction, slope, written, target
-                    number = "times {:.6g}"
-                    said = {"number": number, "far_fetched": id(target) not in own}
+                    said = {"number": "times {:.6g}", "far_fetched": id(target) not in own}
                     yield with_strength("another loss", what, _at, *given_to, **said)
 
 
@@ -334,7 +342,10 @@ def _is_layer(node: Tensor) -> bool:
     """Whether predictions are what an operation like that gives: a layer's, not a loss's."""
     traits = node.operation.traits
     ends_layers = traits.activation or (traits.product and not traits.elementwise)
-    return ends_layers or node.operation.function in (np.add, np.divide)
+    given = [a.operation for a in node.arguments if is_recorded(a)]
+    weighs = given and all(r and r.traits.product and r.traits.elementwise for r in given)
+    adds = node.operation.function is np.add and not (weighs and len(given) > 1)
+    return ends_layers or adds or node.operation.function is np.divide
 
 
 def _own_slope(slope: Array, cotangent: Array, case: Case) -> bool:

@@ -126,7 +126,11 @@ def overlapping_windows(case: Case) -> Candidates:
                 place: place.changed(lambda result, *_, own=own: result * own)
                 for place, own in zip(windows, shown)
             }
+            rows = all(isinstance(p.node.arguments[1], int | np.integer) for p in windows)
             words = f"{OVERWRITTEN}: only the {which} window counts there"
+            if rows:
+                words = "what arrives at a row that is used more than once is overwritten (=), "
+                words += f"not added (+=): only its {which} use counts"
             yield joint("repeated index", words, wrong)
 
 
@@ -253,7 +257,8 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
             # A sum that passes on what arrives is no part of what is forgotten.
             same = np.array_equal(graph.right.values[chain[0].number], graph.right[node])
             if not (chain[0].traits.additive and same):
-                words = "what is computed in between is not differentiated: "
+                names = ", ".join(dict.fromkeys(part.operation.name for part in parts[::-1]))
+                words = f"what is computed in between, {names}, is not differentiated: "
                 words += "the inner derivative of the chain rule is forgotten"
                 if any(map(is_bounded, parts)) and all(map(_is_straight, parts)):
                     yield from _of_bounded(graph, chain, parts)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import string
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from autograd_lite.forensics.place import (
 )
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.subsets import other_pairs
+from autograd_lite.forensics.value_mistakes import next_slices
 from autograd_lite.node import Array, arrays_in, plain
 from autograd_lite.tensor import Tensor
 
@@ -55,8 +55,7 @@ class Data(NamedTuple):
     name: str
     array: Array
     place: Place  # a step from a node that it is used in; to itself, if it is a leaf
-    # By the `id` of an array, which is it or a part of it: that part of another one.
-    parts: dict[int, Callable[[Array], Array]]
+    parts: dict[int, Array]  # by their `id`, those that are it, its complement or views of it
     is_leaf: bool
 
 
@@ -79,7 +78,7 @@ def _data(case: Case) -> list[Data]:
                 name, whole = known, other
                 break
         data = found.setdefault(id(whole), Data(name, whole, place, {}, is_leaf))
-        data.parts[id(array)] = partial(_part, array, whole)
+        data.parts[id(array)] = array
     return [*found.values()]
 
 
@@ -119,7 +118,7 @@ def other_arrays(case: Case) -> Candidates:
         for words, other in _in_place_of(case, data):
             wrong: Wrong = {}
             for place, slot, part in uses:
-                value = part(other)
+                value = _part(part, data.array, other)
                 written = words if np.array_equal(value, other) else f"(1 - {words})"
                 wrong[place] = Instead(place, slot, value, written)
             spoken = words if words in case.arrays else words.replace("_", " ")
@@ -172,7 +171,8 @@ def other_data(case: Case) -> Candidates:
         for data, other in chosen:
             at = data.place
             wrong[at] = at.vjp
-            values = {key: part(other) for key, part in data.parts.items()}
+            parts = data.parts.items()
+            values = {key: _part(part, data.array, other) for key, part in parts}
             for step in [step for step in inputs if id(step.arguments[0]) in values]:
                 place = Place(at.node, -1, graph.loss, at.operation, at.traits, step.number)
                 wrong[place] = lambda array, values=values: values[id(array)]
@@ -185,6 +185,10 @@ def _changes(case: Case) -> Iterator[Change]:
     for data in known:
         labels = () if data.is_leaf else _other_labels(data.array, data.place.node)
         yield from (("labels", words, [(data, other)]) for words, other in labels)
+        for key, part in data.parts.items() if not data.is_leaf else ():
+            words = "the labels, or inputs, are shifted by one: another slice of the same array"
+            alone = data._replace(array=part, parts={key: part})
+            yield from (("labels", words, [(alone, other)]) for other in next_slices(part))
         chosen = () if data.is_leaf else other_pairs(data.array)
         yield from (("another mask", words, [(data, other)]) for words, other in chosen)
     for number, every in ((0.0, "any bias"), (1.0, "any scale")):

@@ -109,6 +109,11 @@ class Projection:
                     found.exactly_to[key] += exact
         return found
 
+    def between(self, base: Replay, other: Replay) -> Change:
+        """By how much what comes out of one replay is more than what comes out of another."""
+        before, after = self.of(base), self.of(other)
+        return Change({key: after[key] - before[key] for key in after}, dict.fromkeys(after, 0.0))
+
     def none(self) -> Change:
         """The change by nothing."""
         return Change(dict.fromkeys(self.missing, 0.0), dict.fromkeys(self.missing, 0.0))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, Scaled
+from autograd_lite.forensics.candidate import FACTORS, Candidate, Scaled, scaled
 from autograd_lite.forensics.candidates import candidates
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, rounded
@@ -54,6 +54,11 @@ def seconds_since(start: tuple[float, float]) -> float:
 def _is_lost(array: Array, right: Array) -> bool:
     """Whether an array is 0 up to rounding, where the right one is not."""
     return bool(np.max(abs(array), initial=0.0) <= 1e-14 * np.max(abs(right), initial=0.0))
+
+
+def _is_in_part(places: frozenset[Place], loops: list[frozenset[Place]]) -> bool:
+    """Whether a mistake is made in some steps of a loop, and not in all."""
+    return places not in loops and any(len(loop) > 2 and places < loop for loop in loops)
 
 
 DELAY = 1.0
@@ -180,9 +185,11 @@ class Search:
             for m, change in self.changes[::-1]
         }
         chosen = [(m, c) for m, c in alone.values() if fine <= projection.fitted(c)]
+        loops = [frozenset(group) for group in graph.alike]
+        chosen = [(m, c) for m, c in chosen if not _is_in_part(frozenset(m.wrong), loops)]
         chosen = sorted(chosen, key=lambda each: rank(each[0]))[:most]
-        several = [m for m, _ in self.known if m.kind == "constant statistics"]
-        several = [m for m in several if not projection.takes(m)]
+        factors = [m for m, _ in self.known if m.kind == "factor" and m.solve]
+        factors = [m for m in factors if projection.takes(m)]
         for first, change in chosen:
             replay = self.predict(first.wrong, graph.right)
             if replay is None:
@@ -194,12 +201,18 @@ class Search:
                 is_below = not below.isdisjoint(place.number for place in second.wrong)
                 if {*first.wrong} & {*second.wrong}:
                     continue
+                if is_below and not projection.takes(second):
+                    if second.kind == "constant statistics":  # Of the others there are too many.
+                        yield from ((first, found) for found in self._replayed(second, replay))
+                    continue
                 added = projection.change(second.wrong, replay) if is_below else more
                 total = change.plus(added, 1.0) if added else None
                 if total and projection.fitted(total) == self.case.everything:
                     yield from ((first, found) for found in self._replayed(second, replay))
-            for second in several:
-                if wrong <= self.changed(first) | self.changed(second) and not self.is_over:
+            for second in factors if first.kind not in FACTORS and not self.is_over else ():
+                slope = projection.change(scaled(second.wrong, 2.0), replay)
+                ways = projection.with_strengths(change, slope, wrong) if slope else ()
+                if any(projection.fitted(way) == self.case.everything for way in ways):
                     yield from ((first, found) for found in self._replayed(second, replay))
 
     def _projected(self, candidate: Candidate) -> frozenset[Tensor] | None:
@@ -234,6 +247,8 @@ class Search:
             predicted = self.predict(mistake.wrong, base)
             if predicted is None or not case.differ(base, predicted):
                 continue
+            if base is case.graph.right and not (mistake.solve or self.projection.takes(mistake)):
+                self.changes.append((mistake, self.projection.between(base, predicted)))
             finding = Finding(mistake, case.fitted(predicted))
             if finding.fitted > case.fitted(base) and self._loses_all(mistake, predicted):
                 finding = finding._replace(mistake=mistake._replace(far_fetched=True))

@@ -39,6 +39,8 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     if is_round(largest):
         yield f"its entries are clipped at {rounded(largest):g}", right.clip(-largest, largest)
     weights = tensor._array
+    if tensor.operation is None and weights.any():
+        yield "these are the values of the parameter itself, and not its gradient", weights
     rate = closest_factor(weights - given, right)
     if is_round(rate) and rate > 0 and weights.any() and tensor.operation is None:
         what = f"these are the weights after an update with learning rate {rounded(rate):g}"
@@ -47,6 +49,10 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     if is_round(strength) and right.size > 2:
         what = f"an L1 penalty of strength {rounded(strength):g} is added that is not in the loss"
         yield what, right + rounded(strength) * np.sign(weights)
+    for axes in (None, *range(right.ndim)) if right.size > 2 else ():
+        over = "" if axes is None else f" over axis {axes}"
+        mean = right.mean(axis=axes, keepdims=True)
+        yield f"it is centred: its mean{over} is subtracted from it", right - mean
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
     yield from _by_its_size(case, tensor)

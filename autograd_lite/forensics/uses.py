@@ -21,6 +21,7 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import is_round
 from autograd_lite.forensics.formula_mistakes import softmax, whole_losses
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_recorded
 from autograd_lite.forensics.recorded_factors import factors_at
@@ -57,6 +58,8 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
             which = "one use is" if len(group) == 1 else f"{len(group)} of {len(uses)} uses are"
             what = f"only {which} counted: what arrives over the other uses is left out"
             yield left_out(others, what)
+        for words, dropped in _of_loops(graph.in_time(uses)):
+            yield left_out(dropped, f"{words}: what arrives over the others is left out")
         for count in range(2, len(uses) if 2 < len(uses) <= FEW_USES else 0):
             for some in itertools.combinations(uses, count):
                 yield with_strength("factor", FACTOR, scaled, some, neutral=1.0)
@@ -81,12 +84,34 @@ def decaying_uses(case: Case) -> Iterator[Candidate]:
         first, *others = shares[::order]
         roots = np.roots(np.array([*others[::-1], first - total]))
         for by in (root.real for root in roots if abs(root.imag) < 1e-9 < root.real):
+            if not is_round(by) and not is_round(1 - by):
+                continue  # Some number explains any gradient of one direction.
             neighbor = "after" if order == 1 else "before"
             what = f"each use counts {by:.6g} times as much as the one {neighbor}: momentum, "
             what += "or a decay, is in the loop that sums up"
             powers = [(use, by**n) for own in every.values() for n, use in enumerate(own[::order])]
             steps = {use: Scaled(use, factor) for use, factor in powers}
             yield joint("another quantity", what, {**steps})
+
+
+def _of_loops(uses: list[Place]) -> Iterator[tuple[str, list[Place]]]:
+    """Uses, the last first, that are left out: those of some steps, or of one step of each loop."""
+    count = len(uses)
+    if not 4 <= count <= LARGE:
+        return
+    for number in range(2, count - 1):
+        yield f"only the last {number} of {count} uses are counted", uses[number:]
+        yield f"only the first {number} of {count} uses are counted", uses[:-number]
+    for length in range(2, count // 2 + 1) if count > 5 else ():
+        for start in range(length if count % length == 0 else 0):
+            one, others = (
+                uses[start::length],
+                [u for n, u in enumerate(uses) if n % length != start],
+            )
+            of_each = f"of {length} uses in each of {len(one)} loops"
+            which = f"number {length - start}"
+            yield f"all {of_each} are counted but {which}", one
+            yield f"only {which} {of_each} is counted", others
 
 
 FEWEST = 3
@@ -133,7 +158,7 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
     """A gradient is computed from what arrives at another node: da where dz is."""
     nodes = _in_other_terms(graph, place.node) if place.traits.additive else iter(())
     if place.argument.operation is None:
-        nodes = itertools.chain(_near(graph, place.node), nodes)
+        nodes = itertools.chain(_near(graph, place.node), _after(graph, place.node), nodes)
     for node, words in nodes:
         cotangent, own = graph.right[node], graph.right[place.node]
         if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
@@ -170,6 +195,20 @@ def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
             if branches:  # Else it is forgotten there.
                 yield after, f"the derivative of {place.operation.name} is forgotten, only here"
             break
+
+
+def _after(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """Nodes of its shape that are reached after a node on the way back; and what is said then."""
+    words = "it is multiplied by what arrives at {other}, which comes after: what arrives here "
+    words += "was overwritten with that before"
+    found: dict[Tensor, None] = {}
+    ahead = [node]
+    for each in ahead:
+        for place in graph.places_of.get(each, ()):
+            if place.argument.operation is not None and len(found) < MOST_WITHIN:
+                ahead += [place.argument] * (place.argument not in found)
+                found.setdefault(place.argument)
+    yield from ((other, words) for other in found if other.shape == node.shape)
 
 
 def _users(graph: Graph, node: Tensor) -> set[Tensor]:
@@ -223,18 +262,19 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
     """What arrives over a skip connection is added at the block's output, or within, not below."""
     graph = case.graph
     for x, uses in graph.consumers.items():
-        skips = [use for use in uses if use.traits.additive and use.node.shape == x.shape]
-        if x.ndim == 0 or len(uses) < 2 or len(skips) != 1 or x.operation is None:
+        skips = [use for use in uses if use.node.shape == x.shape]
+        if x.ndim == 0 or not 1 < len(uses) <= FEW_USES or x.operation is None:
             continue
-        carried = graph.right.values[skips[0].number]
-        for node in _within_block(graph, x, skips[0]):
+        within = [(skip, node) for skip in skips for node in _within_block(graph, x, skip)]
+        for skip, node in within:
+            carried = graph.right.values[skip.number]
             more: Wrong = {
                 place: place.arriving(lambda g, *_, by=carried: g + by)
                 for place in graph.places_of[node]
             }
             words = "what arrives over the skip connection is added before the derivative of what "
             words += "it skips, and not after it"
-            yield joint("one path", words, scaled(skips, 0.0) | more)
+            yield joint("one path", words, scaled([skip], 0.0) | more)
 
 
 def _within_block(graph: Graph, x: Tensor, skip: Place) -> list[Tensor]:

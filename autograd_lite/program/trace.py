@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import backward_order, backward_steps
+from autograd_lite.engine import backward_order, step_through
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import SetForAWhile, Taken, taken
-from autograd_lite.node import Array, Node, arrays_in, plain
+from autograd_lite.node import Array, Node, Pass, arrays_in, plain
 from autograd_lite.program.exact import (
     Contribution,
     adding,
@@ -90,6 +90,7 @@ class Tracer:
         self.kept: dict[Node, Any] = {}  # what functions keep for their rules
         self.found: dict[int, Array] = {}
         self.made: dict[int, Node | Taken | Step] = {}
+        self.places: dict[int, int] = {}  # of noted calls, by `id`: in which order they were made
         self.in_own_memory: set[Node] = set()
         self.likes: dict[Any, Step | None] = {}  # of what is added to cotangents: one of a kind
 
@@ -100,8 +101,8 @@ class Tracer:
         loss, program = self.program.loss, self.program
         order = self.include(loss)
         program.cotangents[loss] = self.leaf(np.ones_like(loss._array)[()])
-        for node, careful in backward_steps(order):
-            self.backward(node, careful)
+        nodes = [node for node in order if node.operation is not None]
+        step_through({}, nodes, Pass(), lambda node, _, way, careful: self.backward(node, careful))
         self.guard_noted(noted)
 
     def guard_noted(self, noted: Iterable[Taken]) -> None:
@@ -146,7 +147,11 @@ class Tracer:
                 # It shows what was computed: its entries were used as they were.
                 self.guard(self.input(array.base), array.base.copy())
         else:
-            known = self.noted(made) if isinstance(made, Taken) else self.own_part(made)
+            if isinstance(made, Taken):
+                self.write_before(made)
+                known = self.noted(made)
+            else:
+                known = self.own_part(made)
             self.made[id(array)] = known
         if known.function is None:
             inputs[id(array)] = known
@@ -166,6 +171,23 @@ class Tracer:
                 self.made.setdefault(id(x._array), x)
         if isinstance(call.outcome, Node):
             self.made.setdefault(id(call.outcome._array), call)
+            self.places[id(call)] = len(self.places)
+
+    def write_before(self, call: Taken) -> None:
+        """Write what a noted call comes from, as that was made: thousands may lie behind it."""
+        found, seen, waiting = list[Taken](), {id(call)}, list[Any]([call])
+        while waiting:
+            each = waiting.pop()
+            for x in arrays_in([each.arguments, each.keywords]):
+                is_computed = isinstance(x, Node) and x.operation is not None
+                made = x if is_computed else self.made.get(id(self.data_of(plain(x))))
+                is_open = isinstance(made, Taken) or (is_computed and x not in self.program.values)
+                if is_open and id(made) not in seen:
+                    seen.add(id(made))
+                    waiting.append(made)
+                    found += [made] if isinstance(made, Taken) else []
+        for each in sorted(found, key=lambda each: self.places[id(each)]):
+            self.input(each.outcome._array)
 
     def noted(self, call: Taken) -> Step:
         """The step of a noted call that gave a tensor."""
@@ -241,6 +263,7 @@ class Tracer:
         if not (node.operation.add_to and isinstance(first, Node) and first._requires_grad):
             return False
         program, array = self.program, first._array
+        given: tuple[Any, ...]
         if first not in self.in_own_memory:
             if type(array) is np.ndarray:
                 self.in_own_memory.add(first)

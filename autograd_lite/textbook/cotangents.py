@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import backward_steps
-from autograd_lite.node import Node, inputs_of
+from autograd_lite.engine import step_through
+from autograd_lite.node import Node, Pass, inputs_of
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.factors import (
@@ -70,7 +70,9 @@ class Backward:
         self.formulas, self.lengths, self.named = reader, reader.lengths(reader.data()), named
         formulas, nodes = reader, reader.nodes
         self.wanted = None if wanted is None else {*wanted}
-        self.careful = dict(backward_steps(reversed(nodes)))
+        self.careful: dict[Node, bool] = {}
+        computed = [node for node in reversed(nodes) if node.operation is not None]
+        step_through({}, computed, Pass(), lambda x, _, way, is_: self.careful.update({x: is_}))
         self.parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
         # Where a constant factor is applied, if it was not before: once, before a loop.
         readers = [node for node in nodes if node not in reader.places]

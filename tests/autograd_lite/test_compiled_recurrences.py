@@ -154,6 +154,37 @@ def test_what_lies_otherwise_in_the_next_iteration_is_computed_step_by_step(coun
     assert_computed(f, lambda: rng.normal(size=(2, 4, 4)))
 
 
+def beside(weight, x):
+    for _ in range(300):
+        x = np.tanh(x) + 0.01
+    return (weight * x).sum()
+
+
+def of_a_constant(weight, x):
+    return beside(weight * x, al.Tensor(np.full(3, 0.5)))
+
+
+def truncated(weight, x):
+    for _ in range(150):
+        x = np.tanh(weight * al.Tensor.detach(x if isinstance(x, al.Tensor) else al.Tensor(x)))
+    return (weight * x).sum()
+
+
+@pytest.mark.parametrize("f", [beside, of_a_constant, truncated])
+def test_hundreds_of_calls_that_are_not_differentiated_are_followed(f):
+    """One after the other, as Python goes no deeper than a thousand calls."""
+    rng = np.random.default_rng(0)
+    fast = assert_computed(f, lambda: rng.normal(size=(2, 3)), argnums=(0,))
+    assert fast.backend == "numpy"
+
+
+def test_hundreds_of_calls_without_a_gradient_are_followed():
+    fast, rng = al.compile(beside), np.random.default_rng(0)
+    for weight, x in rng.normal(size=(4, 2, 3)):
+        assert fast(weight, x) == beside(weight, x)
+    assert fast.backend == "numpy"
+
+
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 def test_a_branch_that_is_taken_otherwise_in_one_iteration_is_seen(backend, quick_c_compiler):
     def f(x, scale):

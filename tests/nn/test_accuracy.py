@@ -13,6 +13,26 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 SCORES = np.array([[0.1, 2.0, 0.0], [3.0, 0.2, 0.0]])
 
 
+@looped(
+    ("predictions", "targets", "options", "right"),
+    [
+        (SCORES, [1, 0], {}, 1.0),
+        (SCORES, np.eye(3)[[1, 0]], {}, 1.0),
+        (SCORES, [1, 2], {}, 0.5),
+        ([0.9, 0.5, 0.2, 0.8], [1, 0, 0, 0], {}, 0.75),
+        ([[0.9], [0.6], [0.2], [0.8]], [[1], [1], [0], [0]], {}, 0.75),
+        ([2.0, 0.0, -1.0, 0.3], [1, 0, 0, 0], {"threshold": 0}, 0.75),
+        ([2.0, 0.0, -1.0, 0.3], [1, 0, 0, 0], {"loss": "bce_with_logits"}, 0.75),
+        ([2, 0, 1, 1], [2, 0, 1, 0], {}, 0.75),
+        ([[0.1, 0.9], [np.nan, 0.9], [0.1, 0.9], [0.2, 0.8]], [1, 1, 1, 1], {}, 0.75),
+    ],
+)
+def test_accuracy_is_the_share_of_samples_whose_class_is_right(
+    predictions, targets, options, right
+):
+    assert nn.accuracy(np.array(predictions), np.array(targets), **options) == right
+
+
 @looped("row", [[1, 1, 0], [0, 0, 0], [0.5, 0.5, 0.0]])
 def test_accuracy_refuses_rows_that_are_not_of_one_class(row):
     targets = np.array([[1, 0, 0], row])

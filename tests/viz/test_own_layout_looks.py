@@ -1,9 +1,10 @@
 """The layout for where Graphviz is not: that it is easy to read."""
 
 import itertools
+import re
 
 import numpy as np
-from test_own_layout import drawn
+from test_own_layout import SVG, drawn, framed, graphs
 
 import viz
 from autograd_lite import Tensor
@@ -61,3 +62,29 @@ def test_lines_cross_no_more_than_they_have_to():
         assert (tail < other_tail) == (head < other_head)
     arriving = sorted((middle[edge.tail], edge.label) for edge in graph.edges if edge.label)
     assert [label for _, label in arriving] == ["1", "2", "3", "4", "5"]
+
+
+def path_of(groups, edge):
+    """The points of an edge, and of the curves between them."""
+    path = groups[f"n{edge.tail}->n{edge.head}"].find(f"{SVG}path").get("d")
+    return np.array(re.findall(r"([-\d.]+),([-\d.]+)", path), float)
+
+
+def test_edges_never_turn_back():
+    for name, graph in (graphs() | framed()).items():
+        _, groups, _ = drawn(graph)
+        along = 0 if graph.direction == "right" else 1
+        for edge in graph.edges:
+            steps = np.diff(path_of(groups, edge)[:, along])
+            assert steps.min() > -0.2, name  # as numbers are written with one digit
+
+
+def test_edges_to_one_operation_do_not_cross_where_their_order_does_not_matter():
+    a, b = parameter(2, "a"), parameter(2, "b")
+    for sum_of_two in (np.exp(a) + b, b + np.exp(a)):
+        graph = viz.graph(sum_of_two)
+        middle, _ = middles(graph)
+        _, groups, _ = drawn(graph)
+        ends = [edge for edge in graph.edges if graph.vertices[edge.head].title == "add"]
+        arriving = sorted(ends, key=lambda edge: path_of(groups, edge)[-1][0])
+        assert arriving == sorted(ends, key=lambda edge: middle[edge.tail])
