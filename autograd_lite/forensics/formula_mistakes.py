@@ -29,7 +29,7 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
     for written, factor in (("sign(z)", 1.0), ("2 sign(z)", 2.0)) if squares else ():
         words = f"the derivative of {{operation}} is taken to be {written}, that of the absolute "
         # Of the loss's own errors it is another loss.
-        yield "another loss", words + "value", partial(_by, partial(_times_sign, factor))
+        yield "another loss", words + "value", partial(_by, partial(_sign, factor))
     if place.bends and place.traits.elementwise:
         words = "the derivative of {operation} is taken to be "
         yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
@@ -44,10 +44,6 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "derivative twice", words + "a, the value itself", twice
 
 
-def _times_sign(factor: float, a: Any, z: Any) -> Any:
-    return factor * np.sign(z)
-
-
 def _squares(place: Place) -> bool:
     """Whether a step is that of a square."""
     function = place.operation.function
@@ -60,6 +56,11 @@ OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
     ("its square root: a square is left out", lambda d: np.sqrt(abs(d))),
 )
 """What is done to a derivative that is right but for that."""
+
+
+def _sign(factor: float, a: Any, z: Any) -> Any:
+    """The slope of an absolute value."""
+    return factor * np.sign(z)
 
 
 def _by(slope: Slope, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import backward_steps
-from autograd_lite.node import Node, inputs_of
+from autograd_lite.engine import step_through
+from autograd_lite.node import Node, Pass, inputs_of
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.formulas import Formulas
@@ -99,7 +99,9 @@ def cotangents(
     leaf from several nodes, as in a recurrence. Given which cotangents are wanted, those of logits
     are p - y where that is what they are, and some others are left out.
     """
-    terms, careful = formulas.terms, dict(backward_steps(reversed(nodes)))
+    terms, careful = formulas.terms, dict[Node, bool]()
+    computed = [node for node in reversed(nodes) if node.operation is not None]
+    step_through({}, computed, Pass(), lambda node, _, way, is_: careful.update({node: is_}))
     parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
     parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
     terms.values = terms.count

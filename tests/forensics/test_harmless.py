@@ -7,7 +7,7 @@ from by_hand_dense import Network, backward, forward, random_values
 from by_hand_kinks import relu_at_zero
 from recorded import dense
 
-from autograd_lite import Tensor, compare_gradients, sigmoid
+from autograd_lite import Tensor, compare_gradients, relu, sigmoid
 
 
 def shortcut_against_epsilon(epsilon, samples, output, dtype=np.float64, scale=0.8):
@@ -80,3 +80,21 @@ def test_the_seeds_relu_slope_is_not_wrong_where_np_maximum_ties(function):
     assert (group.values["Z1"] == 0).any()
     right = {group.tensors[name]: gradient for name, gradient in group.right.items()}
     assert compare_gradients(group.loss, right)
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["as they stand", "in reverse"])
+def test_equal_entries_may_be_sorted_in_any_order(order):
+    w = Tensor([1.0, 3, 3, 2], requires_grad=True, name="w")
+    c, dw = np.array([0.5, -1, 2, 3]), np.zeros(4)
+    dw[[0, 3, 1, 2][:2] + [1, 2][::order]] = c
+    assert compare_gradients((np.sort(w) * c).sum(), {w: dw})
+
+
+def test_ties_of_two_functions_may_be_broken_each_in_its_way():
+    x = Tensor([2.0, 2, 0], requires_grad=True, name="x")
+    c = np.array([0.5, -1, 2])
+    loss = 3 * x.max() + (relu(x) * c).sum()
+    assert compare_gradients(
+        loss, {x: c + np.array([3, 0, 0])}
+    )  # All to the first, and slope 1 at 0.
+    assert not compare_gradients(loss, {x: c + np.array([4, 0, 0])})
