@@ -18,17 +18,11 @@ from autograd_lite.forensics.candidate import Always, unchanged
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_recorded
 from autograd_lite.forensics.recorded_factors import COPIES, factors_at, rarer, usual
 from autograd_lite.forensics.replay import SAMPLES, Graph, Replay
+from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.forensics.shares import choices_at_ties
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
 
-REPEATS = 3
-LONG = 1000
-"""Steps of a graph from which on one backward pass with noise has to do."""
-MANY = 3_000_000
-"""Entries of all its arrays from which on that is so, too."""
-SAFETY = 32.0
-"""How much more than the effect of noise is still taken for rounding."""
 ALMOST = 1e-4
 """Relative error up to which an array counts as computed from others, in any dtype."""
 NEARLY = 1e-5
@@ -58,18 +52,8 @@ class Case:
         self.steps = {tensor: right.cotangents[tensor].number for tensor in self.manual}
         """The number of the step of the program that gives each gradient."""
         self.largest = {t: float(abs(g).max(initial=0.0)) for t, g in self.manual.items()}
-        self.rounding = dict.fromkeys(self.manual, 0.0)
+        self.rounding = rounding_of(self.graph, self.manual)
         """The largest error of an entry that rounding explains."""
-        rng = np.random.default_rng(0)
-        entries = sum(node.size for node in self.graph.order)
-        is_large = len(self.graph.places) >= LONG or entries >= MANY
-        for _ in range(1 if is_large else REPEATS):
-            noisy = self.graph.replay({place: _noisy(place, rng) for place in self.graph.places})
-            if noisy is None:
-                continue
-            for tensor, known in self.rounding.items():
-                error = SAFETY * float(abs(noisy[tensor] - right[tensor]).max(initial=0.0))
-                self.rounding[tensor] = max(known, error if math.isfinite(error) else 0.0)
 
     @functools.cached_property
     def usual_factors(self) -> list[tuple[float, str]]:
@@ -203,46 +187,6 @@ def refuse_changed(loss: Tensor) -> None:
                 "does not give that result any more",
                 "Compute by hand with tensor.data.copy(), and compute the loss anew",
             )
-
-
-def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
-    """The step with noise of the size of a rounding error in all that it computes with.
-
-    Which entry is largest is not decided anew: that is no matter of rounding.
-    """
-    precision = float(np.finfo(place.node.dtype).eps)
-    picks = _picks(place)
-    # Derivatives such as p - y and 1 - y * y are of the size of 1 before they cancel.
-    before = 1.0 if place.traits.activation or place.traits.link else 0.0
-
-    def noise(shape: tuple[int, ...]) -> Array:
-        return precision * np.sign(rng.random(shape) - 0.5)
-
-    def shaken(value: Any) -> Any:
-        if not isinstance(value, np.ndarray | np.floating) or value.dtype.kind != "f":
-            return value
-        return value * (1 + noise(value.shape)).astype(value.dtype)
-
-    def noisy(*given: Any, **keywords: Any) -> Array:
-        cotangent = given[0]
-        own = given[1:] if picks else map(shaken, given[1:])
-        contribution = place.vjp(shaken(cotangent), *own, **keywords)
-        shape = np.shape(contribution)
-        if place.multiplies_entries or cotangent.shape not in ((), shape):
-            return contribution
-        size = np.minimum(abs(cotangent), np.max(abs(contribution), initial=before))
-        return contribution + size * noise(shape)
-
-    return noisy
-
-
-def _picks(place: Place) -> bool:
-    """Whether a result is made of entries that are chosen by their size, as sort does it."""
-    traits, values = place.traits, place.argument._array
-    computes = traits.elementwise or traits.reduces or traits.activation or traits.product
-    if traits.extremum or computes or traits.moves or place.slot in traits.linear:
-        return traits.extremum
-    return bool(np.isin(place.node._array, values).all())
 
 
 # An epsilon more or less, another choice at a kink
