@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -267,19 +267,44 @@ def _with_epsilon(place: Place, epsilon: float) -> Vjp:
 
 def _kinks(graph: Graph) -> Iterator[tuple[str, Wrong]]:
     """Other slopes at ties, where any between those on both sides is as right, of each function."""
+    yield from itertools.islice(_ways(graph, lambda p, choices: (p.operation, *choices)), MOST_WAYS)
+
+
+def kinks_one_by_one(graph: Graph) -> Iterator[Variation]:
+    """The same with a choice of its own at each node that has ties, where that is no long work."""
+    entries = sum(node.size for node in graph.order)
+    ways = _ways(graph, lambda place, _: place.node, MOST_WORK // entries)
+    for words, wrong in ways:
+        replay = graph.replay(wrong)
+        if replay is not None:
+            yield Variation("kink", words, replay)
+
+
+def _ways(
+    graph: Graph, key: Callable[[Place, list[str]], Any], most: float = math.inf
+) -> Iterator[tuple[str, Wrong]]:
+    """What can be chosen at ties, the same at all places that have a key in common.
+
+    None where there are more ways than the most.
+    """
     chosen: dict[Any, dict[str, Wrong]] = {}
     for place in graph.places:
-        for words, vjp in _at_ties(place):
-            of_function = chosen.setdefault(place.operation, {})
-            of_function.setdefault(words, {})[place] = vjp
+        choices = dict(_at_ties(place))
+        for words, vjp in choices.items():
+            alike = chosen.setdefault(key(place, [*choices]), {})
+            alike.setdefault(words, {})[place] = vjp
+    if math.prod(1 + len(each) for each in chosen.values()) > most:
+        return
     ways = itertools.product(*[[("", Wrong()), *each.items()] for each in chosen.values()])
-    for way in itertools.islice(ways, 1, MOST_WAYS):
+    for way in itertools.islice(ways, 1, None):
         words = " and ".join(dict.fromkeys(words for words, _ in way if words))
         yield f"at ties {words}", {p: vjp for _, wrong in way for p, vjp in wrong.items()}
 
 
-MOST_WAYS = 64
+MOST_WAYS = 63
 """Choices at ties, one for each function, that are tried."""
+MOST_WORK = 10_000_000
+"""Entries that are computed for choices at ties, one for each node."""
 
 
 def _orders_of_equals(place: Place) -> Iterator[tuple[str, Vjp]]:
@@ -297,12 +322,24 @@ def _orders_of_equals(place: Place) -> Iterator[tuple[str, Vjp]]:
         yield words, lambda g, *_, by=back, **k: np.take_along_axis(g, by, axis)
 
 
+def _slopes_beside_0(place: Place) -> list[float]:
+    """The slopes of a function with a kink at 0, just below it and just above."""
+    row, own = place.operation, [plain(argument) for argument in place.node.arguments]
+    slopes = []
+    for x in np.array([-1, 1], place.node.dtype) * np.finfo(place.node.dtype).tiny:
+        own[place.slot] = x
+        slope = place.vjp(1.0, row.value(*own, **place.node.keywords), *own, **place.node.keywords)
+        slopes += [float(slope)] * (np.size(slope) == 1)
+    return slopes
+
+
 def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
     """The choices that there are where arguments, or entries, are equal."""
     others = place.other_arguments
     slopes = {"the slope is 0": 0.0, "the slope is 1": 1.0, "the slope is 1/2": 0.5}
     if place.traits.kink:
         ties = place.argument._array == 0
+        slopes |= {f"the slope is {slope:g}": slope for slope in _slopes_beside_0(place)}
     elif place.traits.extremum and place.traits.elementwise and len(others) == 1:
         ties = np.equal(place.argument._array, plain(others[0]))
         if is_recorded(others[0]):
