@@ -53,7 +53,7 @@ class Case:
         """The number of the step of the program that gives each gradient."""
         self.largest = {t: float(abs(g).max(initial=0.0)) for t, g in self.manual.items()}
         self.rounding = rounding_of(self.graph, self.manual)
-        """The largest error of an entry that rounding explains."""
+        """The error of each entry that rounding explains."""
 
     @functools.cached_property
     def usual_factors(self) -> list[tuple[float, str]]:
@@ -148,18 +148,20 @@ class Case:
 
 
 def relative_error(
-    given: Array, predicted: Array, rounding: float = 0.0, largest: float | None = None
+    given: Array, predicted: Array, rounding: Any = 0.0, largest: float | None = None
 ) -> float:
     """The largest difference of two entries, if beyond rounding, over the largest entry."""
     if given.shape != predicted.shape:
         return math.inf
     if given.size == 0:
         return 0.0
-    difference = float(abs(given - predicted).max())
-    if difference <= rounding or difference == 0:
+    differences = abs(given - predicted)
+    difference = float(differences.max())
+    if difference == 0:
         return 0.0
     if not math.isfinite(difference):
         return 0.0 if np.array_equal(given, predicted) else math.inf
+    difference = float(differences.max(where=differences > rounding, initial=0.0))
     largest = float(abs(given).max()) if largest is None else largest
     return difference / max(largest, float(abs(predicted).max()))
 

@@ -20,13 +20,14 @@ MANY = 3_000_000
 """Entries of all its arrays from which on that is so, too."""
 SAFETY = 32.0
 """How much more than the effect of noise is still taken for rounding."""
+SHARE = 1e-3
+"""How much of the largest effect on an entry that on the others is at least."""
 
 
-def rounding_of(graph: Graph, tensors: Iterable[Tensor]) -> dict[Tensor, float]:
-    """The largest error of an entry of each tensor's gradient that rounding explains."""
+def rounding_of(graph: Graph, tensors: Iterable[Tensor]) -> dict[Tensor, Array]:
+    """The error that rounding explains of each entry of the tensors' gradients."""
     right, rng = graph.right, np.random.default_rng(0)
-    # Below the normal numbers an error is relative to nothing.
-    found = {t: SAFETY * float(np.finfo(right[t].dtype).smallest_subnormal) for t in tensors}
+    found = {tensor: np.zeros(tensor.shape) for tensor in tensors}
     entries = sum(node.size for node in graph.order)
     is_large = len(graph.places) >= LONG or entries >= MANY
     for _ in range(1 if is_large else REPEATS):
@@ -35,12 +36,14 @@ def rounding_of(graph: Graph, tensors: Iterable[Tensor]) -> dict[Tensor, float]:
         forward = dict(_computed(graph, node, rng) for node in computed)
         noisy = graph.run_again({**forward, **backward}, right)
         noisy = noisy or graph.run_again(backward, right)
-        if noisy is None:
-            continue
-        for tensor, known in found.items():
-            error = SAFETY * float(abs(noisy[tensor] - right[tensor]).max(initial=0.0))
-            found[tensor] = max(known, error if math.isfinite(error) else 0.0)
-    return found
+        for tensor, known in found.items() if noisy else ():
+            error = abs(noisy[tensor] - right[tensor])
+            if np.isfinite(error).all():
+                found[tensor] = np.maximum(known, error)
+    # Below the normal numbers an error is relative to nothing.
+    least = {tensor: np.finfo(right[tensor].dtype).smallest_subnormal for tensor in found}
+    shares = {tensor: SHARE * error.max(initial=0.0) for tensor, error in found.items()}
+    return {t: SAFETY * np.maximum(found[t], max(shares[t], float(least[t]))) for t in found}
 
 
 class _Noise:
@@ -51,7 +54,7 @@ class _Noise:
 
     def of(self, shape: tuple[int, ...]) -> Array:
         """That of numbers of the size of 1."""
-        return self.precision * np.sign(self.rng.random(shape) - 0.5)
+        return self.precision * self.rng.normal(size=shape)
 
     def shaken(self, value: Any) -> Any:
         """Each number with an error in its last place; what is none as it is."""
@@ -105,7 +108,10 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
         shape = np.shape(contribution)
         if place.multiplies_entries or cotangent.shape not in ((), shape):
             return contribution
-        size = np.minimum(abs(cotangent), np.max(abs(contribution), initial=before))
+        largest = abs(contribution)
+        if before or not place.traits.elementwise:
+            largest = np.max(largest, initial=before)
+        size = np.minimum(abs(cotangent), largest)
         return contribution + size * noise.of(shape)
 
     return noisy
