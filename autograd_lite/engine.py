@@ -4,9 +4,8 @@ The flow of data:
 
     apply(operation, ...)       computes, and returns a node that remembers operation and arguments
     backward_order(root)        the nodes that root depends on, each one before its inputs
-    backward_steps(order)       those of them that were computed
     apply_rule(node, ...)       adds to the cotangents of one node's inputs
-    carry_back(cotangents, ...) does so at each step
+    carry_back(cotangents, ...) does so at each node that was computed
     backpropagate(root, seed)   composes these: the cotangent of every node
 
 An operation is a row of the table of derivatives, see `table`; a node is one array, see `node`.
@@ -25,7 +24,7 @@ from numpy import float64, ndarray
 import autograd_lite.mutation as mutation
 from autograd_lite.fitting import match, without_nan
 from autograd_lite.foreign import OWN, admit
-from autograd_lite.modes import Rule, recording, take, taken, watching
+from autograd_lite.modes import Rule, noted_now, recording, take, watching
 from autograd_lite.mutation import remember, show
 from autograd_lite.node import (
     Array,
@@ -50,36 +49,31 @@ from autograd_lite.refusals import (
 if TYPE_CHECKING:
     from autograd_lite.modes import Recorder
 
-Steps = Iterable[tuple[Node, bool]]
-
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Compute, and record when an argument requires grad.
 
     Returns a tensor when an argument is one, else what the function returns.
     """
-    values: list[Any] = []
+    values = [*arguments]
     wanted = []
     constants: tuple[Array, ...] = ()
     found = other = lent = False
     for index, argument in enumerate(arguments):
         if isinstance(argument, Node):
             found = True
-            value = argument._array
+            values[index] = value = argument._array
             if argument._requires_grad:
                 wanted.append(index)
                 if argument.lent:
                     lent = True
             elif type(value) is ndarray:
                 constants += (value,)
-        else:
-            value = argument
-            if type(value) is ndarray:
-                constants += (value,)
-            elif type(value) not in KEPT:
-                value = _admitted(value, operation)
-                other = other or value is not argument
-        values.append(value)
+        elif type(argument) is ndarray:
+            constants += (argument,)
+        elif type(argument) not in KEPT:
+            values[index] = value = _admitted(argument, operation)
+            other = other or value is not argument
     operands = tuple(values)
     arguments = tuple(map(_recorded_as, arguments, operands)) if other else arguments
     if found:
@@ -108,7 +102,9 @@ def computed(
         lent: whether one of these is lent, see `Node`.
         constants: the arrays among the others, which may be written to.
     """
-    compute = (wanted and len(operands) == 1 and operation.of_floats) or operation.compute
+    compute = operation.compute
+    if operation.of_floats is not None and wanted and len(operands) == 1:
+        compute = operation.of_floats
     try:
         # Without an empty dictionary it takes less.
         data = compute(*operands, **keywords) if keywords else compute(*operands)
@@ -117,7 +113,8 @@ def computed(
     residual = None
     if operation.residual:
         data, residual = data
-    if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
+    kind = type(data)
+    if data.dtype.kind != "f" if kind is ndarray else kind is not float64:
         data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, operands, keywords, wanted, residual)
     if (constants or lent) and not operation.additive and node.operation is not None:
@@ -157,7 +154,7 @@ def record(
     node.name = None
     node.created = next(clock)
     node.mutated = 0
-    if wanted and (mode := recording.get()):
+    if wanted and (mode := recording_now()):
         node._requires_grad = True
         node.operation = operation
         node.arguments = arguments
@@ -179,13 +176,14 @@ def record(
         node.lent = True
         if wanted and operation.moves:
             node._array = show(data, [arguments[index] for index in wanted])
-        if taken.get() is not None:
+        if noted_now() is not None:
             function = operation.function if operation.residual else operation.compute
             take(function, arguments, keywords, node)
     return node
 
 
 _new = object.__new__
+recording_now, watching_now = recording.get, watching.get  # bound once, see `modes`
 
 
 def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
@@ -230,21 +228,6 @@ def computed_and_leaves(
 _created = attrgetter("created")
 
 
-def backward_steps(order: Iterable[Node]) -> Steps:
-    """The computed nodes of a backward order, and which are reached through a selection of entries.
-
-    To those `apply_rule` is careful.
-    """
-    selected: set[Node] = set()
-    for node in order:
-        operation = node.operation
-        if operation is not None:
-            careful = node in selected
-            yield node, careful
-            if careful or operation.selects:
-                selected.update(inputs_of(node))
-
-
 def apply_rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> None:
     """Add what reaches the inputs of a computed node through it to their cotangents.
 
@@ -255,7 +238,7 @@ def apply_rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> 
     operation, arguments, left_out = node.operation, node.arguments, way.left_out
     # Most rules are called right here, as a call costs a tenth of what a small one takes.
     direct = not (operation.special or node.keywords or careful or way.create_graph)
-    if direct and node.created >= mutation.latest and not node.seen:
+    if direct and node.created >= mutation.latest and not (node.seen and mutation.rewritten(node)):
         given: Any = (cotangents[node], node._array)
         given += node.operands
     else:
@@ -274,13 +257,12 @@ def apply_rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> 
                 contribution = operation.contribution(index, given, node.keywords)
             value = argument._array
             kind = type(contribution)
-            if kind is not type(value) or (
-                kind is not float64
-                and (
-                    kind is not ndarray
-                    or contribution.dtype is not value.dtype
-                    or contribution.shape != value.shape
-                )
+            if (
+                type(value) is not float64
+                if kind is float64
+                else kind is not ndarray
+                or contribution.dtype is not value.dtype
+                or contribution.shape != value.shape
             ):
                 contribution = match(contribution, value, node)
             if argument in cotangents:
@@ -320,25 +302,39 @@ def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents, steps = {root: seed}, backward_steps(computed_and_leaves([root])[0])
-    carry_back(cotangents, steps, Pass(create_graph, leaves_only))
+    cotangents = {root: seed}
+    carry_back(cotangents, computed_and_leaves([root])[0], Pass(create_graph, leaves_only))
     return cotangents
 
 
-def carry_back(cotangents: Cotangents, steps: Steps, way: Pass, rule: Rule = apply_rule) -> None:
-    """Complete the cotangents of what the nodes of all steps are computed from, by a rule."""
-    step = watch.around(rule) if (watch := watching.get()) else rule
+def carry_back(
+    cotangents: Cotangents, nodes: Iterable[Node], way: Pass, rule: Rule = apply_rule
+) -> None:
+    """Complete the cotangents of what nodes were computed from, by a rule, node by node."""
+    step = watch.around(rule) if (watch := watching_now()) else rule
     # What is set in a copy of the context ends with it, wherever an interruption comes.
-    copy_context().run(_carry, cotangents, steps, way, step, way.create_graph and (watch or True))
+    copy_context().run(_carry, cotangents, nodes, way, step, way.create_graph and (watch or True))
 
 
 def _carry(
-    cotangents: Cotangents, steps: Steps, way: Pass, step: Rule, on: bool | Recorder
+    cotangents: Cotangents, nodes: Iterable[Node], way: Pass, step: Rule, on: bool | Recorder
 ) -> None:
     recording.set(on)
-    leaves_only = way.leaves_only
-    for node, careful in steps:
-        step(node, cotangents, way, careful)
+    step_through(cotangents, nodes, way, step)
+
+
+def step_through(cotangents: Cotangents, nodes: Iterable[Node], way: Pass, rule: Rule) -> None:
+    """Call a rule at each of the computed nodes of a backward order.
+
+    It is told which ones are reached through a selection of entries: to those `apply_rule` is
+    careful.
+    """
+    leaves_only, selected = way.leaves_only, set[Node]()
+    for node in nodes:
+        careful = node in selected
+        rule(node, cotangents, way, careful)
+        if careful or node.operation.selects:
+            selected.update(inputs_of(node))
         if leaves_only:
             del cotangents[node]
 

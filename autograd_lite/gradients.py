@@ -18,8 +18,7 @@ def hand_out(cotangents: dict[Node, Array], lent: Array = None) -> None:
         if node._grad is not None:
             cotangent = node.grad + cotangent
         elif type(cotangent) is not float64:
-            own = type(cotangent) is ndarray
-            if (cotangent.base if own else getattr(cotangent, "base", None)) is not None:
+            if getattr(cotangent, "base", None) is not None:
                 cotangent = cotangent.copy()
             elif (owner := owners.setdefault(id(cotangent), node)) is not node:
                 if owner is None or owner.operation is None or node.operation is None:

@@ -176,7 +176,9 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
     @functools.wraps(function)
     def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
         try:
-            return function(*arguments, **keywords)
+            if keywords:  # else they are an empty dictionary, which takes as long as a small call
+                return function(*arguments, **keywords)
+            return function(*arguments)  # type: ignore[call-arg] # it was given no others
         except TypeError as error:
             told = told_of_own_call(function, arguments, error)
             if told is None:
@@ -228,6 +230,8 @@ def told_of_call(
         positional = [own for own in known if own not in by_name]
         reason = f"it takes {', '.join(positional) or 'nothing'} without a name, and was given more"
         remedy = f"Give the others by name, as in {by_name[0]}=..." if by_name else "Leave them out"
+        if known == ["f"]:
+            remedy = f"Give them to what it returns: {name}(f)(...)"
         return UnsupportedError(f"{name}(...)", reason, remedy)
     return None
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Parameters = ParamSpec("Parameters")
 HALF = np.dtype(np.float16)
+HIGHER = frozenset({np.dtype(np.float32), np.dtype(np.float64)})  # by hash: None equals float64
 
 
 def as_floats(x: Any) -> Any:
@@ -116,7 +117,8 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that sums many entries: in float32 where its first argument is of float16.
 
     Sums of float16 overflow at 65504, and numbers beyond that to divide by do not exist. The
-    result is of float16 again; what comes with it for a rule, its residual, stays as it is.
+    result is of float16 again, unless others are in a higher precision, which is then its own; what
+    comes with it for a rule, its residual, stays as it is.
 
     >>> in_single(lambda x: x.sum() / x.size)(np.ones(70_000, np.float16))
     np.float16(1.0)
@@ -128,6 +130,8 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(x, *others, **keywords)
         wide = {name: widened(value) for name, value in keywords.items()}
         result = function(widened(x), *map(widened, others), **wide)
+        if any(getattr(other, "dtype", None) in HIGHER for other in (*others, *keywords.values())):
+            return result
         if isinstance(result, tuple):
             return (result[0].astype(HALF), *result[1:])
         return result.astype(HALF)

@@ -9,13 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import (
-    Steps,
-    apply_rule,
-    backward_order,
-    backward_steps,
-    carry_back,
-)
+from autograd_lite.engine import apply_rule, backward_order, carry_back
 from autograd_lite.gradients import separate
 from autograd_lite.modes import Rule, enable_grad, recording, watching
 from autograd_lite.node import Cotangents, Node, Pass, inputs_of, plain
@@ -59,7 +53,7 @@ class Pullback:
         leaves = [node for node in self.order if node.operation is None]
         if leaves:  # else all that was computed was computed from the variables
             self._find_wanted()
-        self._steps = self._between(self.order)
+        self._nodes = self._between(self.order)
         given = any(not isinstance(variable, Variable) for variable in variables)
         self.is_open = given or any(map(is_live_leaf, leaves))
 
@@ -80,15 +74,15 @@ class Pullback:
                     seed = _seed(output, weight, recorded)
                     before = cotangents.get(output)
                     cotangents[output] = seed if before is None else before + seed
-            return self._carried(cotangents, self._steps, recorded)
+            return self._carried(cotangents, self._nodes, recorded)
 
     def rows(self, output: Any) -> list[Any]:
         """The derivatives of each entry of an output in the variables: a row for each entry."""
         count = math.prod(np.shape(plain(output)))
         if not count or not requires_grad(output):
             return [np.zeros((count, *x.shape), x.dtype) for x in self.variables]
-        steps = self._between(backward_order(output, stop=self.variables))
-        largest = max(x._array.size for x in (*self.variables, *(node for node, _ in steps)))
+        nodes = self._between(backward_order(output, stop=self.variables))
+        largest = max(x._array.size for x in (*self.variables, *nodes))
         length = max(1, ENTRIES // max(1, largest))
         recorded = self._is_recorded([])
         # What is in a tensor may be another library's array, and a number is none.
@@ -99,30 +93,32 @@ class Pullback:
                 number = min(length, count - first)
                 seeds = np.eye(number, count, first, output.dtype).reshape((number, *output.shape))
                 seeds = np.asarray(seeds, like=like)
-                found.append(self._carried_rows(output, seeds, steps, recorded))
+                found.append(self._carried_rows(output, seeds, nodes, recorded))
             return [np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*found)]
 
-    def _carried_rows(self, output: Tensor, seeds: Any, steps: Steps, recorded: bool) -> list[Any]:
+    def _carried_rows(
+        self, output: Tensor, seeds: Any, nodes: Sequence[Node], recorded: bool
+    ) -> list[Any]:
         if recorded:
             seeds = Tensor(seeds)
         if watching.get() is None:
             cotangents: Cotangents = {output: seeds}
             rule, length = apply_rule_to_rows, (len(seeds),)
-            return self._carried(cotangents, steps, recorded, rule, length)
+            return self._carried(cotangents, nodes, recorded, rule, length)
         # What is looked at has to be of the shapes of the nodes.
-        found = [self._carried({output: x}, steps, recorded) for x in seeds]
+        found = [self._carried({output: x}, nodes, recorded) for x in seeds]
         return [np.stack(parts) for parts in zip(*found)]
 
     def _carried(
         self,
         cotangents: Cotangents,
-        steps: Steps,
+        nodes: Sequence[Node],
         recorded: bool,
         rule: Rule = apply_rule,
         length: tuple[int, ...] = (),
     ) -> list[Any]:
         """The cotangents of the variables, in rows of that length if there is one."""
-        carry_back(cotangents, steps, Pass(recorded, True, self._left_out), rule)
+        carry_back(cotangents, nodes, Pass(recorded, True, self._left_out), rule)
         found: dict[Node, Any] = {x: cotangents[x] for x in self.variables if x in cotangents}
         separate(found)
         return [
@@ -130,9 +126,9 @@ class Pullback:
             for x in self.variables
         ]
 
-    def _between(self, order: Sequence[Node]) -> list[tuple[Node, bool]]:
-        """The steps of an order that lead to variables."""
-        return [step for step in backward_steps(order) if step[0] in self._wanted]
+    def _between(self, order: Sequence[Node]) -> list[Node]:
+        """The computed nodes of an order that lead to variables."""
+        return [node for node in order if node.operation is not None and node in self._wanted]
 
     def _is_recorded(self, weights: Sequence[Any]) -> bool:
         return bool(recording.get()) and (self.is_open or any(map(requires_grad, weights)))

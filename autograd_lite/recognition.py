@@ -89,9 +89,12 @@ def _candidates(
         if _agree(argument._array, node._array):
             return  # The outermost operation does nothing here, so that it may be any.
         elementwise = all(part.operation.traits.elementwise for part in parts)
+        chooses = any(map(_chooses, parts))
         for activation in _functions_of(argument, node._array, elementwise):
             if _is_two_steps(node, activation, parts, found):
                 continue
+            if traits_of(activation.function).kink and not chooses:
+                continue  # exp(z) - 1 is what it is, also where z is negative everywhere.
             if _stands_for(activation, parts, cotangents[node]):
                 yield activation
                 break
@@ -163,6 +166,14 @@ def _is_curved(part: Node) -> bool:
     """Whether an operation, such as exp, is no sum and no product."""
     traits = part.operation.traits
     return not (traits.additive or traits.product or traits.kink or traits.extremum)
+
+
+def _chooses(part: Node) -> bool:
+    """Whether an operation may do one thing to some entries, and another to others."""
+    traits = part.operation.traits
+    constants = [a for a in part.arguments if not (isinstance(a, Node) and a._requires_grad)]
+    masks = [a for a in map(plain, constants) if isinstance(a, np.ndarray) and a.ndim]
+    return traits.kink or traits.extremum or bool(masks)
 
 
 def _tells(row: Operation, x: Array) -> bool:

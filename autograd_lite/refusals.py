@@ -110,7 +110,7 @@ def refuse_stale(node: Node, given: Sequence[Any]) -> None:
 def require_fitting_gradients(leaves: Iterable[Node]) -> None:
     """Raise an error if a leaf has a gradient to which its own cannot be added."""
     for leaf in leaves:
-        if leaf.grad is None:
+        if leaf._grad is None:  # in less time than `.grad`
             continue
         given = leaf.grad if hasattr(leaf.grad, "dtype") else np.asarray(leaf.grad)
         require_real(given, f"backward to {describe_one(leaf)} with its gradient")

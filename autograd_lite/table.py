@@ -176,21 +176,24 @@ def differentiable(
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
             given: Any = arguments
             named: Any = keywords
-            if not named and len(given) == 1 and isinstance(x := given[0], Node):
+            if named:
+                given, named = in_places(given, named)
+            elif len(given) == 1 and isinstance(x := given[0], Node):
                 wanted = FIRST if x._requires_grad else NONE
                 of_one: Result = computed(operation, given, (x._array,), named, wanted, x.lent)
                 return of_one
-            if named and (residual or not told()[1].isdisjoint(named)):
-                # The rules get the operands first, and the residual after all arguments.
-                try:
-                    bound = told()[0].bind(*given, **named)
-                except TypeError as error:
-                    raise explained(error, function.__name__, given, named) from error
-                given, named = bound.args, bound.kwargs
-            elif named:
-                given, named = positional(function, given, named)
             result: Result = apply(operation, given, named)
             return result
+
+        def in_places(given: Any, named: Any) -> tuple[Any, Any]:
+            """The call with operands first, as rules get them, and the residual after them all."""
+            if not residual and told()[1].isdisjoint(named):
+                return positional(function, given, named)
+            try:
+                bound = told()[0].bind(*given, **named)
+            except TypeError as error:
+                raise explained(error, function.__name__, given, named) from error
+            return bound.args, bound.kwargs
 
         @functools.cache
         def told() -> tuple[inspect.Signature, set[str]]:

@@ -12,7 +12,7 @@ from numpy import float64, ndarray
 import autograd_lite.growth as growth
 from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
-from autograd_lite.engine import backward_steps, carry_back, computed_and_leaves
+from autograd_lite.engine import carry_back, computed_and_leaves
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
 from autograd_lite.foreign import OWN, PLAIN, admit
 from autograd_lite.gradients import hand_out, separate
@@ -259,7 +259,7 @@ class Tensor(Methods):
         nodes, leaves = computed_and_leaves([self])
         require_fitting_gradients(leaves)
         way = Pass(create_graph, leaves_only or create_graph)
-        carry_back(cotangents, backward_steps(nodes), way)
+        carry_back(cotangents, nodes, way)
         if create_graph:
             separate(cotangents, lent=plain(gradient))
             enable_grad()(_add_gradients)(cotangents)

@@ -80,9 +80,8 @@ class Members(Declared):
 
         return visit("", self)
 
-    def _unnamed_parameters(self) -> list[Parameter]:
+    def _unnamed_parameters(self) -> Iterator[Parameter]:
         """All parameters, in less time: in any order, a shared one more than once."""
-        found = []
         waiting: list[Any] = [self]
         seen = set()
         for value in waiting:
@@ -93,13 +92,12 @@ class Members(Declared):
             if kind is None:
                 continue
             if kind is Parameter:
-                found.append(value)
+                yield value
             elif id(value) not in seen:
                 seen.add(id(value))
                 values = value.__dict__ if kind is Members else value
                 # Not +=, which a UserList has its own meaning for.
                 waiting.extend(values if kind is list else values.values())
-        return found
 
     @explains_keywords
     def named_modules(self) -> Iterator[tuple[str, Module]]:

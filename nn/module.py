@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from autograd_lite.typing import Array, Forward, Parameters, Result_co
+_watch = watching_calls.get  # bound once, which takes a third of the time
 _named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 """By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
 
@@ -135,7 +136,7 @@ class Module(Members):
         """Compute `forward`."""
         number = next(begun)
         try:
-            result = self.forward(*inputs, **named)
+            result = self.forward(*inputs, **named) if named else self.forward(*inputs)
         except TypeError as error:
             told = told_of_own_call(type(self).forward, (self, *inputs), error)
             if told is None:
@@ -151,7 +152,7 @@ class Module(Members):
                 before = tensor.scope
                 if before is None or before[1] is None or before[2] > number:  # not from earlier
                     tensor.scope = self, given, number, before
-        if (watch := watching_calls.get()) is not None:
+        if (watch := _watch()) is not None:
             watch(self, result)
         return result
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.compare import GradientComparison, compared
-from autograd_lite.engine import apply_rule, backward_order, backward_steps, carry_back
+from autograd_lite.engine import apply_rule, carry_back, computed_and_leaves
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords, tell_of
@@ -242,7 +242,7 @@ class _Reading:
                     self._passage("backward", argument, node, formula, own[argument], total)
                 )
 
-        carry_back({loss: seed}, [*backward_steps(backward_order(loss))], Pass(), rule)
+        carry_back({loss: seed}, computed_and_leaves([loss])[0], Pass(), rule)
         return found
 
     def _contributions(self, node: Node, careful: bool) -> dict[Node, str]:

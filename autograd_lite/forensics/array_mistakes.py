@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.pooling import average_pool, max_pool
 from autograd_lite.forensics.candidate import StepMistakes
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.place import Place, Vjp, index_parts, is_array, is_square
@@ -20,8 +21,11 @@ from autograd_lite.tensor import Tensor
 def some_entries(graph: Graph, place: Place) -> StepMistakes:
     """Only the first or the last of several counts, or all others: = for +=, a loop off by one."""
     kind, node, argument = "entries left out", place.node, place.argument
-    spreads = place.traits.reduces or place.traits.indexes
-    ends = node.shape != argument.shape and (argument.operation is None or place.traits.additive)
+    pools = place.operation.function in (max_pool, average_pool)
+    spreads = place.traits.reduces or place.traits.indexes or pools
+    source = argument.operation is None or place.traits.additive
+    ends = node.size > argument.size and place.traits.elementwise
+    ends = ends or (node.shape != argument.shape and source)
     multiplies = place.multiplies_matrices and argument.operation is not None
     if node.ndim and (spreads or ends or multiplies or node in graph.bottlenecks):
         masks = _masks(graph, place, node)
@@ -46,11 +50,14 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, Arra
             (f"only the first {what} counts: {lost}", [0]),
             (f"the last {what} is left out", [*range(length - 1)]),
             (f"the first {what} is left out", [*range(1, length)]),
+            (f"only the first half along axis {axis} counts: {lost}", [*range(length // 2)]),
+            (f"only the last half along axis {axis} counts: {lost}", [*range(length // 2, length)]),
         ):
-            if length > 1:
+            if length > 1 and (len(kept) in (1, length - 1) or length > 3):
                 mask = np.isin(np.arange(length), kept)
                 yield words, mask.reshape(-1, *[1] * (node.ndim - axis - 1))
-    if place.traits.reduces and node.ndim > 1:
+    pools = place.operation.function in (max_pool, average_pool)
+    if (place.traits.reduces or pools) and node.ndim > 1:
         for number, words in ((0, "first"), (-1, "last")):
             corner = np.zeros(node.shape[-2:], bool)
             corner[number, number] = True

@@ -51,7 +51,7 @@ class Candidate(NamedTuple):
     @property
     def factor(self) -> float | None:
         """The number that a step is multiplied by, for mistakes that are one."""
-        return self.strength if self.kind in FACTORS else None
+        return self.strength if self.kind in FACTORS and self.strength != 1 else None
 
     @property
     def says(self) -> Any:

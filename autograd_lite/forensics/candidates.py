@@ -14,10 +14,12 @@ from autograd_lite.forensics import (
     group_mistakes,
     joint_mistakes,
     loops,
+    orders,
     other_forward,
     shares,
     step_mistakes,
     subsets,
+    terms,
     uses,
     value_mistakes,
     windows,
@@ -73,6 +75,7 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     uses.own_term,
     uses.on_one_way,
     uses.past_the_slope,
+    terms.of_one_summand,
 )
 """The other mistakes in one step."""
 FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
@@ -115,6 +118,11 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     subsets.parts_of_loops,
     other_forward.masks,
     other_forward.softmax_in_forward,
+    terms.other_penalties,
+    terms.without_constants,
+    terms.not_detached,
+    orders.squares_of_sums,
+    orders.products_regrouped,
 )
 """Mistakes in several steps, in the loss, or in the data."""
 

@@ -16,7 +16,7 @@ from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_recorded
-from autograd_lite.forensics.recorded_factors import COPIES, factors_at, rarer, usual
+from autograd_lite.forensics.recorded_factors import OWN, factors_at, of_arrays, rarer, usual
 from autograd_lite.forensics.replay import SAMPLES, Graph, Replay
 from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.forensics.shares import choices_at_ties
@@ -62,8 +62,8 @@ class Case:
 
     @functools.cached_property
     def rarer_factors(self) -> list[tuple[float, str]]:
-        """Learning rates, and several factors at once, in words."""
-        return [*rarer(self.graph)]
+        """Learning rates, several factors at once, sums of the caller's arrays, in words."""
+        return [*rarer(self.graph), *of_arrays(self.arrays, self.graph.lengths)]
 
     def in_words(self, factor: float, place: Place | None = None) -> str:
         """What a gradient that is `factor` times the right one lacks or has; empty if unknown."""
@@ -74,7 +74,7 @@ class Case:
         usual, here = self._words(factor, self.usual_factors), self.words_here(factor, place)
         counts = "1/" in usual or "divided" in usual
         if here and place is not None and not (place.traits.averages and "square" in usual):
-            own = place.traits.averages or place.operation.function in COPIES
+            own = place.traits.averages or place.operation.function in OWN
             if own or (counts and self.graph.is_within(place)):
                 return here
         named = here and "square" in usual and place and not place.traits.averages
@@ -86,8 +86,8 @@ class Case:
         """The same for the constant that a step multiplies or divides by, or averages over."""
         averages = place is not None and place.traits.averages and place.node.size > 1
         averages = averages and SAMPLES not in self._words(factor, self.usual_factors)
-        copies = place is not None and place.operation.function in COPIES
-        if place is None or not (place.multiplies_entries or averages or copies):
+        own = place is not None and place.operation.function in OWN
+        if place is None or not (place.multiplies_entries or averages or own):
             return ""
         here = self._words(factor, factors_at(self.graph, place))
         another = here.endswith("is right") and "square" in self._words(factor, self.usual_factors)

@@ -18,7 +18,14 @@ from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
-from autograd_lite.forensics.slips import Slip, newton, nothing_arrives, of_other_weights, slips_in
+from autograd_lite.forensics.slips import (
+    Slip,
+    newton,
+    nothing_arrives,
+    of_all,
+    of_other_weights,
+    slips_in,
+)
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -103,9 +110,9 @@ def _explain_on(
     if any(len(each.mistakes) == 1 for each in complete):
         return complete
     if base is case.graph.right and not complete and not search.is_over:
-        of_all = newton(case) or of_other_weights(case)
-        if of_all:
-            return [Hypothesis(of_all)]
+        slips = of_all(case) or newton(case) or of_other_weights(case)
+        if slips:
+            return [Hypothesis(slips)]
     singles += search.findings(base, search.others(wrong))
     search.limit = 1.0
     complete += _pairs(case, search, base, singles)
@@ -280,18 +287,24 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
     )
 
 
-def _cancels(case: Case, mistake: Candidate) -> bool:
-    """Whether a sign takes away what another use of the same tensor gives: both are left out."""
+def _is_in_part(case: Case, mistake: Candidate) -> bool:
+    """Whether a factor is at one of two uses that give the same: it is more likely at both.
+
+    A sign there takes away what the other one gives, so that both are left out.
+    """
     graph, (place, *others) = case.graph, mistake.wrong
-    return (
-        mistake.kind == "sign"
-        and not others
-        and any(
-            case.alike(graph.right.values[place.number], graph.right.values[use.number])
-            for use in graph.consumers[place.argument]
-            if use is not place
-        )
-    )
+    while mistake.kind in ("sign", "factor") and not others:
+        own, uses = graph.right.values[place.number], graph.consumers[place.argument]
+        for use in uses:
+            other = graph.right.values[use.number]
+            by = closest_factor(other, own) if own.size > 2 else 1.0
+            if use is not place and other.any() and case.alike(by * own, other):
+                return True
+        below = graph.places_of.get(place.argument, ())
+        if len(below) != 1 or len(uses) != 1:
+            return False
+        (place,) = below
+    return False
 
 
 def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
@@ -303,7 +316,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     rarely = factor is not None and not case.usual_words(factor, place)
     return (
         not words if factor is not None else _is_solved(case, mistake),
-        mistake.far_fetched or _cancels(case, mistake),
+        mistake.far_fetched or _is_in_part(case, mistake),
         max(KINDS.index(mistake.kind), rarely * KINDS.index("another derivative")),
         len(mistake.wrong),
         # Of several steps those to parameters, whose gradients are overwritten in a loop.

@@ -25,6 +25,15 @@ def is_round(number: float) -> bool:
     return math.isclose(digits * 2, round(digits * 2), rel_tol=1e-6)
 
 
+def both_signs(array: Array) -> bool:
+    """Whether there are positive and negative entries, so that signs are not one number.
+
+    >>> both_signs(np.array([1.0, 0.0, -2.0])), both_signs(np.array([1.0, 0.0]))
+    (True, False)
+    """
+    return bool(np.any(array > 0) and np.any(array < 0))
+
+
 def closest_factor(given: Array, right: Array) -> float:
     """The number that takes one array closest to another; NaN if there is none.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import StepMistakes, unchanged
+from autograd_lite.forensics.factors import both_signs
 from autograd_lite.forensics.formulas import FORMULAS, VJPS, Slope, of_mean, of_sum
 from autograd_lite.forensics.place import Place, is_recorded
 from autograd_lite.forensics.replay import Graph
@@ -24,11 +25,11 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words, partial(_by, slope)
     for words, vjp in VJPS.get((place.operation.function, place.slot), ()):
         yield "wrong formula", words, vjp
-    for written, factor in (("sign(z)", 1.0), ("2 sign(z)", 2.0)) if _squares(place) else ():
+    squares = _squares(place) and both_signs(place.argument._array)
+    for written, factor in (("sign(z)", 1.0), ("2 sign(z)", 2.0)) if squares else ():
         words = f"the derivative of {{operation}} is taken to be {written}, that of the absolute "
         # Of the loss's own errors it is another loss.
-        sign = partial(_by, lambda a, z, by=factor: by * np.sign(z))
-        yield "another loss", words + "value", sign
+        yield "another loss", words + "value", partial(_by, partial(_sign, factor))
     if place.bends and place.traits.elementwise:
         words = "the derivative of {operation} is taken to be "
         yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
@@ -57,6 +58,11 @@ OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
 """What is done to a derivative that is right but for that."""
 
 
+def _sign(factor: float, a: Any, z: Any) -> Any:
+    """The slope of an absolute value."""
+    return factor * np.sign(z)
+
+
 def _by(slope: Slope, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:
     return g * slope(a, z)
 
@@ -75,10 +81,13 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     if not place.traits.rectifies:
         words += "one number where z < 0, its slope at 0"
         yield "wrong formula", words, partial(_straight, place)
+    if place.operation.function is neural.elu:
+        what = "the branches of {operation} are swapped: alpha * exp(z) where z > 0, else 1"
+        yield "branches", what, _of_other_sides
     words = "what arrives is lost where z > 0: 1 is written there, and the rest left as it arrives"
     yield "cotangent lost", words, lambda g, a, z, *rest, **k: np.where(z > 0, 1, g)
     words = "the mask of {operation} is where what arrives is positive, not where z is"
-    yield "another mask", words, lambda g, *given, **k: g * (g > 0)
+    yield "another mask", words, partial(_at_what_arrives, place, lambda g: g)
     words = "what arrives and is negative is lost, too, as by guided backpropagation"
     yield "another mask", words, place.arriving(lambda g, *given: g * (g > 0))
 
@@ -94,6 +103,10 @@ BELOW_0: tuple[tuple[str, Slope], ...] = (
 
 def _below_0(slope: Slope, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:
     return g * np.where(z > 0, 1, slope(a, z))
+
+
+def _of_other_sides(g: Any, a: Any, z: Any, alpha: float = 1.0) -> Any:
+    return g * np.where(z > 0, alpha * np.exp(z), 1)
 
 
 def _straight(place: Place, g: Array, a: Array, z: Array, *rest: Any, **keywords: Any) -> Any:
@@ -169,8 +182,9 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     if place.bends and np.shape(graph.unmatched[place]) == cotangent.shape and not is_sign:
         words = "what arrives is multiplied in twice: the derivative of {operation} contains it"
         yield "derivative twice", words, place.changed(lambda result, g, *_, **k: result * g)
-    words = "of what arrives only the sign is left: 1 or -1 is written in its place"
-    yield "other values", words, place.arriving(lambda g, *_: np.sign(g))
+    if both_signs(cotangent):
+        words = "of what arrives only the sign is left: 1 or -1 is written in its place"
+        yield "other values", words, place.arriving(lambda g, *_: np.sign(g))
 
 
 def _at_what_arrives(place: Place, times: Any, g: Any, y: Any, x: Any, *rest: Any, **k: Any) -> Any:

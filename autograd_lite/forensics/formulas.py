@@ -182,7 +182,7 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             IS + "n x ** n: the exponent n is not lowered, so that it is multiplied by {argument}",
             lambda g, y, x, n: g * n * y,
         ),
-        (IS + "n, the exponent, without {argument}", lambda g, y, x, n: g * n),
+        (IS + "n, the exponent: {argument} is left out", lambda g, y, x, n: g * n),
         (
             IS + "n x ** (n - 2): the exponent n is lowered by 2",
             lambda g, y, x, n: g * n * x ** np.where(n == 2, 1, n - 2),  # Nobody writes x ** 0.

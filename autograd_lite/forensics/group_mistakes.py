@@ -24,7 +24,7 @@ from autograd_lite.forensics.candidate import (
 )
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
-from autograd_lite.forensics.factors import closest_factor, multiples
+from autograd_lite.forensics.factors import both_signs, closest_factor, multiples
 from autograd_lite.forensics.other_forward import are_shares
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
@@ -161,7 +161,9 @@ def penalties(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     terms = [place for term in penalty_terms(graph) for place in term]
     by_leaf = grouped(terms, lambda place: place.argument)
-    for places in [terms, *by_leaf.values()] if terms else []:
+    of_wrong = [place for place in terms if place.argument in case.wrong]
+    groups = {tuple(places): places for places in (terms, of_wrong, *by_leaf.values()) if places}
+    for places in groups.values():
         what = "the strength of the penalty on large weights is another one"
         number = "{:.6g} times the loss's"
         yield with_strength("penalty", what, scaled, places, neutral=1.0, number=number)
@@ -276,7 +278,8 @@ def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     """Losses, how their derivatives in the predictions are written, and what they are."""
     y = np.asarray(y, p.dtype)  # Unsigned numbers have no negative ones.
     yield "squared errors", "({0} - {1})", p - y
-    yield "absolute errors", "np.sign({0} - {1})", np.sign(p - y)
+    if both_signs(p - y):  # Else it is that of their sum.
+        yield "absolute errors", "np.sign({0} - {1})", np.sign(p - y)
     yield "binary cross-entropy", "({0} - {1}) / ({0} * (1 - {0}))", (p - y) / (p * (1 - p))
     yield "cross-entropy", "(-{1} / {0})", -y / p
     words = "binary cross-entropy of logits"

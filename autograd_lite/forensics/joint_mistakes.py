@@ -126,7 +126,11 @@ def overlapping_windows(case: Case) -> Candidates:
                 place: place.changed(lambda result, *_, own=own: result * own)
                 for place, own in zip(windows, shown)
             }
+            rows = all(isinstance(p.node.arguments[1], int | np.integer) for p in windows)
             words = f"{OVERWRITTEN}: only the {which} window counts there"
+            if rows:
+                words = "what arrives at a row that is used more than once is overwritten (=), "
+                words += f"not added (+=): only its {which} use counts"
             yield joint("repeated index", words, wrong)
 
 

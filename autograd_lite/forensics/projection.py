@@ -111,8 +111,12 @@ class Projection:
 
     def between(self, base: Replay, other: Replay) -> Change:
         """By how much what comes out of one replay is more than what comes out of another."""
-        before, after = self.of(base), self.of(other)
-        return Change({key: after[key] - before[key] for key in after}, dict.fromkeys(after, 0.0))
+        found = self.none()
+        for (tensor, number), of in self.tangents.items():
+            before, after = base[tensor], other[tensor]
+            if after is not before:
+                found.by[tensor, number] = float(np.vdot(after - before, of[tensor]))
+        return found
 
     def none(self) -> Change:
         """The change by nothing."""

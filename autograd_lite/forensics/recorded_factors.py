@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from autograd_lite.forensics.factors import RATES, is_round
 from autograd_lite.forensics.place import Place, mask_of
 from autograd_lite.forensics.replay import SAMPLES, USES, Graph
+from autograd_lite.node import Array
 
 MOST_CONSTANTS = 5
 """Numbers in a record that explain a factor together with another one."""
@@ -29,7 +30,8 @@ def usual(graph: Graph) -> Factors:
     yield -1.0, "the sign is wrong"
     yield 0.0, "it is missing"
     samples = {length: name for length, name in lengths.items() if name == SAMPLES}
-    yield from _of_lengths(samples)
+    divisors = [*_divisors(graph)]
+    yield from _of_lengths(samples, divisors)
     if not functions.isdisjoint((np.power, np.square)) or any(
         node.operation.traits.product and len({*map(id, node.arguments)}) == 1
         for node in graph.places_of
@@ -39,18 +41,37 @@ def usual(graph: Graph) -> Factors:
     yield 0.5, "a factor of 2 is missing, such as that of a square"
     yield 2.0, "a factor of 2 too many"
     yield -2.0, "a factor of 2 too many, and the sign is wrong"
-    yield from _of_lengths({length: lengths[length] for length in lengths.keys() - samples})
+    rest = {length: lengths[length] for length in lengths.keys() - samples}
+    yield from _of_lengths(rest, divisors)
     for length, name in graph.positions.items():
         yield float(length), f"1/{length} is missing, one over {name}"
         yield 1 / length, f"it is divided by {length}, over {name}, once too often"
 
 
-def _of_lengths(lengths: Mapping[int, str]) -> Factors:
+def _divisors(graph: Graph) -> Iterator[float]:
+    """What is divided by in a graph: the numbers of entries of means, and constants."""
+    for place in graph.places:
+        if place.traits.averages:
+            yield place.argument.size / max(place.node.size, 1)
+        for number in place.numbers if place.multiplies_entries else ():
+            yield from (number, 1 / number) if number else ()
+
+
+def _is_divided_by(length: int, divisors: Iterable[float]) -> bool:
+    """Whether a length is, or is a factor of, what is divided by."""
+    whole = [round(number) for number in divisors if math.isclose(number, round(number))]
+    return any(number and number % length == 0 for number in whole)
+
+
+def _of_lengths(lengths: Mapping[int, str], divisors: list[float]) -> Factors:
     for length, name in lengths.items():
-        yield float(length), f"1/{length} is missing, one over {name}"
+        missing = f"1/{length} is missing, one over {name}"
+        if not _is_divided_by(length, divisors):
+            missing = f"it is multiplied by {length}, {name}"
+        yield float(length), missing
         words = f"it is divided by {length}, {name}, once too often"
         yield 1 / length, words + ", or only one of its uses counts" * (name == USES)
-        yield float(-length), f"1/{length} is missing, one over {name}, and the sign is wrong"
+        yield float(-length), f"{missing}, and the sign is wrong"
         yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"
 
 
@@ -61,6 +82,20 @@ def rarer(graph: Graph) -> Factors:
     for rate in [rate for rate in RATES if rate < 1]:
         yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
         yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
+    divided = {n: name for n, name in lengths.items() if _is_divided_by(n, _divisors(graph))}
+    axes = {length for array in graph.plain_arrays for length in array.shape} - {0, 1, *lengths}
+    others = dict.fromkeys(sorted(axes)[:MOST_CONSTANTS], "the length of an axis of the data")
+    yield from _of_two(divided, lengths | others)
+    for whole in range(3, SMALL):
+        yield float(whole), f"a factor of {whole} too many"
+        yield 1 / whole, f"a factor of {whole} is missing"
+    yield from _of_two({n: lengths[n] for n in lengths.keys() - divided}, lengths)
+    yield from _with_constants(graph)
+    yield from _computed_numbers(graph)
+
+
+def _of_two(lengths: Mapping[int, str], others: Mapping[int, str]) -> Factors:
+    """Lengths together with the 2 of a square, twice, or with other lengths."""
     for length, name in lengths.items():
         yield 2.0 * length, f"a factor of 2 too many, and 1/{length} is missing, one over {name}"
         yield length / 2, f"1/{length} is missing, one over {name}, and so is a factor of 2"
@@ -68,14 +103,11 @@ def rarer(graph: Graph) -> Factors:
         yield 0.5 / length, f"a factor of 2 is missing, and divided by {length}, {name}"
         yield float(length) ** -2, f"it is divided by {length}, {name}, twice too often"
         yield float(length) ** 2, f"1/{length} is missing twice, one over {name}"
-    for one, other in itertools.combinations(lengths, 2):
+    for one, other in itertools.product(lengths, others):
         product = one * other
         yield float(product), f"1/{product} is missing, one over {one} times {other}"
         yield 1 / product, f"it is divided by {product}, {one} times {other}, once too often"
-    for one, other in itertools.permutations(lengths, 2):
-        yield one / other, f"it is divided by {other}, {lengths[other]}, where {one} is right"
-    yield from _with_constants(graph)
-    yield from _computed_numbers(graph)
+        yield one / other, f"it is divided by {other}, {others[other]}, where {one} is right"
 
 
 def _with_constants(graph: Graph) -> Factors:
@@ -96,23 +128,49 @@ def _with_constants(graph: Graph) -> Factors:
 
 def _computed_numbers(graph: Graph) -> Factors:
     """Numbers that were computed, such as a norm."""
-    for node in graph.order[:MOST_NUMBERS]:
-        if node.size == 1 and node.operation is not None and node is not graph.loss:
-            number, name = float(np.sum(node._array)), node.operation.name
-            what = f"{number:.6g}, which {name} has given"
-            powers = [(number, what), (number**2, f"the square of {what}")]
-            powers += [(math.sqrt(number), f"the root of {what}")] if number > 0 else []
-            for by, of in powers:
-                if by not in (0, 1, -1):
-                    yield by, f"it is multiplied by {of}, or the division by it is forgotten"
-                    yield 1 / by, f"it is divided by {of}, or the factor is forgotten"
-            arriving = float(np.sum(graph.right[node]))
-            if arriving not in (0, 1, -1):
-                what = f"{arriving:.6g}, what arrives at {name}: it belongs to another term"
-                yield arriving, f"it is multiplied by {what}"
+    nodes = [node for node in graph.order[:MOST_NUMBERS] if node.size == 1]
+    nodes = [node for node in nodes if node.operation is not None and node is not graph.loss]
+    numbers = [(float(np.sum(node._array)), node) for node in nodes]
+    for power, of_power in ((1, ""), (2, "the square of "), (0.5, "the root of ")):
+        for number, node in numbers:
+            by = number**power if number > 0 or power != 0.5 else 0.0
+            of = f"{of_power}{number:.6g}, which {node.operation.name} has given"
+            if by not in (0, 1, -1):
+                yield by, f"it is multiplied by {of}, or the division by it is forgotten"
+                yield 1 / by, f"it is divided by {of}, or the factor is forgotten"
+    for node in nodes:
+        arriving = float(np.sum(graph.right[node]))
+        if arriving not in (0, 1, -1):
+            of = f"{arriving:.6g}, what arrives at {node.operation.name}"
+            yield arriving, f"it is multiplied by {of}: it belongs to another term"
+
+
+def of_arrays(arrays: Mapping[str, Array], lengths: Iterable[int]) -> Factors:
+    """Sums, means and norms of the caller's arrays, which somebody divided by, or multiplied by."""
+    large = {name: a for name, a in arrays.items() if a.dtype.kind == "f" and 1 < a.size <= MOST}
+    for name, array in itertools.islice(large.items(), MOST_ARRAYS):
+        total, squares = float(np.sum(array)), float(np.sum(array**2))
+        for of, number in (
+            ("sum", total),
+            ("mean", total / array.size),
+            ("sum of squares", squares),
+            ("norm", math.sqrt(squares)),
+        ):
+            what = f"{number:.6g}, the {of} of {name}"
+            for length in (1, *lengths) if math.isfinite(number) and abs(number) > 1e-9 else ():
+                right = f", where {length} is right" if length > 1 else " once too often"
+                yield length / number, f"it is divided by {what}{right}"
+            yield number, f"it is multiplied by {what}, or the division by it is forgotten"
+
+
+MOST = 100_000
+MOST_ARRAYS = 12
+"""Entries of arrays, and how many of these, whose sums explain a factor."""
 
 
 COPIES = np.repeat, np.tile
+OWN = (*COPIES, np.power)
+"""Functions, besides means and products, that have a factor of their own."""
 
 
 def factors_at(graph: Graph, place: Place) -> Factors:
@@ -156,6 +214,7 @@ def _of_powers(exponents: list[float]) -> Factors:
             yield 2.0, "a factor of 2 too many: the 1/2 of the square root is missing"
         elif exponent not in (2, 0, 1):
             yield 1 / exponent, f"the exponent {exponent:g} is missing as a factor"
+            yield exponent, f"the exponent {exponent:g} is multiplied in twice"
 
 
 def _of_mean(place: Place, entries: int, lengths: Mapping[int, str]) -> Factors:

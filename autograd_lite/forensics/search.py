@@ -199,7 +199,11 @@ class Search:
                 if self.is_over:
                     return
                 is_below = not below.isdisjoint(place.number for place in second.wrong)
-                if {*first.wrong} & {*second.wrong} or (is_below and not projection.takes(second)):
+                if {*first.wrong} & {*second.wrong}:
+                    continue
+                if is_below and not projection.takes(second):
+                    if second.kind == "constant statistics":  # Of the others there are too many.
+                        yield from ((first, found) for found in self._replayed(second, replay))
                     continue
                 added = projection.change(second.wrong, replay) if is_below else more
                 total = change.plus(added, 1.0) if added else None

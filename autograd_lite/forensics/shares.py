@@ -110,7 +110,8 @@ def _entries_and_shares(place: Place, index: Array) -> tuple[Array, Array]:
     entries = np.append(place.argument._array, -np.inf)[index]
     if place.traits.extremum:
         return entries, entries == place.node._array.reshape(index.shape[1:])
-    return entries, np.full(index.shape, 1 / len(index) if place.traits.averages else 1.0)
+    averages = place.traits.averages or place.operation.function is average_pool
+    return entries, np.full(index.shape, 1 / len(index) if averages else 1.0)
 
 
 def _given(share: Any, place: Place, index: Array, g: Array, *_: Any, **keywords: Any) -> Array:

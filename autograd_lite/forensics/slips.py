@@ -310,6 +310,23 @@ def nothing_arrives(case: Case) -> list[Slip] | None:
     return [Slip("dropped path", words, tensors=case.wrong_ones)]
 
 
+def of_all(case: Case) -> list[Slip] | None:
+    """The slip if every gradient is the right one times one number, whatever that is."""
+    right, tensors = case.graph.right, case.wrong_ones
+    if case.wrong != case.everything or len(tensors) < 2:
+        return None
+    pairs = [(case.manual[tensor], right[tensor]) for tensor in tensors]
+    if not all(given.shape == array.shape for given, array in pairs):
+        return None
+    given, array = (np.concatenate([np.ravel(each[n]) for each in pairs]) for n in (0, 1))
+    factor = closest_factor(given, array)
+    if not all(case.alike(one, factor * other) for one, other in pairs):
+        return None
+    words = "every gradient is the right one times one number, so that "
+    words += "a constant factor is wrong in the derivative of the loss"
+    return [Slip("factor", words, rounded(factor), tensors)]
+
+
 def newton(case: Case) -> list[Slip] | None:
     """The slip if the wrong gradients are steps of Newton's method."""
     if not newton_step(case):

@@ -77,7 +77,8 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         if place.traits.indexes:
             words = "the index is left out: what arrives stays where it is, or is put elsewhere"
         yield kind, words, unchanged
-        if place.bends and place.traits.activation:
+        by_entries = place.multiplies_entries and any(map(np.ndim, place.other_arguments))
+        if by_entries or (place.bends and place.traits.activation):
             words = "the derivative of {operation} is forgotten, and the sign is wrong"
             yield "derivative forgotten", words, lambda g, *given, **k: -g
     if place.bends and place.traits.activation and not place.traits.kink:
@@ -203,13 +204,13 @@ def another_derivative(graph: Graph, place: Place) -> StepMistakes:
     bends = place.bends and place.traits.elementwise and not is_bounded(place.node)
     if not place.argument.ndim or not (place.traits.activation or bends):
         return
-    x = place.argument._array
+    x, y = place.argument._array, place.node._array
     for name, other in activations().items():
-        slope = TABLE[other].contribution(0, [np.ones_like(x), other(x), x], {})
-        if other is not place.operation.function and np.ptp(slope) > 0:
-            words = f"the derivative of {name} is used for that of {{operation}}"
-            yield "another derivative", words, partial(_vjp_of, other, True)
-            yield "another derivative", words, partial(_vjp_of, other, False)
+        words = f"the derivative of {name} is used for that of {{operation}}"
+        for at_its_output in (True, False) if other is not place.operation.function else ():
+            vjp = partial(_vjp_of, other, at_its_output)
+            if np.ptp(vjp(np.ones_like(x), y, x)) > 0:  # One number is a factor, or nothing.
+                yield "another derivative", words, vjp
 
 
 def _vjp_of(other: Any, at_its_output: bool, g: Any, y: Array, x: Array, *_: Any, **k: Any) -> Any:

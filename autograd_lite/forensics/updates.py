@@ -39,6 +39,8 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     if is_round(largest):
         yield f"its entries are clipped at {rounded(largest):g}", right.clip(-largest, largest)
     weights = tensor._array
+    if tensor.operation is None and weights.any():
+        yield "these are the values of the parameter itself, and not its gradient", weights
     rate = closest_factor(weights - given, right)
     if is_round(rate) and rate > 0 and weights.any() and tensor.operation is None:
         what = f"these are the weights after an update with learning rate {rounded(rate):g}"

@@ -21,6 +21,7 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import is_round
 from autograd_lite.forensics.formula_mistakes import softmax, whole_losses
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_recorded
 from autograd_lite.forensics.recorded_factors import factors_at
@@ -83,6 +84,8 @@ def decaying_uses(case: Case) -> Iterator[Candidate]:
         first, *others = shares[::order]
         roots = np.roots(np.array([*others[::-1], first - total]))
         for by in (root.real for root in roots if abs(root.imag) < 1e-9 < root.real):
+            if not is_round(by) and not is_round(1 - by):
+                continue  # Some number explains any gradient of one direction.
             neighbor = "after" if order == 1 else "before"
             what = f"each use counts {by:.6g} times as much as the one {neighbor}: momentum, "
             what += "or a decay, is in the loop that sums up"
@@ -155,7 +158,7 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
     """A gradient is computed from what arrives at another node: da where dz is."""
     nodes = _in_other_terms(graph, place.node) if place.traits.additive else iter(())
     if place.argument.operation is None:
-        nodes = itertools.chain(_near(graph, place.node), nodes)
+        nodes = itertools.chain(_near(graph, place.node), _after(graph, place.node), nodes)
     for node, words in nodes:
         cotangent, own = graph.right[node], graph.right[place.node]
         if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
@@ -192,6 +195,20 @@ def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
             if branches:  # Else it is forgotten there.
                 yield after, f"the derivative of {place.operation.name} is forgotten, only here"
             break
+
+
+def _after(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """Nodes of its shape that are reached after a node on the way back; and what is said then."""
+    words = "it is multiplied by what arrives at {other}, which comes after: what arrives here "
+    words += "was overwritten with that before"
+    found: dict[Tensor, None] = {}
+    ahead = [node]
+    for each in ahead:
+        for place in graph.places_of.get(each, ()):
+            if place.argument.operation is not None and len(found) < MOST_WITHIN:
+                ahead += [place.argument] * (place.argument not in found)
+                found.setdefault(place.argument)
+    yield from ((other, words) for other in found if other.shape == node.shape)
 
 
 def _users(graph: Graph, node: Tensor) -> set[Tensor]:
@@ -245,18 +262,19 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
     """What arrives over a skip connection is added at the block's output, or within, not below."""
     graph = case.graph
     for x, uses in graph.consumers.items():
-        skips = [use for use in uses if use.traits.additive and use.node.shape == x.shape]
-        if x.ndim == 0 or len(uses) < 2 or len(skips) != 1 or x.operation is None:
+        skips = [use for use in uses if use.node.shape == x.shape]
+        if x.ndim == 0 or not 1 < len(uses) <= FEW_USES or x.operation is None:
             continue
-        carried = graph.right.values[skips[0].number]
-        for node in _within_block(graph, x, skips[0]):
+        within = [(skip, node) for skip in skips for node in _within_block(graph, x, skip)]
+        for skip, node in within:
+            carried = graph.right.values[skip.number]
             more: Wrong = {
                 place: place.arriving(lambda g, *_, by=carried: g + by)
                 for place in graph.places_of[node]
             }
             words = "what arrives over the skip connection is added before the derivative of what "
             words += "it skips, and not after it"
-            yield joint("one path", words, scaled(skips, 0.0) | more)
+            yield joint("one path", words, scaled([skip], 0.0) | more)
 
 
 def _within_block(graph: Graph, x: Tensor, skip: Place) -> list[Tensor]:

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.forensics import other_factors
 from autograd_lite.forensics.array_mistakes import ONE_FOR_ALL
 from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import RATES
+from autograd_lite.forensics.other_factors import PRODUCT
 from autograd_lite.forensics.place import Place, Wrong, is_array, is_recorded, is_square
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
@@ -34,13 +36,11 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
         for what, other in _in_words(argument, beside):
             kind = "other values" if what == ANOTHER or power else "wrong place"
             words = "the derivative of {operation} is taken at " if power else PRODUCT
-            yield kind, words + what, Instead(place, slot, plain(other), other)
+            if np.any(plain(other)):  # Else a path is left out.
+                yield kind, words + what, Instead(place, slot, plain(other), other)
         for find in IN_ITS_PLACE if not power else ():
             for kind, words, *value in find(graph, place, argument):
                 yield kind, words, Instead(place, slot, *value)
-
-
-PRODUCT = "the product is taken with "
 
 
 def _parameters(graph: Graph, place: Place, argument: Any) -> Replacements:
@@ -211,7 +211,10 @@ def next_slices(array: Any) -> Iterator[Array]:
             yield base[other : other + len(array)]
 
 
-IN_ITS_PLACE = (_parameters, _parts, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows)
+IN_ITS_PLACE = (
+    *(_parameters, _parts, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows),
+    *(other_factors.reciprocals, other_factors.in_a_loop),
+)
 """What yields values that a product is taken with instead of its other factor."""
 
 

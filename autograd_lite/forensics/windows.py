@@ -80,6 +80,22 @@ def window_of(array: Any) -> Window | None:
     return _window(whole, view(numbers[first // whole.itemsize :], array.shape, strides))
 
 
+def _copied_from(case: Case, array: Any) -> Window | None:
+    """Where an array of the caller's has, once each, what was copied from it; None if none has."""
+    if not isinstance(array, np.ndarray) or not 1 < array.size <= LARGEST:
+        return None
+    for whole in case.arrays.values():
+        alike = whole.dtype == array.dtype and 0 < whole.ndim < array.ndim
+        if not alike or whole.size > LARGEST or array.flat[0] not in whole:
+            continue
+        order = np.argsort(whole, axis=None)
+        values = whole.flat[order]
+        at = np.searchsorted(values, array).clip(max=len(values) - 1)
+        if (values[1:] != values[:-1]).all() and np.array_equal(values[at], array):
+            return _window(whole, order[at])
+    return None
+
+
 def _of_index(node: Tensor) -> Window | None:
     """The windows that an index takes of an array."""
     if max(node.arguments[0].size, node.size) > LARGEST:
@@ -110,7 +126,7 @@ def windows_elsewhere(case: Case) -> Iterator[Candidate]:
     for group in [*graph.alike, *([place] for place in graph.places)]:
         first = group[0]
         for slot in first.others if first.traits.product else ():
-            found = [_windows_in(place.node.arguments[slot]) for place in group]
+            found = [_windows_in(case, place.node.arguments[slot]) for place in group]
             for words, moved in _moved([window for window, _ in found]):
                 values = [moved_again(w.taken(), moves) for w, (_, moves) in zip(moved, found)]
                 wrong: Wrong = {p: Instead(p, slot, value) for p, value in zip(group, values)}
@@ -121,10 +137,14 @@ def windows_elsewhere(case: Case) -> Iterator[Candidate]:
                 yield joint("windows", f"what arrives is added to windows {words}", wrong)
 
 
-def _windows_in(argument: Any) -> tuple[Window | None, list[Tensor]]:
+def _windows_in(case: Case, argument: Any) -> tuple[Window | None, list[Tensor]]:
     """The windows that an argument is, or is rearranged from, and how it is rearranged."""
     if not is_recorded(argument):
-        return window_of(plain(argument)), []
+        array = plain(argument)
+        found = window_of(array)
+        if found is None or found.whole.size == array.size:
+            found = _copied_from(case, array) or found
+        return found, []
     moves: list[Tensor] = []
     while argument.operation is not None and not argument.operation.traits.indexes:
         if not argument.operation.traits.moves:
@@ -163,6 +183,12 @@ def _other_steps(steps: Array) -> Iterator[tuple[str, Array]]:
             exchanged = steps.copy()
             exchanged[:, [one, other]] = steps[:, [other, one]]
             yield "whose stride and dilation are exchanged", exchanged
+        for left_out in (one, other) if both.any() else ():
+            words = "at one of its two indices alone, such as the output's: the other is left out"
+            kept = steps.copy()
+            kept[both, left_out] = 0
+            yield words, kept
+            yield words, np.minimum(kept, 1)
 
 
 def _other_starts(starts: Array, moving: Array, slid: Array) -> Iterator[tuple[str, Array]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.anomaly.watched import code_line_of
 from autograd_lite.engine import backward_order
-from autograd_lite.forensics.candidate import Always, Arriving, Candidate, Instead
+from autograd_lite.forensics.candidate import Always, Arriving, Candidate, Instead, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
 from autograd_lite.forensics.factors import rounded
@@ -277,6 +277,10 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         what = what.replace("{own}", names.of.get(key_of(place.node.arguments[vjp.slot]), "a"))
     if isinstance(vjp, Instead | Arriving):
         what = what.replace("{other}", names.of.get(key_of(vjp.written), "another"))
+    if vjp is unchanged and place.multiplies_entries and len(place.others) == 1:
+        (factor,) = place.other_arguments
+        name = names.of.get(key_of(factor), "")
+        what += f": its other factor, {name}, is left out" * bool(name)
     if mistake.kind == "dropped path" and not mistake.joint:
         what = _left_out(case, mistake, place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"

@@ -7,7 +7,7 @@ array, number in an index, or value of an earlier loop. How loops are found is i
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -92,11 +92,6 @@ def moving_in(step: Step) -> set[Any]:
     found: set[Any] = set()
     with_moved(step, found.add)
     return found
-
-
-def replaced(step: Step, others: Mapping[Any, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments and keywords of a step, with others in place of some of those that move."""
-    return with_moved(step, lambda part: others.get(part, part))
 
 
 def index_place(step: Step) -> int | None:

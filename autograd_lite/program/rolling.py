@@ -31,14 +31,18 @@ OCCURRENCES = 8
 
 
 def rolled(
-    steps: Iterable[Step], results: Iterable[Any] = (), least: int = LEAST
+    steps: Iterable[Step],
+    results: Iterable[Any] = (),
+    least: int = LEAST,
+    between: Callable[[Step, Step], int] | None = None,
 ) -> list[Step | Loop]:
     """The steps in order, with loops in place of what repeats so often.
 
-    Steps without a function, which are arrays, are left out. What is collected is what other parts
-    use, and the results.
+    Steps without a function, which are arrays, are left out; `between` says how far apart they are,
+    or 0. What is collected is what other parts use, and the results.
     """
-    roller = _Roller([step for step in steps if step.function is not None], least)
+    calls = [step for step in steps if step.function is not None]
+    roller = _Roller(calls, least, between or between_slices)
     parts = roller.parts()
     collect(parts, results)
     return parts
@@ -114,7 +118,7 @@ def _periods(kinds: Array, least: int) -> list[int]:
 # What may move from one iteration to the next
 
 
-def _read(step: Step) -> tuple[Any, list[Any]]:
+def read_call(step: Step) -> tuple[Any, list[Any]]:
     """What is the same for steps that differ in nothing but what may move, and that.
 
     Those are the steps, and the numbers in an index, among the arguments.
@@ -147,7 +151,7 @@ def _read_all(calls: Sequence[Step]) -> tuple[Array, list[Sequence[Any]]]:
     for step in calls:
         like = step.like
         if like is None or like not in known:
-            key, found = _read(step)
+            key, found = read_call(step)
             moving: Sequence[Any] = found
             kind = numbers.setdefault(key, len(numbers))
             if like is not None:
@@ -182,8 +186,8 @@ an argument of; or to the same call in another iteration of an earlier loop."""
 class _Roller:
     """Finds the loops in calls."""
 
-    def __init__(self, calls: list[Step], least: int) -> None:
-        self.calls, self.least = calls, least
+    def __init__(self, calls: list[Step], least: int, between: Callable[[Step, Step], int]) -> None:
+        self.calls, self.least, self.between = calls, least, between
         self.position = {step: place for place, step in enumerate(calls)}
         self.kinds, self.parts_of = _read_all(calls)
         parts = [*chain.from_iterable(self.parts_of)]
@@ -202,11 +206,12 @@ class _Roller:
         found: list[Step | Loop] = []
         place = 0
         for run in repeated(self.kinds, self.least):
-            while place < run.stop:
+            stop = self._stop(run)
+            while place < stop:
                 rest = max(place, run.start)
                 # Calls of one kind, such as sums, may repeat in twos.
                 periods = range(run.period, run.period * OCCURRENCES + 1, run.period)
-                spans = (self.moving(Run(rest, p, (run.stop - rest) // p)) for p in periods)
+                spans = (self.moving(Run(rest, p, (stop - rest) // p)) for p in periods)
                 span = next(filter(None, spans), None)
                 if span is None:
                     break
@@ -214,6 +219,13 @@ class _Roller:
                 found.append(self.loop(span))
                 place = span.stop
         return found + self.calls[place:]
+
+    def _stop(self, run: Run) -> int:
+        """Where a run ends, with what a longer one behind it begins with."""
+        stop, kinds = run.stop, self.kinds
+        while stop < len(kinds) and kinds[stop] == kinds[stop - run.period]:
+            stop += 1
+        return stop
 
     # Where their arguments move alike
 
@@ -229,7 +241,8 @@ class _Roller:
         can = (moves[0] != NONE).all(axis=1).tolist()
         equal = (moves[:, :-1] == moves[:, 1:]).all(axis=0)
         # One before may begin with other values of what is carried.
-        carried = (moves[0, 1:] == INSIDE) & (moves[1, 1:] < 0)
+        kind, place, distance = moves[:, 1:]
+        carried = (kind == INSIDE) & (place < 0) & (distance == run.period)
         begins = equal | (carried & ~is_number[:-2] & (codes[:-2] < starts[:-1]))
         as_before, begun = (x.all(axis=1).tolist() for x in (equal, begins))
         best, first = (0, 0), 0
@@ -269,7 +282,7 @@ class _Roller:
         first = np.select(cases, [two - one, one - starts, loops[:-1]], 0)
         second = np.select(cases, [0, two - one, iterations[1:] - iterations[:-1]], 0)
         for place in zip(*np.nonzero(kinds == SLICE)):
-            first[place] = between_slices(self.arrays[one[place]], self.arrays[two[place]])
+            first[place] = self.between(self.arrays[one[place]], self.arrays[two[place]])
             kinds[place] = SLICE if first[place] else NONE
         return np.stack([kinds, first, second])
 
@@ -335,36 +348,27 @@ class _Roller:
         return placeholder
 
 
-def collect(
-    parts: Iterable[Step | Loop],
-    results: Iterable[Any],
-    is_view: Callable[[Step], bool] = lambda step: False,
-) -> None:
-    """Note which values of each loop are used after it; of views that of which they are."""
+def collect(parts: Iterable[Step | Loop], results: Iterable[Any]) -> None:
+    """Note which values of each loop are used after it."""
     used = steps_in([*results])
     loops = [part for part in parts if isinstance(part, Loop)]
-    places = {step: (loop, q) for loop in loops for q, step in enumerate(loop.body)}
-    inside = {
-        original: (loop, q, j)
-        for loop in loops
-        for j, iteration in enumerate(loop.originals)
-        for q, original in enumerate(iteration)
-    }
+    owners = {step: loop for loop in loops for step in loop.body}
     for part in parts:
         if isinstance(part, Step):
-            used += () if is_view(part) else steps_in(part)
+            used += steps_in(part)
             continue
         part.collected = {}
         used += [step for body in part.body for step in steps_in(body)]
         used += [first for first, _ in part.carried.values() if type(first) is Step]
         for of, indices in part.sliced.values():
             if type(of) is Step:
-                earlier, q = places[of]
-                used += [earlier.originals[index][q] for index in indices if index >= 0]
-    while used:
-        step = used.pop()
-        if is_view(step):
-            used += steps_in(step)
-        elif step in inside:
-            loop, q, j = inside[step]
-            loop.collected.setdefault(loop.body[q], set()).add(j)
+                numbers = owners[of].collected.setdefault(of, set())
+                numbers.update(index for index in indices if index >= 0)
+    inside = {
+        original: (loop, step, j)
+        for loop in loops
+        for j, iteration in enumerate(loop.originals)
+        for step, original in zip(loop.body, iteration)
+    }
+    for loop, step, j in [inside[step] for step in used if step in inside]:
+        loop.collected.setdefault(step, set()).add(j)

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import backward_order, backward_steps
+from autograd_lite.engine import backward_order, step_through
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import SetForAWhile, Taken, taken
-from autograd_lite.node import Array, Node, arrays_in, plain
+from autograd_lite.node import Array, Node, Pass, arrays_in, plain
 from autograd_lite.program.exact import (
     Contribution,
     adding,
@@ -101,8 +101,8 @@ class Tracer:
         loss, program = self.program.loss, self.program
         order = self.include(loss)
         program.cotangents[loss] = self.leaf(np.ones_like(loss._array)[()])
-        for node, careful in backward_steps(order):
-            self.backward(node, careful)
+        nodes = [node for node in order if node.operation is not None]
+        step_through({}, nodes, Pass(), lambda node, _, way, careful: self.backward(node, careful))
         self.guard_noted(noted)
 
     def guard_noted(self, noted: Iterable[Taken]) -> None:
@@ -263,6 +263,7 @@ class Tracer:
         if not (node.operation.add_to and isinstance(first, Node) and first._requires_grad):
             return False
         program, array = self.program, first._array
+        given: tuple[Any, ...]
         if first not in self.in_own_memory:
             if type(array) is np.ndarray:
                 self.in_own_memory.add(first)

@@ -74,7 +74,7 @@ class Repeater:
     names: dict[Step, str] = field(default_factory=dict)
     shown: dict[Step, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)  # the names of steps in bodies
-    bodies: dict[Step, Step] = field(default_factory=dict)  # by value, the step that computes it
+    wished: dict[Step, str | None] = field(default_factory=dict)  # names for steps in bodies
     # Of steps in bodies, by what they are of.
     activations: dict[Step, Step] = field(default_factory=dict)
 
@@ -140,9 +140,10 @@ class Repeater:
         return f"{moving} {'-+'[rest > 0]} {abs(rest)}" if rest else moving
 
     def _note_values(self, loop: Loop) -> None:
-        self.bodies |= {step: own for row in loop.originals for step, own in zip(row, loop.body)}
-        inputs = {step: input_of_activation(step) for step in loop.body}
-        self.activations |= {x: step for step, x in inputs.items() if isinstance(x, Step)}
+        for step in loop.body:
+            self.wished[step] = next(filter(None, map(self.naming.wish, _column(loop, step))), None)
+            if isinstance(x := input_of_activation(step), Step):
+                self.activations[x] = step
 
     # Names
 
@@ -172,9 +173,7 @@ class Repeater:
         """The name of a step in a body: one that is wished for, or what it is the cotangent of."""
         column = _column(loop, step)
         carried = [(place, first) for place, (first, then) in loop.carried.items() if then is step]
-        goes_on = any(place in steps_in(step) for place, _ in carried)
-        # A sum with 0 is the term of what it adds.
-        wishes = [*filter(None, map(self.naming.wish, column[:-1] if goes_on else column))]
+        wishes = [*filter(None, map(self.naming.wish, column))]
         numbered = {wish.rstrip("0123456789") for wish in wishes}
         if len(wishes) > 1 and len(numbered) == 1 and numbered != {""}:
             return self.unique(numbered.pop())
@@ -185,11 +184,11 @@ class Repeater:
             name = self.naming.wish(first) if isinstance(first, Step) else None
             if name and first in self.meant and self.uses[first] == 1:
                 return name  # that of the cotangent which it begins with
-        meant = self._meant(column[:1] if goes_on else column)
-        meant = meant or self._meant_next(loop, [place for place, _ in carried])
-        if meant:
-            name = self.unique(meant[0])
-            self.symbols[name] = meant[1] + name.removeprefix(meant[0])
+        later = [self._meant(place) for place, _ in carried]  # of what reaches it from behind
+        followed = [tuple(f"{name}_next" for name in names) for names in later if names]
+        for own, symbol in filter(None, (self._meant(step), *followed)):
+            name = self.unique(own)
+            self.symbols[name] = symbol + name.removeprefix(own)
             return name
         return self._structural(loop, step) or next(self.naming.temporaries)
 
@@ -198,7 +197,7 @@ class Repeater:
         activations = {*self.activations.values()}.intersection(loop.body)
         places = [place for place, (_, then) in loop.carried.items() if then is step]
         users = [own for own in loop.body for place in places if place in steps_in(own)]
-        is_value = not any(x in self.meant for x in loop.originals[-1])
+        is_value = not any(x in self.meant for x in loop.body)
         if is_value and step.function in _JOINED:
             return self.unique("z")
         if is_value and places and activations and step not in users:
@@ -206,29 +205,19 @@ class Repeater:
             return self.unique("h" if is_state else "c")
         return self.unique("a") if step in activations else None
 
-    def _meant(self, column: Iterable[Step]) -> tuple[str, str] | None:
+    def _meant(self, cotangent: Step) -> tuple[str, str] | None:
         """What a cotangent is called, in a source and in mathematics, if there is a word for it."""
-        for value in filter(None, map(self.meant.get, column)):
-            body = self.bodies.get(value)
-            name = self.naming.wish(value) if body is None else self.names.get(body)
-            if name and not TEMPORARY.fullmatch(name):
-                return f"d{name}", f"∂{name}"
-            behind = self.activations.get(body) if body else None
-            activation = self.names.get(behind) if behind else None
-            if activation and len(self.activations) == 1:
-                return "dz", "δ"
-            if activation:
-                return f"dz_{activation}", f"δ{activation}"
-        return None
-
-    def _meant_next(self, loop: Loop, places: Iterable[Step]) -> tuple[str, str] | None:
-        """The same for what is carried into a sum that is a cotangent."""
-        adds = [step for step in loop.body if step.function is np.add]
-        for user in [step for step in adds if not set(places).isdisjoint(steps_in(step))]:
-            meant = self._meant(_column(loop, user))
-            if meant:
-                return f"{meant[0]}_next", f"{meant[1]}_next"
-        return None
+        value = self.meant.get(cotangent)
+        if value is None:
+            return None
+        name = self.names.get(value) or self.wished.get(value) or self.naming.wish(value)
+        if name and not TEMPORARY.fullmatch(name):
+            return f"d{name}", f"∂{name}"
+        behind = self.activations.get(value)
+        activation = self.names.get(behind) if behind else None
+        if activation and len(self.activations) == 1:
+            return "dz", "δ"
+        return (f"dz_{activation}", f"δ{activation}") if activation else None
 
     def _name_results(self, loop: Loop, indices: range) -> list[tuple[str, Step | None, Step]]:
         """Say what the values are called that are used after the loop; and which are in lists."""
@@ -272,7 +261,7 @@ class Repeater:
                 shown = self.lists[then].shown
                 self.shown[place] = f"{shown}[{self.variable}{-indices.step:+}]"
             if first == 0:
-                first = self._zeros(_column(loop, then)[0])
+                first = self._zeros(then)
             if self.naming.names.get(first) != self.names[place]:
                 before.append((self.names[place], first, place))
         order = {name: number for number, name in enumerate(self.results)}

@@ -18,7 +18,7 @@ from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, shape_of
+from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, is_one_number, shape_of
 from autograd_lite.textbook.written_out import Slope, input_of, logits_of_softmax, node_of
 
 Found = tuple[int, Any, str, Any]
@@ -130,7 +130,7 @@ def _categorical(
 
 def _sliced(targets: Any, axis: int) -> tuple[Any, int]:
     """Of what targets are a slice at a number, and an axis of them in it."""
-    if is_call(targets, operator.getitem) and isinstance(targets.arguments[1], int):
+    if is_call(targets, operator.getitem) and is_one_number(targets.arguments[1]):
         return targets.arguments[0], axis + 1
     return targets, axis
 

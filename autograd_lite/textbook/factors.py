@@ -8,26 +8,20 @@ is complete.
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import operator
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import backward_steps
-from autograd_lite.node import Node, inputs_of
+from autograd_lite.node import Node
 from autograd_lite.program.program import Step, steps_in
-from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.joined import joined
 from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
 from autograd_lite.textbook.written_out import slope_of_written_out
-
-SEVERAL = 4
-"""Uses of a parameter that make a recurrence of them."""
 
 
 class Factor(NamedTuple):
@@ -86,55 +80,7 @@ Cotangent = tuple[Factor, Any]
 """A factor times the term of an array."""
 
 
-def cotangents(
-    formulas: Formulas,
-    nodes: Sequence[Node],
-    named: Collection[Node],
-    lengths: Collection[int],
-    wanted: Collection[Node] | None = None,
-) -> dict[Node, Any]:
-    """The terms of the cotangents of nodes, which come in the order of computation, the loss last.
-
-    A constant factor is applied at leaves, at nodes that are named, and before it would reach a
-    leaf from several nodes, as in a recurrence. Given which cotangents are wanted, those of logits
-    are p - y where that is what they are, and some others are left out.
-    """
-    terms, careful = formulas.terms, dict(backward_steps(reversed(nodes)))
-    parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
-    parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
-    terms.values = terms.count
-    whole = {*named, *_behind_shared(nodes)}
-    found = {}
-    for node in reversed(nodes):
-        if node not in parts:
-            continue
-        arrived = parts.pop(node)
-        if len(arrived) == 2 and arrived[0][1] is formulas.known.get(node):
-            arrived.reverse()  # A share of the node itself, from a penalty, comes last in books.
-        factor, term = _sum(terms, arrived, lengths)
-        found[node] = factor.to(terms, term, lengths)
-        for own in (found[node], term):
-            if isinstance(own, Step) and own.number > terms.values:
-                formulas.values_of.setdefault(own, formulas.term(node))
-        if node.operation is None:
-            continue
-        slope = (
-            None if wanted is None else slope_in_logits(formulas, node, term, parameters, wanted)
-        )
-        if slope is not None:
-            own = ONE if slope.sign > 0 else MINUS_ONE
-            if slope.note:
-                formulas.notes[slope.about] = slope.note
-            parts.setdefault(slope.node, []).append((factor.times(own), slope.term))
-            continue
-        if node in whole and not _is_constant(term):
-            factor, term = ONE, found[node]
-        for argument, own, part in _passed_on(formulas, node, factor, term, careful[node], wanted):
-            parts.setdefault(argument, []).append((factor.times(own), part))
-    return found
-
-
-def _passed_on(
+def passed_on(
     formulas: Formulas,
     node: Node,
     factor: Factor,
@@ -149,21 +95,7 @@ def _passed_on(
     slope = None if wanted is None else slope_of_written_out(formulas, node, g, wanted)
     if slope is not None:
         return [(slope.node, ONE, slope.term)]
-    return _contributed(formulas, node, g, careful, factor != ONE or _is_constant(term))
-
-
-def _behind_shared(nodes: Sequence[Node]) -> set[Node]:
-    """The nodes behind those that use a leaf which several others use too."""
-    users: dict[Node, list[Node]] = {}
-    for node in nodes:
-        for x in inputs_of(node):
-            if x.operation is None:
-                users.setdefault(x, []).append(node)
-    behind = {*itertools.chain(*(each for each in users.values() if len(each) >= SEVERAL))}
-    for node in nodes if behind else ():
-        if node.operation and not behind.isdisjoint(inputs_of(node)):
-            behind.add(node)
-    return behind
+    return _contributed(formulas, node, g, careful, factor != ONE or is_constant(term))
 
 
 def _contributed(
@@ -204,12 +136,12 @@ def value_of(term: Any) -> Any:
     return values.get(term, term if is_number(term) else None)
 
 
-def _is_constant(term: Any) -> bool:
+def is_constant(term: Any) -> bool:
     """Whether it is the same number everywhere."""
     return is_number(term) or (is_broadcast(term) and is_number(term.arguments[0]))
 
 
-def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cotangent:
+def summed(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cotangent:
     """The sum of what arrived at a node, in the order of arrival; what is alike is one."""
     if len(parts) > 1:
         parts = _collected(parts)
@@ -248,7 +180,7 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
         return Factor(1, term.count, term.count), 1.0
     if is_number(term):
         return (Factor(float(term), 1), 1.0) if term and math.isfinite(term) else (ONE, term)
-    if term.number <= since and not (all(map(is_number, term.arguments)) or _is_constant(term)):
+    if term.number <= since and not (all(map(is_number, term.arguments)) or is_constant(term)):
         return ONE, term
     function = term.function
     if function not in (np.negative, np.broadcast_to, np.multiply, np.divide):

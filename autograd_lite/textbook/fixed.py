@@ -11,12 +11,17 @@ import numpy as np
 
 
 def fixed_numbers(
-    body: list[str], data: Mapping[str, Any], parameters: Mapping[str, Any], counted: bool = False
+    body: list[str],
+    data: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    counted: bool = False,
+    few: Collection[int] = (),
 ) -> list[str]:
     """Comments that name the numbers in lines which are as many as the data have along an axis.
 
     That a weight is as long says that they may be the weight's, unless something is divided by it.
-    Where the samples are not `counted`, a divisor may be a multiple of their number.
+    Where the samples are not `counted`, a divisor may be a multiple of their number; and so `few`
+    that a mean was over need not be in the lines, as 2 / 2 is 1.
 
     >>> x = np.ones((6, 2))
     >>> fixed_numbers(["dz = z / 6", "n = np.arange(6)"], {"x": x}, {"w": np.ones(2)})
@@ -36,6 +41,9 @@ def fixed_numbers(
             multiple = divides and not counted and number % length == 0
             if own and (multiple or (length > 2 and _may_be_of(number, length, of_parameter))):
                 found.setdefault(str(number), f"{name} {np.shape(data[name])}")
+    for number in () if counted else few:
+        for name in [name for name in data if number in np.shape(data[name])]:
+            found.setdefault(str(number), f"{name} {np.shape(data[name])}")
     if not found:
         return []
     places = ", ".join(dict.fromkeys(found.values()))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy as np
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.program.expressions import OwnedShape, Tape, Template
-from autograd_lite.program.program import Step, mapped, run_steps
+from autograd_lite.program.loops import Loop, index_place
+from autograd_lite.program.program import Step, mapped, run_steps, steps_in
 from autograd_lite.program.templates import Rules, Vjps, arrays_of
 from autograd_lite.program.trace import require_numpy
 from autograd_lite.table import TABLE
+from autograd_lite.textbook.iterations import Iterations, Uneven
 from autograd_lite.textbook.spellings import RULES, Count, function_written_out, is_count
 from autograd_lite.textbook.terms import Terms
 
@@ -32,6 +35,12 @@ class Formulas:
         self.notes: dict[Step, str] = {}  # what formulas rely on, by what it is about
         self.values_of: dict[Any, Step] = {}  # the terms of values, by those of their cotangents
         self._rules = Rules(rules, function_written_out)
+        self.alike: dict[Node, Sequence[Node]] = {}  # of one for many, all of them
+        self.moved: dict[Node, Any] = {}  # indices with numbers that move, of such
+        self.loops: list[Iterations] = []
+        # Of nodes in these: the term in an iteration, and the number of that.
+        self.places: dict[Node, tuple[Iterations, Any, int]] = {}
+        self._owners: dict[Step, Iterations] = {}  # by leaf
         self._arguments: dict[Node, list[Any]] = {}
         self._constants: dict[Any, Step] = {}
 
@@ -43,6 +52,10 @@ class Formulas:
     def term(self, value: Any) -> Any:
         is_node = isinstance(value, Node)
         if is_node and value in self.known:
+            return self.known[value]
+        if value in self.places if is_node else False:
+            found, term, number = self.places[value]
+            self.known[value] = found.at(term, number)
             return self.known[value]
         key = self.key(value)
         if key not in self.known:
@@ -64,16 +77,29 @@ class Formulas:
     def cotangent_of(self, node: Node) -> Array:
         return np.ones_like(node._array)[()]
 
+    def iterations(self, loop: Loop) -> Iterations:
+        """A loop, the terms of whose iterations are to be found."""
+        self.loops.append(Iterations(self.terms, loop, self._owners))
+        return self.loops[-1]
+
+    def parts(self, term: Step) -> list[Step]:
+        """What a term is computed from."""
+        owner = self._owners.get(term)
+        return owner.behind(term) if owner else steps_in(term)
+
     def arguments(self, node: Node) -> list[Any]:
         """The terms of what a node was computed from."""
         if node not in self._arguments:
             self._arguments[node] = [*map(self.term, arrays_of(node))]
         return self._arguments[node]
 
-    def compute(self, node: Node) -> None:
-        template, arrays = self._rules.call(node), lambda: [*map(plain, arrays_of(node))]
-        term = self._filled(template, self.arguments(node), arrays)[0]
-        self.known[node] = self._counted(term)
+    def compute(self, node: Node, given: list[Any] | None = None) -> None:
+        """Find the term of a node; as given, those of what it was computed from."""
+        if given is not None:
+            self._arguments[node] = given
+        template, given = self._rules.call(node), self.arguments(node)
+        found = self._filled(template, given, lambda x: [*map(plain, arrays_of(x))], node)
+        self.known[node] = self._counted(found[0])
 
     def _counted(self, term: Any) -> Any:
         """The term; a scalar over a number that may be that of samples is over a `Count`."""
@@ -90,30 +116,42 @@ class Formulas:
     ) -> dict[int, Any]:
         """What a node contributes to the cotangents of its arguments, given the term of its own."""
 
-        def arrays() -> list[Array]:
+        def arrays(node: Node) -> list[Array]:
             return [self.cotangent_of(node), node._array, *map(plain, arrays_of(node))]
 
-        template = self._rules.template(node, arrays, careful, slots)
-        return self._filled(template, [g, self.known[node], *self.arguments(node)], arrays)
+        template = self._rules.template(node, partial(arrays, node), careful, slots)
+        for other in self.alike.get(node, ()) if template.looks else ():
+            own = self._rules.template(other, partial(arrays, other), careful, slots)
+            if [x.function for x in own.steps] != [x.function for x in template.steps]:
+                raise Uneven(self.alike[node])
+        return self._filled(template, [g, self.known[node], *self.arguments(node)], arrays, node)
 
     def formula(self, rule: Callable[..., Any], arrays: list[Array], given: list[Any]) -> Any:
         """The term of what a rule makes of arrays, given their terms."""
         tape = Tape("a formula", arrays)
         template = tape.template({0: tape.run(rule)})
-        return self._filled(template, given, lambda: arrays)[0]
+        return self._filled(template, given, lambda _: arrays)[0]
 
     def _filled(
-        self, template: Template, given: list[Any], arrays: Callable[[], list[Array]]
+        self,
+        template: Template,
+        given: list[Any],
+        arrays: Callable[[Any], list[Array]],
+        node: Node | None = None,
     ) -> dict[int, Any]:
-        """The terms of the results of a template, given the terms of arrays."""
-        values: dict[int, Any] = {}
+        """The terms of the results of a template, given the terms of arrays of a node."""
+        values: list[dict[int, Any]] = []
 
         def write(step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
             usual = ABSENT.get(step.function)
             if usual is not None:
-                found = run_steps(template.steps, values or dict(enumerate(arrays())))[step.number]
-                if found.size and np.all(found == usual):
+                nodes = [node] if node is None else self.alike.get(node, [node])
+                values[:] = values or [dict(enumerate(arrays(x))) for x in nodes]
+                found = [run_steps(template.steps, known)[step.number] for known in values]
+                if all(x.size and np.all(x == usual) for x in found):
                     return usual
+            if node in self.moved and (place := index_place(step)):
+                arguments[place] = self.moved[node]
             if step.function is np.invert and type(arguments[0]) is bool:
                 return not arguments[0]  # ~False is -1
             return self._term(step, arguments, keywords)

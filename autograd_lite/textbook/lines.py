@@ -17,13 +17,15 @@ from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.blocks import Block, Line
-from autograd_lite.textbook.factors import cotangents, value_of
+from autograd_lite.textbook.cotangents import cotangents
+from autograd_lite.textbook.factors import value_of
 from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.iterations import Uneven
 from autograd_lite.textbook.listing import Listing, listing_of
 from autograd_lite.textbook.numpy_source import NumpySource
 from autograd_lite.textbook.reading import Reader
 from autograd_lite.textbook.spellings import Count, Reduced, Share
-from autograd_lite.textbook.terms import is_broadcast, needed_for
+from autograd_lite.textbook.terms import is_broadcast, is_one_number, needed_for
 
 Batch = tuple[str, int, str]
 """The number of samples: m is 100, which is X.shape[1]."""
@@ -47,6 +49,7 @@ class Lines(NamedTuple):
     symbols: dict[str, str]
     data: list[str]  # the names of inputs that are no parameters
     notes: list[str]  # what holds in the record that some lines rely on
+    few: set[int]  # numbers of what was averaged that do not stay as they are
 
     def source(self) -> NumpySource:
         """What writes terms as NumPy source."""
@@ -61,7 +64,7 @@ class Lines(NamedTuple):
     def is_for_loss(self, line: Line | Block) -> bool:
         """Whether no gradient needs it."""
         if isinstance(line, Block):
-            return self.needed.keys().isdisjoint(itertools.chain(*line.loop.originals))
+            return self.needed.keys().isdisjoint(line.loop.body)
         return line[0] in self.for_loss
 
 
@@ -79,11 +82,9 @@ def lines_of(
     seed_of(loss, attempted="derivation of")  # refuses what has no gradient
     if wrt is not None:
         _require_list(wrt)
-    reader = Reader(loss, variables)
+    reader, found = _read(loss, variables, {x for x in wrt or () if isinstance(x, Node)})
     given, unique, data = reader.given, reader.identifiers.unique, reader.data()
-    first = reader.terms.count + 1
-    wanted = {x for x in wrt or () if isinstance(x, Node)}
-    found = cotangents(reader, reader.nodes, given, reader.lengths(data), wanted)
+    first = reader.terms.values + 1
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
     results, result_names = {}, {}
@@ -96,14 +97,14 @@ def lines_of(
             )
         name = result_names[tensor] = unique(f"d{given.get(tensor, 'x')}")
         results[name] = finished(reader, tensor, found[tensor])
-    needed = needed_for(results.values())
+    needed = needed_for(results.values(), parts=reader.parts)
     computed = {given[loss]: reader.term(loss)} if with_loss else {}
     recorded = {term for term in needed if term.number < first and term.function is not None}
     of_values = {*reader.names, *itertools.chain(*map(needed.__getitem__, recorded))}
     backward = needed.keys() - recorded | (recorded - of_values)
     named, symbols = reader.named_cotangents(found, result_names, backward)
     names = reader.names, named, reader.identifiers
-    listing = listing_of(results, needed, *names, of_values, computed, first, reader, symbols)
+    listing = listing_of(results, needed, *names, of_values, computed, reader, symbols)
     inputs = sorted(listing.inputs, key=lambda term: term not in data)
     arrays = {listing.names[term]: term.arguments[0] for term in inputs}
     counts, batch = _counts(listing, [term for term in inputs if term in data], reader)
@@ -116,8 +117,21 @@ def lines_of(
     return Lines(
         *(listing, given[loss], [*results], arrays, counts, batch),
         *(forward, for_loss, first, needed, symbols),
-        *([listing.names[term] for term in inputs if term in data], notes),
+        *([listing.names[term] for term in inputs if term in data], notes, reader.few),
     )
+
+
+def _read(
+    loss: Node, variables: Mapping[str, Any], wanted: Collection[Node]
+) -> tuple[Reader, dict[Node, Any]]:
+    """What reads a loss, and the terms of cotangents; with as much in loops as is alike."""
+    ends: set[Node] = set()
+    while True:
+        try:
+            reader = Reader(loss, variables, ends)
+            return reader, cotangents(reader, wanted)
+        except Uneven as uneven:
+            ends.update(uneven.nodes)
 
 
 def _require_list(wrt: Any) -> None:
@@ -188,7 +202,7 @@ def _indexed_axes(terms: Iterable[Step]) -> set[tuple[Any, int]]:
         if term.function is operator.getitem:
             of, index = term.arguments
             parts = index if isinstance(index, tuple) else (index,)
-            found |= {(of, axis) for axis, part in enumerate(parts) if isinstance(part, int)}
+            found |= {(of, axis) for axis, part in enumerate(parts) if is_one_number(part)}
     return found
 
 

@@ -11,7 +11,7 @@ from autograd_lite.program.loops import Loop
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.blocks import Block, Line, Repeater
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.line_names import LONG, LONG_LOSS, LineNames, is_view, weight_of
+from autograd_lite.textbook.line_names import LONG, LONG_LOSS, LineNames
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import is_short
 from autograd_lite.textbook.repeated import with_loops
@@ -36,7 +36,6 @@ def listing_of(
     identifiers: Identifiers,
     of_values: Collection[Step],
     loss: Mapping[str, Any],
-    first: int,
     formulas: Formulas | None = None,
     symbols: dict[str, str] | None = None,
 ) -> Listing:
@@ -46,24 +45,21 @@ def listing_of(
     terms, loops are completed, and named by what they are the cotangents of; symbols get what
     mathematics calls them.
     """
-    terms, meant = (formulas.terms, formulas.values_of) if formulas else (None, {})
     results = {**loss, **gradients}
-    needed = needed_for(loss.values(), for_gradients)
-    leaves = [term for term in needed if term.function is None]
+    needed = needed_for(loss.values(), for_gradients, formulas.parts if formulas else steps_in)
+    leaves = [term for term in needed if term.function is None and term.arguments]
     large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
     values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
     inputs = {leaf: values[leaf] for leaf in leaves if leaf in values}
-    parts = with_loops(needed, first, [*results.values()], terms, values)
+    parts = with_loops(needed, [*results.values()], values, formulas)
     uses = _uses(results, parts, needed, for_gradients)
     naming = LineNames(values, cotangents, of_values, results, uses, identifiers)
     naming.weights |= dict.fromkeys(inputs, 0)
-    has_loops = any(isinstance(part, Loop) for part in parts)
     shown = {} if symbols is None else symbols
+    meant = formulas.values_of if formulas else {}
     repeater = Repeater(parts, uses, naming, meant, shown, [*results])
-    # Loops may look at what others look at too.
-    naming.weights |= {term: weight_of(term) for term in needed if has_loops and is_view(term)}
     lines: dict[str, Any] = {}
-    for part in [*leaves, *parts] if has_loops else needed:
+    for part in parts:
         if isinstance(part, Loop):
             lines[f"block {len(lines)}"] = repeater.block(part)
             naming.weights |= dict.fromkeys(itertools.chain(*part.originals), 0)
@@ -95,7 +91,9 @@ def _uses(
     uses = Counter(results.values())
     for part in parts:
         if isinstance(part, Loop):
-            uses.update(x for step in part.body for x in steps_in(step))
+            used = [x for step in part.body for x in steps_in(step)]
+            # What is computed before a loop is not computed again in each iteration.
+            uses.update(used + [x for x in used if x not in part.body])
             firsts = [first for first, _ in part.carried.values() if isinstance(first, Step)]
             uses.update(first for first in firsts if first.function)
         else:

@@ -7,7 +7,7 @@ import inspect
 import itertools
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,20 +16,27 @@ from autograd_lite.derivatives.neural import log_softmax
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.program.program import Program, Step
+from autograd_lite.program.templates import arrays_of
 from autograd_lite.program.trace import outline
 from autograd_lite.table import traits_of
 from autograd_lite.textbook import naming
 from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.numpy_source import is_short
 from autograd_lite.textbook.recognized import begun, recognized, sliced
+from autograd_lite.textbook.record import Record
 from autograd_lite.textbook.terms import needed_for
 
 
 class Reader(Formulas):
     """Reads the record of a loss into terms and names."""
 
-    def __init__(self, loss: Node, variables: Mapping[str, Any]) -> None:
+    def __init__(
+        self, loss: Node, variables: Mapping[str, Any], ends: Collection[Node] | None = None
+    ) -> None:
+        """Read it; loops end behind the nodes `ends`; where that is None there are none."""
         super().__init__()
+        self.record = Record(self)
         self.nodes = nodes = backward_order(loss)[::-1]
         self.identifiers = naming.Identifiers()
         # What the loss was computed from besides tensors that require grad.
@@ -55,17 +62,43 @@ class Reader(Formulas):
                 self.visible.append((self.term(array), plain(array)))
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
+        sizes = [(node.arguments[0].size, node._array.size) for node in means]
+        shares = {all_entries // max(size, 1): size for all_entries, size in sizes}
+        fixed = {n for node in nodes if node.operation is None for n in node._array.shape}
+        # Others stay as they are in lines; an axis that a parameter has is none of samples.
+        self.few = {n for n in shares if n in (1, 2) and (shares[n] == 1 or n not in fixed)}
         self.factors = _factors(nodes)
         self.joins = [x for x in nodes if x.operation and x.operation.function is np.concatenate]
         for leaf in naming.leaves_in_order(nodes):
             if leaf in self.given:
                 self._enter(leaf)
-        for node in nodes:
-            if node.operation is not None:
-                self._meet_inputs(node)
-                self.compute(node)
+        self.passes: Sequence[Node | Iterations] = self._recorded(ends)
+        for part in self.passes:
+            self._find_terms(part)
+
+    def _find_terms(self, part: Node | Iterations) -> None:
+        """Find the terms of a node, or of those that repeat."""
+        if isinstance(part, Iterations):
+            self.record.read(part)
+        else:
+            for key in map(self.key, arrays_of(part)):
+                if isinstance(key, int) and key in self.known:
+                    self.known[key] = self.record.settle(self.known[key])
+            self.compute(part)
+        for node in part.nodes() if isinstance(part, Iterations) else (part,):
             if node in self.given:
                 self._enter(node)
+
+    def _recorded(self, ends: Collection[Node] | None) -> Sequence[Node | Iterations]:
+        """The computed nodes, those that repeat as one; what they were computed from is met."""
+        computed = [node for node in self.nodes if node.operation is not None]
+        for node in computed:
+            self._meet_inputs(node)
+            self.record.add(node)
+        parts = computed if ends is None else self.record.parts(self.given, ends)
+        for node in computed:
+            self.known.pop(node)
+        return parts
 
     @functools.cached_property
     def _outline(self) -> Program:
@@ -105,7 +138,7 @@ class Reader(Formulas):
         """Find the term of a node or an array, and name it."""
         name = self.given.get(naming.key_of(value))
         term = self.term(value) if name is None else self.name(value, name)
-        if name is not None and isinstance(term, Step) and term.function is None:
+        if name is not None and isinstance(term, Step) and not term.function and term.arguments:
             self.inputs.setdefault(term, value)
 
     def _meet_inputs(self, node: Node) -> None:
@@ -123,16 +156,17 @@ class Reader(Formulas):
         if naming.key_of(value) not in self.given:
             array = plain(value)
             twins = self.factors.get(_others(node), ())
-            operands, twins = map(self._known, (arrays_in(node.arguments), twins))
+            # The last one that was used first, as others may be equal by chance.
+            known = self._known(arrays_in(node.arguments)), self._known(twins[::-1])
             term = sliced(self.terms, array, self.visible)
             if term is None:
-                term = recognized(self.terms, array, operands, twins, self.visible)
+                term = recognized(self.terms, array, *known, self.visible)
             if term is None:
                 joins = (node for node in self.joins if node._array.shape == array.shape)
                 term = begun(self, array, joins, self.visible)
             if term is not None:
                 self.known[self.key(value)] = term
-                for part in needed_for([term]):
+                for part in needed_for([term], parts=self.record.data_in):
                     self._name_unused(part)
                 return
             role = _role(node, position)
@@ -151,9 +185,9 @@ class Reader(Formulas):
             self.own.add(naming.key_of(array))
             self._enter(array)
 
-    def _known(self, values: Iterable[Any]) -> list[tuple[Step, Any]]:
+    def _known(self, values: Iterable[Any]) -> Iterator[tuple[Step, Any]]:
         """The terms of those that have one, and their values."""
-        return [(self.known[self.key(x)], plain(x)) for x in values if self.key(x) in self.known]
+        return ((self.known[self.key(x)], plain(x)) for x in values if self.key(x) in self.known)
 
 
 def _others(node: Node) -> tuple[Any, ...]:

@@ -33,11 +33,16 @@ def recognized(terms: Terms, array: Any, operands: Known, twins: Known, visible:
     variance. It may be 1 minus a twin, which stands elsewhere in its place, as Y does in
     Y * log(A) + (1 - Y) * log(1 - A). Of what else is visible it may be anything.
     """
-    guesses = [(term, x, guess) for term, x in operands for guess in _of_operand(x, array)]
-    guesses += ((term, x, guess) for term, x in twins for guess in _of_twin(x, array))
+    several = [(operands, _of_operand), (twins, _of_twin)]
     # Short ones, and zeros and ones, such as sample weights, may be equal to 1 - Y by chance.
     if array.size >= ENTRIES and len(np.unique(array)) > 1 and not np.isin(array, (0, 1)).all():
-        guesses += ((term, x, guess) for term, x in visible for guess in _of_visible(x, array))
+        several.append((visible, _of_visible))
+    guesses = (
+        (term, x, guess)
+        for known, guess_of in several
+        for term, x in known
+        for guess in guess_of(x, array)
+    )
     for term, x, (function, arguments, keywords) in guesses:
         guess = function(*arguments, **keywords)
         if guess.dtype == array.dtype and np.array_equal(guess, array):

@@ -2,75 +2,68 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
-import numpy as np
-
-from autograd_lite.program.loops import Loop, Sliced, moving_in, replaced, with_moved
+from autograd_lite.program.loops import Loop, Sliced, with_moved
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import collect, rolled
-from autograd_lite.textbook.completed import completed, read_from
+from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.line_names import is_trivial, is_view, weight_of
-from autograd_lite.textbook.terms import Terms
 from autograd_lite.textbook.written_out import input_of_activation
 
-LEAST, MANY = 2, 6
-"""Iterations, besides the first and the last, that make a loop of a recurrence; and of the rest."""
+LEAST, MANY = 3, 6
+"""Iterations that make a loop of a recurrence; and of the rest."""
 LONG = 4
 """Steps in the body of a recurrence, besides those that only look."""
 
 
 def with_loops(
-    needed: Mapping[Step, list[Step]],
-    first: int,
+    needed: Collection[Step],
     results: Collection[Any],
-    terms: Terms | None,
     named: Collection[Step],
+    formulas: Formulas | None,
 ) -> list[Step | Loop]:
-    """Computed terms in an order in which that can be done, with loops in place of what repeats.
+    """Terms in order, with loops in place of what repeats: those of formulas, or found here."""
+    computed = [term for term in needed if term.function]
+    if formulas:
+        loops = loops_of(formulas, needed)
+        inside = {step for loop in loops for step in loop.body}
+        parts: list[Any] = [*loops, *(term for term in computed if term not in inside)]
+    else:
+        parts = loops_in(computed, named, MANY)
+    parts += [term for term in needed if term.function is None and term.arguments]
+    parts.sort(key=lambda part: (part if isinstance(part, Step) else part.body[-1]).number)
+    collect(parts, results)
+    return [part for part in parts if isinstance(part, Step) or part.collected]
 
-    Values come as they were computed. Of what is from `first` on, the backward pass, sums come as
-    early as they can, so that a loop adds what it contributes.
+
+def loops_in(
+    steps: Iterable[Step],
+    named: Collection[Step],
+    least: int = LEAST,
+    between: Callable[[Step, Step], int] | None = None,
+) -> list[Step | Loop]:
+    """Steps in order, with loops in place of what repeats so often, if these are some to a reader.
+
+    Short ones are so if they belong to a recurrence, and no two iterations have names of their own
+    for a step: `named` ones.
     """
-    computed = {term: parts for term, parts in needed.items() if term.function}
-    values = sorted([term for term in computed if term.number < first], key=attrgetter("number"))
-    gradients = {term: parts for term, parts in computed.items() if term.number >= first}
-    least = LEAST if terms else MANY
-    parts = _together(rolled([*values, *_early(gradients)], least=least), named)
-    parts = _busy(parts, least, needed)
-    if terms:
-        parts = _busy(completed(parts, terms), LEAST + 1, needed)
-    _write_again([part for part in parts if isinstance(part, Loop)], named)
-    parts = _busy(parts, LEAST + 1, needed)
-    collect(parts, results, is_view)
-    return parts
-
-
-def _busy(parts: Sequence[Step | Loop], least: int, needed: Collection[Step]) -> list[Step | Loop]:
-    """The parts, with single steps for loops that are none to a reader.
-
-    These only write what a person writes again, and no other reads them; or they are short, and
-    neither do they belong to a recurrence, which makes of what is carried more than a sum. What
-    computes in vain stays.
-    """
-    loops = [part for part in parts if isinstance(part, Loop)]
-    read = {step for loop in loops for step in read_from(loop)}
-    loops = [x for x in loops if not (read.isdisjoint(x.body) and all(map(_is_slight, x.body)))]
-    busy = {loop for loop in loops if _is_busy(loop, least, needed)}
-    return _with(parts, _joined(busy, loops))
-
-
-def _together(parts: Sequence[Step | Loop], named: Collection[Step]) -> list[Step | Loop]:
-    """The parts, with single steps for short loops whose iterations have names of their own."""
+    parts = rolled(steps, (), least, between)
     loops = [part for part in parts if isinstance(part, Loop)]
     short = [loop for loop in loops if loop.count < MANY]
     apart = {
         x for x in short if any(sum(map(named.__contains__, y)) > 1 for y in zip(*x.originals))
     }
-    return _with(parts, {*loops} - _joined(apart, loops))
+    busy = {loop for loop in loops if loop.count >= MANY or _is_recurrent(loop)}
+    kept = _joined(busy, loops) - _joined(apart, loops)
+    return [
+        step
+        for part in parts
+        for step in ([part] if isinstance(part, Step) or part in kept else chain(*part.originals))
+    ]
 
 
 def _joined(some: set[Loop], loops: Sequence[Loop]) -> set[Loop]:
@@ -84,124 +77,89 @@ def _joined(some: set[Loop], loops: Sequence[Loop]) -> set[Loop]:
     return some
 
 
-def _with(parts: Sequence[Step | Loop], loops: Collection[Loop]) -> list[Step | Loop]:
-    """The parts, with single steps for all loops but some."""
-    found: list[Step | Loop] = []
-    for part in parts:
-        if isinstance(part, Loop) and part not in loops:
-            found += itertools.chain(*part.originals)
-        else:
-            found.append(part)
-    return found
-
-
-def _is_busy(loop: Loop, least: int, needed: Collection[Step]) -> bool:
-    if loop.count >= least and (loop.count >= MANY or _is_recurrent(loop)):
-        return True
-    return any(step not in needed for row in loop.originals for step in row)
-
-
-def _is_slight(step: Step) -> bool:
-    return is_trivial(step, weight_of(step))
-
-
 def _is_recurrent(loop: Loop) -> bool:
-    pairs = [(place, then) for place, (_, then) in loop.carried.items()]
-    goes_on = any(place not in steps_in(then) and not is_view(then) for place, then in pairs)
+    """Whether more is made of what is carried than a sum."""
+    goes_on = any(
+        place in steps_in(step)
+        for place, (_, then) in loop.carried.items()
+        for step in loop.body
+        if step is not then and not is_view(then)
+    )
     return goes_on and sum(not is_view(step) for step in loop.body) >= LONG
 
 
-def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
-    """The terms, given with their parts, each sum as soon as both of its parts are there.
-
-    So are parts of a sum that are multiples of others.
-    """
-    early = {term for term in terms if term.function is np.add}
-    for term in [*terms][::-1]:
-        used = terms[term] if term in early else ()
-        early.update(x for x in used if x in terms and _is_multiple(x))
-    missing = {
-        term: dict.fromkeys(part for part in parts if part in terms)
-        for term, parts in terms.items()
-        if term in early
-    }
-    waiting: dict[Step, list[Step]] = {}
-    for term, parts in missing.items():
-        for part in parts:
-            waiting.setdefault(part, []).append(term)
-    found: dict[Step, None] = {}
-    ready = [term for term in waiting if not missing.get(term, True)]
-    for term in (*ready, *terms):
-        stack = [] if term in found or missing.get(term) else [term]
-        while stack:
-            done = stack.pop()
-            found[done] = None
-            for later in waiting.get(done, ())[::-1]:
-                missing[later].pop(done, None)
-                if not missing[later]:
-                    stack.append(later)
-    return [*found]
+def loops_of(formulas: Formulas, needed: Collection[Step]) -> list[Loop]:
+    """The loops of the forward and of the backward passes, as far as they are needed."""
+    loops, readers = [], []
+    for found in formulas.loops:
+        inside = [term for term in needed if term.function and found.moves(term)]
+        for carried in (found.carried, found.back):
+            is_back = carried is found.back
+            body = [term for term in inside if (term.number > formulas.terms.values) == is_back]
+            begun = {place: carried[place] for place in carried if place in needed}
+            loop = Loop(body, found.count, begun)
+            numbers = range(found.count)[:: -1 if is_back else 1]
+            nothing = Step(None, (), {}, (), -1)
+            loop.originals = [[found.values.get((x, j), nothing) for x in body] for j in numbers]
+            loops += [loop] if body else []
+            readers.append(_Reader(loop, found, numbers))
+    read = [
+        (step, *with_moved(step, reader.own)) for reader in readers for step in reader.loop.body
+    ]
+    for step, arguments, keywords in read:
+        step.arguments, step.keywords = arguments, keywords
+    return loops
 
 
-def _is_multiple(term: Step) -> bool:
-    return term.function in (np.multiply, np.divide, np.negative) and len(steps_in(term)) == 1
+class _Reader:
+    """Says what a loop reads; 1 - a, x[t] and the like are written again, if they have no names."""
 
+    def __init__(self, loop: Loop, found: Iterations, numbers: range) -> None:
+        self.loop, self.found, self.numbers = loop, found, numbers
+        self.known: dict[Any, Any] = {(x, found, numbers): x for x in (*loop.body, *loop.carried)}
 
-def _write_again(loops: Sequence[Loop], named: Collection[Step]) -> None:
-    """Let loops compute again what is trivial and unnamed, such as 1 - a or x[t], not read it."""
-    writer = _Again(loops, named)
-    for loop in loops:
-        read, loop.sliced = loop.sliced, {}
-        used = set[Any]().union(*map(moving_in, loop.body))
-        again = {x: writer.read(loop, *read[x], x) for x in read if x in used}
-        for step in loop.body:
-            step.arguments, step.keywords = replaced(step, again)
+    def own(self, x: Any) -> Any:
+        """What stands for a term of these iterations."""
+        return self.read(self.found, x, self.numbers)
 
+    def read(self, of: Iterations, x: Any, at: range) -> Any:
+        """What stands for a term of some iterations, at other numbers of them in each."""
+        if not of.moves(x):
+            return x
+        key = x, of, at
+        if key not in self.known:
+            self.known[key] = self._read(of, x, at)
+        return self.known[key]
 
-class _Again:
-    """Writes what is read in a loop, or how that is computed."""
+    def _read(self, of: Iterations, x: Step, at: range) -> Any:
+        if x in of.carried:
+            return self.read(of, of.carried[x][1], range(at.start - 1, at.stop - 1, at.step))
+        if x in of.sliced:
+            source, indices = of.sliced[x]
+            inner = _range(indices[at[0]], indices.step * at.step, at)
+            if type(source) is tuple:
+                return self.read(source[0], source[1], inner)
+            return self._place(source, inner, x)
+        again = is_trivial(x, weight_of(x)) and input_of_activation(x) is None
+        if again and min(at) >= 0 and x not in of.named:
+            arguments, keywords = with_moved(x, lambda part: self.read(of, part, at))
+            return Step(x.function, arguments, keywords, x.shape, x.number)
+        if x.number > of.terms.values:  # it is numbered as the backward pass goes
+            at = _range(of.count - 1 - at[0], -at.step, at)
+        return self._place(x, at, x)
 
-    def __init__(self, loops: Sequence[Loop], named: Collection[Step]) -> None:
-        self.named = named
-        self.owner = {step: loop for loop in loops for step in loop.body}
-        self.written: set[Step] = set()
-
-    def read(self, loop: Loop, of: Any, at: range, like: Step) -> Step:
-        if isinstance(of, Step) and min(at) >= 0 and self._is_trivial(of):
-            return self._again(loop, of, at, self.owner[of])
-        known = (place for place, sliced in loop.sliced.items() if sliced == (of, at))
-        place = next(known, None) or Step(None, (), {}, like.shape, -1, like.dtype)
-        loop.sliced[place] = Sliced(of, at)
+    def _place(self, of: Any, at: range, like: Step) -> Step:
+        places = self.loop.sliced
+        known = (place for place, sliced in places.items() if sliced == (of, at))
+        place = next(known, None) or Step(None, (), {}, like.shape, -1)
+        places[place] = Sliced(of, at)
         return place
-
-    def _is_trivial(self, step: Step) -> bool:
-        rows = self.owner[step].originals
-        place = self.owner[step].body.index(step)
-        return (
-            _is_slight(step)
-            and input_of_activation(step) is None
-            and not any(row[place] in self.named for row in rows)
-        )
-
-    def _again(self, loop: Loop, step: Step, at: range, earlier: Loop) -> Step:
-        """A step of an earlier loop, for a loop that reads its value at some iterations."""
-
-        def own(part: Any) -> Any:
-            if part in self.written:
-                return self._again(loop, part, at, earlier)
-            if part in earlier.sliced:
-                of, inner = earlier.sliced[part]
-                return self.read(loop, of, _range(inner[at[0]], inner.step * at.step, at), part)
-            if part in earlier.carried:
-                then = earlier.carried[part][1]
-                return self.read(loop, then, _range(at[0] - 1, at.step, at), part)
-            return self.read(loop, part, at, part) if part in earlier.body else part
-
-        arguments, keywords = with_moved(step, own)
-        found = Step(step.function, arguments, keywords, step.shape, step.number, step.dtype)
-        self.written.add(found)
-        return found
 
 
 def _range(start: int, step: int, like: range) -> range:
     return range(start, start + step * len(like), step)
+
+
+def read_from(loop: Loop) -> list[Step]:
+    """The steps of earlier loops that a loop reads."""
+    return [of for of, _ in loop.sliced.values() if isinstance(of, Step)]

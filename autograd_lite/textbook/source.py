@@ -226,7 +226,7 @@ def source_of(lines: Lines) -> str:
     notes = [f"# {note}" for note in lines.notes]
     data = {name: lines.inputs[name] for name in lines.data}
     weights = {name: array for name, array in lines.inputs.items() if name not in data}
-    notes += fixed_numbers(body, data, weights, lines.batch is not None)
+    notes += fixed_numbers(body, data, weights, lines.batch is not None, lines.few)
     body = [*notes, *_counted(lines), *body, f"return {', '.join(lines.gradients)}"]
     function = [f"def backward({', '.join(lines.inputs)}):", *(f"    {line}" for line in body)]
     return "\n\n\n".join([*_definitions(lines), "\n".join(function)]) + "\n"

@@ -129,6 +129,11 @@ def is_one(value: Any) -> bool:
     return is_number(value) and bool(value == 1)
 
 
+def is_one_number(index: Any) -> bool:
+    """Whether an index is a number, or stands for one that moves."""
+    return isinstance(index, int) or (is_call(index, None) and not index.arguments)
+
+
 def shape_of(value: Any) -> Shape:
     """The shape of a term; that of a number is ()."""
     return value.shape if type(value) is Step else ()
@@ -174,7 +179,9 @@ def parts_written(term: Step, names: Collection[Step]) -> Iterator[Step]:
 
 
 def needed_for(
-    results: Iterable[Any], known: Mapping[Step, list[Step]] = {}
+    results: Iterable[Any],
+    known: Mapping[Step, list[Step]] = {},
+    parts: Callable[[Step], list[Step]] = steps_in,
 ) -> dict[Step, list[Step]]:
     """The terms that results are computed from, themselves included, in order; with their parts.
 
@@ -185,7 +192,7 @@ def needed_for(
     while stack:
         term = stack.pop()
         if term not in found:
-            found[term] = steps_in(term)
+            found[term] = parts(term)
             stack += found[term]
     return {term: found[term] for term in sorted(found, key=operator.attrgetter("number"))}
 

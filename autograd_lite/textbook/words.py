@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Node, arrays_in, plain
 from autograd_lite.program.program import Step
-from autograd_lite.textbook.factors import cotangents
+from autograd_lite.textbook.cotangents import cotangents
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.lines import finished
 from autograd_lite.textbook.naming import Identifiers, given_names, key_of
@@ -108,7 +108,7 @@ def _cotangent(
         if isinstance(term, Step) and name not in known.values():
             known.setdefault(term, name)
     first = reader.terms.count + 1
-    found = cotangents(reader, reader.nodes, names, reader.lengths(reader.data()))
+    found = cotangents(reader, named=names)
     for node, term in found.items():
         if node is tensor:
             break

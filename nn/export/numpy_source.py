@@ -68,7 +68,7 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     returned = {name: names.unique(name) for name in forward.outputs}
     outputs = dict(zip(returned.values(), forward.outputs.values()))
     needed = needed_for(outputs.values())
-    listing = listing_of(outputs, needed, named, {}, names, (), {}, len(forward.steps))
+    listing = listing_of(outputs, needed, named, {}, names, (), {})
     counts = {count: n if k == 1 else f"({k} * {n})" for count, k in forward.counts.items()}
     source = _Source(listing.names, counts)
     definitions = Definitions(term.function for term in listing.terms)

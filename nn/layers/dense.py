@@ -101,7 +101,8 @@ class Dense(Module):
                 f"Give inputs of shape (n_samples, {in_features}), or make the layer "
                 "Dense(n_features, ...)",
             ) from error
-        return z if self.activation is None else self.activation(z)  # type: ignore[no-any-return] # functions of tensors give Any
+        activation = self.activation
+        return z if activation is None else activation(z)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 def _is_rectifier(activation: Any) -> bool:

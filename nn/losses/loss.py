@@ -13,7 +13,7 @@ from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.derivatives.cross_entropies import other_shape
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import OWN, admit, beside
-from autograd_lite.modes import take, taken
+from autograd_lite.modes import noted_now, take
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, plain
 from autograd_lite.trees import leaves_of
@@ -93,7 +93,7 @@ class Loss(Declared):
                 "they have no entries, and nothing has no mean",
                 "Give at least one sample",
             )
-        if taken.get() is not None:
+        if noted_now() is not None:
             # What is computed from a tensor is noted.
             targets, weights = [
                 Tensor(self.with_shape(x)) if x is not None and not isinstance(x, Tensor) else x

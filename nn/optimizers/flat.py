@@ -26,7 +26,7 @@ from nn.parameters import Parameter
 
 BLOCK = 65536
 """Entries that are updated at a time, so that they stay in the processor's cache."""
-SMALL = 2048
+SMALL = 4096
 """Entries up to which copying them takes less time than having Ctrl-C wait."""
 
 

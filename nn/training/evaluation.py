@@ -126,7 +126,7 @@ def _predicted(model: Module, X: Any, batch_size: int) -> Any:
 
 def in_precision(model: Module, X: Any) -> Any:
     """Samples in the dtype of the parameters; of these only one is looked at, where that does."""
-    some = next(iter(model._unnamed_parameters()), None)
+    some = next(model._unnamed_parameters(), None)
     if some is None or getattr(X, "dtype", None) == some.dtype:
         return X
     dtype = shared_dtype(model.parameters())

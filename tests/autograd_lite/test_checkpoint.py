@@ -125,6 +125,11 @@ def test_backward_of_a_checkpoint_goes_no_further_than_its_arguments():
     assert len(passes) == 1
 
 
+def test_arguments_beside_the_function_are_told_where_they_go():
+    with pytest.raises(UnsupportedError, match=r"Give them to what it returns: checkpoint\(f\)\("):
+        checkpoint(np.tanh, leaf(2))
+
+
 def test_a_function_that_returns_no_tensor_is_refused():
     with pytest.raises(UnsupportedError, match="Return one tensor"):
         checkpoint(lambda x: (x, x))(leaf(2))

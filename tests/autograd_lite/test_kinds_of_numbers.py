@@ -8,6 +8,7 @@ from samples import SAMPLES, SUBJECTS
 from walk import each_subject
 
 from autograd_lite import Tensor, grad
+from autograd_lite.derivatives.pooling import to_maxima
 from autograd_lite.node import plain
 from autograd_lite.protocol import full_name as name_of
 from autograd_lite.table import TABLE
@@ -89,3 +90,22 @@ def test_weights_add_up_in_the_precision_of_what_they_are_of(kind):
         wanted = grad(lambda x, f=f: f(x, weights=weights.astype(float)))(x)
         np.testing.assert_allclose(slopes, wanted, rtol=1e-12)
         assert f(Tensor(x), weights=weights).item() == pytest.approx(f(x, weights=weights))
+
+
+@each_subject
+def test_sums_of_half_precision_beside_a_higher_one_are_in_that(subject):
+    """What adds up is in float32 where its first operand is of float16, and others may be above."""
+    for function in SUBJECTS[subject]:
+        if function not in TABLE or not TABLE[function].traits.accumulates:
+            continue
+        for sample in SAMPLES[function]:
+            if (
+                len(sample.arrays) > 1 and function is not to_maxima
+            ):  # which moves entries to places
+                half = sample.arrays[0].astype(np.float16)
+                given = [Tensor(half), *sample.arrays[1:]]
+                found = entries_of(sample.function(*given))
+                wanted = entries_of(sample.function(half.astype(float), *sample.arrays[1:]))
+                for one, other in zip(found, wanted, strict=True):
+                    assert one.dtype != np.float16, name_of(function)
+                    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

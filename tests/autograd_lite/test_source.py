@@ -263,3 +263,13 @@ def test_no_truth_value_of_python_is_inverted():
     a, b = Tensor([1.0], requires_grad=True), Tensor(np.zeros(0), requires_grad=True)
     for function in (np.maximum, np.minimum, np.fmax, np.fmin):
         assert "~" not in to_source(function(a, b).sum(), [a, b])
+
+
+def test_one_or_two_samples_of_which_a_mean_leaves_no_number_are_said():
+    for samples in (1, 2):
+        X, y = np.ones((samples, 5)), np.zeros((samples, 1))
+        W = Tensor(np.ones((5, 1)), requires_grad=True, name="W")
+        source = to_source(((X @ W - y) ** 2).mean())
+        assert f"right for no other number of samples: {samples}, as in X" in source, source
+        half = to_source(0.5 * ((X @ W - y) ** 2).sum())
+        assert "samples" not in half, half

@@ -130,3 +130,21 @@ def test_a_leaky_unit_has_the_slope_of_either_side_at_0(slope):
     x, c = Tensor([0.0, -0.5, 2.0], requires_grad=True, name="x"), np.arange(1.0, 4.0)
     slopes = np.array([slope, 0.3, 1.0])
     assert compare_gradients((c * leaky_relu(x, 0.3)).sum(), {x: c * slopes}, seconds=0)
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["as they stand", "in reverse"])
+def test_equal_entries_may_be_sorted_in_any_order(order):
+    w = Tensor([1.0, 3, 3, 2], requires_grad=True, name="w")
+    c, dw = np.array([0.5, -1, 2, 3]), np.zeros(4)
+    dw[[0, 3, 1, 2][:2] + [1, 2][::order]] = c
+    assert compare_gradients((np.sort(w) * c).sum(), {w: dw})
+
+
+def test_ties_of_two_functions_may_be_broken_each_in_its_way():
+    x = Tensor([2.0, 2, 0], requires_grad=True, name="x")
+    c = np.array([0.5, -1, 2])
+    loss = 3 * x.max() + (relu(x) * c).sum()
+    assert compare_gradients(
+        loss, {x: c + np.array([3, 0, 0])}
+    )  # All to the first, and slope 1 at 0.
+    assert not compare_gradients(loss, {x: c + np.array([4, 0, 0])})

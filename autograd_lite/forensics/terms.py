@@ -1,0 +1,158 @@
+"""Mistakes with the terms of a sum: a penalty, one of several that arrive, a constant, an extra."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.engine import given_to_rules
+from autograd_lite.forensics.candidate import Candidate, StepMistakes, joint, scaled, unchanged
+from autograd_lite.forensics.case import EPSILONS, Case
+from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.formula_mistakes import formulas
+from autograd_lite.forensics.group_mistakes import penalty_terms
+from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph
+from autograd_lite.node import Array, plain
+from autograd_lite.tensor import Tensor
+
+
+def other_penalties(case: Case) -> Iterator[Candidate]:
+    """What a penalty adds is its value, one number, and not its derivative, or that of a norm."""
+    graph = case.graph
+    steps = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
+    for leaf, places in steps.items():
+        added = sum(graph.right.values[place.number] for place in places)
+        along = float(np.vdot(added, leaf._array))
+        norm = float(np.linalg.norm(leaf._array))
+        for words, value in (
+            ("the value of the penalty itself", along / 2),  # Of a square.
+            ("the value of the penalty itself", along),  # Of absolute values, or of a norm.
+            ("the sum of the entries of the penalty's derivative, one number,", np.sum(added)),
+            ("the derivative of the norm, not of its square,", added / (norm or 1.0)),
+            ("the norm of the penalty's derivative, one number,", np.linalg.norm(added)),
+        ):
+            if leaf.size > 1:
+                what = f"{words} is added to the gradient, where its derivative belongs"
+                first: Wrong = {places[0]: partial(_always, np.broadcast_to(value, leaf.shape))}
+                yield joint("penalty", what, scaled(places[1:], 0.0) | first)
+
+
+def _always(value: Array, *given: Any, **keywords: Any) -> Array:
+    return value
+
+
+# What arrives over several ways
+
+DEEP = 3
+"""Steps below a node that several things arrive at, in which one of them is treated otherwise."""
+MOST_WAYS = 4
+
+
+def of_one_summand(graph: Graph, place: Place) -> StepMistakes:
+    """Of a sum that arrives only a part is multiplied by a derivative: parentheses are missing."""
+    if not (place.bends or place.multiplies_entries) or not place.node.ndim:
+        return
+    what = "derivative of {operation}" if place.bends else "factor of {operation}"
+    same = place.node.shape == place.argument.shape
+    for use, part in _summands(graph, place.node, DEEP):
+        of_which = f"in what arrives over {use.operation.name}, one of several terms"
+        if same:
+            words = f"the {what} is forgotten {of_which}: parentheses are missing"
+            yield "one path", words, _otherwise(place, part, unchanged)
+        for _, words, vjp in formulas(graph, place):
+            yield "one path", f"{words}, {of_which}", _otherwise(place, part, vjp)
+
+
+def _summands(graph: Graph, node: Tensor, depth: int) -> Iterator[tuple[Place, Array]]:
+    """What arrives at a node over one of several ways, as the nearest nodes above have them."""
+    uses = graph.consumers.get(node, ())
+    if 1 < len(uses) <= MOST_WAYS:
+        parts = ((use, graph.right.values[use.number]) for use in uses)
+        yield from ((use, part) for use, part in parts if np.any(part))
+    for use in uses if depth > 1 and len(uses) <= MOST_WAYS else ():
+        for way, part in _summands(graph, use.node, depth - 1):
+            moved = use.unmatched(part)
+            if np.any(moved) and np.size(moved) <= node.size:
+                yield way, np.broadcast_to(moved, node.shape)
+
+
+def _otherwise(place: Place, part: Array, vjp: Vjp) -> Vjp:
+    """The vjp of a step in which a part of what arrives is treated otherwise."""
+    return lambda g, *given, **k: place.vjp(g - part, *given, **k) + vjp(part, *given, **k)
+
+
+# Constants
+
+
+def without_constants(case: Case) -> Iterator[Candidate]:
+    """Numbers that are added, such as a margin or what smooths a quotient, are left out."""
+    graph = case.graph
+    left_out: dict[float, Wrong] = {}
+    for place in graph.places:
+        function = place.operation.function
+        numbers = place.numbers if function in (np.add, np.subtract) else []
+        if len(numbers) == 1 and abs(numbers[0]) > 1.1 * EPSILONS[0]:
+            negative = function is np.subtract and place.slot == 1
+            step = graph.forward_step(place.node)
+            wrong: Wrong = {place: place.vjp, step: partial(_alone, place.slot, negative)}
+            left_out[numbers[0]] = left_out.get(numbers[0], {}) | wrong
+            yield from _left_out(f"{numbers[0]:.6g}", wrong)
+    for number, wrong in left_out.items():
+        yield from _left_out(f"{number:.6g}, wherever it is", wrong) if len(wrong) > 2 else ()
+    if len(left_out) > 1:
+        together: Wrong = {place: vjp for each in left_out.values() for place, vjp in each.items()}
+        yield from _left_out("each number", together)
+
+
+def _left_out(number: str, wrong: Wrong) -> Iterator[Candidate]:
+    words = f"a constant that is added, {number}, is left out in both passes"
+    yield joint("another loss", words, wrong)
+
+
+def _alone(slot: int, negative: bool, *given: Any, **keywords: Any) -> Any:
+    return -given[slot] if negative else given[slot]
+
+
+# What is no part of the loss's derivative
+
+
+def not_detached(case: Case) -> Iterator[Candidate]:
+    """Constants made of a tensor's values, as advantages and targets are, are differentiated."""
+    graph = case.graph
+    computed = [node for node in graph.places_of if node.size > 2][:MOST_COMPUTED]
+    for node in graph.places_of:
+        for slot, argument in enumerate(node.arguments):
+            array = plain(argument)
+            if is_recorded(argument) or not is_array(array) or array.dtype.kind != "f":
+                continue
+            alike = [other for other in computed if other.shape == array.shape]
+            held = [a for a in case.arrays.values() if a.shape == array.shape and a is not array]
+            for added, other in itertools.product([0.0, *held] if alike else [], alike):
+                by = closest_factor(array - added, other._array)
+                if by and np.allclose(by * other._array, array - added, rtol=1e-9, atol=1e-12):
+                    yield from _with_more(graph, node, slot, other, by)
+
+
+MOST_COMPUTED = 50
+"""Nodes of which a constant may be made."""
+
+
+def _with_more(
+    graph: Graph, node: Tensor, slot: int, other: Tensor, by: float
+) -> Iterator[Candidate]:
+    given = given_to_rules(node, graph.right[node], create_graph=False)
+    try:
+        more = by * node.operation.contribution(slot, given, node.keywords)
+    except Exception:  # It may have no derivative by that argument.
+        return
+    uses = graph.consumers.get(other, ())
+    if np.shape(more) == other.shape and uses:
+        words = "what is a constant in the loss is differentiated, too: it is computed from this "
+        words += "tensor's values, but is detached from it"
+        wrong: Wrong = {uses[0]: uses[0].changed(lambda result, *_: result + more)}
+        yield joint("one path", words, wrong)
