@@ -37,11 +37,30 @@ def are_shares(values: Array) -> bool:
     return not (values.min() < 0 or values.max() > 1)
 
 
+SMALLEST_LOGARITHM = -100
+"""What the logarithm of a probability counts as at least."""
+
+
+def as_divisor(p: Array) -> Array:
+    """A probability, or p (1 - p), as the derivative of its logarithm divides by it.
+
+    Where its logarithm is bounded it counts as 1e-12, as in PyTorch; else as itself, and as the
+    smallest normal number at least, so that quotients are finite in each dtype.
+
+    >>> as_divisor(np.array([0.0, 1e-30, 0.5]))
+    array([1.e-12, 1.e-30, 5.e-01])
+    """
+    counts = p > math.exp(SMALLEST_LOGARITHM)
+    return np.maximum(np.where(counts, p, 1e-12), np.finfo(p.dtype).tiny)
+
+
 def _bounded_logarithms(p: Array) -> tuple[Array, Array]:
     """log p and log(1 - p), both -100 at least."""
     p = as_floats(p)
     with np.errstate(divide="ignore"):
-        return np.maximum(np.log(p), -100), np.maximum(np.log1p(-p), -100)
+        logarithms = np.log(p), np.log1p(-p)
+    right, wrong = (np.maximum(each, SMALLEST_LOGARITHM) for each in logarithms)
+    return right, wrong
 
 
 def _likelihood_vjp(g: Array, y: Array, p: Array, targets: Array) -> Array:
@@ -50,9 +69,7 @@ def _likelihood_vjp(g: Array, y: Array, p: Array, targets: Array) -> Array:
 
 
 @differentiable(
-    lambda g, y, p, targets: (
-        (p - targets) / np.maximum(p * (1 - p), SMALLEST_VARIANCE) * (g / p.size)
-    ),
+    lambda g, y, p, targets: (p - targets) / as_divisor(p * (1 - p)) * (g / p.size),
     _likelihood_vjp,
     traits=Traits(logarithm=True, accumulates=True),
 )
@@ -60,8 +77,8 @@ def _likelihood_vjp(g: Array, y: Array, p: Array, targets: Array) -> Array:
 def binary_cross_entropy(p: Array, targets: Array) -> Array:
     """Mean binary cross-entropy of probabilities: -(t log p + (1 - t) log(1 - p)).
 
-    As in PyTorch, a logarithm counts as -100 at least, and the derivative (p - t) / (p (1 - p))
-    has a denominator of 1e-12 at least.
+    As in PyTorch, a logarithm counts as -100 at least, and p (1 - p), by which the derivative
+    (p - t) / (p (1 - p)) divides, as 1e-12 where that bounds one; elsewhere it is exact.
 
     Args:
         p: probabilities, 0 to 1, any shape.
@@ -73,9 +90,6 @@ def binary_cross_entropy(p: Array, targets: Array) -> Array:
     _require_same_shape(p, targets)
     right, wrong = _bounded_logarithms(p)
     return -(targets * right + (1 - targets) * wrong).sum() / p.size
-
-
-SMALLEST_VARIANCE = 1e-12
 
 
 def _require_same_shape(predictions: Array, targets: Array) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,17 +18,11 @@ from autograd_lite.forensics.candidate import Always, unchanged
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_recorded
 from autograd_lite.forensics.recorded_factors import OWN, factors_at, of_arrays, rarer, usual
 from autograd_lite.forensics.replay import SAMPLES, Graph, Replay
+from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.forensics.shares import choices_at_ties
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
 
-REPEATS = 3
-LONG = 1000
-"""Steps of a graph from which on one backward pass with noise has to do."""
-MANY = 3_000_000
-"""Entries of all its arrays from which on that is so, too."""
-SAFETY = 32.0
-"""How much more than the effect of noise is still taken for rounding."""
 ALMOST = 1e-4
 """Relative error up to which an array counts as computed from others, in any dtype."""
 NEARLY = 1e-5
@@ -58,18 +52,8 @@ class Case:
         self.steps = {tensor: right.cotangents[tensor].number for tensor in self.manual}
         """The number of the step of the program that gives each gradient."""
         self.largest = {t: float(abs(g).max(initial=0.0)) for t, g in self.manual.items()}
-        self.rounding = dict.fromkeys(self.manual, 0.0)
-        """The largest error of an entry that rounding explains."""
-        rng = np.random.default_rng(0)
-        entries = sum(node.size for node in self.graph.order)
-        is_large = len(self.graph.places) >= LONG or entries >= MANY
-        for _ in range(1 if is_large else REPEATS):
-            noisy = self.graph.replay({place: _noisy(place, rng) for place in self.graph.places})
-            if noisy is None:
-                continue
-            for tensor, known in self.rounding.items():
-                error = SAFETY * float(abs(noisy[tensor] - right[tensor]).max(initial=0.0))
-                self.rounding[tensor] = max(known, error if math.isfinite(error) else 0.0)
+        self.rounding = rounding_of(self.graph, self.manual)
+        """The error of each entry that rounding explains."""
 
     @functools.cached_property
     def usual_factors(self) -> list[tuple[float, str]]:
@@ -164,18 +148,20 @@ class Case:
 
 
 def relative_error(
-    given: Array, predicted: Array, rounding: float = 0.0, largest: float | None = None
+    given: Array, predicted: Array, rounding: Any = 0.0, largest: float | None = None
 ) -> float:
     """The largest difference of two entries, if beyond rounding, over the largest entry."""
     if given.shape != predicted.shape:
         return math.inf
     if given.size == 0:
         return 0.0
-    difference = float(abs(given - predicted).max())
-    if difference <= rounding or difference == 0:
+    differences = abs(given - predicted)
+    difference = float(differences.max())
+    if difference == 0:
         return 0.0
     if not math.isfinite(difference):
         return 0.0 if np.array_equal(given, predicted) else math.inf
+    difference = float(differences.max(where=differences > rounding, initial=0.0))
     largest = float(abs(given).max()) if largest is None else largest
     return difference / max(largest, float(abs(predicted).max()))
 
@@ -203,46 +189,6 @@ def refuse_changed(loss: Tensor) -> None:
                 "does not give that result any more",
                 "Compute by hand with tensor.data.copy(), and compute the loss anew",
             )
-
-
-def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
-    """The step with noise of the size of a rounding error in all that it computes with.
-
-    Which entry is largest is not decided anew: that is no matter of rounding.
-    """
-    precision = float(np.finfo(place.node.dtype).eps)
-    picks = _picks(place)
-    # Derivatives such as p - y and 1 - y * y are of the size of 1 before they cancel.
-    before = 1.0 if place.traits.activation or place.traits.link else 0.0
-
-    def noise(shape: tuple[int, ...]) -> Array:
-        return precision * np.sign(rng.random(shape) - 0.5)
-
-    def shaken(value: Any) -> Any:
-        if not isinstance(value, np.ndarray | np.floating) or value.dtype.kind != "f":
-            return value
-        return value * (1 + noise(value.shape)).astype(value.dtype)
-
-    def noisy(*given: Any, **keywords: Any) -> Array:
-        cotangent = given[0]
-        own = given[1:] if picks else map(shaken, given[1:])
-        contribution = place.vjp(shaken(cotangent), *own, **keywords)
-        shape = np.shape(contribution)
-        if place.multiplies_entries or cotangent.shape not in ((), shape):
-            return contribution
-        size = np.minimum(abs(cotangent), np.max(abs(contribution), initial=before))
-        return contribution + size * noise(shape)
-
-    return noisy
-
-
-def _picks(place: Place) -> bool:
-    """Whether a result is made of entries that are chosen by their size, as sort does it."""
-    traits, values = place.traits, place.argument._array
-    computes = traits.elementwise or traits.reduces or traits.activation or traits.product
-    if traits.extremum or computes or traits.moves or place.slot in traits.linear:
-        return traits.extremum
-    return bool(np.isin(place.node._array, values).all())
 
 
 # An epsilon more or less, another choice at a kink
@@ -323,19 +269,44 @@ def _with_epsilon(place: Place, epsilon: float) -> Vjp:
 
 def _kinks(graph: Graph) -> Iterator[tuple[str, Wrong]]:
     """Other slopes at ties, where any between those on both sides is as right, of each function."""
+    yield from itertools.islice(_ways(graph, lambda p, choices: (p.operation, *choices)), MOST_WAYS)
+
+
+def kinks_one_by_one(graph: Graph) -> Iterator[Variation]:
+    """The same with a choice of its own at each node that has ties, where that is no long work."""
+    entries = sum(node.size for node in graph.order)
+    ways = _ways(graph, lambda place, _: place.node, MOST_WORK // entries)
+    for words, wrong in ways:
+        replay = graph.replay(wrong)
+        if replay is not None:
+            yield Variation("kink", words, replay)
+
+
+def _ways(
+    graph: Graph, key: Callable[[Place, list[str]], Any], most: float = math.inf
+) -> Iterator[tuple[str, Wrong]]:
+    """What can be chosen at ties, the same at all places that have a key in common.
+
+    None where there are more ways than the most.
+    """
     chosen: dict[Any, dict[str, Wrong]] = {}
     for place in graph.places:
-        for words, vjp in _at_ties(place):
-            of_function = chosen.setdefault(place.operation, {})
-            of_function.setdefault(words, {})[place] = vjp
+        choices = dict(_at_ties(place))
+        for words, vjp in choices.items():
+            alike = chosen.setdefault(key(place, [*choices]), {})
+            alike.setdefault(words, {})[place] = vjp
+    if math.prod(1 + len(each) for each in chosen.values()) > most:
+        return
     ways = itertools.product(*[[("", Wrong()), *each.items()] for each in chosen.values()])
-    for way in itertools.islice(ways, 1, MOST_WAYS):
+    for way in itertools.islice(ways, 1, None):
         words = " and ".join(dict.fromkeys(words for words, _ in way if words))
         yield f"at ties {words}", {p: vjp for _, wrong in way for p, vjp in wrong.items()}
 
 
-MOST_WAYS = 64
+MOST_WAYS = 63
 """Choices at ties, one for each function, that are tried."""
+MOST_WORK = 10_000_000
+"""Entries that are computed for choices at ties, one for each node."""
 
 
 def _orders_of_equals(place: Place) -> Iterator[tuple[str, Vjp]]:
@@ -353,12 +324,24 @@ def _orders_of_equals(place: Place) -> Iterator[tuple[str, Vjp]]:
         yield words, lambda g, *_, by=back, **k: np.take_along_axis(g, by, axis)
 
 
+def _slopes_beside_0(place: Place) -> list[float]:
+    """The slopes of a function with a kink at 0, just below it and just above."""
+    row, own = place.operation, [plain(argument) for argument in place.node.arguments]
+    slopes = []
+    for x in np.array([-1, 1], place.node.dtype) * np.finfo(place.node.dtype).tiny:
+        own[place.slot] = x
+        slope = place.vjp(1.0, row.value(*own, **place.node.keywords), *own, **place.node.keywords)
+        slopes += [float(slope)] * (np.size(slope) == 1)
+    return slopes
+
+
 def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
     """The choices that there are where arguments, or entries, are equal."""
     others = place.other_arguments
     slopes = {"the slope is 0": 0.0, "the slope is 1": 1.0, "the slope is 1/2": 0.5}
     if place.traits.kink:
         ties = place.argument._array == 0
+        slopes |= {f"the slope is {slope:g}": slope for slope in _slopes_beside_0(place)}
     elif place.traits.extremum and place.traits.elementwise and len(others) == 1:
         ties = np.equal(place.argument._array, plain(others[0]))
         if is_recorded(others[0]):

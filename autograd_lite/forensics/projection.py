@@ -77,7 +77,7 @@ class Projection:
             self.missing[key] = float(np.vdot(given - right, direction))
             size = float(np.abs(given).sum() + np.abs(right).sum())
             close = max(CLOSE, case.tolerance)
-            self.allowed[key] = close * size + case.rounding[tensor] * tensor.size
+            self.allowed[key] = close * size + float(case.rounding[tensor].sum())
 
     def takes(self, candidate: Candidate) -> bool:
         """Whether the steps of a candidate are backward steps that do not build on each other."""

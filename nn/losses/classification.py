@@ -1,8 +1,8 @@
 """Losses of probabilities, and of the logits that probabilities are computed from.
 
 Those of logits are the more precise. Where a loss takes probabilities, `epsilon` is added inside
-each logarithm, log(p + epsilon); with epsilon 0 a logarithm counts as -100 at least, and divides by
-1e-12 at least in the derivative, as in PyTorch's binary cross-entropy.
+each logarithm, log(p + epsilon); with epsilon 0 a logarithm counts as -100 at least, and where it
+does, at p = 0 that is, its derivative divides by 1e-12, as in PyTorch's binary cross-entropy.
 """
 
 from __future__ import annotations

@@ -8,15 +8,13 @@ import numpy as np
 
 from autograd_lite import differentiable
 from autograd_lite.arguments import as_array
-from autograd_lite.derivatives.cross_entropies import are_shares
+from autograd_lite.derivatives.cross_entropies import SMALLEST_LOGARITHM, are_shares, as_divisor
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.operation import Traits
 from nn.losses.loss import Loss, holds
 
 LOGARITHM = Traits(elementwise=True, logarithm=True)
-SMALLEST_LOGARITHM = -100
-SMALLEST_DIVISOR = 1e-12
 REMEDIES: dict[str | None, str] = {
     "sigmoid": "Apply a sigmoid, or give logits to BCEWithLogitsLoss",
     "softmax": "Apply softmax, or give logits to CrossEntropyLoss",
@@ -24,7 +22,7 @@ REMEDIES: dict[str | None, str] = {
 """For predictions that are no probabilities, by the link of the loss."""
 
 
-@differentiable(lambda g, y, p: g / np.maximum(p, SMALLEST_DIVISOR), traits=LOGARITHM)
+@differentiable(lambda g, y, p: g / as_divisor(p), traits=LOGARITHM)
 def bounded_log(p: Any) -> Any:
     """log p, -100 at least, entry by entry."""
     with np.errstate(divide="ignore"):
@@ -42,9 +40,7 @@ def logarithms_that_count(factors: Any, logarithms: Any) -> Any:
     return np.where(np.equal(factors, 0) & np.equal(logarithms, -np.inf), 0, logarithms)
 
 
-@differentiable(
-    lambda g, y, p, t: g * (p - t) / np.maximum(p * (1 - p), SMALLEST_DIVISOR), traits=LOGARITHM
-)
+@differentiable(lambda g, y, p, t: g * (p - t) / as_divisor(p * (1 - p)), traits=LOGARITHM)
 def binary_cross_entropies(p: Any, t: Any) -> Any:
     """-(t log p + (1 - t) log(1 - p)), entry by entry, with logarithms of -100 at least."""
     with np.errstate(divide="ignore"):

@@ -7,7 +7,7 @@ from by_hand_dense import Network, backward, forward, random_values
 from by_hand_kinks import relu_at_zero
 from recorded import dense
 
-from autograd_lite import Tensor, compare_gradients, relu, sigmoid
+from autograd_lite import Tensor, compare_gradients, leaky_relu, relu, sigmoid
 
 
 def shortcut_against_epsilon(epsilon, samples, output, dtype=np.float64, scale=0.8):
@@ -80,6 +80,56 @@ def test_the_seeds_relu_slope_is_not_wrong_where_np_maximum_ties(function):
     assert (group.values["Z1"] == 0).any()
     right = {group.tensors[name]: gradient for name, gradient in group.right.items()}
     assert compare_gradients(group.loss, right)
+
+
+def pooled(x, mask, first):
+    """Images with an empty background and a bias of 0: gradients by two conventions on one path."""
+    rng = np.random.default_rng(0)
+    K = Tensor(rng.normal(size=(2, 2)), requires_grad=True, name="K")
+    b = Tensor(0.0, requires_grad=True, name="b")
+    z = sum(K[i, j] * x[:, i : i + 4, j : j + 4] for i in range(2) for j in range(2)) + b
+    windows = relu(z).reshape(len(x), 2, 2, 2, 2).swapaxes(2, 3).reshape(-1, 4)
+    c = rng.normal(size=len(windows))
+    loss = (c * windows.max(axis=1)).sum()
+    order = windows.data if first else windows.data[:, ::-1]
+    chosen = np.eye(4)[order.argmax(axis=1) if first else 3 - order.argmax(axis=1)]
+    da = (chosen * c[:, None]).reshape(-1, 2, 2, 2, 2).swapaxes(2, 3).reshape(z.shape)
+    dz = da * mask(z.data)
+    dK = [[(dz * x[:, i : i + 4, j : j + 4]).sum() for j in range(2)] for i in range(2)]
+    return loss, {K: np.array(dK), b: dz.sum()}
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("mask", [lambda z: z >= 0, lambda z: z > 0])
+def test_a_slope_and_a_choice_of_equals_on_one_path_are_each_a_convention(mask, first):
+    x = np.zeros((3, 5, 5))
+    x[:, 1:4, 1:3] = np.random.default_rng(1).normal(size=(3, 3, 2))
+    assert compare_gradients(*pooled(x, mask, first), seconds=0)
+
+
+def test_nodes_of_one_function_may_each_have_their_convention():
+    x = Tensor([1.0, -2.0, 0.5], requires_grad=True, name="x")
+    c = np.array([1.0, 2.0, 4.0])
+    y = np.maximum(x, x.data)
+    loss = (c * y).sum() + (y.max() + 1) ** 2 + (c[::-1] * np.maximum(x, x.data)).sum()
+    assert compare_gradients(loss, {x: c + np.array([4.0, 0.0, 0.0]) + 0 * c[::-1]}, seconds=0)
+    assert not compare_gradients(loss, {x: c + np.array([4.0, 0.0, 0.0]) - c[::-1]}, seconds=0)
+
+
+@pytest.mark.parametrize("slope", [-1.0, 0.0, 1.0])
+def test_an_absolute_value_has_the_slope_of_either_side_at_0(slope):
+    x, c = Tensor([0.0, -0.5, 2.0, 0.0], requires_grad=True, name="x"), np.arange(1.0, 5.0)
+    slopes = np.where(x.data == 0, slope, np.sign(x.data))
+    assert compare_gradients((c * np.abs(x)).sum(), {x: c * slopes}, seconds=0)
+    assert compare_gradients((c * (x + np.abs(x))).sum(), {x: c * (1 + slopes)}, seconds=0)
+    assert not compare_gradients((c * np.abs(x)).sum(), {x: -c * slopes + (slope == 0)}, seconds=0)
+
+
+@pytest.mark.parametrize("slope", [0.3, 1.0])
+def test_a_leaky_unit_has_the_slope_of_either_side_at_0(slope):
+    x, c = Tensor([0.0, -0.5, 2.0], requires_grad=True, name="x"), np.arange(1.0, 4.0)
+    slopes = np.array([slope, 0.3, 1.0])
+    assert compare_gradients((c * leaky_relu(x, 0.3)).sum(), {x: c * slopes}, seconds=0)
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["as they stand", "in reverse"])

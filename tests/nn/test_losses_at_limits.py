@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_lite import Tensor
+from autograd_lite import Tensor, sigmoid, softmax
+from autograd_lite.derivatives.cross_entropies import as_divisor
 
 
 def test_what_has_no_share_costs_nothing_however_impossible_it_is():
@@ -37,3 +38,39 @@ def test_logits_of_any_size_do_not_overflow(reduction, pos_weight):
     w = pos_weight or 1.0
     assert result.sum().item() == (1000 + w * 1000) / (2 if reduction == "mean" else 1)
     np.testing.assert_allclose(z.grad, np.array([1, -w]) / (2 if reduction == "mean" else 1))
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+def test_a_certain_and_wrong_probability_has_the_slope_of_the_loss_that_is_computed(reduction):
+    p = np.array([1e-9, 1e-14, 1e-20, 1e-40, 1 - 2**-52])
+    t = np.array([1.0, 1.0, 1.0, 1.0, 0.0])
+    wanted = [-1e9, -1e14, -1e20, -1e40, 2.0**52]
+    predictions = Tensor(p, requires_grad=True)
+    nn.BCELoss(reduction=reduction)(predictions, t).sum().backward()
+    np.testing.assert_allclose(predictions.grad, wanted, rtol=1e-15)
+    rows = Tensor(np.array([[1e-9, 1], [1e-14, 1], [1e-40, 1]]), requires_grad=True)
+    nn.CategoricalCrossEntropyLoss(reduction=reduction)(rows, np.zeros(3, int)).sum().backward()
+    np.testing.assert_allclose(rows.grad[:, 0], [-1e9, -1e14, -1e40], rtol=1e-15)
+
+
+def test_what_reaches_saturated_logits_over_their_probabilities_is_their_error():
+    z = np.array([-90.0, -30.0, -28.0, 0.5, 33.0])
+    for dtype, dense in ((np.float64, z), (np.float32, z[1:4])):
+        logits = Tensor(dense.astype(dtype), requires_grad=True)
+        p = sigmoid(logits)
+        targets = (dense < 0).astype(dtype)
+        nn.BCELoss(reduction="sum")(p, targets).backward()
+        np.testing.assert_allclose(logits.grad, p.data - targets, rtol=4 * np.finfo(dtype).eps)
+    logits = Tensor([[40.0, 0.0, 0.0], [0.0, 85.0, 1.0]], requires_grad=True)
+    p = softmax(logits)
+    nn.CategoricalCrossEntropyLoss(reduction="sum")(p, np.array([1, 2])).backward()
+    np.testing.assert_allclose(logits.grad, p.data - np.eye(3)[[1, 2]], atol=1e-15)
+
+
+def test_the_slope_of_a_logarithm_is_finite_in_each_dtype_however_small_the_probability():
+    for dtype in (np.float16, np.float32, np.float64):
+        p = np.array([0, np.finfo(dtype).smallest_subnormal, np.finfo(dtype).tiny], dtype)
+        slopes = 1 / as_divisor(p)
+        assert slopes.dtype == dtype
+        assert np.isfinite(slopes).all()
+        assert slopes[2] == 1 / np.finfo(dtype).tiny or p[2] <= np.exp(-100)
