@@ -2,11 +2,12 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`; then mistakes:
-`step_mistakes`, `value_mistakes`, `formula_mistakes`, `array_mistakes`, `shares` and `windows` in
-one step, `group_mistakes`, `joint_mistakes`, `normalized`, `uses`, `loops`, `deltas` and
-`other_forward` and `subsets` in several, all of them listed in `candidates`; `case`, `slips`,
-`updates`; `projection`, `search`, `explain`; `wording`, `pattern`.
+reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`, `rounding`, `case`; then
+mistakes: `step_mistakes`, `value_mistakes`, `formulas`, `formula_mistakes`, `array_mistakes`,
+`sums`, `shares` and `windows` in one step, `group_mistakes`, `penalties`, `stale_weights`,
+`joint_mistakes`, `normalized`, `uses`, `terms`, `orders`, `loops`, `subsets`, `deltas`,
+`other_data` and `other_forward` in several, all of them listed in `candidates`; `updates` and
+`slips` in what is handed in; `projection`, `search`, `explain`; `names`, `wording`, `pattern`.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ from autograd_lite.forensics.case import (
     relative_error,
 )
 from autograd_lite.forensics.explain import explain
+from autograd_lite.forensics.names import Names
 from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.place import is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.search import now
-from autograd_lite.forensics.wording import Explanation, Names, explained
+from autograd_lite.forensics.wording import Explanation, explained
 from autograd_lite.held import seed_of
 from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import plain

@@ -20,11 +20,10 @@ from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.numpy_source import NumpySource
 
-Candidates = Iterator[Candidate]
 Axes = int | tuple[int, ...]
 
 
-def derivative_in_one_direction(case: Case) -> Candidates:
+def derivative_in_one_direction(case: Case) -> Iterator[Candidate]:
     """An activation's derivative is in one delta, for the parameters or for the layer below."""
     graph = case.graph
     alike: dict[Any, Wrong] = {}
@@ -63,7 +62,7 @@ def _parameters_and_below(graph: Graph, z: Tensor) -> tuple[list[Place], list[Pl
     return own, below
 
 
-def slopes_before_products(case: Case) -> Candidates:
+def slopes_before_products(case: Case) -> Iterator[Candidate]:
     """A derivative, or a mask, is multiplied in before the product of the layer above."""
     graph = case.graph
     for place in graph.places:
@@ -80,7 +79,7 @@ def slopes_before_products(case: Case) -> Candidates:
             yield joint("wrong place", words, {use: before, place: unchanged})
 
 
-def skipped_layers(case: Case) -> Candidates:
+def skipped_layers(case: Case) -> Iterator[Candidate]:
     """What arrives at a layer's output is passed on to the layer below it, as if it were not."""
     graph = case.graph
     for place in graph.places:
@@ -98,7 +97,7 @@ def skipped_layers(case: Case) -> Candidates:
 # Windows that are written as slices
 
 
-def overlapping_windows(case: Case) -> Candidates:
+def overlapping_windows(case: Case) -> Iterator[Candidate]:
     """Where windows overlap, the gradient of one of them is assigned, not added."""
     graph = case.graph
     for tensor, places in graph.consumers.items():
@@ -134,7 +133,7 @@ def overlapping_windows(case: Case) -> Candidates:
             yield joint("repeated index", words, wrong)
 
 
-def parts_exchanged(case: Case) -> Candidates:
+def parts_exchanged(case: Case) -> Iterator[Candidate]:
     """Two parts of an array, such as those of gates, are exchanged on the way back."""
     alike: dict[Any, Wrong] = {}
     for tensor, places in case.graph.consumers.items():
@@ -163,7 +162,7 @@ MOST_PARTS = 6
 """Parts of one array, two of which are exchanged."""
 
 
-def to_all_arguments(case: Case) -> Candidates:
+def to_all_arguments(case: Case) -> Iterator[Candidate]:
     """What an operation sends to its arguments is exchanged between them, or turned."""
     for node, places in case.graph.places_of.items():
         traits, function = node.operation.traits, node.operation.function
@@ -222,7 +221,7 @@ def _with_branches_swapped(y: Array, condition: Array, *both: Array) -> tuple[Ar
     return y, np.logical_not(condition), *both
 
 
-def logarithms_of_sums(case: Case) -> Candidates:
+def logarithms_of_sums(case: Case) -> Iterator[Candidate]:
     """The logarithm of a sum of exponentials, differentiated as the largest entry."""
     graph = case.graph
     for first in graph.places:
@@ -240,7 +239,7 @@ def logarithms_of_sums(case: Case) -> Candidates:
 # What several steps are together
 
 
-def differentiated_as_a_whole(case: Case) -> Candidates:
+def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
     """What lies between two nodes is forgotten, or done wrongly in the formula for the whole."""
     graph = case.graph
     position: dict[Node, int] = {node: -number for node, number in graph.position.items()}
@@ -273,7 +272,7 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
                 yield from normalizations(graph, chain, node, x)
 
 
-def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Candidates:
+def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Iterator[Candidate]:
     words, beyond = "the derivative of clip is taken to be ", node._array != x._array
     for kind, what, slope in (
         ("wrong formula", "the clipped value, not a mask", node._array),
@@ -284,7 +283,7 @@ def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Candi
         yield joint(kind, words + what, only(graph, chain) | first)
 
 
-def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Candidates:
+def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator[Candidate]:
     """A function of straight parts, such as a hard sigmoid, with other bounds, or a smooth one."""
     node, x = chain[0].node, chain[-1].argument._array
     bounds = {number for place in chain for number in place.numbers if is_bounded(place.node)}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from autograd_lite.forensics.case import NEARLY, Case, relative_error
-from autograd_lite.forensics.wording import Names
+from autograd_lite.forensics.names import Names
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 

@@ -14,7 +14,7 @@ import numpy as np
 from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import RATES, closest_factor, is_round, multiples, rounded
-from autograd_lite.forensics.group_mistakes import strengths_of_penalties
+from autograd_lite.forensics.penalties import strengths_of_penalties
 from autograd_lite.forensics.place import Vjp
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import made_of, newton_step

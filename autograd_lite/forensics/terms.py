@@ -15,43 +15,15 @@ from autograd_lite.forensics.candidate import (
     Candidate,
     StepMistakes,
     joint,
-    scaled,
     unchanged,
 )
 from autograd_lite.forensics.case import EPSILONS, Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.formula_mistakes import formulas
-from autograd_lite.forensics.group_mistakes import penalty_terms
-from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
-
-
-def other_penalties(case: Case) -> Iterator[Candidate]:
-    """What a penalty adds is its value, one number, and not its derivative, or that of a norm."""
-    graph = case.graph
-    steps = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
-    for leaf, places in steps.items():
-        added = sum(graph.right.values[place.number] for place in places)
-        along = float(np.vdot(added, leaf._array))
-        norm = float(np.linalg.norm(leaf._array))
-        for words, value in (
-            ("the value of the penalty itself", along / 2),  # Of a square.
-            ("the value of the penalty itself", along),  # Of absolute values, or of a norm.
-            ("the sum of the entries of the penalty's derivative, one number,", np.sum(added)),
-            ("the derivative of the norm, not of its square,", added / (norm or 1.0)),
-            ("the norm of the penalty's derivative, one number,", np.linalg.norm(added)),
-        ):
-            if leaf.size > 1 and np.all((added != 0) | (leaf._array == 0)):
-                what = f"{words} is added to the gradient, where its derivative belongs"
-                first: Wrong = {places[0]: partial(_always, np.broadcast_to(value, leaf.shape))}
-                yield joint("penalty", what, scaled(places[1:], 0.0) | first)
-
-
-def _always(value: Array, *given: Any, **keywords: Any) -> Array:
-    return value
-
 
 # What arrives over several ways
 

@@ -1,24 +1,20 @@
-"""Products that are taken with other values: z where a belongs, weights after their update."""
+"""Products that are taken with other values: z where a belongs, a kernel that is not turned."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics import other_factors
-from autograd_lite.forensics.array_mistakes import ONE_FOR_ALL
-from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, with_strength
-from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import RATES
-from autograd_lite.forensics.other_factors import PRODUCT
-from autograd_lite.forensics.place import Place, Wrong, is_array, is_recorded, is_square
+from autograd_lite.forensics.candidate import Instead, StepMistakes
+from autograd_lite.forensics.place import Place, is_array, is_recorded, is_square
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.sums import ONE_FOR_ALL
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
+PRODUCT = "the product is taken with "
 NEARBY = 12
 """Steps before and after a product in which what it is mistaken for is looked for."""
 Replacements = Iterator[tuple[Any, ...]]
@@ -211,9 +207,41 @@ def next_slices(array: Any) -> Iterator[Array]:
             yield base[other : other + len(array)]
 
 
+def _reciprocals(graph: Graph, place: Place, argument: Any) -> Replacements:
+    """It is divided where it is to be multiplied, or the factor is a product for a quotient."""
+    value = plain(argument)
+    if value.size < 2 or value.dtype.kind != "f" or place.operation.function is np.divide:
+        return
+    if value.all():
+        yield "other values", PRODUCT + "1 over its other factor: it is divided by it", 1 / value
+    row = argument.operation if is_recorded(argument) else None
+    if row is None or row.function not in (np.divide, np.multiply):
+        return
+    one, other = map(plain, argument.arguments)
+    if row.function is np.divide and np.size(other) > 1:
+        words = "the other factor multiplied by its denominator, not divided by it"
+        yield "other values", PRODUCT + words, one * other
+        words = "the other factor divided by its denominator twice"
+        yield "other values", PRODUCT + words, one / other / other
+    for a, b in ((one, other), (other, one)) if row.function is np.multiply else ():
+        if np.size(b) > 1 and np.all(b):
+            words = "the other factor, a product, with a quotient in its place"
+            yield "other values", PRODUCT + words, np.broadcast_to(a / b, value.shape)
+
+
+def _in_a_loop(graph: Graph, place: Place, argument: Any) -> Replacements:
+    """What arrives is multiplied in place in a loop, so that it collects factor after factor."""
+    value = plain(argument)
+    if value.ndim == 2 and place.argument.operation is None and value.dtype.kind == "f":
+        for axis in (0, 1) if min(value.shape) > 1 else ():
+            words = f"the products of the entries up to it along axis {axis}: what arrives is "
+            words += "multiplied cumulatively in a loop, where each step needs it anew"
+            yield "other values", PRODUCT + words, np.cumprod(value, axis)
+
+
 IN_ITS_PLACE = (
     *(_parameters, _parts, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows),
-    *(other_factors.reciprocals, other_factors.in_a_loop),
+    *(_reciprocals, _in_a_loop),
 )
 """What yields values that a product is taken with instead of its other factor."""
 
@@ -277,96 +305,3 @@ def _steps_between(output: Any, given: Any, most: int = MOST_BETWEEN) -> int:
     inner = [a for a in output.arguments if isinstance(a, Tensor) and a.shape == output.shape]
     steps = [1 + n for a in inner if (n := _steps_between(a, given, most - 1))]
     return min(steps, default=0)
-
-
-# Weights that were updated already: in one product, in all, or in a loop over time
-
-MOST_STEPS = 20
-"""Steps of a loop whose weights are taken to be updated with each of the learning rates."""
-
-
-class Use(NamedTuple):
-    """A step that multiplies by weights."""
-
-    place: Place
-    slot: int  # of the weights, or of what they are rearranged to
-    weights: Tensor
-    moves: list[Tensor]  # that rearrange them, the last first
-
-    def with_value(self, weights: Array, written: str = "") -> Instead:
-        """The step with other weights."""
-        return Instead(self.place, self.slot, moved_again(weights, self.moves), written)
-
-
-def _uses(graph: Graph) -> list[Use]:
-    found = []
-    for place in graph.places:
-        for slot, argument in place.others.items() if place.traits.product else ():
-            leaf, moves = moved_from(argument) if is_recorded(argument) else (argument, [])
-            if is_recorded(leaf) and leaf.operation is None:
-                found.append(Use(place, slot, leaf, moves))
-    return found
-
-
-WORDS = "the weights are read after their update, W - learning_rate dW"
-
-
-def updated_before(case: Case) -> Iterator[Candidate]:
-    """The weights were updated with their gradient before: in one product, or in all."""
-    uses = _uses(case.graph)
-
-    def updated(chosen: Sequence[Use], rate: float) -> Wrong:
-        wrong: Wrong = {}
-        for use in chosen:
-            # Updated with the gradient by hand, if there is one.
-            right = case.graph.right[use.weights]
-            by_hand: Any = case.manual.get(use.weights, right)
-            update = by_hand if by_hand.shape == use.weights.shape else right
-            written = "" if use.moves else f"({{0}} - {rate:.6g} * d{{0}})"
-            wrong[use.place] = use.with_value(use.weights._array - rate * update, written)
-        return wrong
-
-    for chosen in [[use] for use in uses] + [uses] * (len(uses) > 1):
-        number = "with learning_rate {:.6g}"
-        yield with_strength("stale weights", WORDS, updated, chosen, neutral=0.0, number=number)
-
-
-def updated_in_loop(case: Case) -> Iterator[Candidate]:
-    """The weights of a loop were updated before, or are while it runs, with what they get."""
-    graph, uses = case.graph, _uses(case.graph)
-    for leaf in graph.leaves:
-        chosen = [use for use in uses if use.weights is leaf and not use.moves]
-        own = [_step_to_weights(graph, use) for use in chosen]
-        if not 2 <= len(chosen) <= MOST_STEPS or None in own:
-            continue
-        for rate in RATES:
-            words = f"{WORDS}, in all steps, with learning_rate {rate:g}"
-            value = leaf._array - rate * graph.right[leaf]
-            wrong: Wrong = {use.place: use.with_value(value) for use in chosen}
-            yield Candidate("stale weights", words, wrong)
-            words = f"the weights are updated in each step of the loop, with learning_rate {rate:g}"
-            for at_once in (True, False):
-                yield Candidate("stale weights", words, _while_it_runs(chosen, own, rate, at_once))
-
-
-def _step_to_weights(graph: Graph, use: Use) -> Place | None:
-    of_node = graph.places_of[use.place.node]
-    return next((place for place in of_node if place.argument is use.weights), None)
-
-
-def _while_it_runs(uses: list[Use], own: list[Any], rate: float, at_once: bool) -> Wrong:
-    """Weights less what they got by then; `at_once`, also less what the step itself gives."""
-    got: list[Any] = []
-
-    def with_updated(use: Use, step: Place, is_first: bool) -> Callable[..., Any]:
-        def vjp(g: Array, *given: Any, **keywords: Any) -> Any:
-            got[:] = [] if is_first else got
-            before = sum(got)
-            got.append(step.vjp(g, *given, **keywords))
-            weights = use.weights._array - rate * (before + at_once * got[-1])
-            return use.with_value(weights)(g, *given, **keywords)
-
-        return vjp
-
-    first = itertools.chain([True], itertools.repeat(False))
-    return {use.place: with_updated(use, *rest) for use, *rest in zip(uses, own, first)}

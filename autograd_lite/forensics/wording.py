@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.anomaly.watched import code_line_of
-from autograd_lite.engine import backward_order
 from autograd_lite.forensics.candidate import Always, Arriving, Candidate, Instead, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
 from autograd_lite.forensics.factors import rounded
-from autograd_lite.forensics.place import Place, is_array
-from autograd_lite.forensics.replay import DEPTH, Graph
+from autograd_lite.forensics.names import Names, written
+from autograd_lite.forensics.place import Place
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import (
-    Identifiers,
-    given_names,
     key_of,
-    names_of,
-    variables_of,
-    visible_arrays,
 )
-from autograd_lite.textbook.words import contribution_formula, cotangent_formula, value_formula
+from autograd_lite.textbook.words import contribution_formula
 
 
 @dataclass(frozen=True)
@@ -94,137 +84,6 @@ class Explanation:
     def as_dict(self) -> dict[str, Any]:
         """The same as a dict of numbers, strings and lists."""
         return {**asdict(self), "sentence": self.sentence}
-
-
-LONGEST_OPERAND = 80
-"""Characters of the formula of an operand that has no name."""
-MOST_NODES = 1000
-"""Nodes of a record that is read as formulas to name one of them."""
-
-
-class Names:
-    """What tensors are called: by the user where possible."""
-
-    def __init__(self, graph: Graph, frame: FrameType) -> None:
-        self.loss = graph.loss
-        self.frame = frame
-        self.variables = variables = variables_of(frame)
-        # Those with a name of the user's or of a layer's.
-        self.given = frozenset(given_names(graph.order[::-1], variables, Identifiers()))
-        self.of = names_of(graph.loss, variables)
-        self.known = set(self.given)
-        self.originals: dict[Any, Tensor] = {}
-        for node in graph.order:
-            consumer = _passed_on(graph, node) if node not in self.given else None
-            if consumer is not None:
-                self.of[node] = self.of[consumer]
-                self.known.add(node)
-        self._name_parts(graph)
-        self._name_states(graph)
-
-    def _name_parts(self, graph: Graph) -> None:
-        """Call the parts of the caller's arrays x[0], x[1], as a loop takes them."""
-        whole = [(name, a) for name, a in visible_arrays(self.variables) if is_array(a) and a.ndim]
-        for name, array in whole:
-            self.of.setdefault(id(array), name)
-        for part in graph.plain_arrays:
-            if id(part) in self.of or not isinstance(part, np.ndarray) or part.base is None:
-                continue
-            for name, array in whole:
-                step, start = array.strides[0], array.__array_interface__["data"][0]
-                offset = part.__array_interface__["data"][0] - start
-                number = offset // step if step else 0
-                if part.shape == array.shape[1:] and 0 <= number < len(array):
-                    if np.shares_memory(part, array[number]) and offset == number * step:
-                        self.of.setdefault(id(part), f"{name}[{number}]")
-
-    def _name_states(self, graph: Graph) -> None:
-        """Call what a variable of a loop held before h1, h2, as the last of them is called h."""
-        same: dict[Any, list[Tensor]] = {}
-        for place, role in graph.roles[DEPTH // 2].items():
-            if role not in same or same[role][-1] is not place.node:
-                same.setdefault(role, []).append(place.node)
-        taken = {*self.of.values()}
-        for nodes in same.values():
-            named = [node for node in nodes if node in self.given]
-            if len(named) == 1 < len(nodes) and named[0] is nodes[0]:
-                for number, node in enumerate(nodes[:0:-1], 1):
-                    name = f"{self.of[named[0]]}{number}"
-                    if name not in taken and node not in self.known:
-                        self.of[node] = name
-                        self.known.add(node)
-
-    def move(self, again: Mapping[Any, Tensor]) -> None:
-        """Take over the names for the counterparts of nodes in a graph recorded again."""
-        self.originals = {counterpart: node for node, counterpart in again.items()}
-        self.of |= {again[node]: name for node, name in self.of.items() if node in again}
-        self.given = frozenset(again.get(node, node) for node in self.given)
-        self.known = {again.get(node, node) for node in self.known}
-
-    def source(self, node: Tensor) -> str:
-        """File and line of the operation: as it ran, or where a variable of its name is set."""
-        ran_at = code_line_of(node)
-        if ran_at:
-            return f"{ran_at.file}, line {ran_at.line}"
-        node = self.originals.get(node, node)
-        if self.variables.get(self.of[node]) is not node:
-            return ""
-        try:
-            lines, first = inspect.getsourcelines(self.frame)
-        except (OSError, TypeError):
-            return ""
-        pattern = re.compile(rf"\s*{re.escape(self.of[node])}\s*=[^=]")
-        numbers = [number for number, line in enumerate(lines) if pattern.match(line)]
-        before = [n + max(first, 1) for n in numbers if n + first <= self.frame.f_lineno]
-        return f"{self.frame.f_code.co_filename}, line {before[-1]}" if before else ""
-
-    def own(self, tensor: Tensor) -> str:
-        """The name that the user knows: a parameter's is the one in its module."""
-        return tensor.name or self.of[tensor]
-
-    def cotangent(self, tensor: Tensor) -> str:
-        """dW1 for W1, with the parameter's own name where it is another."""
-        other = tensor.name not in (None, self.of[tensor])
-        return f"d{self.of[tensor]}" + (f" (of {tensor.name})" if other else "")
-
-    def step(self, place: Place) -> str:
-        """Where a step starts and ends."""
-        target = self.cotangent(place.argument)
-        if place.node in self.known:
-            start = self.cotangent(place.node)
-            return f"Step from {start} to {self._operand(place) if start == target else target}"
-        return f"Step to {target} through {place.operation.name}"
-
-    def _operand(self, place: Place) -> str:
-        """An operand of a step over which the cotangent only passes."""
-        node = self.originals.get(place.argument, place.argument)
-        formula = ""
-        if len(backward_order(self.loss)) <= MOST_NODES:
-            formula = _written(value_formula, self.loss, node, self.variables)
-        short = f"the operand {formula}" if 0 < len(formula) <= LONGEST_OPERAND else ""
-        return short or f"operand {place.slot + 1} of {place.operation.name}"
-
-    def whole_cotangent(self, tensor: Tensor) -> str:
-        """The formula of a cotangent from named ones; empty if the loss has parts without one."""
-        original = self.originals.get(tensor, tensor)
-        return _written(cotangent_formula, self.loss, original, self.of, self.variables)
-
-
-def _written(formula: Callable[..., str], *given: Any) -> str:
-    """A formula; empty where it cannot be written, which is no reason to report nothing."""
-    try:
-        return formula(*given)
-    except Exception:  # A rule of the user's own may not stand what it is traced with.
-        return ""
-
-
-def _passed_on(graph: Graph, node: Tensor) -> Tensor | None:
-    """The node whose cotangent a node has too, as that of z in z + b."""
-    consumers = graph.consumers.get(node, [])
-    if len(consumers) != 1:
-        return None
-    same = graph.unmatched[consumers[0]] is graph.right[consumers[0].node]
-    return consumers[0].node if same and consumers[0].node.shape == node.shape else None
 
 
 def explained(
@@ -295,7 +154,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     right = ""
     if not is_one and place.node not in names.known:
         right = names.whole_cotangent(place.argument)
-    right = right or _written(contribution_formula, place.node, place.slot, names.of)
+    right = right or written(contribution_formula, place.node, place.slot, names.of)
     if right == f"d{names.of[place.argument]}":  # it only passes on what is called so itself
         right = names.whole_cotangent(place.node)
     used = right and _used(place, mistake, right, names)
@@ -366,9 +225,9 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
         return vjp.written.format(names.of[place.argument], names.of.get(id(vjp.targets), "y"))
     if isinstance(vjp, Arriving):
         renamed = {**names.of, place.node: names.of.get(key_of(vjp.written), "another")}
-        return _written(contribution_formula, place.node, place.slot, renamed)
+        return written(contribution_formula, place.node, place.slot, renamed)
     if not isinstance(vjp, Instead):
-        formula = _written(contribution_formula, place.node, place.slot, names.of, vjp)
+        formula = written(contribution_formula, place.node, place.slot, names.of, vjp)
         return _without_constants(formula)
     key = key_of(place.node.arguments[vjp.slot])
     if isinstance(vjp.written, str):
@@ -377,7 +236,7 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
         name = names.of.get(key_of(vjp.written), "another") + ".T" * vjp.turned
     if not name:
         return ""
-    formula = _written(contribution_formula, place.node, place.slot, {**names.of, key: name})
+    formula = written(contribution_formula, place.node, place.slot, {**names.of, key: name})
     formula = re.sub(r"np.swapaxes\((\w+).swapaxes\(-1, -2\), -1, -2\)", r"\1", formula)
     return formula.replace(".T.T", "")
 

@@ -1,0 +1,167 @@
+"""Penalties on large weights: with another strength, or none, or their value for a derivative."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.forensics.candidate import (
+    Candidate,
+    joint,
+    scaled,
+    with_strength,
+)
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph
+from autograd_lite.node import Array, plain
+from autograd_lite.tensor import Tensor
+
+
+def penalties(case: Case) -> Iterator[Candidate]:
+    """L1 or L2 terms with another strength, or on parameters that have none."""
+    graph = case.graph
+    terms = [place for term in penalty_terms(graph) for place in term]
+    by_leaf = grouped(terms, lambda place: place.argument)
+    of_wrong = [place for place in terms if place.argument in case.wrong]
+    groups = {tuple(places): places for places in (terms, of_wrong, *by_leaf.values()) if places}
+    for places in groups.values():
+        what = "the strength of the penalty on large weights is another one"
+        number = "{:.6g} times the loss's"
+        yield with_strength("penalty", what, scaled, places, neutral=1.0, number=number)
+    for one, other in itertools.combinations(terms if len(terms) <= MOST_TERMS else (), 2):
+        if one.argument is other.argument and one.operation is not other.operation:
+            sizes = [_strength(graph, place) for place in (one, other)]
+            if all(sizes) and not math.isclose(*sizes):
+                words = "the strengths of two penalties are exchanged"
+                wrong = scaled([one], sizes[1] / sizes[0]) | scaled([other], sizes[0] / sizes[1])
+                yield joint("penalty", words, wrong)
+    unit = 1.0
+    if terms:
+        coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._array)
+        unit = 1.0 if math.isnan(coefficient) else coefficient
+    others = [leaf for leaf in graph.leaves if leaf not in by_leaf]
+    weights = [leaf for leaf in others if leaf.ndim > 1]
+    for leaves in [others, weights, *([leaf] for leaf in others)]:
+        what = "a penalty on large weights is in the gradient that is not in the loss"
+        said: dict[str, Any] = {"unit": unit, "number": "with strength {:.6g}", "far_fetched": True}
+        decay = _with_decay, graph, leaves, unit
+        yield with_strength("penalty", what, *decay, neutral=0.0, **said)
+
+
+MOST_TERMS = 8
+"""Steps from penalties to leaves, two of which exchange their strengths."""
+
+
+def _strength(graph: Graph, place: Place) -> float:
+    """By what a penalty multiplies entries, or their signs."""
+    values = place.argument._array
+    along = np.sign(values) if place.operation.function is np.absolute else values
+    return closest_factor(graph.right.values[place.number], along)
+
+
+def penalty_terms(graph: Graph) -> list[list[Place]]:
+    """The steps to leaves of each term of the loss that is one on the size of their entries."""
+    found = []
+    stack = [graph.loss]
+    while stack:
+        node = stack.pop()
+        if node.operation is None:
+            continue
+        traits, recorded = node.operation.traits, graph.places_of[node]
+        linear = len(recorded) == 1 and recorded[0].slot in traits.linear
+        if traits.additive or linear:
+            stack += [place.argument for place in recorded]
+        else:
+            steps = _of_leaves_alone(graph, node)
+            leaves = {step.argument for step in steps}
+            elsewhere = all({*graph.consumers[leaf]} - {*steps} for leaf in leaves)
+            grows = all(map(partial(_grows, graph), steps))
+            if steps and elsewhere and grows and _is_even(graph, node, leaves):
+                found.append(steps)
+    return found
+
+
+def strengths_of_penalties(graph: Graph) -> dict[Tensor, float]:
+    """By what the loss's penalties multiply the entries of leaves, where that is one number."""
+    by_leaf = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
+    added = {leaf: sum(graph.right.values[p.number] for p in by_leaf[leaf]) for leaf in by_leaf}
+    return {
+        leaf: closest_factor(more[more != 0], leaf._array[more != 0])
+        for leaf, more in added.items()
+    }
+
+
+def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
+    """The steps from a term to leaves; none if anything but numbers is in it besides."""
+    found: list[Place] = []
+    stack, seen = [node], {node}
+    while stack:
+        for place in graph.places_of[stack.pop()]:
+            arrays = [plain(a) for a in place.node.arguments if not is_recorded(a)]
+            if any(is_array(a) and a.ndim and a.dtype.kind == "f" for a in arrays):
+                return []
+            if place.argument.operation is None:
+                found.append(place)
+            elif place.argument not in seen:
+                seen.add(place.argument)
+                stack.append(place.argument)
+    return found
+
+
+def _grows(graph: Graph, step: Place) -> bool:
+    """Whether what arrives at a leaf lies along its entries, or against all of them."""
+    along = graph.right.values[step.number] * step.argument._array
+    return bool((along >= 0).all() or (along <= 0).all())
+
+
+def _is_even(graph: Graph, term: Tensor, leaves: set[Tensor]) -> bool:
+    """Whether a term is the same for the negative of each that it is computed from."""
+    inputs, number = graph.program.inputs, graph.program.values[term].number
+    for leaf in leaves:
+        replay = graph.run_again({inputs[leaf].number: np.negative}, graph.right)
+        if replay is None or not np.array_equal(replay.values[number], term._array):
+            return False
+    return True
+
+
+def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: float) -> Wrong:
+    """Steps that add a multiple of a leaf itself to its gradient."""
+
+    def decayed(result: Array, leaf: Tensor) -> Array:
+        # The engine sums what was broadcast.
+        return result + strength * unit * leaf.size / np.size(result) * leaf._array
+
+    used = [graph.consumers[leaf][0] for leaf in leaves if leaf.size and leaf in graph.consumers]
+    return {step: step.changed(lambda r, *_, of=step.argument: decayed(r, of)) for step in used}
+
+
+def other_penalties(case: Case) -> Iterator[Candidate]:
+    """What a penalty adds is its value, one number, and not its derivative, or that of a norm."""
+    graph = case.graph
+    steps = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
+    for leaf, places in steps.items():
+        added = sum(graph.right.values[place.number] for place in places)
+        along = float(np.vdot(added, leaf._array))
+        norm = float(np.linalg.norm(leaf._array))
+        for words, value in (
+            ("the value of the penalty itself", along / 2),  # Of a square.
+            ("the value of the penalty itself", along),  # Of absolute values, or of a norm.
+            ("the sum of the entries of the penalty's derivative, one number,", np.sum(added)),
+            ("the derivative of the norm, not of its square,", added / (norm or 1.0)),
+            ("the norm of the penalty's derivative, one number,", np.linalg.norm(added)),
+        ):
+            if leaf.size > 1 and np.all((added != 0) | (leaf._array == 0)):
+                what = f"{words} is added to the gradient, where its derivative belongs"
+                first: Wrong = {places[0]: partial(_always, np.broadcast_to(value, leaf.shape))}
+                yield joint("penalty", what, scaled(places[1:], 0.0) | first)
+
+
+def _always(value: Array, *given: Any, **keywords: Any) -> Array:
+    return value
