@@ -99,6 +99,11 @@ def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
     return g
 
 
+def times(value: Any) -> Vjp:
+    """The vjp of a product with something fixed."""
+    return lambda g, *given, **keywords: g * value
+
+
 @dataclass(frozen=True)
 class Instead:
     """The vjp of a step with another value for one of the node's arguments."""
@@ -134,8 +139,8 @@ class Always:
     """A fixed cotangent; `written` has {0} for the argument's name and {1} for the targets'."""
 
     value: Array
-    written: str
-    targets: Array
+    written: str = ""
+    targets: Array | None = None
 
     def __call__(self, *given: Any, **keywords: Any) -> Array:
         """The fixed cotangent."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.neural import dropout
-from autograd_lite.forensics.candidate import Always, Candidate, joint
+from autograd_lite.forensics.candidate import Always, Candidate, joint, times
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_recorded
@@ -220,7 +220,7 @@ def _two_values(place: Place) -> tuple[float, float] | None:
 
 
 def _masked(place: Place, mask: Array) -> Wrong:
-    return {place: lambda g, *given, **keywords: g * mask}
+    return {place: times(mask)}
 
 
 def _masked_after(place: Place, mask: Array) -> Wrong:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import cross_entropies, neural
-from autograd_lite.forensics.candidate import StepMistakes, unchanged
+from autograd_lite.forensics.candidate import StepMistakes
 from autograd_lite.forensics.factors import both_signs
 from autograd_lite.forensics.formulas import FORMULAS, VJPS, Slope, of_mean, of_sum
 from autograd_lite.forensics.place import Place, is_recorded
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.node import Array, plain
+from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
 
@@ -25,7 +25,7 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words, partial(_by, slope)
     for words, vjp in VJPS.get((place.operation.function, place.slot), ()):
         yield "wrong formula", words, vjp
-    squares = _squares(place) and both_signs(place.argument._array)
+    squares = place.squares and both_signs(place.argument._array)
     for written, factor in (("sign(z)", 1.0), ("2 sign(z)", 2.0)) if squares else ():
         words = f"the derivative of {{operation}} is taken to be {written}, that of the absolute "
         # Of the loss's own errors it is another loss.
@@ -42,12 +42,6 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "derivative twice", words + "z, its input", twice
         twice = place.changed(lambda result, g, a, *_: result * a)
         yield "derivative twice", words + "a, the value itself", twice
-
-
-def _squares(place: Place) -> bool:
-    """Whether a step is that of a square."""
-    function = place.operation.function
-    return function is np.square or (function is np.power and place.numbers == [2])
 
 
 OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -125,12 +119,10 @@ def before_what_is_added(z: Any) -> Iterator[Array]:
 
 
 def of_quotients(graph: Graph, place: Place) -> StepMistakes:
-    """The quotient rule without the division, or with the numerator before a mean is subtracted."""
+    """The quotient rule with the numerator as it is before a mean is subtracted."""
     if place.operation.function is not np.divide:
         return
-    numerator, denominator = place.node.arguments
-    if place.slot == 0 and (is_recorded(denominator) or np.size(plain(denominator)) > 1):
-        yield "derivative forgotten", "the division by the denominator is forgotten", unchanged
+    numerator = place.node.arguments[0]
     for before in before_what_is_added(numerator) if place.slot == 1 else ():
         words = "in the derivative of {operation} by its denominator the numerator is taken before "
         words += f"{numerator.operation.name}: a mean is not subtracted from it"

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, Scaled, joint, unchanged
+from autograd_lite.forensics.candidate import Always, Candidate, Scaled, joint, times, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.place import Place, Wrong, is_bounded, is_recorded, mask_of
@@ -91,7 +91,7 @@ def skipped_layers(case: Case) -> Iterator[Candidate]:
             arriving = graph.right[after[0].node]
             if arriving.shape == place.argument.shape:
                 words = "a layer is skipped: what arrives at its output stands for what it sends on"
-                yield joint("wrong place", words, {place: lambda *_, g=arriving, **k: g})
+                yield joint("wrong place", words, {place: Always(arriving)})
 
 
 # Windows that are written as slices
@@ -279,7 +279,7 @@ def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Itera
         ("wrong formula", "what was clipped, not a mask", x._array),
         ("branches", "1 beyond the bounds and 0 between them: the mask is inverted", beyond),
     ):
-        first: Wrong = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
+        first: Wrong = {chain[0]: times(slope)}
         yield joint(kind, words + what, only(graph, chain) | first)
 
 
@@ -297,12 +297,12 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator
     for low, high in windows - {(-np.inf, np.inf)}:
         for what, at in (("what is bounded", node._array), ("its input", x)):
             slope = inner * ((at > low) & (at < high))
-            first: Wrong = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
+            first: Wrong = {chain[0]: times(slope)}
             where = f"not 0 where {what} is {_between(low, high)}"
             yield joint("branches", words + where, only(graph, chain) | first)
     for name, function in activations().items():
         slope = TABLE[function].contribution(0, [np.ones_like(x), function(x), x], {})
-        first = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
+        first = {chain[0]: times(slope)}
         yield joint("another derivative", f"{words}that of {name}", only(graph, chain) | first)
 
 

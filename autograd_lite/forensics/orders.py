@@ -37,10 +37,12 @@ def squares_of_sums(case: Case) -> Iterator[Candidate]:
 
 def _of_square(graph: Graph, node: Tensor) -> list[Place]:
     """The steps from a node to what it is the square of; none if it is no square."""
-    places, function = graph.places_of[node], node.operation.function
-    if function is np.square or (function is np.power and places[0].numbers == [2]):
+    places = graph.places_of[node]
+    if places[0].squares:
         return places
-    twice = function is np.multiply and len({place.argument for place in places}) == 1
+    twice = (
+        node.operation.function is np.multiply and len({place.argument for place in places}) == 1
+    )
     return places if twice and len(places) == 2 else []
 
 

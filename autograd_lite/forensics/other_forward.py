@@ -49,19 +49,15 @@ def masks(case: Case) -> Iterator[Candidate]:
                 wrong = _with_argument(case.graph, node, slot, np.full_like(mask, mask.max()))
                 yield joint("dropout", "the mask is left out in both passes", wrong)
         for place in case.graph.places_of[node]:
+            step = case.graph.forward_step(node)
+            alone: Wrong = {step: lambda *given, slot=place.slot, **keywords: given[slot]}
             for kind, words in _may_be_left_out(case.graph, place):
-                alone = lambda *given, slot=place.slot, **keywords: given[slot]
-                wrong = {place: unchanged, case.graph.forward_step(node): alone}
-                yield joint(kind, words, wrong)
+                yield joint(kind, words, {place: unchanged} | alone)
             scales = place.multiplies_entries and node.ndim and {*place.numbers} - {0, 1, -1}
             for number in scales or ():
-                alone = lambda *given, slot=place.slot, **keywords: given[slot]
-                words = f"{{operation}} by {number:.6g} is left out in the forward pass"
-                wrong = {place: place.vjp, case.graph.forward_step(node): alone}
-                yield joint("wrong place", words, wrong)
-                wrong = {place: unchanged, case.graph.forward_step(node): alone}
-                words = f"{{operation}} by {number:.6g} is left out in both passes"
-                yield joint("another loss", words, wrong)
+                words = f"{{operation}} by {number:.6g} is left out in "
+                yield joint("wrong place", words + "the forward pass", {place: place.vjp} | alone)
+                yield joint("another loss", words + "both passes", {place: unchanged} | alone)
 
 
 def _may_be_left_out(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:

@@ -10,12 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import (
-    Candidate,
-    joint,
-    scaled,
-    with_strength,
-)
+from autograd_lite.forensics.candidate import Always, Candidate, joint, scaled, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
@@ -90,12 +85,17 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
 
 def strengths_of_penalties(graph: Graph) -> dict[Tensor, float]:
     """By what the loss's penalties multiply the entries of leaves, where that is one number."""
-    by_leaf = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
-    added = {leaf: sum(graph.right.values[p.number] for p in by_leaf[leaf]) for leaf in by_leaf}
     return {
-        leaf: closest_factor(more[more != 0], leaf._array[more != 0])
-        for leaf, more in added.items()
+        leaf: closest_factor(added[added != 0], leaf._array[added != 0])
+        for leaf, (_, added) in _added(graph).items()
     }
+
+
+def _added(graph: Graph) -> dict[Tensor, tuple[list[Place], Array]]:
+    """The steps from penalties to each leaf, and what they add to its gradient."""
+    steps = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
+    values = graph.right.values
+    return {leaf: (own, sum(values[p.number] for p in own)) for leaf, own in steps.items()}
 
 
 def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
@@ -144,10 +144,7 @@ def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: f
 
 def other_penalties(case: Case) -> Iterator[Candidate]:
     """What a penalty adds is its value, one number, and not its derivative, or that of a norm."""
-    graph = case.graph
-    steps = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
-    for leaf, places in steps.items():
-        added = sum(graph.right.values[place.number] for place in places)
+    for leaf, (places, added) in _added(case.graph).items():
         along = float(np.vdot(added, leaf._array))
         norm = float(np.linalg.norm(leaf._array))
         for words, value in (
@@ -159,9 +156,5 @@ def other_penalties(case: Case) -> Iterator[Candidate]:
         ):
             if leaf.size > 1 and np.all((added != 0) | (leaf._array == 0)):
                 what = f"{words} is added to the gradient, where its derivative belongs"
-                first: Wrong = {places[0]: partial(_always, np.broadcast_to(value, leaf.shape))}
+                first: Wrong = {places[0]: Always(np.broadcast_to(value, leaf.shape))}
                 yield joint("penalty", what, scaled(places[1:], 0.0) | first)
-
-
-def _always(value: Array, *given: Any, **keywords: Any) -> Array:
-    return value

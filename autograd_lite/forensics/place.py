@@ -62,6 +62,12 @@ class Place:
         return len(arrays) == 1 and self.node.shape == self.argument.shape
 
     @property
+    def squares(self) -> bool:
+        """Whether the function is the square, as one of its argument alone."""
+        function = self.operation.function
+        return function is np.square or (function is np.power and self.numbers == [2])
+
+    @property
     def multiplies_entries(self) -> bool:
         """Whether the function is a product, or a quotient, entry by entry."""
         return self.traits.product and self.traits.elementwise

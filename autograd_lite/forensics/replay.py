@@ -11,7 +11,7 @@ import functools
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -30,6 +30,8 @@ SAMPLES = "the number of samples"
 AXIS = "the length of an axis"
 USES = "the number of times that it is used"
 ENTRIES = "the number of entries"
+STEPS_NEARBY = 12
+"""Steps before and after one among which what its values are mistaken for is looked for."""
 DEEPEST = 16
 """Steps that are together one function."""
 NEARBY = 8
@@ -67,6 +69,18 @@ def _is_in(members: frozenset[Place], sets: Iterable[frozenset[Place]]) -> bool:
     )
 
 
+def nearest(node: Tensor, onward: Callable[[Tensor], Iterable[Tensor]]) -> list[Tensor]:
+    """Nodes that are reached from a node, some of the closest, in the order of reaching them."""
+    found: dict[Tensor, None] = {}
+    ahead = [node]
+    for each in ahead:
+        for other in onward(each):
+            if other not in found and len(found) < NEARBY:
+                found[other] = None
+                ahead.append(other)
+    return [*found]
+
+
 class Graph:
     """A recorded graph as a program, its places, and who consumes whom."""
 
@@ -90,6 +104,11 @@ class Graph:
     def index(self) -> dict[Place, int]:
         """Where each place stands among all, which are in the order of the backward pass."""
         return {place: number for number, place in enumerate(self.places)}
+
+    def near(self, place: Place) -> list[Place]:
+        """The steps before and after one in the backward pass, with itself."""
+        here = self.index[place]
+        return self.places[max(here - STEPS_NEARBY, 0) : here + STEPS_NEARBY]
 
     @functools.cached_property
     def last_layer(self) -> int:

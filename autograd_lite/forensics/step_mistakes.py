@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
+from autograd_lite.forensics.candidate import Instead, StepMistakes, times, unchanged
 from autograd_lite.forensics.formula_mistakes import before_what_is_added
 from autograd_lite.forensics.place import (
     Place,
@@ -24,7 +24,6 @@ from autograd_lite.forensics.place import (
     mask_of,
 )
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.forensics.value_mistakes import NEARBY
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
@@ -45,9 +44,9 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         if not library and graph.position[place.node] <= graph.last_layer:
             of_entries = f"the factor {scale:g} of the weights of entries, 0 or {scale:g},"
             drops, scales = "the mask", of_entries
-        yield "dropout", words.format(drops), lambda g, *given: g * scale
+        yield "dropout", words.format(drops), times(scale)
         if scale != 1:
-            yield "dropout", words.format(scales), lambda g, *given: g * (mask != 0)
+            yield "dropout", words.format(scales), times(mask != 0)
             yield "dropout", words.format("dropout"), unchanged
     elif place.multiplies_entries and _scales_dropped(place):
         yield "dropout", words.format("the scale of inverted dropout"), unchanged
@@ -175,9 +174,9 @@ def _other_points(
 
 def _sums_near(graph: Graph, place: Place) -> list[Array]:
     """The sums, such as the inputs of other layers, that are near a step and of its shape."""
-    here = graph.index[place]
-    near = [p.node for p in graph.places[max(here - NEARBY, 0) : here + NEARBY]]
-    near = [n for n in dict.fromkeys(near) if n.shape == place.node.shape]
+    near = [
+        n for n in dict.fromkeys(p.node for p in graph.near(place)) if n.shape == place.node.shape
+    ]
     traits = [(n, n.operation.traits) for n in near if n is not place.argument]
     sums = [n for n, of in traits if of.additive or (of.product and not of.elementwise)]
     return [n._array for n in sums[:MOST_ARRAYS]]
@@ -256,7 +255,7 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
             for turned in (value, value.T) if np.ndim(value) == g.ndim == 2 else ():
                 if turned.shape == g.shape == shape:
                     words = "it is multiplied entry by entry, where a matrix product belongs"
-                    yield "transposed", words, lambda g, *given, by=turned, **k: g * by
+                    yield "transposed", words, times(turned)
                 fits = (
                     (turned.shape[0], g.shape[1]) if place.slot == 0 else (len(g), turned.shape[1])
                 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,14 +51,11 @@ def _of_other_part(graph: Graph, use: Place, part: slice) -> Wrong:
     sent = np.zeros_like(whole._array)
     sent[part] = backpropagate(total, np.ones_like(total._array))[start]
     wrong: Wrong = dict.fromkeys(way, unchanged)
-    wrong[way[-1]] = partial(_to_each, way[-1].argument)
+    shape = way[-1].argument.shape
+    wrong[way[-1]] = lambda g, *given, **k: np.full(shape, np.sum(g))
     wrong[use] = lambda g, *given, **k: np.where(sent == 0, 0, sent * g.flat[0])
     wrong[graph.forward_step(way[-1].node)] = lambda *given, **k: total._array
     return wrong
-
-
-def _to_each(argument: Tensor, g: Array, *given: Any, **keywords: Any) -> Array:
-    return np.full(argument.shape, np.sum(g))
 
 
 MOST_PARTS = 100

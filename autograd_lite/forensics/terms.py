@@ -21,7 +21,7 @@ from autograd_lite.forensics.case import EPSILONS, Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.formula_mistakes import formulas
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded
-from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.replay import Graph, nearest
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -51,23 +51,13 @@ def past_a_block(graph: Graph, place: Place) -> StepMistakes:
     """A skip connection passes on what arrives after what is done with the sum, as a norm."""
     if not place.traits.additive or len(graph.consumers[place.argument]) < 2:
         return
-    found: dict[Tensor, None] = {}
-    ahead = [place.node]
-    for node in ahead:
-        for use in graph.consumers.get(node, ()):
-            if use.node not in found and len(found) < MOST_AFTER:
-                found.setdefault(use.node)
-                ahead.append(use.node)
+    after = nearest(place.node, lambda node: [use.node for use in graph.consumers.get(node, ())])
     own = graph.right[place.node]
-    for node in [node for node in found if node.shape == place.node.shape]:
+    for node in [node for node in after if node.shape == place.node.shape]:
         if not np.array_equal(abs(graph.right[node]), abs(own)):
             words = "what arrives at {other} is passed on over it, as if nothing were computed in "
             words += "between: a skip connection that skips too much"
             yield "one path", words, Arriving(place, node, graph.right[node])
-
-
-MOST_AFTER = 8
-"""Nodes after a sum that a skip connection may be taken to end at."""
 
 
 def _summands(graph: Graph, node: Tensor, depth: int) -> Iterator[tuple[Place, Array]]:

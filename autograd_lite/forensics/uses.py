@@ -25,7 +25,7 @@ from autograd_lite.forensics.factors import is_round
 from autograd_lite.forensics.formula_mistakes import softmax, whole_losses
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_recorded
 from autograd_lite.forensics.recorded_factors import factors_at
-from autograd_lite.forensics.replay import LARGE, Graph
+from autograd_lite.forensics.replay import LARGE, Graph, nearest
 from autograd_lite.forensics.step_mistakes import forgotten_or_twice, misplaced
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -201,14 +201,8 @@ def _after(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
     """Nodes of its shape that are reached after a node on the way back; and what is said then."""
     words = "it is multiplied by what arrives at {other}, which comes after: what arrives here "
     words += "was overwritten with that before"
-    found: dict[Tensor, None] = {}
-    ahead = [node]
-    for each in ahead:
-        for place in graph.places_of.get(each, ()):
-            if place.argument.operation is not None and len(found) < MOST_WITHIN:
-                ahead += [place.argument] * (place.argument not in found)
-                found.setdefault(place.argument)
-    yield from ((other, words) for other in found if other.shape == node.shape)
+    onward = lambda n: [p.argument for p in graph.places_of.get(n, ()) if p.argument.operation]
+    yield from ((other, words) for other in nearest(node, onward) if other.shape == node.shape)
 
 
 def _users(graph: Graph, node: Tensor) -> set[Tensor]:
@@ -279,18 +273,9 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
 
 def _within_block(graph: Graph, x: Tensor, skip: Place) -> list[Tensor]:
     """What is computed in the next operations from a node that a skip connection starts at."""
-    found: dict[Tensor, None] = {}
-    ahead = [x]
-    for node in ahead:
-        for use in graph.consumers.get(node, ()):
-            if use is not skip and use.node is not skip.node and len(found) < MOST_WITHIN:
-                found.setdefault(use.node)
-                ahead.append(use.node)
-    return [node for node in found if node.shape == x.shape]
-
-
-MOST_WITHIN = 8
-"""Nodes of a block that what skips it may be added at."""
+    uses = graph.consumers
+    onward = lambda n: [use.node for use in uses.get(n, ()) if use.node is not skip.node]
+    return [node for node in nearest(x, onward) if node.shape == x.shape]
 
 
 def past_the_slope(graph: Graph, place: Place) -> StepMistakes:

@@ -15,8 +15,6 @@ from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 PRODUCT = "the product is taken with "
-NEARBY = 12
-"""Steps before and after a product in which what it is mistaken for is looked for."""
 Replacements = Iterator[tuple[Any, ...]]
 """Kind, words, the value that stands in place of a product's other factor; how it is written."""
 
@@ -248,9 +246,8 @@ IN_ITS_PLACE = (
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
     """What is multiplied nearby, and has an argument's shape."""
-    here = graph.index[place]
     nearby: list[Any] = []
-    for near in graph.places[max(here - NEARBY, 0) : here + NEARBY]:
+    for near in graph.near(place):
         if near.traits.product:
             for other in near.node.arguments:
                 nearby += [other, *(other.arguments if isinstance(other, Tensor) else ())]
