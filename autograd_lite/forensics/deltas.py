@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite.derivatives.neural import dropout
 from autograd_lite.forensics.candidate import Always, Candidate, joint, times
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.factors import closest_factor, flat
 from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array
@@ -242,14 +242,14 @@ def _mask_that_fits(
 
     def gradients(mask: Array) -> Array | None:
         replay = graph.replay(with_mask(mask))
-        return None if replay is None else np.concatenate([np.ravel(replay[t]) for t in wrong])
+        return None if replay is None else flat(replay[t] for t in wrong)
 
     base = gradients(np.full(units.shape[1:], low))
     with_one = [gradients(low + (high - low) * unit) for unit in units]
     columns = [each - base for each in with_one if each is not None and base is not None]
     if base is None or len(columns) < len(units):
         return None
-    target = np.concatenate([np.ravel(case.manual[t]) for t in wrong]) - base
+    target = flat(case.manual[t] for t in wrong) - base
     matrix = np.array(columns).T
     chosen = np.zeros(len(units), bool)
     for entries, rows in _components(abs(matrix) > 1e-14 * abs(matrix).max()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -32,6 +32,15 @@ def both_signs(array: Array) -> bool:
     (True, False)
     """
     return bool(np.any(array > 0) and np.any(array < 0))
+
+
+def flat(arrays: Iterable[Array]) -> Array:
+    """All entries of some arrays, one after the other.
+
+    >>> flat([np.array([[1.0, 2.0]]), np.array(3.0)]).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    return np.concatenate([np.ravel(array) for array in arrays])
 
 
 def closest_factor(given: Array, right: Array) -> float:

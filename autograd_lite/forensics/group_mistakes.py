@@ -22,7 +22,7 @@ from autograd_lite.forensics.candidate import (
 )
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import like_predictions
-from autograd_lite.forensics.factors import both_signs, closest_factor, multiples
+from autograd_lite.forensics.factors import both_signs, closest_factor, flat, multiples
 from autograd_lite.forensics.other_data import are_shares
 from autograd_lite.forensics.penalties import penalty_terms
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_recorded
@@ -133,17 +133,17 @@ def weights_of_terms(case: Case) -> Iterator[Candidate]:
     graph, wrong = case.graph, case.wrong_ones
     sums = [p for n, p in graph.places_of.items() if n.operation.traits.additive and len(p) == 2]
     fits = all(case.manual[t].shape == t.shape and np.isfinite(case.manual[t]).all() for t in wrong)
-    given = np.concatenate([np.ravel(case.manual[t]) for t in wrong]) if fits else np.zeros(0)
+    given = flat(case.manual[t] for t in wrong) if fits else np.zeros(0)
     for places in sums[:MOST_SUMS] if given.size > 3 else ():
         parts = []
         for place in places:
             replay = graph.replay(scaled([place], 0.0))
             if replay is None:
                 break
-            parts.append(np.concatenate([np.ravel(graph.right[t] - replay[t]) for t in wrong]))
+            parts.append(flat(graph.right[t] - replay[t] for t in wrong))
         if len(parts) < 2:
             continue
-        rest = np.concatenate([np.ravel(graph.right[t]) for t in wrong]) - sum(parts)
+        rest = flat(graph.right[t] for t in wrong) - sum(parts)
         one, other = multiples(parts, given - rest)
         if one > 0 and math.isclose(one * other, 1, rel_tol=1e-6) and not math.isclose(one, 1):
             words = f"the weights of two terms are exchanged: one counts {one:.6g} times as much, "

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Always, Candidate, Scaled, joint, times, unchanged
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import flat
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.place import Place, Wrong, is_bounded, is_recorded, mask_of
 from autograd_lite.forensics.replay import Graph
@@ -108,7 +109,7 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
             taken = [place.taken() for place in windows]
         except (IndexError, TypeError):
             continue
-        entries = np.concatenate([np.ravel(each) for each in taken])
+        entries = flat(taken)
         if len(np.unique(entries)) == len(entries):
             continue
         sent = [graph.right.values[place.number] != 0 for place in windows]  # As by a maximum.

@@ -56,7 +56,7 @@ def _is_lost(array: Array, right: Array) -> bool:
     return bool(np.max(abs(array), initial=0.0) <= 1e-14 * np.max(abs(right), initial=0.0))
 
 
-def _is_in_part(places: frozenset[Place], loops: list[frozenset[Place]]) -> bool:
+def _is_in_some_steps(places: frozenset[Place], loops: list[frozenset[Place]]) -> bool:
     """Whether a mistake is made in some steps of a loop, and not in all."""
     return places not in loops and any(len(loop) > 2 and places < loop for loop in loops)
 
@@ -186,7 +186,7 @@ class Search:
         }
         chosen = [(m, c) for m, c in alone.values() if fine <= projection.fitted(c)]
         loops = [frozenset(group) for group in graph.alike]
-        chosen = [(m, c) for m, c in chosen if not _is_in_part(frozenset(m.wrong), loops)]
+        chosen = [(m, c) for m, c in chosen if not _is_in_some_steps(frozenset(m.wrong), loops)]
         chosen = sorted(chosen, key=lambda each: rank(each[0]))[:most]
         factors = [m for m, _ in self.known if m.kind == "factor" and m.solve]
         factors = [m for m in factors if projection.takes(m)]

@@ -13,7 +13,14 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.factors import RATES, closest_factor, is_round, multiples, rounded
+from autograd_lite.forensics.factors import (
+    RATES,
+    closest_factor,
+    flat,
+    is_round,
+    multiples,
+    rounded,
+)
 from autograd_lite.forensics.penalties import strengths_of_penalties
 from autograd_lite.forensics.place import Vjp
 from autograd_lite.forensics.replay import Replay
@@ -318,7 +325,7 @@ def of_all(case: Case) -> list[Slip] | None:
     pairs = [(case.manual[tensor], right[tensor]) for tensor in tensors]
     if not all(given.shape == array.shape for given, array in pairs):
         return None
-    given, array = (np.concatenate([np.ravel(each[n]) for each in pairs]) for n in (0, 1))
+    given, array = map(flat, zip(*pairs))
     factor = closest_factor(given, array)
     if not all(case.alike(one, factor * other) for one, other in pairs):
         return None

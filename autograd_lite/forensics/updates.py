@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.engine import backpropagate
 from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.factors import closest_factor, is_round, multiples, rounded
+from autograd_lite.forensics.factors import closest_factor, flat, is_round, multiples, rounded
 from autograd_lite.held import seed_of
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
@@ -69,7 +69,7 @@ def _by_its_size(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
         arrays = [(case.manual[t], case.graph.right[t]) for t in group]
         if any(given.shape != own.shape for given, own in arrays):
             continue
-        given, own = (np.concatenate([np.ravel(a) for a in pair]) for pair in zip(*arrays))
+        given, own = map(flat, zip(*arrays))
         # What is one number in all entries fits anything.
         if given.size < FEWEST or not given.all() or len(np.unique(given)) < FEWEST:
             continue

@@ -1,6 +1,11 @@
 """Derivations with a planted mistake in them, and what is to be said of each."""
 
-from autograd_lite import compare_gradients
+from autograd_lite import Tensor, compare_gradients
+
+
+def leaf(rng, *shape, name, scale=1.0):
+    """A parameter that is drawn from a normal distribution."""
+    return Tensor(rng.normal(size=shape) * scale, requires_grad=True, name=name)
 
 
 def planted_in(cases):

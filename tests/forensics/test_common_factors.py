@@ -1,16 +1,12 @@
 """A factor on all ways, of an exponent or of a term; and what is no evidence on some data."""
 
 import numpy as np
-from naming import assert_named_first, planted_in
+from naming import assert_named_first, leaf, planted_in
 
 from autograd_lite import Tensor, compare_gradients, elu, sigmoid
 
 CASES = []
 planted = planted_in(CASES)
-
-
-def leaf(rng, *shape, name):
-    return Tensor(rng.normal(size=shape), requires_grad=True, name=name)
 
 
 @planted("the exponent 4 is multiplied in twice")

@@ -5,17 +5,13 @@ Each derivation is in NumPy alone, with its mistake in it.
 
 import numpy as np
 import pytest
-from naming import assert_named_first, planted_in
+from naming import assert_named_first, leaf, planted_in
 from tiers import in_second_tier
 
 from autograd_lite import Tensor, compare_gradients, log_softmax, relu, sigmoid
 
 CASES = []
 planted = planted_in(CASES)
-
-
-def leaf(rng, *shape, name, scale=1.0):
-    return Tensor(rng.normal(size=shape) * scale, requires_grad=True, name=name)
 
 
 # Two mistakes

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from naming import assert_named_first, planted_in
+from naming import assert_named_first, leaf, planted_in
 from tiers import in_second_tier
 
 import nn
@@ -10,10 +10,6 @@ from autograd_lite import Tensor, elu, log_softmax, sigmoid, softmax
 
 CASES = []
 planted = planted_in(CASES)
-
-
-def leaf(rng, *shape, name):
-    return Tensor(rng.normal(size=shape), requires_grad=True, name=name)
 
 
 def pooled(pool, give_back):

@@ -2,17 +2,13 @@
 
 import numpy as np
 import pytest
-from naming import assert_named_first, planted_in
+from naming import assert_named_first, leaf, planted_in
 from tiers import in_second_tier
 
-from autograd_lite import Tensor, compare_gradients, elu, sigmoid
+from autograd_lite import compare_gradients, elu, sigmoid
 
 CASES = []
 planted = planted_in(CASES)
-
-
-def leaf(rng, *shape, name):
-    return Tensor(rng.normal(size=shape), requires_grad=True, name=name)
 
 
 def least_squares(seed, penalty=None, added=None):
