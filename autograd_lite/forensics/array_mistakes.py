@@ -27,12 +27,10 @@ def some_entries(graph: Graph, place: Place) -> StepMistakes:
     ends = ends or (node.shape != argument.shape and source)
     multiplies = place.multiplies_matrices and argument.operation is not None
     if node.ndim and (spreads or ends or multiplies or node in graph.bottlenecks):
-        masks = _masks(graph, place, node)
-        for words, mask in masks:
+        for words, mask in _masks(graph, place, node):
             yield kind, words, _kept(place, mask)
     elif argument.ndim and argument in graph.bottlenecks:
-        masks = _masks(graph, place, argument)
-        for words, mask in masks:
+        for words, mask in _masks(graph, place, argument):
             yield kind, words, place.changed(lambda result, *_, mask=mask: result * mask)
 
 
@@ -40,13 +38,15 @@ def _kept(place: Place, mask: Array) -> Vjp:
     return place.arriving(lambda g, *given: g * mask)
 
 
+LOST = "what arrives at the others is lost"
+
+
 def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, Array]]:
-    lost = "what arrives at the others is lost"
     for axis, length in enumerate(node.shape):
         what = entry_of(graph, place, node, axis)
         for words, kept in (
-            (f"only the last {what} counts: {lost}", [length - 1]),
-            (f"only the first {what} counts: {lost}", [0]),
+            (f"only the last {what} counts: {LOST}", [length - 1]),
+            (f"only the first {what} counts: {LOST}", [0]),
             (f"the last {what} is left out", [*range(length - 1)]),
             (f"the first {what} is left out", [*range(1, length)]),
             (_half("first", what, axis, range(length // 2)), [*range(length // 2)]),
@@ -60,14 +60,13 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, Arra
         for number, words in ((0, "first"), (-1, "last")):
             corner = np.zeros(node.shape[-2:], bool)
             corner[number, number] = True
-            yield f"only the {words} window counts: {lost}", corner
+            yield f"only the {words} window counts: {LOST}", corner
 
 
 def _half(which: str, what: str, axis: int, numbers: range) -> str:
-    lost = "what arrives at the others is lost"
     if what != "sample" or len(numbers) > MOST_SHOWN:
-        return f"only the {which} half along axis {axis} counts: {lost}"
-    return f"only the samples {', '.join(map(str, numbers))} count: {lost}"
+        return f"only the {which} half along axis {axis} counts: {LOST}"
+    return f"only the samples {', '.join(map(str, numbers))} count: {LOST}"
 
 
 MOST_SHOWN = 50
@@ -164,25 +163,23 @@ def _last_of_each(places: Array, chosen: Array) -> Array:
 
 def shifted(graph: Graph, place: Place) -> StepMistakes:
     """Rows or columns are off by one, or taken from the wrong end."""
-    node, function = place.node, place.operation.function
+    node, function, of = place.node, place.operation.function, " of what arrives"
+    rolls: Rolls = iter(())
+    change = place.arriving
     if function is np.concatenate:
         axis = node.keywords.get("axis", 0) or 0
         lengths = [np.shape(plain(a))[axis] for a in node.arguments]
         start = sum(lengths[: place.slot])
         end = start + lengths[place.slot]
-        for words, by in _shifts(node, axis, start, sum(lengths) - end):
-            words = words.format(" of what arrives")
-            yield "misplaced", words, place.arriving(lambda g, *_, by=by: np.roll(g, *by))
+        rolls = _shifts(node, axis, start, sum(lengths) - end)
     elif function is np.pad and np.size(place.argument._array):
         ones = np.pad(np.ones(place.argument.shape), node.arguments[1])
-        for words, by in _of_part(node, ones > 0):
-            words = words.format(" of what arrives")
-            yield "misplaced", words, place.arriving(lambda g, *_, by=by: np.roll(g, *by))
+        rolls = _of_part(node, ones > 0)
     elif place.traits.indexes and node.ndim:
         kept = np.isin(np.arange(place.argument.size), place.taken()).reshape(place.argument.shape)
-        for words, by in _of_part(place.argument, kept):
-            words = words.format("")
-            yield "misplaced", words, place.changed(lambda r, *_, by=by: np.roll(r, *by))
+        rolls, change, of = _of_part(place.argument, kept), place.changed, ""
+    for words, by in rolls:
+        yield "misplaced", words.format(of), change(lambda a, *_, by=by: np.roll(a, *by))
 
 
 Rolls = Iterator[tuple[str, tuple[int, int]]]

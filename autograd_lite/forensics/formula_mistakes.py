@@ -29,32 +29,30 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
     for written, factor in (("sign(z)", 1.0), ("2 sign(z)", 2.0)) if squares else ():
         words = f"the derivative of {{operation}} is taken to be {written}, that of the absolute "
         # Of the loss's own errors it is another loss.
-        yield "another loss", words + "value", partial(_by, partial(_sign, factor))
+        yield "another loss", words + "value", partial(_by, lambda a, z, by=factor: by * np.sign(z))
     if place.bends and place.traits.elementwise:
         words = "the derivative of {operation} is taken to be "
-        yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
-        yield "wrong formula", words + "z, its input", partial(_by, lambda a, z: z)
+        for text, slope in OWN_VALUES:
+            yield "wrong formula", words + text, partial(_by, slope)
         for text, change in OF_SLOPES:
             yield "wrong formula", words + text, partial(_changed, place, change)
     if place.bends and place.traits.activation and not place.traits.kink:
         words = "the derivative of {operation} is multiplied, besides, by "
-        twice = place.changed(lambda result, g, a, z, *_: result * z)
-        yield "derivative twice", words + "z, its input", twice
-        twice = place.changed(lambda result, g, a, *_: result * a)
-        yield "derivative twice", words + "a, the value itself", twice
+        for text, slope in OWN_VALUES:
+            twice = place.changed(lambda result, g, a, z, *_, by=slope: result * by(a, z))
+            yield "derivative twice", words + text, twice
 
 
+OWN_VALUES: tuple[tuple[str, Slope], ...] = (
+    ("a, the value itself", lambda a, z: a),
+    ("z, its input", lambda a, z: z),
+)
 OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
     ("1 over what it is", lambda d: 1 / d),
     ("1 plus what it is", lambda d: 1 + d),
     ("its square root: a square is left out", lambda d: np.sqrt(abs(d))),
 )
 """What is done to a derivative that is right but for that."""
-
-
-def _sign(factor: float, a: Any, z: Any) -> Any:
-    """The slope of an absolute value."""
-    return factor * np.sign(z)
 
 
 def _by(slope: Slope, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:

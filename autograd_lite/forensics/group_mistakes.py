@@ -135,12 +135,8 @@ def weights_of_terms(case: Case) -> Iterator[Candidate]:
     fits = all(case.manual[t].shape == t.shape and np.isfinite(case.manual[t]).all() for t in wrong)
     given = flat(case.manual[t] for t in wrong) if fits else np.zeros(0)
     for places in sums[:MOST_SUMS] if given.size > 3 else ():
-        parts = []
-        for place in places:
-            replay = graph.replay(scaled([place], 0.0))
-            if replay is None:
-                break
-            parts.append(flat(graph.right[t] - replay[t] for t in wrong))
+        without = [graph.replay(scaled([place], 0.0)) for place in places]
+        parts = [flat(graph.right[t] - r[t] for t in wrong) for r in without if r is not None]
         if len(parts) < 2:
             continue
         rest = flat(graph.right[t] for t in wrong) - sum(parts)

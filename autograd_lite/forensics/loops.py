@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Candidate, Instead, joint, left_out
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.place import Place, Wrong, is_array, is_recorded
+from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -214,28 +214,23 @@ def _sum_with(graph: Graph, node: Tensor) -> Tensor | None:
 def clipped(case: Case) -> Iterator[Candidate]:
     """What arrives is clipped, at each step of a loop or at one node."""
     graph = case.graph
+    sets: list[tuple[str, list[Place], list[Array], Callable[..., Vjp]]] = []
     loops = [[place.node for place in group] for group in graph.alike if group[0].bends]
     for nodes in [*loops, *([node] for node in graph.bottlenecks if node.ndim)]:
-        largest = max(abs(graph.right[node]).max(initial=0.0) for node in nodes)
-        for bound in BOUNDS:
-            if bound < largest:
-                words = f"what arrives is clipped at {bound:g}" + " in each step" * (len(nodes) > 1)
-                bounds = -bound, bound
-                wrong: Wrong = {
-                    place: place.arriving(lambda g, *_, by=bounds: g.clip(*by))
-                    for node in nodes
-                    for place in graph.places_of[node]
-                }
-                yield joint("cotangent lost", words, wrong)
+        words = "what arrives is clipped at {:g}" + " in each step" * (len(nodes) > 1)
+        places = [place for node in nodes for place in graph.places_of[node]]
+        sets.append((words, places, [graph.right[node] for node in nodes], Place.arriving))
     for group in graph.alike:
-        largest = max(abs(graph.right.values[place.number]).max(initial=0.0) for place in group)
-        carries = group[0].multiplies_matrices and group[0].argument.operation is not None
-        for bound in BOUNDS if carries else ():
-            if bound < largest:
-                words = f"what is carried on to the step before is clipped at {bound:g}"
-                by = -bound, bound
-                wrong = {p: p.changed(lambda r, *_, by=by: np.clip(r, *by)) for p in group}
-                yield joint("cotangent lost", words, wrong)
+        if group[0].multiplies_matrices and group[0].argument.operation is not None:
+            words = "what is carried on to the step before is clipped at {:g}"
+            carried = [graph.right.values[place.number] for place in group]
+            sets.append((words, group, carried, Place.changed))
+    for words, places, arrays, how in sets:
+        largest = max(abs(array).max(initial=0.0) for array in arrays)
+        for bound in [bound for bound in BOUNDS if bound < largest]:
+            clip = lambda array, *_, to=bound: np.clip(array, -to, to)
+            wrong: Wrong = {place: how(place, clip) for place in places}
+            yield joint("cotangent lost", words.format(bound), wrong)
 
 
 BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)

@@ -81,9 +81,8 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
             words = "the derivative of {operation} is forgotten, and the sign is wrong"
             yield "derivative forgotten", words, lambda g, *given, **k: -g
     if place.bends and place.traits.activation and not place.traits.kink:
-        contained = ": what arrives, such as p - y, contains it already"
         words = "the derivative of {operation} is multiplied in twice"
-        words += contained
+        words += ": what arrives, such as p - y, contains it already"
         yield "derivative twice", words, partial(_twice, place)
 
 

@@ -104,10 +104,8 @@ def _of_loops(uses: list[Place]) -> Iterator[tuple[str, list[Place]]]:
         yield f"only the first {number} of {count} uses are counted", uses[:-number]
     for length in range(2, count // 2 + 1) if count > 5 else ():
         for start in range(length if count % length == 0 else 0):
-            one, others = (
-                uses[start::length],
-                [u for n, u in enumerate(uses) if n % length != start],
-            )
+            one = uses[start::length]
+            others = [use for number, use in enumerate(uses) if number % length != start]
             of_each = f"of {length} uses in each of {len(one)} loops"
             which = f"number {length - start}"
             yield f"all {of_each} are counted but {which}", one
@@ -143,11 +141,8 @@ def factors_alike(case: Case) -> Iterator[Candidate]:
     layers = [bent, *grouped(products, lambda place: (place.operation, place.slot)).values()]
     lengths = [float(length) for length in graph.lengths]
     for group in [*graph.alike, *layers]:
-        own = (
-            [factor for factor, _ in itertools.islice(factors_at(graph, group[0]), 2)]
-            if group
-            else []
-        )
+        known_there = itertools.islice(factors_at(graph, group[0]), 2) if group else ()
+        own = [factor for factor, _ in known_there]
         known = [-1.0, 2.0, 0.5, *own, *lengths, *(1 / length for length in lengths)]
         if len(group) > 1 and not set(group).isdisjoint(inner):
             for factor in dict.fromkeys(known):
