@@ -231,10 +231,10 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
     return found
 
 
-def _left_out(singles: list[Finding], strength: float = 0.0) -> list[Candidate]:
-    """The steps whose factor is wrong as if they were left out, or as if their sign is wrong."""
+def _left_out(singles: list[Finding]) -> list[Candidate]:
+    """The steps whose factor is wrong, as if they were left out."""
     factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
-    return [mistake.at(strength)._replace(solve=None) for mistake in factors]
+    return [mistake.at(0.0)._replace(solve=None) for mistake in factors]
 
 
 def _with_another(
