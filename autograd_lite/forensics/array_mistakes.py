@@ -50,8 +50,8 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, Arra
             (f"only the first {what} counts: {lost}", [0]),
             (f"the last {what} is left out", [*range(length - 1)]),
             (f"the first {what} is left out", [*range(1, length)]),
-            (f"only the first half along axis {axis} counts: {lost}", [*range(length // 2)]),
-            (f"only the last half along axis {axis} counts: {lost}", [*range(length // 2, length)]),
+            (_half("first", what, axis, range(length // 2)), [*range(length // 2)]),
+            (_half("last", what, axis, range(length // 2, length)), [*range(length // 2, length)]),
         ):
             if length > 1 and (len(kept) in (1, length - 1) or length > 3):
                 mask = np.isin(np.arange(length), kept)
@@ -62,6 +62,17 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, Arra
             corner = np.zeros(node.shape[-2:], bool)
             corner[number, number] = True
             yield f"only the {words} window counts: {lost}", corner
+
+
+def _half(which: str, what: str, axis: int, numbers: range) -> str:
+    lost = "what arrives at the others is lost"
+    if what != "sample" or len(numbers) > MOST_SHOWN:
+        return f"only the {which} half along axis {axis} counts: {lost}"
+    return f"only the samples {', '.join(map(str, numbers))} count: {lost}"
+
+
+MOST_SHOWN = 50
+"""Samples that are listed by their numbers."""
 
 
 def entry_of(graph: Graph, place: Place, node: Tensor, axis: int) -> str:

@@ -76,6 +76,7 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     uses.on_one_way,
     uses.past_the_slope,
     terms.of_one_summand,
+    terms.past_a_block,
 )
 """The other mistakes in one step."""
 FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (

@@ -82,8 +82,10 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
                     # What an activation gives is differentiated twice in its own step.
                     if kind != "derivative twice" or not is_given:
                         yield from _delta(graph, place, kind, words, c * value, y)
-                words = f"parentheses are missing: {'c' if np.ndim(c) else f'{c:.6g}'} * p - y"
-                yield from _delta(graph, place, "wrong formula", words, c * p - y, y)
+                factor = "c" if np.ndim(c) else f"{c:.6g}"
+                for written, value in (("{} * p - y", c * p - y), ("p - {} * y", p - c * y)):
+                    words = f"parentheses are missing: {written.format(factor)}"
+                    yield from _delta(graph, place, "wrong formula", words, value, y)
                 for others, (other, its) in enumerate(predictions):
                     where = f"before {made_by}" if others < number else f"after {its}"
                     words = f"the prediction is the one {where}, which is not the loss's"

@@ -71,11 +71,15 @@ def explain(
     search = Search(case, seconds, start)
     found: list[Hypothesis] = []
     in_part: list[Hypothesis] = []
-    changed = [variation.replay for variation in harmless if _matters(case, variation)]
+    variations = [*harmless]
+    fine = case.fitted(case.graph.right).union(*[case.fitted(v.replay) for v in variations])
+    changed = [variation.replay for variation in variations if _matters(case, variation)]
     for base in [case.graph.right, *changed]:
-        found = ranked(case, [*found, *_explain_on(case, search, base, in_part)])
+        found_here, singles = _explain_on(case, search, base)
+        found = ranked(case, [*found, *found_here])
         if found and len(found[0].mistakes) == 1 and is_plausible(case, found[0]):
             break
+        in_part += [] if found_here else _in_part(case, search, base, singles, fine)
     search.progress.close()
     return found or sorted(in_part, key=lambda h: len(h.unexplained))[:1]
 
@@ -89,15 +93,13 @@ def _matters(case: Case, variation: Variation) -> bool:
     )
 
 
-def _explain_on(
-    case: Case, search: Search, base: Replay, in_part: list[Hypothesis]
-) -> list[Hypothesis]:
-    """What explains all gradients; where nothing does, what explains some is added to a list."""
+def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothesis], list[Finding]]:
+    """What explains all gradients, and what was found of single mistakes."""
     already = case.fitted(base)
     wrong = case.everything - already
     nothing = nothing_arrives(case)
     if nothing:
-        return [Hypothesis(nothing)]
+        return [Hypothesis(nothing)], []
     slips = slips_in(case, base, wrong)
     complete = [Hypothesis(slips)] if slips and _is_evidence(case, search, slips) else []
     search.limit = SINGLES if len(case.graph.places) < LONG else 1.0
@@ -108,11 +110,11 @@ def _explain_on(
             complete.append(Hypothesis([finding.mistake], error=finding.error))
             search.limit = ENOUGH
     if any(len(each.mistakes) == 1 for each in complete):
-        return complete
+        return complete, singles
     if base is case.graph.right and not complete and not search.is_over:
         slips = of_all(case) or newton(case) or of_other_weights(case)
         if slips:
-            return [Hypothesis(slips)]
+            return [Hypothesis(slips)], singles
     singles += search.findings(base, search.others(wrong))
     search.limit = 1.0
     complete += _pairs(case, search, base, singles)
@@ -120,14 +122,17 @@ def _explain_on(
         only = [f for f in singles if wrong <= f.fitted]
         only = [f for f in only if _is_evidence(case, search, [f.mistake])]
         complete += [Hypothesis([f.mistake], only=True) for f in only]
-    if not complete:
-        in_part += _in_part(case, search, base, singles)
-    return complete
+    return complete, singles
 
 
-def _in_part(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
-    """What makes some of the wrong gradients right, in steps and in those that are left."""
-    already = case.fitted(base) | case.fitted(case.graph.right)
+def _in_part(
+    case: Case, search: Search, base: Replay, singles: list[Finding], fine: frozenset[Tensor]
+) -> list[Hypothesis]:
+    """What makes some of the wrong gradients right, in steps and in those that are left.
+
+    Those that are fine are right already, up to what is harmless.
+    """
+    already = case.fitted(base) | fine
     some = [f for f in singles if f.fitted > already]
     some = [f for f in some if _is_evidence(case, search, [f.mistake], f.fitted - already)]
     some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))
@@ -135,7 +140,7 @@ def _in_part(case: Case, search: Search, base: Replay, singles: list[Finding]) -
     left = case.everything - (some[0].fitted if some else already)
     for tensor in case.manual:
         alone = frozenset([tensor])
-        slips = slips_in(case, base, alone) if tensor in left and not search.is_over else None
+        slips = slips_in(case, base, alone) if tensor in left else None
         if slips and _is_evidence(case, search, slips, alone):
             mistakes += slips
             left -= alone

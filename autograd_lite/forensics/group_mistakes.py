@@ -289,7 +289,8 @@ def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     if (y > 0).all():
         words = "the divergence of the predictions from the targets, sum(p * log(p / y))"
         yield words, "(np.log({0} / {1}) + 1)", np.log(p / y) + 1
-    yield "the sum of the predictions themselves", "1", np.ones_like(p)
+    words = "the sum of the predictions themselves: the loss is left out"
+    yield words, "1", np.ones_like(p)
     yield "a prediction that is rounded to a label", "(({0} > 0) - {1})", (p > 0) - y
 
 

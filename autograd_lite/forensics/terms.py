@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import given_to_rules
-from autograd_lite.forensics.candidate import Candidate, StepMistakes, joint, scaled, unchanged
+from autograd_lite.forensics.candidate import (
+    Arriving,
+    Candidate,
+    StepMistakes,
+    joint,
+    scaled,
+    unchanged,
+)
 from autograd_lite.forensics.case import EPSILONS, Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.formula_mistakes import formulas
@@ -66,6 +73,29 @@ def of_one_summand(graph: Graph, place: Place) -> StepMistakes:
             yield "one path", words, _otherwise(place, part, unchanged)
         for _, words, vjp in formulas(graph, place):
             yield "one path", f"{words}, {of_which}", _otherwise(place, part, vjp)
+
+
+def past_a_block(graph: Graph, place: Place) -> StepMistakes:
+    """A skip connection passes on what arrives after what is done with the sum, as a norm."""
+    if not place.traits.additive or len(graph.consumers[place.argument]) < 2:
+        return
+    found: dict[Tensor, None] = {}
+    ahead = [place.node]
+    for node in ahead:
+        for use in graph.consumers.get(node, ()):
+            if use.node not in found and len(found) < MOST_AFTER:
+                found.setdefault(use.node)
+                ahead.append(use.node)
+    own = graph.right[place.node]
+    for node in [node for node in found if node.shape == place.node.shape]:
+        if not np.array_equal(abs(graph.right[node]), abs(own)):
+            words = "what arrives at {other} is passed on over it, as if nothing were computed in "
+            words += "between: a skip connection that skips too much"
+            yield "one path", words, Arriving(place, node, graph.right[node])
+
+
+MOST_AFTER = 8
+"""Nodes after a sum that a skip connection may be taken to end at."""
 
 
 def _summands(graph: Graph, node: Tensor, depth: int) -> Iterator[tuple[Place, Array]]:

@@ -158,7 +158,7 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
     """A gradient is computed from what arrives at another node: da where dz is."""
     nodes = _in_other_terms(graph, place.node) if place.traits.additive else iter(())
     if place.argument.operation is None:
-        nodes = itertools.chain(_near(graph, place.node), _after(graph, place.node), nodes)
+        nodes = itertools.chain(_near(graph, place.node), nodes, _after(graph, place.node))
     for node, words in nodes:
         cotangent, own = graph.right[node], graph.right[place.node]
         if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):

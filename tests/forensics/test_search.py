@@ -116,6 +116,16 @@ def test_what_explains_one_of_two_wrong_gradients_is_said_and_what_stays_unexpla
     assert "db1 is wrong too, and nothing explains that" in explanation.sentence
 
 
+def test_a_factor_of_one_gradient_is_said_whatever_the_time():
+    loss, gradients = two_layers(epsilon=1e-8)
+    _, b1, W2, _ = gradients
+    noise = np.random.default_rng(1).normal(size=4)
+    report = compare_gradients(loss, gradients | {W2: 20 * gradients[W2], b1: noise}, seconds=0)
+    (explanation,) = report.explanations
+    assert explanation.explained == ["W2"]
+    assert "a factor of 20 too many" in explanation.sentence
+
+
 def test_a_temperature_is_no_learning_rate():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(6, 3)), np.eye(4)[rng.integers(4, size=6)]

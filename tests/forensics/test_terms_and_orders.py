@@ -127,7 +127,7 @@ def the_sides_of_an_elu_are_exchanged():
     return ((a - y) ** 2).sum(), {W: X.T @ dz}
 
 
-@planted("only the first half along axis 0")
+@planted("only the samples 0, 1, 2, 3 count")
 def only_the_first_half_of_a_batch_is_summed_up():
     rng = np.random.default_rng(11)
     X, y, b = rng.normal(size=(8, 2)), rng.normal(size=(8, 3)), leaf(rng, 3, name="b")
@@ -190,6 +190,21 @@ def what_is_sent_past_a_layer_goes_through_it():
     return ((out - y) ** 2).sum() + (t * s).sum(), {W: X.T @ ds}
 
 
+@planted("a skip connection that skips too much")
+def a_skip_connection_is_passed_on_without_the_norm_after_it():
+    rng = np.random.default_rng(23)
+    X, t = rng.normal(size=(5, 4)), rng.normal(size=(5, 4))
+    V, W = leaf(rng, 4, 4, name="V"), leaf(rng, 4, 4, name="W")
+    x = X @ V
+    s = x + np.tanh(x @ W)
+    norm = np.sqrt((s * s).sum(axis=1, keepdims=True))
+    u = s / norm
+    g = 2 * (u.data - t)
+    ds = (g - u.data * (g * u.data).sum(axis=1, keepdims=True)) / norm.data
+    dz = ds * (1 - np.tanh(x.data @ W.data) ** 2)
+    return ((u - t) ** 2).sum(), {W: x.data.T @ dz, V: X.T @ (g + dz @ W.data.T)}
+
+
 @planted("it is multiplied by what arrives at", "overwritten")
 def gamma_gets_what_was_sent_on_already():
     rng = np.random.default_rng(17)
@@ -200,6 +215,23 @@ def gamma_gets_what_was_sent_on_already():
     d = 2 * (gamma.data * u.data - y)
     dx = d * gamma.data * (1 - u.data**2)
     return ((gamma * u - y) ** 2).sum(), {W: X.T @ dx, gamma: (dx * u.data).sum(axis=0)}
+
+
+@planted("as the other one gives the same, a factor of 2 is missing")
+def one_of_two_equal_ways_is_forgotten():
+    rng = np.random.default_rng(24)
+    W, T = leaf(rng, 3, 4, name="W"), rng.normal(size=(3, 3))
+    G = W @ W.T
+    return ((G - T - T.T) ** 2).sum(), {W: 2 * (G.data - T - T.T) @ W.data}
+
+
+@planted("parentheses are missing: p - 0.2 * y")
+def only_the_targets_are_divided_by_the_number_of_samples():
+    rng = np.random.default_rng(25)
+    X, y, w = rng.normal(size=(5, 3)), np.array([1.0, 0, 1, 1, 0]), leaf(rng, 3, name="w")
+    p = sigmoid(X @ w)
+    loss = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+    return loss, {w: X.T @ (p.data - y / 5)}
 
 
 # Constants
