@@ -43,7 +43,7 @@ def other_penalties(case: Case) -> Iterator[Candidate]:
             ("the derivative of the norm, not of its square,", added / (norm or 1.0)),
             ("the norm of the penalty's derivative, one number,", np.linalg.norm(added)),
         ):
-            if leaf.size > 1:
+            if leaf.size > 1 and np.all((added != 0) | (leaf._array == 0)):
                 what = f"{words} is added to the gradient, where its derivative belongs"
                 first: Wrong = {places[0]: partial(_always, np.broadcast_to(value, leaf.shape))}
                 yield joint("penalty", what, scaled(places[1:], 0.0) | first)
