@@ -5,8 +5,8 @@ What reproduces the gradients that were handed in is the explanation. Files in t
 reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`; then mistakes:
 `step_mistakes`, `value_mistakes`, `formula_mistakes`, `array_mistakes`, `shares` and `windows` in
 one step, `group_mistakes`, `joint_mistakes`, `normalized`, `uses`, `loops`, `deltas` and
-`other_forward` and `subsets` in several, all of them listed in `candidates`; `case`, `slips`,
-`updates`; `projection`, `search`, `explain`; `wording`, `pattern`.
+`other_forward` and `subsets` in several, all of them listed in `candidates`; `rounding`, `case`,
+`slips`, `updates`; `projection`, `search`, `explain`; `wording`, `pattern`.
 """
 
 from __future__ import annotations
