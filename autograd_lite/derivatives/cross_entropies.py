@@ -39,19 +39,21 @@ def are_shares(values: Array) -> bool:
 
 SMALLEST_LOGARITHM = -100
 """What the logarithm of a probability counts as at least."""
+SMALLEST_PROBABILITY = 3.72e-44
+"""The one with that logarithm, in few digits, as it stands in texts of gradients."""
 
 
 def as_divisor(p: Array) -> Array:
     """A probability, or p (1 - p), as the derivative of its logarithm divides by it.
 
-    Where its logarithm is bounded it counts as 1e-12, as in PyTorch; else as itself, and as the
-    smallest normal number at least, so that quotients are finite in each dtype.
+    Where its logarithm is bounded it counts as 1e-12, as in PyTorch, and where it is below the
+    normal numbers of its dtype, as 1 over it may be infinite; else as itself.
 
     >>> as_divisor(np.array([0.0, 1e-30, 0.5]))
     array([1.e-12, 1.e-30, 5.e-01])
     """
-    counts = p > math.exp(SMALLEST_LOGARITHM)
-    return np.maximum(np.where(counts, p, 1e-12), np.finfo(p.dtype).tiny)
+    smallest = float(np.finfo(p.dtype).tiny)
+    return np.where(p <= max(SMALLEST_PROBABILITY, smallest), max(1e-12, smallest), p)
 
 
 def _bounded_logarithms(p: Array) -> tuple[Array, Array]:

@@ -155,8 +155,7 @@ def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     """Losses, how their derivatives in the predictions are written, and what they are."""
     y = np.asarray(y, p.dtype)  # Unsigned numbers have no negative ones.
     yield "squared errors", "({0} - {1})", p - y
-    if both_signs(p - y):  # Else it is that of their sum.
-        yield "absolute errors", "np.sign({0} - {1})", np.sign(p - y)
+    yield "absolute errors", "np.sign({0} - {1})", np.sign(p - y)
     yield "binary cross-entropy", "({0} - {1}) / ({0} * (1 - {0}))", (p - y) / (p * (1 - p))
     yield "cross-entropy", "(-{1} / {0})", -y / p
     words = "binary cross-entropy of logits"
@@ -189,18 +188,22 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                 is_own = _own_slope(slope, graph.right[prediction], case)
                 if "binary" in name:  # For squared errors the derivative of sigmoid is forgotten.
                     links = [use.node for use in graph.consumers[prediction] if use.traits.link]
-                    nodes = [node for node in (prediction, *links) if node.shape == p.shape]
+                    nodes = {prediction, *links} - case.wrong
+                    nodes = {node for node in nodes if node.shape == p.shape}
                     errors = [(node._array - y, graph.right[node]) for node in nodes]
                     is_own |= any(_own_slope(*error, case) for error in errors)
+                # Absolute errors of one sign have the derivative of their sum.
+                is_sum = name == "absolute errors" and not both_signs(slope)
                 is_constant = slope.size > 1 and not np.ptp(slope) and "sum" not in name
-                if np.isfinite(slope).all() and not is_own and not is_constant:
+                if np.isfinite(slope).all() and not is_own and (is_sum or not is_constant):
                     what = f"the loss's derivative is that of {name}"
                     if any(plain(a) is not target and np.size(plain(a)) > 1 for a in beside):
                         what += ", and what is added to the prediction is left out"
                     if "binary" in name and prediction.operation.traits.link == "sigmoid":
                         what += ": p - y is left, as if the derivative of sigmoid is forgotten"
                     given_to = graph, prediction, slope, written, target
-                    said = {"number": "times {:.6g}", "far_fetched": id(target) not in own}
+                    far_fetched = is_sum or id(target) not in own
+                    said = {"number": "times {:.6g}", "far_fetched": far_fetched}
                     yield with_strength("another loss", what, _at, *given_to, **said)
 
 

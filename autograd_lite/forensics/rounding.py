@@ -36,7 +36,9 @@ def rounding_of(graph: Graph, tensors: Iterable[Tensor]) -> dict[Tensor, Array]:
         forward = dict(_computed(graph, node, rng) for node in computed)
         noisy = graph.run_again({**forward, **backward}, right)
         noisy = noisy or graph.run_again(backward, right)
-        for tensor, known in found.items() if noisy else ():
+        if noisy is None:
+            continue
+        for tensor, known in found.items():
             error = abs(noisy[tensor] - right[tensor])
             if np.isfinite(error).all():
                 found[tensor] = np.maximum(known, error)

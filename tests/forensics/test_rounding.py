@@ -29,7 +29,7 @@ def test_gradients_below_the_normal_numbers_are_right_to_their_last_places():
     loss = (w**2).sum() * np.float32(1e-22)
     given = 2e-22 * w.data.astype(float)
     assert compare_gradients(loss, {w: given}, seconds=0)
-    assert not compare_gradients(loss, {w: given + [1e-42, 0]}, seconds=0)
+    assert not compare_gradients(loss, {w: given + np.array([1e-42, 0])}, seconds=0)
 
 
 def test_a_step_that_jumps_is_no_matter_of_rounding():
@@ -46,8 +46,8 @@ def test_an_inexact_entry_excuses_no_other_one():
     large = np.array([1e7, 0.0])
     loss = ((w + large) ** 2 - 2 * large * w).sum() / 2
     exact = w.data * [1.0, 1.0]
-    assert compare_gradients(loss, {w: exact + [1e-9, 0.0]}, seconds=0)
-    assert not compare_gradients(loss, {w: exact + [0.0, 1e-6]}, seconds=0)
+    assert compare_gradients(loss, {w: exact + np.array([1e-9, 0.0])}, seconds=0)
+    assert not compare_gradients(loss, {w: exact + np.array([0.0, 1e-6])}, seconds=0)
 
 
 def test_how_far_rounding_reaches_is_said():
@@ -55,11 +55,11 @@ def test_how_far_rounding_reaches_is_said():
     loss = -np.log(1 - sigmoid(w) + 1e-12).sum()
     # The last place of the first probability, which is 1, counts 2e-16 / 1e-12.
     right = np.array([0.0, sigmoid(3.0)])
-    report = compare_gradients(loss, {w: right + [1e-4, 0.0]}, seconds=0)
+    report = compare_gradients(loss, {w: right + np.array([1e-4, 0.0])}, seconds=0)
     assert "agrees up to rounding, which changes it by up to " in report[0].verdict
     assert 1e-4 < float(report[0].verdict.split()[-1]) < 1e-1
-    assert not compare_gradients(loss, {w: right + [1e-1, 0.0]}, seconds=0)
-    assert not compare_gradients(loss, {w: right + [0.0, 1e-4]}, seconds=0)
+    assert not compare_gradients(loss, {w: right + np.array([1e-1, 0.0])}, seconds=0)
+    assert not compare_gradients(loss, {w: right + np.array([0.0, 1e-4])}, seconds=0)
 
 
 def test_the_error_is_what_certain_and_wrong_probabilities_send_to_their_logits():
