@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import StepMistakes
 from autograd_lite.forensics.factors import both_signs
-from autograd_lite.forensics.formulas import FORMULAS, VJPS, Slope, of_mean, of_sum
+from autograd_lite.forensics.formulas import FORMULAS, VJPS, Formulas, Slope, of_mean, of_sum
 from autograd_lite.forensics.place import Place, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array
@@ -26,10 +26,10 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
     for words, vjp in VJPS.get((place.operation.function, place.slot), ()):
         yield "wrong formula", words, vjp
     squares = place.squares and both_signs(place.argument._array)
-    for written, factor in (("sign(z)", 1.0), ("2 sign(z)", 2.0)) if squares else ():
+    for written, slope in SIGNS if squares else ():
         words = f"the derivative of {{operation}} is taken to be {written}, that of the absolute "
         # Of the loss's own errors it is another loss.
-        yield "another loss", words + "value", partial(_by, lambda a, z, by=factor: by * np.sign(z))
+        yield "another loss", words + "value", partial(_by, slope)
     if place.bends and place.traits.elementwise:
         words = "the derivative of {operation} is taken to be "
         for text, slope in OWN_VALUES:
@@ -43,7 +43,11 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
             yield "derivative twice", words + text, twice
 
 
-OWN_VALUES: tuple[tuple[str, Slope], ...] = (
+SIGNS: Formulas = (
+    ("sign(z)", lambda a, z: np.sign(z)),
+    ("2 sign(z)", lambda a, z: 2 * np.sign(z)),
+)
+OWN_VALUES: Formulas = (
     ("a, the value itself", lambda a, z: a),
     ("z, its input", lambda a, z: z),
 )
@@ -84,7 +88,7 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     yield "another mask", words, place.arriving(lambda g, *given: g * (g > 0))
 
 
-BELOW_0: tuple[tuple[str, Slope], ...] = (
+BELOW_0: Formulas = (
     ("a where z < 0, the value and not the slope", lambda a, z: a),
     ("1 + z where z < 0, with the input for the output or for the exponential", lambda a, z: 1 + z),
     ("1 + a where z < 0, as for alpha = 1", lambda a, z: 1 + a),
