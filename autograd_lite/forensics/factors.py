@@ -1,4 +1,4 @@
-"""Numbers that are round, or take one array to another."""
+"""Numbers that are round, or take one array to another, and the arrays they are solved for in."""
 
 from __future__ import annotations
 
