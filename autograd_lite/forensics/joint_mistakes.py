@@ -1,4 +1,4 @@
-"""Mistakes that show in several steps: windows, labels, layers that normalize."""
+"""Mistakes that show in several steps: of layers, overlapping windows, parts, whole functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes with the terms of a sum: a penalty, one of several that arrive, a constant, an extra."""
+"""Mistakes with the terms of a sum: one of several that arrive, a constant, one too many."""
 
 from __future__ import annotations
 

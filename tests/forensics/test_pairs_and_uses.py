@@ -65,6 +65,32 @@ def a_temperature_and_a_mean():
     return -(q * p).sum() / 6, {W: X.T @ (np.exp(p.data) - q)}
 
 
+def network(seed):
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(5, 4)), rng.integers(2, size=(5, 1))
+    W, V, U = leaf(rng, 4, 4, name="W"), leaf(rng, 4, 4, name="V"), leaf(rng, 4, 1, name="U")
+    h = np.tanh(X @ W)
+    k = np.tanh(h @ V)
+    p = sigmoid(k @ U)
+    loss = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+    d = (p.data - y) / 5
+    dk = d @ U.data.T * (1 - k.data**2)
+    return X, h, k, (W, V, U), loss, d, dk
+
+
+@planted("is to be transposed, and is not", "1 - a, whose a is to be squared")
+def a_matrix_is_not_transposed_and_a_square_is_forgotten():
+    X, h, k, (W, V, U), loss, d, dk = network(28)
+    return loss, {W: X.T @ (dk @ V.data * (1 - h.data)), V: h.data.T @ dk, U: k.data.T @ d}
+
+
+@planted("only the last sample counts", "a factor of 2 too many")
+def one_sample_and_a_factor():
+    X, h, k, (W, V, U), loss, d, dk = network(29)
+    dW = X.T @ (dk @ V.data.T * (1 - h.data**2))
+    return loss, {W: dW, V: 2 * h.data[-1:].T @ dk[-1:], U: k.data.T @ d}
+
+
 # Uses, and slices
 
 
@@ -130,6 +156,28 @@ def gradients_are_centred():
     loss, gradients = optimized(lambda g: g)
     (W, dW), (b, db) = gradients.items()
     return loss, {W: dW - dW.mean(axis=0), b: db}
+
+
+def updated(seed, made):
+    rng = np.random.default_rng(seed)
+    X, y, w = rng.normal(size=(6, 3)), rng.normal(size=6), leaf(rng, 3, name="w")
+    velocity = rng.normal(size=3)
+    dw = 2 * X.T @ (X @ w.data - y)
+    return compare_gradients(((X @ w - y) ** 2).sum(), {w: made(dw, velocity, w.data)})
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda g, v, w: 0.9 * v - 0.01 * g, "0.9 velocity less 0.01 times it"),
+        (lambda g, v, w: g + 0.9 * (0.9 * v + g), "Nesterov"),
+        (lambda g, v, w: 0.05 * g + 0.001 * w, "weight decay"),
+        (lambda g, v, w: w - 0.01 * (g + 0.1 * w), "after an update with weight decay"),
+        (lambda g, v, w: g + 0.02 * w, "a penalty on large weights"),
+    ],
+)
+def test_a_step_of_an_optimizer_is_told_from_a_gradient(made, words):
+    assert words in updated(27, made).explanations[0].sentence
 
 
 def test_a_penalty_on_a_parameter_that_is_0_ends_no_report():
