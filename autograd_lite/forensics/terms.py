@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -84,30 +82,25 @@ def _otherwise(place: Place, part: Array, vjp: Vjp) -> Vjp:
 def without_constants(case: Case) -> Iterator[Candidate]:
     """Numbers that are added, such as a margin or what smooths a quotient, are left out."""
     graph = case.graph
-    left_out: dict[float, Wrong] = {}
+    named: list[tuple[str, Wrong]] = []
+    wherever: dict[float, Wrong] = {}
     for place in graph.places:
         function = place.operation.function
         numbers = place.numbers if function in (np.add, np.subtract) else []
         if len(numbers) == 1 and abs(numbers[0]) > 1.1 * EPSILONS[0]:
-            negative = function is np.subtract and place.slot == 1
-            step = graph.forward_step(place.node)
-            wrong: Wrong = {place: place.vjp, step: partial(_alone, place.slot, negative)}
-            left_out[numbers[0]] = left_out.get(numbers[0], {}) | wrong
-            yield from _left_out(f"{numbers[0]:.6g}", wrong)
-    for number, wrong in left_out.items():
-        yield from _left_out(f"{number:.6g}, wherever it is", wrong) if len(wrong) > 2 else ()
-    if len(left_out) > 1:
-        together: Wrong = {place: vjp for each in left_out.values() for place, vjp in each.items()}
-        yield from _left_out("each number", together)
-
-
-def _left_out(number: str, wrong: Wrong) -> Iterator[Candidate]:
-    words = f"a constant that is added, {number}, is left out in both passes"
-    yield joint("another loss", words, wrong)
-
-
-def _alone(slot: int, negative: bool, *given: Any, **keywords: Any) -> Any:
-    return -given[slot] if negative else given[slot]
+            sign = -1 if function is np.subtract and place.slot == 1 else 1
+            alone = lambda *given, slot=place.slot, by=sign, **keywords: by * given[slot]
+            wrong: Wrong = {place: place.vjp, graph.forward_step(place.node): alone}
+            named.append((f"{numbers[0]:.6g}", wrong))
+            wherever[numbers[0]] = wherever.get(numbers[0], {}) | wrong
+    named += [
+        (f"{n:.6g}, wherever it is", wrong) for n, wrong in wherever.items() if len(wrong) > 2
+    ]
+    if len(wherever) > 1:
+        named.append(("each number", {p: vjp for w in wherever.values() for p, vjp in w.items()}))
+    for number, wrong in named:
+        words = f"a constant that is added, {number}, is left out in both passes"
+        yield joint("another loss", words, wrong)
 
 
 # What is no part of the loss's derivative
