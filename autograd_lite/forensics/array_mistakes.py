@@ -105,8 +105,8 @@ def _to_all(fits: tuple[int, ...], shape: tuple[int, ...], g: Array, *_: Any, **
     return np.broadcast_to(np.reshape(g, fits), shape)
 
 
-def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
-    """What an index names more than once is overwritten, or added once by dW[index] += g."""
+def copies(graph: Graph, place: Place) -> StepMistakes:
+    """One of the copies that repeat or tile makes counts, or they are summed in another order."""
     if place.operation.function in (np.repeat, np.tile):
         every = np.ones(place.node.size, bool)
         for order, which in ((-1, "first"), (1, "last")):
@@ -116,6 +116,10 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
         other = np.tile if place.operation.function is np.repeat else np.repeat
         words = f"copies are summed as if {other.__name__} had made them, in the wrong order"
         yield "reshaped", words, partial(_of_other_copies, place)
+
+
+def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
+    """What an index names more than once is overwritten, or added once by dW[index] += g."""
     windows = place.operation.function is np.lib.stride_tricks.sliding_window_view
     if not windows and not (place.traits.indexes and _names_entries(place.node)):
         return
@@ -129,8 +133,8 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     every = np.ones_like(sent)
     for chosen in (every, *[sent] * (not sent.all())):  # As by a maximum, the rest left alone.
         yield "repeated index", words + how, _kept(place, _last_of_each(taken, chosen))
-    words = "what arrives for a repeated index is averaged, where all accumulate"
-    yield "repeated index", words, place.changed(lambda r, *_, **k: r / np.maximum(counts, 1))
+    averaged = "what arrives for a repeated index is averaged, where all accumulate"
+    yield "repeated index", averaged, place.changed(lambda r, *_, **k: r / np.maximum(counts, 1))
     for axis in range(place.node.ndim):
         if place.node.shape[axis] > 1:
             within = f" within one step of a loop over axis {axis}"

@@ -66,6 +66,7 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     windows.convolutions,
     array_mistakes.some_entries,
     array_mistakes.spread,
+    array_mistakes.copies,
     array_mistakes.repeated_indices,
     array_mistakes.shifted,
     array_mistakes.arrives_transposed,
