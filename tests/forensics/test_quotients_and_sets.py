@@ -48,6 +48,17 @@ def the_quotient_rule_divides_once():
     return regression(1, lambda z: np.tanh(z) / (1 + np.exp(z)), slope)
 
 
+@planted("the numerator is taken before subtract: a mean is not subtracted")
+def the_numerator_of_what_is_centred():
+    rng = np.random.default_rng(31)
+    X, T = rng.normal(size=(6, 3)), rng.normal(size=(6, 4))
+    W, V = leaf(rng, 3, 4, name="W"), leaf(rng, 3, 4, name="V")
+    z, s = X @ W, np.exp(X @ V)
+    y = (z - z.mean(axis=0)) / s
+    d = 2 * (y.data - T) / s.data
+    return ((y - T) ** 2).sum(), {W: X.T @ (d - d.mean(axis=0)), V: X.T @ (-d * z.data)}
+
+
 @planted("the divergence of the predictions from the targets")
 def a_divergence_is_turned_round():
     rng = np.random.default_rng(2)
