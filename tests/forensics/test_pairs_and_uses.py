@@ -135,6 +135,17 @@ def the_inputs_are_the_targets():
     return -p[np.arange(7), text[1:]].mean(), {E: dE, W: h.data.T @ d}
 
 
+@planted("only one of several is kept", "within one step of a loop over axis 0")
+def words_that_are_repeated_in_a_text_add_up_once():
+    rng = np.random.default_rng(10)
+    texts, T = rng.integers(5, size=(4, 6)), rng.normal(size=(4, 6, 3))
+    E = leaf(rng, 5, 3, name="E")
+    dE = np.zeros((5, 3))
+    for text, d in zip(texts, 2 * (E.data[texts] - T)):
+        dE[text] += d
+    return ((E[texts] - T) ** 2).sum(), {E: dE}
+
+
 # What is made of gradients
 
 
