@@ -19,8 +19,8 @@ import viz
 from autograd_lite import AutogradError
 
 
-def network(sizes, activation, output="sigmoid"):
-    rng = np.random.default_rng(0)
+def network(sizes, activation, output="sigmoid", seed=0):
+    rng = np.random.default_rng(seed)
     layers = [nn.Dense(*ends, activation=activation, rng=rng) for ends in pairwise(sizes[:-1])]
     return nn.Sequential(*layers, nn.Dense(*sizes[-2:], activation=output, rng=rng))
 
@@ -101,9 +101,9 @@ def dead_units():
     X, y = moons(500, noise=0.2)
     figures = {}
     for activation in ("relu", "leaky_relu"):
-        model = network([2, 32, 32, 1], activation)
-        history = fit(model, X, y, nn.Adam(model.parameters(), learning_rate=0.3), epochs=30)
-        print(f"{activation} at a learning rate of 0.3: {history['accuracy'][-1]:.1%} right")
+        model = network([2, 32, 32, 1], activation, seed=3)
+        history = fit(model, X, y, nn.Adam(model.parameters(), learning_rate=0.5), epochs=30)
+        print(f"{activation} at a learning rate of 0.5: {history['accuracy'][-1]:.1%} right")
         outputs, values = {}, X
         for name, layer in model.children():
             values = outputs[f"layer {name}"] = nn.predict(layer, values)

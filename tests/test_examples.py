@@ -319,7 +319,7 @@ def test_seed_e_shows_each_failure_and_its_cure(run_here):
     assert layers["relu"] > 0.95
     assert re.search(r"^not clipped: fit in epoch 1, batch \d+: the loss is", output, re.MULTILINE)
     assert float(re.search(r"^clipped at 1.0: .* (\S+)$", output, re.MULTILINE)[1]) < 5
-    units = percentages(output, "(.*) at a learning rate of 0.3")
+    units = percentages(output, "(.*) at a learning rate of 0.5")
     assert units["relu"] < 0.9 < units["leaky_relu"]
     losses = re.findall(r"training loss (\S+), validation loss (\S+)", output)
     (last_training, last_validation), (best_training, best_validation) = np.array(losses, float)
