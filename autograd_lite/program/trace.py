@@ -9,7 +9,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -236,8 +236,7 @@ class Tracer:
         template = self.templates.of(node, "forward", lambda: forward_of(node))
         results = self.filled(template, given)
         self.kept[node] = results.get(1)
-        step: Step = results[0]
-        return step
+        return cast(Step, results[0])
 
     def backward(self, node: Node, careful: bool) -> None:
         """Write the steps by which a node adds to the cotangents of its arguments."""
