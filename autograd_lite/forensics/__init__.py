@@ -2,12 +2,13 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`, `rounding`, `case`; then
-mistakes: `step_mistakes`, `value_mistakes`, `formulas`, `formula_mistakes`, `array_mistakes`,
-`sums`, `shares` and `windows` in one step, `group_mistakes`, `penalties`, `stale_weights`,
-`joint_mistakes`, `normalized`, `uses`, `terms`, `orders`, `loops`, `subsets`, `deltas`,
-`other_data` and `other_forward` in several, all of them listed in `candidates`; `updates` and
-`slips` in what is handed in; `projection`, `search`, `explain`; `names`, `wording`, `pattern`.
+reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`, `rounding`, `case`,
+`harmless`; then mistakes: `step_mistakes`, `value_mistakes`, `formulas`, `formula_mistakes`,
+`array_mistakes`, `sums`, `shares` and `windows` in one step, `group_mistakes`, `penalties`,
+`stale_weights`, `joint_mistakes`, `normalized`, `uses`, `terms`, `orders`, `loops`, `subsets`,
+`deltas`, `other_data` and `other_forward` in several, all of them listed in `candidates`;
+`updates`, `slips` and `slips_in_all` in what is handed in; `projection`, `search`, `explain`;
+`names`, `wording`, `pattern`.
 """
 
 from __future__ import annotations
@@ -20,16 +21,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import backpropagate, backward_order
-from autograd_lite.forensics.case import (
-    NEARLY,
-    Case,
-    Variation,
-    harmless,
-    kinks_one_by_one,
-    refuse_changed,
-    relative_error,
-)
+from autograd_lite.forensics.case import NEARLY, Case, refuse_changed, relative_error
 from autograd_lite.forensics.explain import explain
+from autograd_lite.forensics.harmless import Variation, harmless, kinks_one_by_one
 from autograd_lite.forensics.names import Names
 from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.place import is_array, is_recorded

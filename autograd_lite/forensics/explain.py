@@ -14,18 +14,13 @@ from typing import Any
 
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.candidates import LONG
-from autograd_lite.forensics.case import Case, Variation, relative_error
+from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
+from autograd_lite.forensics.harmless import Variation
 from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
-from autograd_lite.forensics.slips import (
-    Slip,
-    newton,
-    nothing_arrives,
-    of_all,
-    of_other_weights,
-    slips_in,
-)
+from autograd_lite.forensics.slips import Slip, slips_in
+from autograd_lite.forensics.slips_in_all import newton, nothing_arrives, of_all, of_other_weights
 from autograd_lite.tensor import Tensor
 
 KINDS = (

@@ -15,9 +15,10 @@ from autograd_lite.forensics.candidate import (
     joint,
     unchanged,
 )
-from autograd_lite.forensics.case import EPSILONS, Case
+from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.formula_mistakes import formulas
+from autograd_lite.forensics.harmless import EPSILONS
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph, nearest
 from autograd_lite.node import Array, plain
