@@ -10,8 +10,15 @@ import numpy as np
 
 from autograd_lite.derivatives.pooling import average_pool, max_pool
 from autograd_lite.forensics.candidate import StepMistakes
-from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.place import Place, Vjp, index_parts, is_array, is_square
+from autograd_lite.forensics.factors import factor_between
+from autograd_lite.forensics.place import (
+    Place,
+    Vjp,
+    index_parts,
+    is_array,
+    is_square,
+    lines_along,
+)
 from autograd_lite.forensics.replay import SAMPLES, Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -124,7 +131,7 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     if not windows and not (place.traits.indexes and _names_entries(place.node)):
         return
     right = graph.unmatched[place]
-    counts = place.unmatched(np.ones_like(place.node._array))
+    counts = place.slopes
     if np.shape(right) != place.argument.shape or not np.any(counts > 1):
         return
     words = "at an index that is repeated only one of several is kept, where all accumulate"
@@ -201,9 +208,7 @@ def _of_part(whole: Tensor, kept: Array) -> Rolls:
 
 def _shifts(whole: Tensor, axis: int, before: int, after: int) -> Rolls:
     """How the entries of an axis are shifted that are a part, with others before and after it."""
-    along = (
-        "columns" if axis and axis == whole.ndim - 1 else "rows" if whole.ndim > 1 else "entries"
-    )
+    along = lines_along(whole, axis)
     shifts = {1: "shifted by one: an index or a slice is off by one"}
     shifts[-1] = shifts[1]
     shifts.setdefault(before, "those from the start, those of another part: a slice that is off")
@@ -245,9 +250,8 @@ def _errors_of_all(graph: Graph, place: Place, axis: int) -> StepMistakes:
     arriving, picked = graph.right[place.node], place.node._array
     for targets in graph.plain_arrays:
         if targets.shape == picked.shape:
-            error = picked - targets
-            by = closest_factor(arriving, error)
-            if np.allclose(arriving, by * error, rtol=1e-6, atol=1e-9 * abs(by)):
+            by = factor_between(arriving, picked - targets)
+            if by is not None:
                 whole = by * (place.argument._array - np.expand_dims(targets, axis))
                 words = (
                     "the index is forgotten: the errors of all entries of a row, or column, count, "

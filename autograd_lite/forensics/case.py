@@ -132,6 +132,11 @@ class Case:
         """The same as a set."""
         return frozenset(self.wrong_ones)
 
+    def are_usable(self, tensors: Iterable[Tensor]) -> bool:
+        """Whether what was handed in for tensors has their shapes, and is finite throughout."""
+        given = [(tensor, self.manual[tensor]) for tensor in tensors]
+        return all(g.shape == t.shape and np.isfinite(g).all() for t, g in given)
+
     def differ(self, one: Replay, other: Replay) -> bool:
         """Whether any of the gradients differ in two replays."""
         for number in self.steps.values():

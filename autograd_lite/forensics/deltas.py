@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite.derivatives.neural import dropout
 from autograd_lite.forensics.candidate import Always, Candidate, joint, times
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import closest_factor, flat
+from autograd_lite.forensics.factors import factor_between, flat
 from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array
@@ -139,9 +139,8 @@ def _fitting(graph: Graph, p: Array, right: Array) -> Iterator[tuple[Array, Any]
     weights = [w for w in weights if w.size == len(w) and w.ndim == p.ndim]
     for y in _targets(graph, p):
         for w in (1.0, *weights):
-            error = w * (p - y)
-            c = closest_factor(right, error)
-            if np.allclose(right, c * error, rtol=1e-6, atol=1e-9 * abs(c)):
+            c = factor_between(right, w * (p - y))
+            if c is not None:
                 yield y, c * w
 
 
@@ -211,7 +210,7 @@ def _two_values(place: Place) -> tuple[float, float] | None:
     drops = place.operation.function is dropout or (
         place.multiplies_entries and not any(map(is_recorded, place.other_arguments))
     )
-    if not drops and not (place.traits.kink and place.traits.activation):
+    if not drops and not place.is_straight_twice:
         return None
     slopes = np.unique(place.unmatched(ones))
     if len(slopes) != 2 or (drops and slopes[0] != 0):
@@ -237,7 +236,7 @@ def _mask_that_fits(
     """The mask of units, some high and the others low, that the gradients are those of, if any."""
     graph = case.graph
     wrong = case.wrong_ones
-    if any(case.manual[t].shape != t.shape for t in wrong):
+    if not case.are_usable(wrong):
         return None
 
     def gradients(mask: Array) -> Array | None:

@@ -294,9 +294,9 @@ def _is_in_part(case: Case, mistake: Candidate) -> bool:
     """
     graph, (place, *others) = case.graph, mistake.wrong
     while mistake.kind in ("sign", "factor") and not others:
-        own, uses = graph.right.values[place.number], graph.consumers[place.argument]
+        own, uses = graph.sent(place), graph.consumers[place.argument]
         for use in uses:
-            other = graph.right.values[use.number]
+            other = graph.sent(use)
             by = closest_factor(other, own) if own.size > 2 else 1.0
             if use is not place and other.any() and case.alike(by * own, other):
                 return True

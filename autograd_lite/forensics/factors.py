@@ -53,6 +53,26 @@ def closest_factor(given: Array, right: Array) -> float:
     return float(np.vdot(right, given)) / square if square else math.nan
 
 
+def factor_between(given: Array, right: Array) -> float | None:
+    """The number that is all there is between two arrays; None if there is more.
+
+    >>> factor_between(np.array([2.0, 4.0]), np.array([1.0, 2.0]))
+    2.0
+    >>> factor_between(np.array([2.0, 5.0]), np.array([1.0, 2.0]))
+    """
+    by = closest_factor(given, right)
+    return by if np.allclose(given, by * right, rtol=1e-6, atol=1e-9 * abs(by)) else None
+
+
+def is_one_number(array: Array, within: float = 0.0) -> bool:
+    """Whether all entries, of two or more, are equal, up to a share of the largest.
+
+    >>> is_one_number(np.array([2.0, 2.0])), is_one_number(np.array([2.0, 2.1]))
+    (True, False)
+    """
+    return array.size > 1 and bool(np.ptp(array) <= within * np.max(abs(array)))
+
+
 def multiples(arrays: Sequence[Array], given: Array) -> list[float]:
     """How much of each array there is in another one; NaN where some entries are not finite.
 

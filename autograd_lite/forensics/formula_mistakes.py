@@ -36,7 +36,7 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
             yield "wrong formula", words + text, partial(_by, slope)
         for text, change in OF_SLOPES:
             yield "wrong formula", words + text, partial(_changed, place, change)
-    if place.bends and place.traits.activation and not place.traits.kink:
+    if place.activates and not place.traits.kink:
         words = "the derivative of {operation} is multiplied, besides, by "
         for text, slope in OWN_VALUES:
             twice = place.changed(lambda result, g, a, z, *_, by=slope: result * by(a, z))
@@ -69,7 +69,7 @@ def _changed(place: Place, change: Any, g: Any, a: Any, z: Any, *rest: Any, **ke
 
 def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     """Functions of two straight parts, or of one, that are given another slope on one side."""
-    if not (place.traits.kink and place.traits.activation):
+    if not place.is_straight_twice:
         return
     words = "the derivative of {operation} is taken to be "
     for what, slope in BELOW_0 if not place.traits.rectifies else ():
@@ -167,7 +167,7 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
         return
     words = "what arrives is lost: the derivative of {operation} is not multiplied by it"
     yield "cotangent lost", words, place.arriving(lambda g, *_: np.ones_like(g))
-    if place.traits.activation and place.bends and not place.traits.kink:
+    if place.activates and not place.traits.kink:
         words = "the derivative of {operation} is evaluated at what arrives"
         yield "wrong place", words, partial(_at_what_arrives, place, lambda g: g)
         words += ", and not multiplied by it"

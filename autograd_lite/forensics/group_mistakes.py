@@ -99,7 +99,7 @@ SOON = 5
 
 def other_slopes(case: Case) -> Iterator[Candidate]:
     """Rectifiers that pass on another share of what arrives where z < 0, or where z > 0."""
-    rectifiers = [p for p in case.graph.places if p.traits.kink and p.traits.activation]
+    rectifiers = [p for p in case.graph.places if p.is_straight_twice]
     alike = grouped(rectifiers, lambda place: place.operation).values()
     for group in [*([place] for place in rectifiers), *(g for g in alike if len(g) > 1)]:
         for above, side in ((False, "z < 0"), (True, "z > 0")):
@@ -132,8 +132,7 @@ def weights_of_terms(case: Case) -> Iterator[Candidate]:
     """The weights of the loss's two terms, such as those of two classes, are exchanged."""
     graph, wrong = case.graph, case.wrong_ones
     sums = [p for n, p in graph.places_of.items() if n.operation.traits.additive and len(p) == 2]
-    fits = all(case.manual[t].shape == t.shape and np.isfinite(case.manual[t]).all() for t in wrong)
-    given = flat(case.manual[t] for t in wrong) if fits else np.zeros(0)
+    given = flat(case.manual[t] for t in wrong) if case.are_usable(wrong) else np.zeros(0)
     for places in sums[:MOST_SUMS] if given.size > 3 else ():
         without = [graph.replay(scaled([place], 0.0)) for place in places]
         parts = [flat(graph.right[t] - r[t] for t in wrong) for r in without if r is not None]

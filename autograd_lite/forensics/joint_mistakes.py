@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Always, Candidate, Scaled, joint, times, unchanged
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import flat
+from autograd_lite.forensics.factors import flat, is_one_number
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.place import Place, Wrong, is_bounded, is_recorded, mask_of
 from autograd_lite.forensics.replay import Graph
@@ -67,16 +67,14 @@ def slopes_before_products(case: Case) -> Iterator[Candidate]:
     """A derivative, or a mask, is multiplied in before the product of the layer above."""
     graph = case.graph
     for place in graph.places:
-        bent = place.bends and place.traits.activation
         uses = graph.consumers.get(place.node, ())
-        if len(uses) != 1 or not (bent or mask_of(place.node) is not None):
+        if len(uses) != 1 or not (place.activates or mask_of(place.node) is not None):
             continue
         (use,) = uses
         if use.multiplies_matrices and use.node.shape == place.node.shape:
-            slope = place.unmatched(np.ones_like(place.node._array))
-            what = f"derivative of {place.operation.name}" if bent else "mask"
+            what = f"derivative of {place.operation.name}" if place.activates else "mask"
             words = f"the {what} is multiplied in before the product, not after it"
-            before = use.arriving(lambda g, *_, by=slope: g * by)
+            before = use.arriving(lambda g, *_, by=place.slopes: g * by)
             yield joint("wrong place", words, {use: before, place: unchanged})
 
 
@@ -88,7 +86,7 @@ def skipped_layers(case: Case) -> Iterator[Candidate]:
         while len(after) == 1 and after[0].traits.additive:
             after = graph.consumers.get(after[0].node, ())
         below = place.argument.operation is not None and place.multiplies_matrices
-        if below and len(after) == 1 and after[0].bends and after[0].traits.activation:
+        if below and len(after) == 1 and after[0].activates:
             arriving = graph.right[after[0].node]
             if arriving.shape == place.argument.shape:
                 words = "a layer is skipped: what arrives at its output stands for what it sends on"
@@ -112,7 +110,7 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
         entries = flat(taken)
         if len(np.unique(entries)) == len(entries):
             continue
-        sent = [graph.right.values[place.number] != 0 for place in windows]  # As by a maximum.
+        sent = [graph.sent(place) != 0 for place in windows]  # As by a maximum.
         # Consumers are in the order of the backward pass.
         for (order, which), masked in itertools.product(
             ((1, "first"), (-1, "last")), (False, True)
@@ -255,7 +253,7 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
             if len(parts) < 2 or not chain or not any(map(_bends, parts)):
                 continue
             # A sum that passes on what arrives is no part of what is forgotten.
-            same = np.array_equal(graph.right.values[chain[0].number], graph.right[node])
+            same = np.array_equal(graph.sent(chain[0]), graph.right[node])
             if not (chain[0].traits.additive and same):
                 names = ", ".join(dict.fromkeys(part.operation.name for part in parts[::-1]))
                 words = f"what is computed in between, {names}, is not differentiated: "
@@ -265,8 +263,7 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
                 if all(map(is_bounded, parts)):
                     yield from _of_clip(graph, chain, node, x)
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
-                arriving = graph.right[node]
-                lost = arriving.size > 1 and np.ptp(arriving) == 0
+                lost = is_one_number(graph.right[node])
                 kind = "cotangent lost" if lost else "derivative forgotten"
                 yield joint(kind, words, only(graph, chain))
             if node.ndim > 1:
@@ -288,9 +285,9 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator
     """A function of straight parts, such as a hard sigmoid, with other bounds, or a smooth one."""
     node, x = chain[0].node, chain[-1].argument._array
     bounds = {number for place in chain for number in place.numbers if is_bounded(place.node)}
-    arriving, sent = graph.right[node], graph.right.values[chain[-1].number]
+    arriving, sent = graph.right[node], graph.sent(chain[-1])
     slopes = (sent / arriving)[(sent != 0) & (arriving != 0)]
-    if not slopes.size or np.ptp(slopes) > 1e-9 * abs(slopes).max():
+    if not is_one_number(slopes, within=1e-9):
         return
     inner = slopes.flat[0]
     words = "the derivative of what is bounded is "

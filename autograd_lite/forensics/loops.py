@@ -89,7 +89,7 @@ def forwards(case: Case) -> Iterator[Candidate]:
             continue
         own = [graph.right[step.node] for step in steps]
         for number, way in enumerate(ways):
-            own[number] = own[number] - graph.right.values[way[-1].number]
+            own[number] = own[number] - graph.sent(way[-1])
         starts = [own, [own[-1], *[0 * g for g in own[1:]]]]  # The loss of all, or of the last.
         for arriving in starts[any(map(np.any, own[:-1])) ^ 1 :]:
             words = "the loop runs forwards on the way back, where it is to run from the last step"
@@ -223,7 +223,7 @@ def clipped(case: Case) -> Iterator[Candidate]:
     for group in graph.alike:
         if group[0].multiplies_matrices and group[0].argument.operation is not None:
             words = "what is carried on to the step before is clipped at {:g}"
-            carried = [graph.right.values[place.number] for place in group]
+            carried = [graph.sent(place) for place in group]
             sets.append((words, group, carried, Place.changed))
     for words, places, arrays, how in sets:
         largest = max(abs(array).max(initial=0.0) for array in arrays)

@@ -12,10 +12,7 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies
 from autograd_lite.forensics.candidate import Candidate, Instead, joint
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.place import (
-    Place,
-    Wrong,
-)
+from autograd_lite.forensics.place import Place, Wrong, lines_along
 from autograd_lite.forensics.subsets import other_pairs
 from autograd_lite.forensics.value_mistakes import next_slices
 from autograd_lite.node import Array, arrays_in, plain
@@ -217,7 +214,7 @@ def _other_labels(labels: Array, node: Tensor) -> Iterator[tuple[str, Array]]:
         words = "the mean of the targets stands for each, as where (m, 1) - (m,) gives (m, m)"
         yield words, np.full_like(labels, labels.mean())
     for axis in [axis for axis in range(min(labels.ndim, 2)) if labels.shape[axis] > 1]:
-        what = f"the {'columns' if axis else 'rows'} of the labels or targets are"
+        what = f"the {lines_along(labels, axis)} of the labels or targets are"
         for shift in (1, -1):
             words = f"{what} shifted by one: an index is off by one"
             yield words, np.roll(labels, shift, axis)

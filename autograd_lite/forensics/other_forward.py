@@ -62,7 +62,7 @@ def masks(case: Case) -> Iterator[Candidate]:
 
 def _may_be_left_out(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:
     """An activation; an array that is added, if it is a mask of scores, or goes into a function."""
-    if place.bends and place.traits.activation:
+    if place.activates:
         words = "{operation} is left out in both passes, as if its argument were its result"
         yield "another loss", words
     if _masks_scores(place):

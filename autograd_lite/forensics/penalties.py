@@ -58,7 +58,7 @@ def _strength(graph: Graph, place: Place) -> float:
     """By what a penalty multiplies entries, or their signs."""
     values = place.argument._array
     along = np.sign(values) if place.operation.function is np.absolute else values
-    return closest_factor(graph.right.values[place.number], along)
+    return closest_factor(graph.sent(place), along)
 
 
 def penalty_terms(graph: Graph) -> list[list[Place]]:
@@ -94,8 +94,7 @@ def strengths_of_penalties(graph: Graph) -> dict[Tensor, float]:
 def _added(graph: Graph) -> dict[Tensor, tuple[list[Place], Array]]:
     """The steps from penalties to each leaf, and what they add to its gradient."""
     steps = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
-    values = graph.right.values
-    return {leaf: (own, sum(values[p.number] for p in own)) for leaf, own in steps.items()}
+    return {leaf: (own, sum(map(graph.sent, own))) for leaf, own in steps.items()}
 
 
 def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
@@ -117,7 +116,7 @@ def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
 
 def _grows(graph: Graph, step: Place) -> bool:
     """Whether what arrives at a leaf lies along its entries, or against all of them."""
-    along = graph.right.values[step.number] * step.argument._array
+    along = graph.sent(step) * step.argument._array
     return bool((along >= 0).all() or (along <= 0).all())
 
 

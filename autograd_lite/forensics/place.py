@@ -62,6 +62,21 @@ class Place:
         return len(arrays) == 1 and self.node.shape == self.argument.shape
 
     @property
+    def activates(self) -> bool:
+        """Whether the function is an activation, of its argument alone, that is not linear."""
+        return self.bends and self.traits.activation
+
+    @property
+    def is_straight_twice(self) -> bool:
+        """Whether the function is an activation of two straight parts, or of one, as elu."""
+        return self.traits.kink and self.traits.activation
+
+    @property
+    def slopes(self) -> Array:
+        """What the step gives where all that arrives is 1: the derivative, entry by entry."""
+        return self.unmatched(np.ones_like(self.node._array))
+
+    @property
     def squares(self) -> bool:
         """Whether the function is the square, as one of its argument alone."""
         function = self.operation.function
@@ -131,6 +146,13 @@ def mask_of(node: Tensor) -> Array | None:
             if len(present) <= 2 and present[-1] > 0 and present[0] == 0:
                 return values
     return None
+
+
+def lines_along(array: Any, axis: int) -> str:
+    """What lies along an axis of an array: rows, columns, or entries."""
+    if array.ndim == 1:
+        return "entries"
+    return "columns" if axis == array.ndim - 1 else "rows"
 
 
 def index_parts(index: Any) -> list[Any]:

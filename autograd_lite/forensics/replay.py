@@ -149,6 +149,10 @@ class Graph:
                 return [place, *rest]
         return []
 
+    def sent(self, place: Place) -> Array:
+        """What a step adds, in the right pass, to what arrives at its argument."""
+        return self.right.values[place.number]
+
     def forward_step(self, node: Tensor) -> Place:
         """The step that computes a node, which a candidate may replace too."""
         row = node.operation

@@ -20,6 +20,7 @@ from autograd_lite.forensics.factors import (
     rounded,
 )
 from autograd_lite.forensics.penalties import strengths_of_penalties
+from autograd_lite.forensics.place import lines_along
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import made_of
 from autograd_lite.node import Array
@@ -209,7 +210,7 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
 def _in_another_order(given: Array, right: Array) -> Slipped:
     """The right entries elsewhere: shifted by one, reversed, or two of them swapped."""
     for axis, length in enumerate(right.shape):
-        along = "entries" if right.ndim == 1 else ("columns" if axis == right.ndim - 1 else "rows")
+        along = lines_along(right, axis)
         for shift in (1, -1) if length > 2 else ():
             words = f"the {along} are shifted by one: an index or a slice is off by one"
             rolled = np.roll(right, shift, axis)

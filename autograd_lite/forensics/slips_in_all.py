@@ -27,11 +27,9 @@ def nothing_arrives(case: Case) -> list[Slip] | None:
 def of_all(case: Case) -> list[Slip] | None:
     """The slip if every gradient is the right one times one number, whatever that is."""
     right, tensors = case.graph.right, case.wrong_ones
-    if case.wrong != case.everything or len(tensors) < 2:
+    if case.wrong != case.everything or len(tensors) < 2 or not case.are_usable(tensors):
         return None
     pairs = [(case.manual[tensor], right[tensor]) for tensor in tensors]
-    if not all(given.shape == array.shape for given, array in pairs):
-        return None
     given, array = map(flat, zip(*pairs))
     factor = closest_factor(given, array)
     if not all(case.alike(one, factor * other) for one, other in pairs):
@@ -65,7 +63,7 @@ def _moved_weights(case: Case) -> Iterator[tuple[str, dict[int, Vjp]]]:
     """Weights less an update with the gradients, or with some of an array of the caller's."""
     manual, inputs = case.manual, case.graph.program.inputs
     leaves = [tensor for tensor in manual if tensor.operation is None]
-    if not all(t.shape == g.shape and np.isfinite(g).all() for t, g in manual.items()):
+    if not case.are_usable(manual):
         return
     for rate in RATES if leaves and case.wrong == case.everything else ():
         words = f"of the previous step, before W - {rate:g} dW"

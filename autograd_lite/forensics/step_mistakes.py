@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import Instead, StepMistakes, times, unchanged
+from autograd_lite.forensics.factors import is_one_number
 from autograd_lite.forensics.formula_mistakes import before_what_is_added
 from autograd_lite.forensics.place import (
     Place,
@@ -68,8 +69,7 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     by_parameter = place.multiplies_entries and any(map(is_recorded, place.other_arguments))
     if alike and (place.bends or by_parameter or not _is_multiple(contribution, cotangent)):
         # Where all that arrives is one number it stands in the derivative's place.
-        lost = place.bends and np.size(cotangent) > 1 and np.ptp(cotangent) == 0
-        lost = lost and not place.traits.kink
+        lost = place.bends and is_one_number(cotangent) and not place.traits.kink
         kind = "cotangent lost" if lost else "derivative forgotten"
         kind = "another mask" if _is_part_of_clip(graph, place) else kind
         words = "the derivative of {operation} is forgotten"
@@ -77,10 +77,10 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
             words = "the index is left out: what arrives stays where it is, or is put elsewhere"
         yield kind, words, unchanged
         by_entries = place.multiplies_entries and any(map(np.ndim, place.other_arguments))
-        if by_entries or (place.bends and place.traits.activation):
+        if by_entries or place.activates:
             words = "the derivative of {operation} is forgotten, and the sign is wrong"
             yield "derivative forgotten", words, lambda g, *given, **k: -g
-    if place.bends and place.traits.activation and not place.traits.kink:
+    if place.activates and not place.traits.kink:
         words = "the derivative of {operation} is multiplied in twice"
         words += ": what arrives, such as p - y, contains it already"
         yield "derivative twice", words, partial(_twice, place)
@@ -100,7 +100,7 @@ def _twice(place: Place, g: Array, *given: Any, **keywords: Any) -> Array:
 def _is_multiple(one: Array, other: Array) -> bool:
     """Whether two arrays of one shape differ by a factor only."""
     ratios = (one / other)[other != 0] if np.ndim(one) else np.atleast_1d(one / other)
-    return ratios.size == 0 or bool(np.ptp(ratios) <= 1e-9 * np.max(np.abs(ratios)))
+    return ratios.size < 2 or is_one_number(ratios, within=1e-9)
 
 
 def shortcut(graph: Graph, place: Place) -> StepMistakes:
@@ -218,7 +218,7 @@ def _vjp_of(other: Any, at_its_output: bool, g: Any, y: Array, x: Array, *_: Any
 def kinks(graph: Graph, place: Place) -> StepMistakes:
     """< where > belongs; the whole cotangent to each of several equals."""
     traits, slot = place.traits, place.slot
-    if traits.kink and traits.activation:
+    if place.is_straight_twice:
         what = "the branches of {operation} are swapped: < where > belongs"
         yield "branches", what, partial(_mirrored, place)
     elif traits.extremum and traits.elementwise and all(map(is_recorded, place.other_arguments)):

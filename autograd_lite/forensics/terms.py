@@ -63,7 +63,7 @@ def _summands(graph: Graph, node: Tensor, depth: int) -> Iterator[tuple[Place, A
     """What arrives at a node over one of several ways, as the nearest nodes above have them."""
     uses = graph.consumers.get(node, ())
     if 1 < len(uses) <= MOST_WAYS:
-        parts = ((use, graph.right.values[use.number]) for use in uses)
+        parts = ((use, graph.sent(use)) for use in uses)
         yield from ((use, part) for use, part in parts if np.any(part))
     for use in uses if depth > 1 and len(uses) <= MOST_WAYS else ():
         for way, part in _summands(graph, use.node, depth - 1):

@@ -66,10 +66,9 @@ def _by_its_size(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     """
     right = case.graph.right[tensor]
     for group in ([tensor], case.wrong_ones) if len(case.wrong_ones) > 1 else ([tensor],):
-        arrays = [(case.manual[t], case.graph.right[t]) for t in group]
-        if any(given.shape != own.shape for given, own in arrays):
+        if not case.are_usable(group):
             continue
-        given, own = map(flat, zip(*arrays))
+        given, own = map(flat, zip(*[(case.manual[t], case.graph.right[t]) for t in group]))
         # What is one number in all entries fits anything.
         if given.size < FEWEST or not given.all() or len(np.unique(given)) < FEWEST:
             continue
@@ -139,10 +138,7 @@ def newton_step(case: Case) -> bool:
     """Whether all wrong gradients are steps of Newton's: the Hessian's product is the gradient."""
     graph, right = case.graph, case.graph.right
     wrong = case.wrong_ones
-    fits = all(
-        t.operation is None and t.shape == case.manual[t].shape and np.isfinite(right[t]).all()
-        for t in wrong
-    )
+    fits = case.are_usable(wrong) and all(t.operation is None for t in wrong)
     if not fits or len(graph.places) > MOST_FOR_NEWTON or sum(t.size for t in wrong) < 2:
         return False
     try:

@@ -72,13 +72,13 @@ def decaying_uses(case: Case) -> Iterator[Candidate]:
     every = {t: graph.in_time(graph.consumers.get(t, ())) for t in wrong}
     tensor = max(wrong, key=lambda t: t.size)
     # A number that was solved for is no evidence in less entries.
-    if tensor.size < FEWEST or not 2 < len(every[tensor]) <= MOST_USES:
+    enough = tensor.size >= FEWEST and case.are_usable([tensor])
+    if not enough or not 2 < len(every[tensor]) <= MOST_USES:
         return
     along = rng.normal(size=tensor.shape)
-    shares = [float(np.vdot(along, graph.right.values[use.number])) for use in every[tensor]]
-    given = case.manual[tensor]
-    total = float(np.vdot(along, given)) if given.shape == tensor.shape else np.nan
-    if not np.isfinite([*shares, total]).all():
+    shares = [float(np.vdot(along, graph.sent(use))) for use in every[tensor]]
+    total = float(np.vdot(along, case.manual[tensor]))
+    if not np.isfinite(shares).all():
         return
     for order in (1, -1):
         first, *others = shares[::order]
@@ -229,7 +229,7 @@ def on_one_way(graph: Graph, place: Place) -> StepMistakes:
     if len(graph.places_of[node]) < 2:
         return
     for use in graph.consumers.get(node, ()):
-        right = graph.right.values[use.number]
+        right = graph.sent(use)
         for words, other in _done_wrongly(graph, use, right):
             if np.shape(other) == right.shape and not np.array_equal(other, right):
                 more = place.arriving(lambda g, *_, by=other - right: g + by)
@@ -256,7 +256,7 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
             continue
         within = [(skip, node) for skip in skips for node in _within_block(graph, x, skip)]
         for skip, node in within:
-            carried = graph.right.values[skip.number]
+            carried = graph.sent(skip)
             more: Wrong = {
                 place: place.arriving(lambda g, *_, by=carried: g + by)
                 for place in graph.places_of[node]
@@ -275,12 +275,11 @@ def _within_block(graph: Graph, x: Tensor, skip: Place) -> list[Tensor]:
 
 def past_the_slope(graph: Graph, place: Place) -> StepMistakes:
     """What one of several ways brings is added after an activation's derivative, not before."""
-    before = [b for b in graph.places_of.get(place.argument, ()) if b.bends and b.traits.activation]
+    before = [b for b in graph.places_of.get(place.argument, ()) if b.activates]
     others = [use for use in graph.consumers[place.argument] if use is not place]
-    if not before or not any(graph.right.values[use.number].any() for use in others):
+    if not before or not any(graph.sent(use).any() for use in others):
         return
-    node = before[0].node
-    slope = before[0].unmatched(np.ones_like(node._array))
+    slope, name = before[0].slopes, before[0].operation.name
     if np.all(slope):
-        words = f"what arrives over it is not multiplied by the derivative of {node.operation.name}"
+        words = f"what arrives over it is not multiplied by the derivative of {name}"
         yield "derivative forgotten", words, place.changed(lambda result, *_: result / slope)

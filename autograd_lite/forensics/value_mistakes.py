@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import Instead, StepMistakes
-from autograd_lite.forensics.place import Place, is_array, is_recorded, is_square
+from autograd_lite.forensics.place import Place, is_array, is_recorded, is_square, lines_along
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.sums import ONE_FOR_ALL
 from autograd_lite.node import Array, plain
@@ -67,7 +67,7 @@ def _parts(graph: Graph, place: Place, argument: Any) -> Replacements:
         words = PRODUCT + "one term of a sum: the others are left out"
         yield "other values", words, row.compute(*alone)
     if row.traits.activation:
-        slope = graph.places_of[argument][0].unmatched(np.ones_like(argument._array))
+        slope = graph.places_of[argument][0].slopes
         words = f"{PRODUCT}the derivative of {row.name}, which gives the other factor, "
         yield "wrong formula", words + "and not with its value", slope
         yield "wrong formula", words + "besides its value", slope * argument._array
@@ -182,8 +182,7 @@ def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Replacements:
     if place.argument.operation is not None:
         return
     for axis in [axis for axis, length in enumerate(value.shape) if length > 1]:
-        along = "columns" if axis and axis == value.ndim - 1 else "rows"
-        words = f"the {along} of the other factor are in reverse order"
+        words = f"the {lines_along(value, axis)} of the other factor are in reverse order"
         yield "misplaced", words, np.flip(value, axis), f"np.flip({{0}}, {axis})"
     rolls = not is_recorded(argument) and value.ndim and len(value) > 2
     for shift in (1, -1) if rolls else ():

@@ -171,9 +171,9 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
     if place.traits.product and len(equal) == 2 and len(mistake.wrong) == 1:
         words = "one of two equal factors is not differentiated"
         return f"{words}: a factor of 2 is missing, that of the square"
-    uses, values = case.graph.consumers[place.argument], case.graph.right.values
+    uses = case.graph.consumers[place.argument]
     if len(uses) == 2 and len(mistake.wrong) == 1 and place.argument.ndim:
-        if case.alike(*(values[use.number] for use in uses)):
+        if case.alike(*map(case.graph.sent, uses)):
             return f"{mistake.what}; as the other one gives the same, a factor of 2 is missing"
     one_name = names.cotangent(place.node) == names.cotangent(place.argument)
     chained = place.argument.operation is place.operation and len(mistake.wrong) == 1
