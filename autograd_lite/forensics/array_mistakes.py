@@ -188,7 +188,9 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
         rolls = _of_part(node, ones > 0)
     elif place.traits.indexes and node.ndim:
         kept = np.isin(np.arange(place.argument.size), place.taken()).reshape(place.argument.shape)
-        rolls, change, of = _of_part(place.argument, kept), place.changed, ""
+        # What is sent there moves the other way than what is read.
+        rolls = ((words, (-by, axis)) for words, (by, axis) in _of_part(place.argument, kept))
+        change, of = place.changed, ""
     for words, by in rolls:
         yield "misplaced", words.format(of), change(lambda a, *_, by=by: np.roll(a, *by))
 

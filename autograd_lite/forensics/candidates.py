@@ -58,7 +58,6 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     formula_mistakes.formulas,
     formula_mistakes.of_kinks,
     formula_mistakes.of_quotients,
-    formula_mistakes.of_products,
     formula_mistakes.inner_derivative,
     formula_mistakes.cotangent_lost,
     formula_mistakes.statistics,
@@ -96,7 +95,6 @@ FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     stale_weights.updated_before,
     stale_weights.updated_in_loop,
     group_mistakes.other_losses,
-    group_mistakes.added_to_picked,
     other_data.other_data,
 )
 """Mistakes in several steps that come before the others in one step."""

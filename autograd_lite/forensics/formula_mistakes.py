@@ -131,13 +131,6 @@ def of_quotients(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words, lambda g, y, a, b, x=before, **k: -g * x / b / b
 
 
-def of_products(graph: Graph, place: Place) -> StepMistakes:
-    """The product itself stands where the other factor belongs."""
-    if place.multiplies_entries and place.operation.function is not np.divide and place.node.ndim:
-        words = "the product itself is multiplied in, where the other factor belongs"
-        yield "wrong formula", words, lambda g, y, *pair, **k: g * y
-
-
 def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
     """A linear function's argument stands for its derivative: 2 (t - o) o for (t - o)²."""
     linear = place.traits.additive or place.slot in place.traits.linear

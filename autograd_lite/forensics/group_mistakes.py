@@ -247,18 +247,3 @@ def _at(
     factor = "" if strength == 1 else f"{strength:.6g} * "
     wrong = {place: Always(0.0 * cotangent, "0", targets) for place in others}
     return {first: Always(strength * cotangent, factor + written, targets), **wrong}
-
-
-def added_to_picked(case: Case) -> Iterator[Candidate]:
-    """At the entries that an index picks, such as those of the right class, a number is added."""
-    words = "at the entries that are picked, such as those of the right class, a number is added"
-    for place in case.graph.places:
-        node = place.node
-        if place.traits.indexes and node.ndim == 1 and place.argument.ndim == 2:
-            number = f"{{:.6g}} / {node.size}"
-            yield with_strength("labels", words, _plus, place, neutral=0.0, number=number)
-
-
-def _plus(place: Place, strength: float) -> Wrong:
-    more = strength / place.node.size
-    return {place: place.arriving(lambda g, *_: g + more)}

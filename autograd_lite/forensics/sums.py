@@ -99,7 +99,7 @@ def contracted_elsewhere(graph: Graph, place: Place) -> StepMistakes:
     (other,) = others
     ways: tuple[str, ...] = ()
     if other.ndim == 2 == leaf.ndim == g.ndim:
-        ways = ("md,mk->mk", "md,mk->dm") if place.slot else ("dm,km->km", "dm,km->md")
+        ways = ("md,mk->mk",) if place.slot else ("dm,km->km",)
     elif other.ndim == 2 and leaf.ndim == 1 == g.ndim:
         ways = ("ab,a->a", "ab,b->b")
     for way in ways if len({*other.shape, *g.shape}) < 3 else ():
