@@ -18,7 +18,7 @@ from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
-from autograd_lite.textbook.naming import names_of, variables_of, visible_arrays
+from autograd_lite.textbook.naming import distinct_names, names_of, variables_of, visible_arrays
 
 if TYPE_CHECKING:
     from autograd_lite.forensics.wording import Explanation
@@ -260,6 +260,7 @@ def _names(
         held.setdefault(id(array), name)
     names = {tensor: tensor.name or held.get(id(tensor), "") for tensor in tensors}
     called = {} if all(names.values()) else names_of(loss, variables)
+    names |= distinct_names(tensors, variables)
     return {tensor: name or called[tensor] for tensor, name in names.items()}
 
 

@@ -99,6 +99,11 @@ def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
     return g
 
 
+def negated(g: Array, *given: Any, **keywords: Any) -> Array:
+    """The vjp of what does nothing but change the sign."""
+    return -g
+
+
 def times(value: Any) -> Vjp:
     """The vjp of a product with something fixed."""
     return lambda g, *given, **keywords: g * value

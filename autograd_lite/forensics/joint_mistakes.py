@@ -124,12 +124,17 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
                 place: place.changed(lambda result, *_, own=own: result * own)
                 for place, own in zip(windows, shown)
             }
-            rows = all(isinstance(p.node.arguments[1], int | np.integer) for p in windows)
             words = f"{OVERWRITTEN}: only the {which} window counts there"
-            if rows:
-                words = "what arrives at a row that is used more than once is overwritten (=), "
-                words += f"not added (+=): only its {which} use counts"
+            if not _overlap_in_part(taken):
+                words = "an index repeats: what arrives at a row that is used more than once is "
+                words += f"overwritten (=), not added (+=): only its {which} use counts"
             yield joint("repeated index", words, wrong)
+
+
+def _overlap_in_part(windows: list[Array]) -> bool:
+    """Whether windows share entries that are not the same ones, as rows that are repeated are."""
+    pairs = itertools.combinations({tuple(np.ravel(window)) for window in windows}, 2)
+    return any(not {*one}.isdisjoint(other) for one, other in pairs)
 
 
 def parts_exchanged(case: Case) -> Iterator[Candidate]:
@@ -187,7 +192,8 @@ def to_all_arguments(case: Case) -> Iterator[Candidate]:
         if function is np.linalg.solve:
             for kind, words, other in _other_matrices(plain(node.arguments[0])):
                 wrong = {p: p.given(lambda y, a, b, of=other: (y, of, b)) for p in places}
-                yield joint(kind, words, wrong)
+                for chosen in (wrong, *({p: wrong[p]} for p in wrong if len(wrong) > 1)):
+                    yield joint(kind, words, chosen)
 
 
 OF_QUOTIENTS: tuple[tuple[str, tuple[Any, Any]], ...] = (

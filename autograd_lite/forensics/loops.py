@@ -13,6 +13,7 @@ from autograd_lite.forensics.candidate import Candidate, Instead, joint, left_ou
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.value_mistakes import elsewhere
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -130,7 +131,8 @@ def products_elsewhere(case: Case) -> Iterator[Candidate]:
             for others in (steps, *([steps[:-1], steps[1:]] * (len(steps) == len(group) + 1))):
                 if len(group) == len(others) and _are_near(case.graph, group, others):
                     values = [place.node.arguments[other] for place in others]
-                    words = "the product is taken with the values of another layer"
+                    own = group[0].node.arguments[slot]
+                    words = f"the product is taken with {elsewhere(own, values[0])}"
                     yield from _with_values("other values", words, group, slot, values)
 
 

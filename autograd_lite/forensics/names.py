@@ -17,6 +17,7 @@ from autograd_lite.forensics.replay import DEPTH, Graph
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import (
     Identifiers,
+    distinct_names,
     given_names,
     names_of,
     variables_of,
@@ -40,6 +41,7 @@ class Names:
         # Those with a name of the user's or of a layer's.
         self.given = frozenset(given_names(graph.order[::-1], variables, Identifiers()))
         self.of = names_of(graph.loss, variables)
+        self.distinct = distinct_names(graph.leaves, variables)
         self.known = set(self.given)
         self.originals: dict[Any, Tensor] = {}
         for node in graph.order:
@@ -86,6 +88,7 @@ class Names:
         """Take over the names for the counterparts of nodes in a graph recorded again."""
         self.originals = {counterpart: node for node, counterpart in again.items()}
         self.of |= {again[node]: name for node, name in self.of.items() if node in again}
+        self.distinct |= {again[n]: name for n, name in self.distinct.items() if n in again}
         self.given = frozenset(again.get(node, node) for node in self.given)
         self.known = {again.get(node, node) for node in self.known}
 
@@ -108,12 +111,12 @@ class Names:
 
     def own(self, tensor: Tensor) -> str:
         """The name that the user knows: a parameter's is the one in its module."""
-        return tensor.name or self.of[tensor]
+        return self.distinct.get(tensor) or self.of[tensor]
 
     def cotangent(self, tensor: Tensor) -> str:
         """dW1 for W1, with the parameter's own name where it is another."""
-        other = tensor.name not in (None, self.of[tensor])
-        return f"d{self.of[tensor]}" + (f" (of {tensor.name})" if other else "")
+        own = self.own(tensor)
+        return f"d{self.of[tensor]}" + (f" (of {own})" if own != self.of[tensor] else "")
 
     def step(self, place: Place) -> str:
         """Where a step starts and ends."""

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Instead, StepMistakes, times, unchanged
+from autograd_lite.forensics.candidate import (
+    Instead,
+    StepMistakes,
+    negated,
+    times,
+    unchanged,
+)
 from autograd_lite.forensics.factors import is_one_number
 from autograd_lite.forensics.formula_mistakes import before_what_is_added
 from autograd_lite.forensics.place import (
@@ -67,7 +73,8 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     alike = np.shape(contribution) == np.shape(cotangent)
     # What is a multiple is a factor, but for that by a parameter.
     by_parameter = place.multiplies_entries and any(map(is_recorded, place.other_arguments))
-    if alike and (place.bends or by_parameter or not _is_multiple(contribution, cotangent)):
+    is_multiple = alike and _is_multiple(contribution, cotangent)
+    if alike and (place.bends or by_parameter or not is_multiple):
         # Where all that arrives is one number it stands in the derivative's place.
         lost = place.bends and is_one_number(cotangent) and not place.traits.kink
         kind = "cotangent lost" if lost else "derivative forgotten"
@@ -77,9 +84,9 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
             words = "the index is left out: what arrives stays where it is, or is put elsewhere"
         yield kind, words, unchanged
         by_entries = place.multiplies_entries and any(map(np.ndim, place.other_arguments))
-        if by_entries or place.activates:
+        if (by_entries and not is_multiple) or place.activates:
             words = "the derivative of {operation} is forgotten, and the sign is wrong"
-            yield "derivative forgotten", words, lambda g, *given, **k: -g
+            yield "derivative forgotten", words, negated
     if place.activates and not place.traits.kink:
         words = "the derivative of {operation} is multiplied in twice"
         words += ": what arrives, such as p - y, contains it already"

@@ -27,8 +27,8 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
         if not is_array(plain(argument)):
             continue
         beside = _beside(graph, place, argument) if plain(argument).ndim else ()
-        for what, other in _in_words(argument, beside):
-            kind = "other values" if what == ANOTHER or power else "wrong place"
+        for what, is_near, other in _in_words(argument, beside, place.argument):
+            kind = "wrong place" if is_near and not power else "other values"
             words = "the derivative of {operation} is taken at " if power else PRODUCT
             if np.any(plain(other)):  # Else a path is left out.
                 yield kind, words + what, Instead(place, slot, plain(other), other)
@@ -261,8 +261,8 @@ def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
             yield other
 
 
-def _in_words(argument: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """What others are in relation to an argument, the closest ones first."""
+def _in_words(argument: Any, others: Iterable[Any], own: Any) -> Iterator[tuple[str, bool, Any]]:
+    """What others are in relation to an argument, the closest first, and whether they are close."""
     found: list[tuple[int, str, Any]] = []
     for other in others:
         before, after = _steps_between(argument, other), _steps_between(other, argument)
@@ -277,16 +277,33 @@ def _in_words(argument: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any]]
             of_what = other.operation.name if after == 1 else "a function"
             found.append((after, f"the output of {of_what}, not with its input", other))
         else:
-            found.append((MOST_BETWEEN, ANOTHER, other))
-    for _, what, other in sorted(found, key=lambda each: each[0]):
-        yield what, other
+            what = "{argument} itself, where the other factor belongs"
+            what = what if plain(other) is plain(own) else elsewhere(argument, other)
+            found.append((MOST_BETWEEN, what, other))
+    for steps, what, other in sorted(found, key=lambda each: each[0]):
+        yield what, steps < MOST_BETWEEN, other
 
 
 def _complements(one: Any, other: Any) -> bool:
     return np.allclose(plain(one) + plain(other), 1, rtol=0, atol=1e-12)
 
 
-ANOTHER = "the values of another layer"
+def elsewhere(argument: Any, other: Any) -> str:
+    """Whose values others are that are not of a node close by, of its shape."""
+    if _is_made_of(argument, other):
+        return "the values of an earlier layer"
+    return f"the values of {'a later' if _is_made_of(other, argument) else 'another'} layer"
+
+
+def _is_made_of(output: Any, given: Any) -> bool:
+    """Whether one is computed from the other, in a few steps."""
+    level = {id(output): output}
+    for _ in range(MOST_BETWEEN):
+        computed = [node for node in level.values() if isinstance(node, Tensor)]
+        level = {id(plain(a)): a for node in computed for a in node.arguments}
+        if id(plain(given)) in level:
+            return True
+    return False
 
 
 MOST_BETWEEN = 7

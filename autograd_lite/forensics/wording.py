@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Always, Arriving, Candidate, Instead, unchanged
+from autograd_lite.forensics.candidate import (
+    Always,
+    Arriving,
+    Candidate,
+    Instead,
+    negated,
+    unchanged,
+)
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
 from autograd_lite.forensics.factors import rounded
@@ -16,9 +23,7 @@ from autograd_lite.forensics.names import Names, written
 from autograd_lite.forensics.place import Place
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.tensor import Tensor
-from autograd_lite.textbook.naming import (
-    key_of,
-)
+from autograd_lite.textbook.naming import key_of
 from autograd_lite.textbook.words import contribution_formula
 
 
@@ -136,14 +141,14 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         what = what.replace("{own}", names.of.get(key_of(place.node.arguments[vjp.slot]), "a"))
     if isinstance(vjp, Instead | Arriving):
         what = what.replace("{other}", names.of.get(key_of(vjp.written), "another"))
-    if vjp is unchanged and place.multiplies_entries and len(place.others) == 1:
-        (factor,) = place.other_arguments
-        name = names.of.get(key_of(factor), "")
-        what += f": its other factor, {name}, is left out" * bool(name)
+    if vjp in (unchanged, negated) and place.multiplies_entries and len(place.others) == 1:
+        what = _with_factor(place, what, vjp is negated, names)
     if mistake.kind == "dropped path" and not mistake.joint:
         what = _left_out(case, mistake, place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"
-    if mistake.kind == "factor" or (mistake.solve and mistake.kind not in ("sign", "dropped path")):
+    is_exact = mistake.kind == "penalty" and mistake.factor in (0, -1)
+    is_said = mistake.kind in ("sign", "dropped path") or is_exact
+    if mistake.kind == "factor" or (mistake.solve and not is_said):
         number = mistake.number.format(mistake.strength * mistake.unit)
         if mistake.kind == "penalty" and mistake.neutral == 1:
             reason = case.in_words(mistake.strength)
@@ -163,6 +168,16 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     source = names.source(place.node)
     tensor, name = names.own(place.argument), place.operation.name
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
+
+
+def _with_factor(place: Place, what: str, is_negated: bool, names: Names) -> str:
+    """What is said where a factor is forgotten that has a name, or that is divided by."""
+    (factor,) = place.other_arguments
+    name = names.of.get(key_of(factor), "")
+    if not name:
+        return what
+    derivative = f"1 / {name}" if place.operation.function is np.divide else name
+    return f"{name} is forgotten: {what}" + f", which is {derivative}" * (not is_negated)
 
 
 def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str:
@@ -231,7 +246,7 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
         return _without_constants(formula)
     key = key_of(place.node.arguments[vjp.slot])
     if isinstance(vjp.written, str):
-        name = vjp.written.format(names.of.get(key, "x"))
+        name = vjp.written.format(names.of.get(key, "constant"))
     else:
         name = names.of.get(key_of(vjp.written), "another") + ".T" * vjp.turned
     if not name:

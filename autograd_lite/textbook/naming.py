@@ -6,8 +6,8 @@ import itertools
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from types import FrameType, FunctionType
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,40 @@ def visible_arrays(variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 yield label, array
 
 
+def distinct_names(tensors: Iterable[Any], variables: Mapping[str, Any]) -> dict[Any, str]:
+    """The own names of those that have one; of several alike, with the variable or the shape.
+
+    Parameters of two layers, both called "weight", are hidden.weight and output.weight, as the
+    variables hold the layers, or else weight of shape (3, 4).
+    """
+    own = {tensor: str(tensor.name) for tensor in tensors if tensor.name}
+    counts = Counter(own.values())
+    several = {tensor: name for tensor, name in own.items() if counts[name] > 1}
+    held: dict[int, str] = {}
+    for name, parameter in _held_parameters(variables) if several else ():
+        held.setdefault(id(parameter), name)
+    shaped = {tensor: f"{name} of shape {tensor.shape}" for tensor, name in several.items()}
+    return own | {tensor: held.get(id(tensor), name) for tensor, name in shaped.items()}
+
+
+def _held_parameters(variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The parameters of modules that variables hold, or lists or attributes, as they are written.
+
+    A module is what has a method `named_parameters`.
+    """
+    for variable, value in variables.items():
+        inside: dict[str, Any] = {variable: value}
+        if isinstance(value, list | tuple):
+            inside = {f"{variable}[{index}]": item for index, item in enumerate(value)}
+        elif not isinstance(value, type | ModuleType):
+            attributes = getattr(value, "__dict__", {})
+            inside |= {f"{variable}.{name}": each for name, each in attributes.items()}
+        for written, module in inside.items():
+            if hasattr(type(module), "named_parameters"):
+                found = module.named_parameters()
+                yield from ((f"{written}.{name}", parameter) for name, parameter in found)
+
+
 def key_of(value: Any) -> Any:
     """What names are found by: a node itself, the id of a plain array."""
     return value if isinstance(value, Node) else id(value)
@@ -121,18 +155,24 @@ def leaves_in_order(nodes: Sequence[Node]) -> list[Node]:
 
 def _name_layers(leaves: list[Node], wishes: dict[Any, str]) -> None:
     """Rename "0.weight" and "0.bias" to W1 and b1, those of a normalization to gamma1 and beta1."""
-    layers: dict[str, tuple[str, str]] = {}
-    counts: Counter[str] = Counter()
+    layers: dict[tuple[str, int], tuple[str, str]] = {}
+    seen: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
+    # Layers outside of a module have no paths: their weights, and biases, count in their order.
+    which = {}
     for node in leaves:
-        path, _, last = wishes.get(node, "").rpartition(".")
+        own = wishes.get(node, "")
+        path, _, last = own.rpartition(".")
+        which[node] = path, seen[own]
+        seen[own] += 1
         if last == "weight":
             weight, bias = ("W", "b") if np.ndim(node._array) > 1 else ("gamma", "beta")
-            counts[weight] += 1
-            layers[path] = f"{weight}{counts[weight]}", f"{bias}{counts[weight]}"
+            numbers[weight] += 1
+            layers[which[node]] = f"{weight}{numbers[weight]}", f"{bias}{numbers[weight]}"
     for node in leaves:
-        path, _, last = wishes.get(node, "").rpartition(".")
-        if path in layers and last in ("weight", "bias"):
-            wishes[node] = layers[path][last == "bias"]
+        last = wishes.get(node, "").rpartition(".")[2]
+        if which[node] in layers and last in ("weight", "bias"):
+            wishes[node] = layers[which[node]][last == "bias"]
 
 
 def _name_network(nodes: Sequence[Node], wishes: dict[Any, str]) -> None:
