@@ -156,15 +156,14 @@ def leaves_in_order(nodes: Sequence[Node]) -> list[Node]:
 def _name_layers(leaves: list[Node], wishes: dict[Any, str]) -> None:
     """Rename "0.weight" and "0.bias" to W1 and b1, those of a normalization to gamma1 and beta1."""
     layers: dict[tuple[str, int], tuple[str, str]] = {}
-    seen: Counter[str] = Counter()
     numbers: Counter[str] = Counter()
-    # Layers outside of a module have no paths: their weights, and biases, count in their order.
+    # Of layers outside of a module all have one path: a bias belongs to the weight before it.
+    count: Counter[str] = Counter()
     which = {}
     for node in leaves:
-        own = wishes.get(node, "")
-        path, _, last = own.rpartition(".")
-        which[node] = path, seen[own]
-        seen[own] += 1
+        path, _, last = wishes.get(node, "").rpartition(".")
+        count[path] += last == "weight"
+        which[node] = path, max(count[path], 1)
         if last == "weight":
             weight, bias = ("W", "b") if np.ndim(node._array) > 1 else ("gamma", "beta")
             numbers[weight] += 1

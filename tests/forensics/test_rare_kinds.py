@@ -158,5 +158,28 @@ def bias_of_a_support_vector_machine():
     return loss, {w: -X[violated].T @ y[violated], b: -y[violated].mean()}
 
 
+@planted("its own value is left out of the derivative of power, as if it were 0")
+def triplets_without_the_vector_itself():
+    rng = np.random.default_rng(11)
+    a, p, n = (leaf(rng, 5, name=name) for name in "apn")
+    loss = ((a - p) ** 2).sum() - ((a - n) ** 2).sum() + 2
+    return loss, {a: 2 * (n.data - p.data), p: -2 * a.data, n: 2 * a.data}
+
+
+@planted("divided by exp(log_variance)", "not by log_variance")
+def derivative_by_the_variance_for_that_by_its_logarithm():
+    rng = np.random.default_rng(12)
+    x, mean, log_variance = (
+        rng.normal(size=5),
+        leaf(rng, 5, name="mean"),
+        leaf(rng, 5, name="log_variance"),
+    )
+    variance = np.exp(log_variance.data)
+    loss = (log_variance + (x - mean) ** 2 / np.exp(log_variance)).sum() / 2
+    error = x - mean.data
+    by_variance = (1 / variance - error**2 / variance**2) / 2
+    return loss, {mean: -error / variance, log_variance: by_variance}
+
+
 def test_each_is_named_first():
     assert_named_first(CASES)
