@@ -263,25 +263,26 @@ def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
 
 def _in_words(argument: Any, others: Iterable[Any], own: Any) -> Iterator[tuple[str, bool, Any]]:
     """What others are in relation to an argument, the closest first, and whether they are close."""
-    found: list[tuple[int, str, Any]] = []
-    for other in others:
-        before, after = _steps_between(argument, other), _steps_between(other, argument)
-        if before == 1 and _complements(other, argument):
-            found.append((before, "{other}, where 1 - {other} belongs", other))
-        elif before:
-            of_what = argument.operation.name if before == 1 else "a function"
-            found.append((before, f"the input of {of_what}, not with its output", other))
-        elif after == 1 and _complements(other, argument):
-            found.append((after, "1 - {own}, where {own} belongs", other))
-        elif after:
-            of_what = other.operation.name if after == 1 else "a function"
-            found.append((after, f"the output of {of_what}, not with its input", other))
-        else:
-            what = "{argument} itself, where the other factor belongs"
-            what = what if plain(other) is plain(own) else elsewhere(argument, other)
-            found.append((MOST_BETWEEN, what, other))
+    found = [(*_relation(argument, other, own), other) for other in others]
     for steps, what, other in sorted(found, key=lambda each: each[0]):
         yield what, steps < MOST_BETWEEN, other
+
+
+def _relation(argument: Any, other: Any, own: Any) -> tuple[int, str]:
+    """In how many steps one is computed from the other, and what it is to it, in words."""
+    for output, given, which, complement in (
+        (argument, other, ("input", "output"), "{other}, where 1 - {other} belongs"),
+        (other, argument, ("output", "input"), "1 - {own}, where {own} belongs"),
+    ):
+        steps = _steps_between(output, given)
+        if steps == 1 and _complements(other, argument):
+            return steps, complement
+        if steps:
+            of_what = output.operation.name if steps == 1 else "a function"
+            return steps, f"the {which[0]} of {of_what}, not with its {which[1]}"
+    if plain(other) is plain(own):
+        return MOST_BETWEEN, "{argument} itself, where the other factor belongs"
+    return MOST_BETWEEN, elsewhere(argument, other)
 
 
 def _complements(one: Any, other: Any) -> bool:

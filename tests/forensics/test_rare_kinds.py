@@ -181,5 +181,16 @@ def derivative_by_the_variance_for_that_by_its_logarithm():
     return loss, {mean: -error / variance, log_variance: by_variance}
 
 
+@planted("what entries are divided by, such as their norm, is treated as a constant")
+def shares_of_a_sum_that_is_taken_as_a_constant():
+    rng = np.random.default_rng(13)
+    X, y, W = rng.normal(size=(6, 3)), rng.normal(size=(6, 4)), leaf(rng, 3, 4, name="W")
+    h = sigmoid(X @ W)
+    total = h.data.sum(axis=1, keepdims=True)
+    shares = h / h.sum(axis=1, keepdims=True)
+    delta = 2 * (shares.data - y) / total * h.data * (1 - h.data)
+    return ((shares - y) ** 2).sum(), {W: X.T @ delta}
+
+
 def test_each_is_named_first():
     assert_named_first(CASES)
