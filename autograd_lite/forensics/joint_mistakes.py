@@ -269,8 +269,27 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
                 lost = arriving.size > 1 and np.ptp(arriving) == 0
                 kind = "cotangent lost" if lost else "derivative forgotten"
                 yield joint(kind, words, only(graph, chain))
+                yield from _turned_round(graph, chain, parts, names)
             if node.ndim > 1:
                 yield from normalizations(graph, chain, node, x)
+
+
+def _turned_round(
+    graph: Graph, chain: list[Place], parts: list[Node], names: str
+) -> Iterator[Candidate]:
+    """The derivative of several functions together is taken to be 1 over what it is."""
+    node, x = chain[0].node, chain[-1].argument
+    slopes: dict[Node, Array] = {node: np.ones_like(node._array)}
+    for part in parts:
+        for place in graph.places_of[cast(Tensor, part)]:
+            if not place.traits.elementwise or place.argument.shape != node.shape:
+                return
+            more = place.unmatched(slopes[part])
+            slopes[place.argument] = slopes.get(place.argument, 0.0) + more
+    if np.all(slopes[x]):
+        words = f"the derivative of what is computed in between, {names}, is taken to be 1 over "
+        first: Wrong = {chain[0]: times(1 / slopes[x])}
+        yield joint("wrong formula", words + "what it is", only(graph, chain) | first)
 
 
 def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Iterator[Candidate]:
