@@ -77,6 +77,7 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     sums.counted_once,
     sums.same_for_all,
     uses.wrong_cotangent,
+    uses.values_for_cotangents,
     uses.own_term,
     uses.on_one_way,
     uses.past_the_slope,
@@ -101,7 +102,6 @@ FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
 )
 """Mistakes in several steps that come before the others in one step."""
 IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    loops.clipped,
     loops.forwards,
     group_mistakes.weights_of_terms,
     other_data.other_arrays,
