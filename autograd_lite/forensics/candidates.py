@@ -9,6 +9,7 @@ from typing import Any
 
 from autograd_lite.forensics import (
     array_mistakes,
+    clipped,
     deltas,
     formula_mistakes,
     group_mistakes,
@@ -102,6 +103,7 @@ FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
 )
 """Mistakes in several steps that come before the others in one step."""
 IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
+    loops.clipped,
     loops.forwards,
     group_mistakes.weights_of_terms,
     other_data.other_arrays,
@@ -122,6 +124,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     uses.skip_before_block,
     other_forward.targets_of_loops,
     subsets.parts_of_loops,
+    clipped.clipped,
     other_forward.masks,
     other_forward.softmax_in_forward,
     penalties.other_penalties,

@@ -260,7 +260,7 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
                 names = ", ".join(dict.fromkeys(part.operation.name for part in parts[::-1]))
                 words = f"what is computed in between, {names}, is not differentiated: "
                 words += "the inner derivative of the chain rule is forgotten"
-                if any(map(is_bounded, parts)) and all(map(_is_straight, parts)):
+                if is_bounded(node) and all(map(_is_straight, parts)):
                     yield from _of_bounded(graph, chain, parts)
                 if all(map(is_bounded, parts)):
                     yield from _of_clip(graph, chain, node, x)
@@ -313,13 +313,23 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator
         return
     inner = slopes.flat[0]
     words = "the derivative of what is bounded is "
-    windows = {*itertools.product({*bounds, 0.0, -np.inf}, {*bounds, np.inf})}
-    for low, high in windows - {(-np.inf, np.inf)}:
+    own = {*itertools.product({*bounds, -np.inf}, {*bounds, np.inf})}
+    # Of windows with the same mask the one with the own bounds is said.
+    windows = [*own, *itertools.product({0.0, -np.inf} - bounds, {*bounds, np.inf})]
+    known: set[bytes] = set()
+    for low, high in windows:
         for what, at in (("what is bounded", node._array), ("its input", x)):
-            slope = inner * ((at > low) & (at < high))
-            first: Wrong = {chain[0]: times(slope)}
+            mask = (at > low) & (at < high)
+            if mask.all() or mask.tobytes() in known:
+                continue
+            known.add(mask.tobytes())
+            first: Wrong = {chain[0]: times(inner * mask)}
             where = f"not 0 where {what} is {_between(low, high)}"
             yield joint("branches", words + where, only(graph, chain) | first)
+    if inner != 1:
+        what = "the mask of what is bounded is forgotten: its derivative is 0 beyond the bounds"
+        first = {chain[0]: times(inner * np.ones_like(x))}
+        yield joint("derivative forgotten", what, only(graph, chain) | first)
     for name, function in activations().items():
         slope = TABLE[function].contribution(0, [np.ones_like(x), function(x), x], {})
         first = {chain[0]: times(slope)}
