@@ -5,10 +5,10 @@ What reproduces the gradients that were handed in is the explanation. Files in t
 reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`, `rounding`, `case`,
 `harmless`; then mistakes: `step_mistakes`, `value_mistakes`, `formulas`, `formula_mistakes`,
 `array_mistakes`, `sums`, `shares` and `windows` in one step, `group_mistakes`, `penalties`,
-`stale_weights`, `joint_mistakes`, `normalized`, `uses`, `terms`, `orders`, `loops`, `subsets`,
-`deltas`, `other_data` and `other_forward` in several, all of them listed in `candidates`;
-`updates`, `slips` and `slips_in_all` in what is handed in; `projection`, `search`, `explain`;
-`names`, `wording`, `pattern`.
+`stale_weights`, `joint_mistakes`, `normalized`, `clipped`, `uses`, `terms`, `orders`, `loops`,
+`subsets`, `deltas`, `other_data` and `other_forward` in several, all of them listed in
+`candidates`; `updates`, `bias_entries`, `slips` and `slips_in_all` in what is handed in;
+`projection`, `search`, `explain`; `names`, `wording`, `pattern`.
 """
 
 from __future__ import annotations

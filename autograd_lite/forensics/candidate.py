@@ -131,12 +131,17 @@ class Arriving:
     """The vjp of a step with what arrives at another node."""
 
     place: Place
-    written: Any  # that node
+    written: Any  # that node, or array
     cotangent: Array
 
     def __call__(self, g: Array, *given: Any, **keywords: Any) -> Array:
         """The right vjp of the other cotangent."""
         return self.place.vjp(self.cotangent, *given, **keywords)
+
+
+@dataclass(frozen=True)
+class Valued(Arriving):
+    """The same with the values of a node, or of an array of data, for what arrives."""
 
 
 @dataclass(frozen=True)

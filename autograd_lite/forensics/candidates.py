@@ -9,6 +9,7 @@ from typing import Any
 
 from autograd_lite.forensics import (
     array_mistakes,
+    clipped,
     deltas,
     formula_mistakes,
     group_mistakes,
@@ -76,6 +77,7 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     sums.counted_once,
     sums.same_for_all,
     uses.wrong_cotangent,
+    uses.values_for_cotangents,
     uses.own_term,
     uses.on_one_way,
     uses.past_the_slope,
@@ -120,6 +122,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     uses.skip_before_block,
     other_forward.targets_of_loops,
     subsets.parts_of_loops,
+    clipped.clipped,
     other_forward.masks,
     other_forward.softmax_in_forward,
     penalties.other_penalties,

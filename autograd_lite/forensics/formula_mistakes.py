@@ -86,6 +86,28 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     yield "another mask", words, partial(_at_what_arrives, place, lambda g: g)
     words = "what arrives and is negative is lost, too, as by guided backpropagation"
     yield "another mask", words, place.arriving(lambda g, *given: g * (g > 0))
+    yield from _beyond_0(place)
+
+
+def _beyond_0(place: Place) -> StepMistakes:
+    """The two straight parts meet at another number than 0, each mask once that is another."""
+    z, known = place.argument._array, set[bytes]()
+    known.add((z > 0).tobytes())
+    for number in THRESHOLDS:
+        mask = z > number
+        if mask.tobytes() not in known and mask.any() and not mask.all():
+            known.add(mask.tobytes())
+            words = f"the mask of {{operation}} is z > {number:g}, where z > 0 is right"
+            at = np.where(mask, abs(z), -abs(z))
+            compute = place.operation.value
+            there = lambda y, x, *rest, at=at, of=compute: (of(at, *rest), at, *rest)
+            yield "another mask", words, place.given(there)
+
+
+THRESHOLDS = tuple(
+    sign * number for number in (1.0, 0.5, 0.2, 0.1, 0.01, 1e-3, 1e-6) for sign in (1, -1)
+)
+"""Where the mask of a rectifier may begin by mistake."""
 
 
 BELOW_0: Formulas = (

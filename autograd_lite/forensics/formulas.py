@@ -99,6 +99,7 @@ FORMULAS: dict[Any, Formulas] = {
             lambda a, z: 0.5 / z,
         ),
         ("1 / 2: the division by the root is left out", lambda a, z: 0.5),
+        ("z / 2: half of what is under the root, not one over twice the root", lambda a, z: z / 2),
     ),
     np.square: (("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),),
     np.reciprocal: (
@@ -183,6 +184,10 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
             lambda g, y, x, n: g * n * y,
         ),
         (IS + "n, the exponent: {argument} is left out", lambda g, y, x, n: g * n),
+        (
+            IS + "n x: {argument} itself, and not a power of it, is multiplied by the exponent n",
+            lambda g, y, x, n: g * n * x,
+        ),
         (
             IS + "n x ** (n - 2): the exponent n is lowered by 2",
             lambda g, y, x, n: g * n * x ** np.where(n == 2, 1, n - 2),  # Nobody writes x ** 0.

@@ -264,7 +264,7 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
                 names = ", ".join(dict.fromkeys(part.operation.name for part in parts[::-1]))
                 words = f"what is computed in between, {names}, is not differentiated: "
                 words += "the inner derivative of the chain rule is forgotten"
-                if any(map(is_bounded, parts)) and all(map(_is_straight, parts)):
+                if is_bounded(node) and all(map(_is_straight, parts)):
                     yield from _of_bounded(graph, chain, parts)
                 if all(map(is_bounded, parts)):
                     yield from _of_clip(graph, chain, node, x)
@@ -272,8 +272,27 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
                 lost = is_one_number(graph.right[node])
                 kind = "cotangent lost" if lost else "derivative forgotten"
                 yield joint(kind, words, only(graph, chain))
+                yield from _turned_round(graph, chain, parts, names)
             if node.ndim > 1:
                 yield from normalizations(graph, chain, node, x)
+
+
+def _turned_round(
+    graph: Graph, chain: list[Place], parts: list[Node], names: str
+) -> Iterator[Candidate]:
+    """The derivative of several functions together is taken to be 1 over what it is."""
+    node, x = chain[0].node, chain[-1].argument
+    slopes: dict[Node, Array] = {node: np.ones_like(node._array)}
+    for part in parts:
+        for place in graph.places_of[cast(Tensor, part)]:
+            if not place.traits.elementwise or place.argument.shape != node.shape:
+                return
+            more = place.unmatched(slopes[part])
+            slopes[place.argument] = slopes.get(place.argument, 0.0) + more
+    if np.all(slopes[x]):
+        words = f"the derivative of what is computed in between, {names}, is taken to be 1 over "
+        first: Wrong = {chain[0]: times(1 / slopes[x])}
+        yield joint("wrong formula", words + "what it is", only(graph, chain) | first)
 
 
 def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Iterator[Candidate]:
@@ -297,13 +316,23 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator
         return
     inner = slopes.flat[0]
     words = "the derivative of what is bounded is "
-    windows = {*itertools.product({*bounds, 0.0, -np.inf}, {*bounds, np.inf})}
-    for low, high in windows - {(-np.inf, np.inf)}:
+    own = {*itertools.product({*bounds, -np.inf}, {*bounds, np.inf})}
+    # Of windows with the same mask the one with the own bounds is said.
+    windows = [*own, *itertools.product({0.0, -np.inf} - bounds, {*bounds, np.inf})]
+    known: set[bytes] = set()
+    for low, high in windows:
         for what, at in (("what is bounded", node._array), ("its input", x)):
-            slope = inner * ((at > low) & (at < high))
-            first: Wrong = {chain[0]: times(slope)}
+            mask = (at > low) & (at < high)
+            if mask.all() or mask.tobytes() in known:
+                continue
+            known.add(mask.tobytes())
+            first: Wrong = {chain[0]: times(inner * mask)}
             where = f"not 0 where {what} is {_between(low, high)}"
             yield joint("branches", words + where, only(graph, chain) | first)
+    if inner != 1:
+        what = "the mask of what is bounded is forgotten: its derivative is 0 beyond the bounds"
+        first = {chain[0]: times(inner * np.ones_like(x))}
+        yield joint("derivative forgotten", what, only(graph, chain) | first)
     for name, function in activations().items():
         slope = TABLE[function].contribution(0, [np.ones_like(x), function(x), x], {})
         first = {chain[0]: times(slope)}

@@ -39,12 +39,14 @@ def normalizations(
         mean = _over(axes, reduce)
         right = Terms(mean if centred else _nothing, mean, scale)
         length = y.size // scale.size if reduce is np.mean else 1
+        others = [*_other_terms(right, mean, length)]
         for kind, what, terms in (
             *_over_other_axes(right, y, axes, reduce),
-            *_other_terms(right, mean, length),
+            *others,
             *([] if centred else _other_terms(right._replace(mean=mean), mean, length)),
             *_other_lengths(right, y.size // scale.size, y.shape if reduce is np.mean else ()),
             *_scaled_late(graph, node, right),
+            *_not_scaled(graph, node, right, _changing(x, axes, centred, others)),
             *_other_epsilons(right, mean, _numbers_added(graph, node, x)),
         ):
             words = f"in the derivative of what is normalized{what}"
@@ -105,6 +107,8 @@ def _over(axes: Axes, reduce: Any) -> Mean:
     return partial(reduce, axis=axes, keepdims=True)
 
 
+OF_MEAN = ", y, the mean of g is", ", y, the mean of the batch is", ", y, mean and variance"
+"""How words begin that tell of the mean that is subtracted."""
 Others = Iterator[tuple[str, str, Terms]]
 """Kinds, words, and what is computed for the right terms."""
 
@@ -199,14 +203,40 @@ def _other_lengths(right: Terms, length: int, others: Iterable[int]) -> Others:
         yield "wrong axis", words, right.with_means(length / other)
 
 
-def _scaled_late(graph: Graph, node: Tensor, right: Terms) -> Others:
-    """What is normalized is multiplied by gamma after its means are subtracted, not before."""
+def _factor_after(graph: Graph, node: Tensor) -> Array | None:
+    """What the only use of what is normalized multiplies it by, such as gamma; none if it is 0."""
     uses = graph.consumers.get(node, [])
     use = uses[0] if len(uses) == 1 else None
     if use is None or not use.multiplies_entries or len(use.other_arguments) != 1:
+        return None
+    gamma: Array = plain(use.other_arguments[0])
+    divides = use.operation.function is np.divide
+    return None if divides or np.size(gamma) < 2 or not np.all(gamma) else gamma
+
+
+def _changing(x: Tensor, axes: Axes, centred: bool, others: list[Any]) -> list[Any]:
+    """Those of other terms that matter: what has no mean is not centred once more."""
+    mean, size = x._array.mean(axis=axes), abs(x._array).max(initial=0.0)
+    has_mean = centred and np.max(abs(mean), initial=0.0) > 1e-9 * size
+    return [each for each in others if has_mean or not each[1].startswith(OF_MEAN)]
+
+
+def _not_scaled(graph: Graph, node: Tensor, right: Terms, others: list[Any]) -> Others:
+    """The factor of what is normalized, such as gamma, is forgotten besides another mistake."""
+    gamma = _factor_after(graph, node)
+    if gamma is None:
         return
-    gamma, mean = plain(use.other_arguments[0]), right.mean_along
-    if use.operation.function is np.divide or np.size(gamma) < 2 or not np.all(gamma):
+    for kind, words, terms in others:
+        both = f"{words}; besides, the factor of it, such as gamma, is forgotten"
+        yield kind, both, terms._replace(given=1 / gamma)
+    words = " all is forgotten, the factor of it, such as gamma, too: what arrives is passed on"
+    yield "derivative forgotten", words, Terms(_nothing, _nothing, 1.0, 1 / gamma)
+
+
+def _scaled_late(graph: Graph, node: Tensor, right: Terms) -> Others:
+    """What is normalized is multiplied by gamma after its means are subtracted, not before."""
+    gamma, mean = _factor_after(graph, node), right.mean_along
+    if gamma is None:
         return
     words = " the factor of it, such as gamma, is multiplied in after the means are subtracted, "
     words += "and not before"

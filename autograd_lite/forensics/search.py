@@ -25,6 +25,8 @@ LINEAR_ENOUGH = 1e-6
 """Relative error up to which a gradient is taken to be linear in a strength."""
 ENOUGH = 0.3
 """Share of the budget after which no more candidates are tried once one explains everything."""
+LARGE = 200_000
+"""Entries of a graph from which on a replay takes much longer than a projection."""
 
 
 LEFT_OUT = {"repeated index", "constant statistics", "entries left out", "dropout", "one path"}
@@ -111,6 +113,7 @@ class Search:
         given = [(case.manual[tensor], case.graph.right[tensor]) for tensor in case.wrong]
         self.is_rounding = any(hand.any() and _is_lost(hand, right) for hand, right in given)
         self.projection = Projection(case)
+        self.is_large = sum(node.size for node in case.graph.order) > LARGE
         self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
         self.changes: list[tuple[Candidate, Change]] = []  # of what was tried, without a number
         suspects = [p for p in case.graph.places if self.below[p.argument] == case.wrong]
@@ -159,9 +162,26 @@ class Search:
                 if not (fitted > self.case.fitted(base) or fitted >= self.case.wrong):
                     yield Finding(candidate, fitted)
                     continue
+            elif base is self.case.graph.right and self._is_off_at_once(candidate):
+                continue
             yield from self._replayed(candidate, base)
             if self.is_over:
                 return
+
+    def _is_off_at_once(self, candidate: Candidate) -> bool:
+        """Whether the first of several steps gives others than what was handed in.
+
+        It is asked where the gradients that no other step changes tell, and replays take long.
+        """
+        steps = [*candidate.wrong]
+        backward = self.is_large and self.projection.pays and all(p.slot >= 0 for p in steps)
+        if not backward or len(steps) < 2 or candidate.solve:
+            return False
+        first = self.case.graph.first_of(steps)
+        others = [place for place in steps if place is not first]
+        alone = self.below[first.argument].difference(*[self.below[p.argument] for p in others])
+        change = self.projection.change({first: candidate.wrong[first]}) if alone else None
+        return change is not None and not alone <= self.projection.fitted(change)
 
     def but_for_factors(self) -> Iterator[Candidate]:
         """The candidates after which each gradient may be a multiple of the one handed in."""

@@ -62,12 +62,34 @@ def _other_shares(place: Place, index: Array) -> Iterator[tuple[str, str, Any]]:
         yield "entries left out", words, own & (x == place.node._array.max())
         words = "the probabilities of softmax stand for the mask of {operation}: that of logsumexp"
         yield "wrong formula", words, neural.softmax(x, 0)
+        for reach, near in _near_extremes(x, own):
+            words = "the mask of {operation} has a tolerance: entries that are not equal to it, "
+            words += f"but up to {reach:.2g} from it, get what arrives, too"
+            yield "another mask", words, near
+            yield "another mask", f"{words}, in equal shares", near / near.sum(axis=0)
     elif place.node.size > 1 and 0 in place.traits.linear:
         words = "{operation} is differentiated as a maximum: only the largest entry gets what "
         yield "wrong formula", words + "arrives", largest
         for which, number in (("first", 0), ("last", len(x) - 1)):
             words = f"only the {which} entry of those that {{operation}} reduces gets what arrives"
             yield "wrong formula", words, first == number
+
+
+TOLERANCES = tuple(digit * 10.0**power for power in range(-10, 0) for digit in (1, 2, 5))
+"""What entries may differ by that count as equal in a mask."""
+
+
+def _near_extremes(x: Array, own: Array) -> Iterator[tuple[float, Array]]:
+    """Masks in which entries count that are nearly the extreme, and how far they are from it."""
+    extreme = np.where(own, x, -np.inf).max(axis=0)
+    apart, size = abs(x - extreme), abs(extreme)
+    masks = [apart <= 1e-8 + 1e-5 * size]  # That of np.isclose.
+    masks += [apart <= number * by for number in TOLERANCES for by in (1.0, size)]
+    known = {own.tobytes()}
+    for mask in masks:
+        if mask.tobytes() not in known and not mask.all():
+            known.add(mask.tobytes())
+            yield float(apart[mask].max()), mask
 
 
 def choices_at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.forensics.bias_entries import of_bias, penalized_bias
 from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import (
     closest_factor,
-    is_round,
     multiples,
     rounded,
 )
@@ -53,7 +53,7 @@ def slips_in(case: Case, predicted: Replay, wrong: frozenset[Tensor]) -> list[Sl
     for tensor in case.manual:
         slip = _slip_in(case, predicted, tensor) if tensor in wrong else None
         if slip:
-            key = slip.kind, slip.factor, slip.other
+            key = slip.kind, slip.what, slip.factor, slip.other
             found[key] = slip._replace(tensors=(*found.get(key, slip).tensors, tensor))
         elif tensor in wrong:
             return None
@@ -120,9 +120,10 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
         words = f"{left_out.sum()} of its {given.size} entries are left at 0"
-        last = np.unique(np.argwhere(left_out)[:, -1])
-        if len(last) == 1:
-            words = f"its entries at index {last[0]} of the last axis are left at 0"
+        for axis, what in ((0, "row"), (-1, "column")) if given.ndim > 1 else ((0, "entry"),):
+            own = np.unique(np.argwhere(left_out)[:, axis])
+            if len(own) == 1:
+                words = f"its {what} {own[0]} is left at 0"
         yield Slip("misplaced", words), given, np.where(left_out, 0, right)
 
 
@@ -139,23 +140,10 @@ def _updated(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
 
 
 def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
-    """A column or row, such as that of the bias, is penalized, or gets what ones would get."""
-    difference, penalties = given - right, strengths_of_penalties(case.graph)
-    for axis in range(given.ndim):
-        for index in (0, -1):
-            within = np.zeros(given.shape, bool)
-            np.moveaxis(within, axis, 0)[index] = True
-            what = f"{'row' if axis == 0 else 'column'} {index % given.shape[axis]}"
-            for of_what, term in (("1", np.ones_like(right)), ("{0}", tensor._array)):
-                share = closest_factor(difference[within], term[within])
-                own = penalties.get(tensor, 0.0)
-                known = is_round(share) or (own and case.alike(np.array(share), np.array(own)))
-                if within.all() or not share > 0 or within.sum() < (1 if known else 3):
-                    continue
-                words = f"{share:.6g} times {of_what} is added in {what}, that of the bias"
-                words += ": a penalty that is not in the loss"
-                kind = "penalty" if penalties else "another quantity"
-                yield Slip(kind, words, other=tensor), given, right + share * within * term
+    for kind, words, array in of_bias(case, tensor, given, right):
+        yield Slip(kind, words), given, array
+    for kind, words, array in penalized_bias(case, tensor, given, right):
+        yield Slip(kind, words, other=tensor), given, array
 
 
 def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -303,4 +291,4 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     return None
 
 
-OF_RIGHT = (_misplaced, _by_another_variable, _updated, _on_the_bias, _in_two_parts)
+OF_RIGHT = (_on_the_bias, _misplaced, _by_another_variable, _updated, _in_two_parts)

@@ -17,6 +17,8 @@ from autograd_lite.tensor import Tensor
 
 FEWEST = 4
 """Entries of a gradient that two numbers are solved for in."""
+MOST_ENTRIES = 100_000
+"""Entries of several gradients together that two numbers are solved for in."""
 MOST_FOR_NEWTON = 1000
 """Steps of a graph whose backward pass is recorded for the product with the Hessian."""
 
@@ -67,6 +69,8 @@ def _by_its_size(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     right = case.graph.right[tensor]
     for group in ([tensor], case.wrong_ones) if len(case.wrong_ones) > 1 else ([tensor],):
         if not case.are_usable(group):
+            continue
+        if sum(case.graph.right[t].size for t in group) > MOST_ENTRIES:
             continue
         given, own = map(flat, zip(*[(case.manual[t], case.graph.right[t]) for t in group]))
         # What is one number in all entries fits anything.

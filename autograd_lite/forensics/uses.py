@@ -15,6 +15,7 @@ from autograd_lite.forensics.candidate import (
     Instead,
     Scaled,
     StepMistakes,
+    Valued,
     joint,
     left_out,
     scaled,
@@ -159,6 +160,24 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
         if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
             kind = "derivative forgotten" if "forgotten" in words else "other values"
             yield kind, words, Arriving(place, node, cotangent)
+
+
+def values_for_cotangents(graph: Graph, place: Place) -> StepMistakes:
+    """The values of another array stand for what arrives, as where inputs are summed for a bias."""
+    node = place.node
+    if place.argument.operation is not None or node.size < 2:
+        return
+    here = graph.position[node]
+    same = [n for n in graph.order if n is not node and n.operation and n.shape == node.shape]
+    same.sort(key=lambda other: (abs(graph.position[other] - here), graph.position[other]))
+    data = [array for array in graph.plain_arrays if array.shape == node.shape]
+    for other in [*same[:MOST_VALUES], *data[:MOST_VALUES]]:
+        words = "the values of {other} stand where what arrives belongs"
+        yield "other values", words, Valued(place, other, plain(other))
+
+
+MOST_VALUES = 8
+"""Nodes, and arrays of data, whose values may stand for what arrives."""
 
 
 def _in_other_terms(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:

@@ -13,6 +13,7 @@ from autograd_lite.forensics.candidate import (
     Arriving,
     Candidate,
     Instead,
+    Valued,
     negated,
     unchanged,
 )
@@ -140,7 +141,8 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     if isinstance(vjp, Instead):
         what = what.replace("{own}", names.of.get(key_of(place.node.arguments[vjp.slot]), "a"))
     if isinstance(vjp, Instead | Arriving):
-        what = what.replace("{other}", names.of.get(key_of(vjp.written), "another"))
+        unknown = "other data" if isinstance(vjp, Valued) else "another"
+        what = what.replace("{other}", names.of.get(key_of(vjp.written), unknown))
     if vjp in (unchanged, negated) and place.multiplies_entries and len(place.others) == 1:
         what = _with_factor(place, what, vjp is negated, names)
     if mistake.kind == "dropped path" and not mistake.joint:
@@ -239,8 +241,7 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     if isinstance(vjp, Always):
         return vjp.written.format(names.of[place.argument], names.of.get(id(vjp.targets), "y"))
     if isinstance(vjp, Arriving):
-        renamed = {**names.of, place.node: names.of.get(key_of(vjp.written), "another")}
-        return written(contribution_formula, place.node, place.slot, renamed)
+        return _from_another(place, vjp, names)
     if not isinstance(vjp, Instead):
         formula = written(contribution_formula, place.node, place.slot, names.of, vjp)
         return _without_constants(formula)
@@ -254,6 +255,17 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     formula = written(contribution_formula, place.node, place.slot, {**names.of, key: name})
     formula = re.sub(r"np.swapaxes\((\w+).swapaxes\(-1, -2\), -1, -2\)", r"\1", formula)
     return formula.replace(".T.T", "")
+
+
+def _from_another(place: Place, vjp: Arriving, names: Names) -> str:
+    """The formula with what arrives elsewhere, or with the values of another array, if known."""
+    name = names.of.get(key_of(vjp.written), "")
+    if not isinstance(vjp, Valued):
+        renamed = {**names.of, place.node: name or "another"}
+        return written(contribution_formula, place.node, place.slot, renamed)
+    mark = f" {name}"  # No name has a blank in it.
+    formula = written(contribution_formula, place.node, place.slot, {**names.of, place.node: mark})
+    return formula.replace(f"d{mark}", name) if name else ""
 
 
 def _without_constants(formula: str) -> str:

@@ -208,7 +208,7 @@ PLANTED = {
         "logarithm": "log_of_determinant its inverse is to be transposed",
         "one inverse": "inv one of its inverses is to be transposed",
     },
-    scaled_batch: {"scale and statistics": "multiply is forgotten.*treated as constants"},
+    scaled_batch: {"scale and statistics": "treated as constants; besides, .*gamma, is forgotten"},
     through_time: {
         "forwards": "the loop runs forwards",
         "updated before": "updated in each step of the loop, with learning_rate 0.05",

@@ -1,0 +1,62 @@
+"""Large layers: what is tried first costs little, whatever their size."""
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor, compare_gradients
+from autograd_lite.forensics.replay import Graph
+
+LAYERS, WIDTH, SAMPLES = 4, 256, 16
+
+
+def deep_network(slope_in):
+    """Layers of tanh, with `slope_in(layer, h)` for the derivative of each."""
+    rng = np.random.default_rng(0)
+    h, T = rng.normal(size=(2, SAMPLES, WIDTH))
+    weights = [
+        Tensor(rng.normal(size=(WIDTH, WIDTH)) / 16, requires_grad=True, name=f"W{layer}")
+        for layer in range(LAYERS)
+    ]
+    outputs = [h]
+    for W in weights:
+        outputs.append(np.tanh(outputs[-1] @ W))
+    values = [h, *(output.data for output in outputs[1:])]
+    gradients = {}
+    delta = 2 * (values[-1] - T)
+    for layer in range(LAYERS - 1, -1, -1):
+        dz = delta * slope_in(layer, values[layer + 1])
+        gradients[weights[layer]] = values[layer].T @ dz
+        delta = dz @ weights[layer].data.T
+    return ((outputs[-1] - T) ** 2).sum(), gradients
+
+
+@pytest.mark.parametrize(
+    ("slope", "words"),
+    [
+        (lambda h: 1 - h, "taken to be 1 - a"),
+        (lambda h: h * h, "the square of the output"),
+        (lambda h: 1 + h * h, "taken to be 1 + a * a"),
+    ],
+)
+def test_a_slope_that_is_wrong_in_all_large_layers_is_named_after_few_replays(
+    slope, words, monkeypatch
+):
+    replays = []
+    run_again = Graph.run_again
+    monkeypatch.setattr(
+        Graph, "run_again", lambda *given: replays.append(given) or run_again(*given)
+    )
+    report = compare_gradients(*deep_network(lambda layer, h: slope(h)), seconds=1000)
+    assert words in report.explanations[0].sentence
+    assert "likewise to dz2, dz1, dz0" in report.explanations[0].sentence
+    assert len(replays) < 100
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 3])
+def test_a_slope_that_is_wrong_in_one_large_layer_is_named_there(wrong):
+    slope_in = lambda layer, h: 1 - (h if layer == wrong else h**2)
+    report = compare_gradients(*deep_network(slope_in), seconds=1000)
+    sentence = report.explanations[0].sentence
+    assert "taken to be 1 - a" in sentence
+    assert "likewise" not in sentence
+    assert {f"W{layer}" for layer in range(wrong + 1)} == {*report.explanations[0].explained}
