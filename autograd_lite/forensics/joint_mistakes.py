@@ -316,8 +316,15 @@ def _between(low: float, high: float) -> str:
 
 
 def _is_straight(node: Node) -> bool:
-    """Whether an operation is a maximum or a minimum, entry by entry, or linear."""
+    """Whether an operation is a maximum or a minimum, entry by entry, or linear, and no mask."""
+    if node.operation.traits.product and any(np.size(plain(a)) > 1 for a in _fixed(node)):
+        return False
     return node.operation.traits.elementwise and (is_bounded(node) or not _bends(node))
+
+
+def _fixed(node: Node) -> list[Any]:
+    """The arguments of a node that are not differentiated."""
+    return [argument for argument in node.arguments if not is_recorded(argument)]
 
 
 def _bends(node: Node) -> bool:

@@ -48,8 +48,21 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         if scale != 1:
             yield "dropout", words.format(scales), times(mask != 0)
             yield "dropout", words.format("dropout"), unchanged
+        elif (beside := _scale_beside(graph, place)) > 1:
+            what = "dropout, its mask and its scale,"
+            yield "dropout", words.format(what), times(1 / beside)
     elif place.multiplies_entries and _scales_dropped(place):
         yield "dropout", words.format("the scale of inverted dropout"), unchanged
+
+
+def _scale_beside(graph: Graph, place: Place) -> float:
+    """The number that scales what a mask is multiplied with, just after it or before; else 1."""
+    uses = graph.consumers.get(place.node, ())
+    steps = [*uses, *graph.places_of.get(place.argument, ())] if len(uses) == 1 else []
+    for beside in steps:
+        if beside.multiplies_entries and beside.slot in beside.traits.linear and beside.numbers:
+            return float(beside.unmatched(np.ones_like(beside.node._array)).flat[0])
+    return 1.0
 
 
 def _scales_dropped(place: Place) -> bool:
@@ -148,7 +161,7 @@ def _other_points(
     yield f"{at_output} its output", lambda y, *rest: (y, y)
     for other in _made_of(graph, node):
         words = f"{at_output} what {other.operation.name} makes of its output"
-        if place.traits.kink:
+        if place.traits.kink and (other._array <= 0).any():  # Else all of it is let through.
             yield words, lambda y, x, *rest, z=other._array: (compute(z, *rest, **keywords), z)
         else:
             yield words, lambda y, x, *rest, of=other._array: (of, x)
