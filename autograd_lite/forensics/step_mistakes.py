@@ -161,7 +161,9 @@ def _other_points(
     yield f"{at_output} its output", lambda y, *rest: (y, y)
     for other in _made_of(graph, node):
         words = f"{at_output} what {other.operation.name} makes of its output"
-        if place.traits.kink and (other._array <= 0).any():  # Else all of it is let through.
+        if place.traits.kink and (other._array > 0).all():
+            continue  # All is let through: the derivative is forgotten.
+        if place.traits.kink:
             yield words, lambda y, x, *rest, z=other._array: (compute(z, *rest, **keywords), z)
         else:
             yield words, lambda y, x, *rest, of=other._array: (of, x)

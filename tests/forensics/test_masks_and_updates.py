@@ -1,0 +1,75 @@
+"""Masks that are left out, numbers within loops, weights that were updated too early."""
+
+import numpy as np
+from naming import assert_named_first, leaf, planted_in
+
+from autograd_lite import relu
+
+CASES = []
+planted = planted_in(CASES)
+
+
+def dropout_net(back, activation=relu, p=0.3):
+    """A layer with inverted dropout, whose scale is a step of its own; `back(g, keep, p)`."""
+    rng = np.random.default_rng(1)
+    X, y, keep = rng.normal(size=(8, 3)), rng.normal(size=(8, 2)), rng.random((8, 6)) > p
+    W, V = leaf(rng, 3, 6, name="W"), leaf(rng, 6, 2, name="V")
+    z = X @ W
+    h = activation(z)
+    d = h * keep / (1 - p)
+    out = d @ V
+    dout = (out.data - y) / 8
+    dh = back(dout @ V.data.T, keep, p)
+    slope = z.data > 0 if activation is relu else 1 - h.data**2
+    return ((out - y) ** 2).sum() / 16, {V: d.data.T @ dout, W: X.T @ (dh * slope)}
+
+
+@planted("dropout, its mask and its scale, is missing")
+def dropout_is_ignored_after_relu():
+    return dropout_net(lambda g, keep, p: g)
+
+
+@planted("dropout, its mask and its scale, is missing")
+def dropout_is_ignored_after_tanh():
+    return dropout_net(lambda g, keep, p: g, np.tanh)
+
+
+@planted("the mask of dropout is missing")
+def the_scale_of_dropout_alone_after_relu():
+    return dropout_net(lambda g, keep, p: g / (1 - p))
+
+
+def two_rectifiers(through_output, through_hidden, mean):
+    """Both layers end in relu; what they let through is 1 where their derivative is forgotten."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(10, 3)), rng.uniform(0, 4, size=10)
+    W, v = leaf(rng, 4, 3, name="W"), leaf(rng, 4, name="v")
+    h = relu(W @ x.T)
+    out = relu(v @ h)
+    d = (out.data - y) * (out.data > 0 if through_output else 1) / mean
+    dh = np.outer(v.data, d) * (h.data > 0 if through_hidden else 1)
+    return ((out - y) ** 2).sum() / 20, {W: dh @ x, v: d @ h.data.T}
+
+
+@planted("and likewise to", "the derivative of relu is forgotten")
+def both_masks_of_relu_are_forgotten():
+    return two_rectifiers(False, False, 10)
+
+
+@planted("the derivative of relu is forgotten", "1/10 is missing")
+def both_masks_of_relu_and_the_mean_are_forgotten():
+    return two_rectifiers(False, False, 1)
+
+
+@planted("the derivative of relu is forgotten", "1/10 is missing")
+def the_mask_of_the_output_and_the_mean_are_forgotten():
+    return two_rectifiers(False, True, 1)
+
+
+@planted("the derivative of relu is forgotten.")
+def the_mask_of_the_output_is_forgotten():
+    return two_rectifiers(False, True, 10)
+
+
+def test_masks_and_updates_are_named_first():
+    assert_named_first(CASES)
