@@ -71,5 +71,40 @@ def the_mask_of_the_output_is_forgotten():
     return two_rectifiers(False, True, 10)
 
 
+# Numbers within loops
+
+
+def euler(h, forgotten, tanh=True):
+    """z + h f(A z + c) in four steps, whose h is forgotten in some of the gradients."""
+    rng = np.random.default_rng(2)
+    A, c, z = leaf(rng, 3, 3, name="A"), leaf(rng, 3, name="c"), leaf(rng, 3, name="z")
+    states = [z]
+    for _ in range(4):
+        rate = A @ states[-1] + c
+        states.append(states[-1] + h * (np.tanh(rate) if tanh else rate))
+    adjoint, dA, dc = 2 * states[-1].data, 0, 0
+    for state in states[-2::-1]:
+        slope = 1 - np.tanh(A.data @ state.data + c.data) ** 2 if tanh else 1
+        dA = dA + (1 if "A" in forgotten else h) * np.outer(adjoint * slope, state.data)
+        dc = dc + (1 if "c" in forgotten else h) * adjoint * slope
+        adjoint = adjoint + h * A.data.T @ (adjoint * slope)
+    return (states[-1] ** 2).sum(), {A: dA, c: dc, z: adjoint}
+
+
+@planted("dA: a constant factor", "the factor 0.1 is missing")
+def the_step_size_is_forgotten_for_the_weights():
+    return euler(0.1, "A", tanh=False)
+
+
+@planted("Step to dc through add", "the factor 0.07 is missing")
+def the_step_size_is_forgotten_for_the_bias():
+    return euler(0.07, "c")
+
+
+@planted("and likewise to dA", "the factor 0.05 is missing")
+def the_step_size_is_forgotten_past_an_activation():
+    return euler(0.05, "Ac")
+
+
 def test_masks_and_updates_are_named_first():
     assert_named_first(CASES)
