@@ -71,6 +71,28 @@ def the_mask_of_the_output_is_forgotten():
     return two_rectifiers(False, True, 10)
 
 
+def slope_of_one(activation, slope, which):
+    """The derivative of an activation at one sample stands for that at all; samples are rows."""
+    rng = np.random.default_rng(8)
+    X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    W, b, V = leaf(rng, 3, 4, name="W"), leaf(rng, 4, name="b"), leaf(rng, 4, 2, name="V")
+    h = activation(X @ W + b)
+    out = h @ V
+    d = (out.data - y) / 6
+    dz = d @ V.data.T * slope(h.data[which])
+    return ((out - y) ** 2).sum() / 12, {W: X.T @ dz, b: dz.sum(axis=0), V: h.data.T @ d}
+
+
+@planted("the derivative of tanh is evaluated at the first sample, for all")
+def the_slope_of_the_first_sample():
+    return slope_of_one(np.tanh, lambda h: 1 - h**2, 0)
+
+
+@planted("the derivative of relu is evaluated at the last sample, for all")
+def the_mask_of_the_last_sample():
+    return slope_of_one(relu, lambda h: h > 0, -1)
+
+
 # Numbers within loops
 
 
