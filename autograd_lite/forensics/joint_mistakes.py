@@ -205,6 +205,10 @@ OF_QUOTIENTS: tuple[tuple[str, tuple[Any, Any]], ...] = (
         "in the derivative of the quotient the division by the denominator is left out",
         (lambda g, y, a, b: g * b, lambda g, y, a, b: -g * a),
     ),
+    (
+        "the quotient a / b is differentiated as 1 / b is, -a / b ** 2, and b as a constant",
+        (lambda g, y, a, b: -g * a / b / b, lambda g, y, a, b: 0 * g),
+    ),
 )
 """What is said of a quotient's derivative, and how it is computed for both arguments."""
 
