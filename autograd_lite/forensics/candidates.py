@@ -173,7 +173,8 @@ def _of_steps(
         counts: Counter[Any] = Counter()
         for kind, what, vjp in mistakes(case.graph, place):
             counts[kind, what] += 1
-            key = (kind, what, place.operation, place.slot, place.node.ndim, counts[kind, what])
+            axes = 0 if place.traits.activation else place.node.ndim  # Activations have none.
+            key = (kind, what, place.operation, place.slot, axes, counts[kind, what])
             same.setdefault(key, {})[place] = vjp
     for (kind, what, *_), wrong in same.items():
         own = [*wrong]

@@ -177,6 +177,7 @@ def _of_products(from_start: bool, undivided: bool) -> Callable[..., Any]:
 
 IS = "the derivative of {operation} is taken to be "
 IN = "in the derivative of {operation} "
+ONE_SIDE = "both inverses are on one side of what arrives, as for numbers: one belongs on each side"
 VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
     (np.power, 0): (
         (
@@ -223,6 +224,8 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
         (IN + "it is that of a reciprocal, -1 / x ** 2", lambda g, y, x: -g / x / x),
         (IN + "one of the two inverses is left out", lambda g, y, x: -_turned(y) @ g),
         (IN + "one of the two inverses is left out", lambda g, y, x: -g @ _turned(y)),
+        (IN + ONE_SIDE, lambda g, y, x: -_turned(y) @ _turned(y) @ g),
+        (IN + ONE_SIDE, lambda g, y, x: -g @ _turned(y) @ _turned(y)),
     ),
     (log_of_determinant, 0): (
         (

@@ -36,8 +36,10 @@ def factors(case: Case) -> Iterator[Candidate]:
     places = case.graph.places
     to_leaves = [place for place in places if place.argument.operation is None]
     alike = grouped(to_leaves, lambda place: (place.operation, place.slot))
-    several = [group for group in (to_leaves, *alike.values()) if len(group) > 1]
-    for group in [*([place] for place in places), *several]:
+    to_wrong = [place for place in to_leaves if place.argument in case.wrong]
+    several = {tuple(group): group for group in (to_leaves, to_wrong, *alike.values())}
+    several = {key: group for key, group in several.items() if len(group) > 1}
+    for group in [*([place] for place in places), *several.values()]:
         yield with_strength("factor", FACTOR, scaled, group, neutral=1.0)
 
 

@@ -209,6 +209,10 @@ OF_QUOTIENTS: tuple[tuple[str, tuple[Any, Any]], ...] = (
         "in the derivative of the quotient the division by the denominator is left out",
         (lambda g, y, a, b: g * b, lambda g, y, a, b: -g * a),
     ),
+    (
+        "the quotient a / b is differentiated as 1 / b is, -a / b ** 2, and b as a constant",
+        (lambda g, y, a, b: -g * a / b / b, lambda g, y, a, b: 0 * g),
+    ),
 )
 """What is said of a quotient's derivative, and how it is computed for both arguments."""
 
@@ -348,8 +352,15 @@ def _between(low: float, high: float) -> str:
 
 
 def _is_straight(node: Node) -> bool:
-    """Whether an operation is a maximum or a minimum, entry by entry, or linear."""
+    """Whether an operation is a maximum or a minimum, entry by entry, or linear, and no mask."""
+    if node.operation.traits.product and any(np.size(plain(a)) > 1 for a in _fixed(node)):
+        return False
     return node.operation.traits.elementwise and (is_bounded(node) or not _bends(node))
+
+
+def _fixed(node: Node) -> list[Any]:
+    """The arguments of a node that are not differentiated."""
+    return [argument for argument in node.arguments if not is_recorded(argument)]
 
 
 def _bends(node: Node) -> bool:

@@ -153,6 +153,10 @@ def _other_terms(right: Terms, mean: Mean, length: int) -> Others:
         yield formula, words, right._replace(mean_along=_times(mean, right.scale**power))
     words = ", y, y is multiplied by g * y, not by its mean"
     yield formula, words, right._replace(mean_along=lambda array: array)
+    words = ", y, the Jacobian is taken as diagonal: each entry counts only itself in the means"
+    own = _times(lambda array: array, 1 / length)
+    of_mean = right.mean if right.mean is _nothing else own
+    yield formula, words, right._replace(mean=of_mean, mean_along=own)
     yield formula, ", y, the mean of g is added", right._replace(mean=_times(mean, -1))
     words = ", y, y times the mean of g * y is added"
     yield formula, words, right._replace(mean_along=_times(mean, -1))

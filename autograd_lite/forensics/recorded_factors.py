@@ -196,10 +196,11 @@ def factors_at(graph: Graph, place: Place) -> Factors:
             yield from _of_divisor(1 / float(mask.max()), ())
         yield from _of_numbers(graph, place)
     node, uses = place.node, graph.consumers.get(place.node, ())
-    while len(uses) == 1 and uses[0].traits.additive:
+    in_loop = place.argument.operation is None and len(graph.consumers[place.argument]) > 1
+    while len(uses) == 1 and (uses[0].traits.additive or (in_loop and uses[0].bends)):
         node, uses = uses[0].node, graph.consumers.get(uses[0].node, ())
-    # A number that multiplies a sum may be forgotten in one of its terms.
-    if node is not place.node and len(uses) == 1 and uses[0].multiplies_entries:
+    # A number that multiplies a sum may be forgotten in one of its terms, or in a loop's weights.
+    if (in_loop or node is not place.node) and len(uses) == 1 and uses[0].multiplies_entries:
         yield from _of_numbers(graph, uses[0])
 
 

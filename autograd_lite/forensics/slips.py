@@ -38,8 +38,9 @@ class Slip(NamedTuple):
 
     @property
     def says(self) -> Any:
-        """What it shares with those that say the same."""
-        return self.tensors, self.kind, f"{self.factor or 0:.6g}"
+        """What it shares with those that say the same: a factor may be in a step, too."""
+        factor = f"{self.factor or 0:.6g}"
+        return (self.kind, factor) if self.factor else (self.tensors, self.kind, factor)
 
 
 LARGEST = 100_000

@@ -13,13 +13,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import (
-    Instead,
-    StepMistakes,
-    negated,
-    times,
-    unchanged,
-)
+from autograd_lite.forensics.array_mistakes import entry_of
+from autograd_lite.forensics.candidate import Instead, StepMistakes, negated, times, unchanged
 from autograd_lite.forensics.factors import is_one_number
 from autograd_lite.forensics.formula_mistakes import before_what_is_added
 from autograd_lite.forensics.place import (
@@ -60,8 +55,21 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         if scale != 1:
             yield "dropout", words.format(scales), times(mask != 0)
             yield "dropout", words.format("dropout"), unchanged
+        elif (beside := _scale_beside(graph, place)) > 1:
+            what = "dropout, its mask and its scale,"
+            yield "dropout", words.format(what), times(1 / beside)
     elif place.multiplies_entries and _scales_dropped(place):
         yield "dropout", words.format("the scale of inverted dropout"), unchanged
+
+
+def _scale_beside(graph: Graph, place: Place) -> float:
+    """The number that scales what a mask is multiplied with, just after it or before; else 1."""
+    uses = graph.consumers.get(place.node, ())
+    steps = [*uses, *graph.places_of.get(place.argument, ())] if len(uses) == 1 else []
+    for beside in steps:
+        if beside.multiplies_entries and beside.slot in beside.traits.linear and beside.numbers:
+            return float(beside.unmatched(np.ones_like(beside.node._array)).flat[0])
+    return 1.0
 
 
 def _is_of_penalty(graph: Graph, place: Place) -> bool:
@@ -163,6 +171,9 @@ def _other_points(
         yield f"{words} is left out", lambda *_, at=at: at
     if not place.traits.activation:
         return
+    for words, one in _one_for_all(graph, place):
+        at = compute(one, *map(plain, node.arguments[1:]), **keywords), one
+        yield f" is evaluated at {words}, for all of them", lambda *_, at=at: at
     normalized = "" if place.traits.elementwise else ": probabilities that are not normalized"
     at_input = f", a formula in its output, is evaluated at its input{normalized}"
     yield at_input, lambda y, x, *rest: (x, x)
@@ -171,6 +182,8 @@ def _other_points(
     yield f"{at_output} its output", lambda y, *rest: (y, y)
     for other in _made_of(graph, node):
         words = f"{at_output} what {other.operation.name} makes of its output"
+        if _lets_all_through(place, other._array):
+            continue
         if place.traits.kink:
             yield words, lambda y, x, *rest, z=other._array: (compute(z, *rest, **keywords), z)
         else:
@@ -192,6 +205,21 @@ def _other_points(
             words = f" is evaluated at the values of the one {where}"
         at = other._array, plain(other.arguments[0])
         yield words, lambda *_, at=at: at
+
+
+def _one_for_all(graph: Graph, place: Place) -> Iterator[tuple[str, Array]]:
+    """The input of a function where all along an axis is as the first one, or as the last."""
+    x = place.argument
+    for axis in [axis for axis, length in enumerate(x.shape) if length > 1 < x.ndim]:
+        for which, number in (("first", 0), ("last", -1)):
+            one = np.broadcast_to(np.take(x._array, [number], axis), x.shape)
+            if not _lets_all_through(place, one):
+                yield f"the {which} {entry_of(graph, place, place.node, axis)}", one
+
+
+def _lets_all_through(place: Place, x: Array) -> bool:
+    """Whether a rectifier is the same as none there: its derivative is forgotten."""
+    return place.traits.kink and bool((x > 0).all())
 
 
 def _sums_near(graph: Graph, place: Place) -> list[Array]:

@@ -1,0 +1,132 @@
+"""Masks that are left out, numbers within loops, weights that were updated too early."""
+
+import numpy as np
+from naming import assert_named_first, leaf, planted_in
+
+from autograd_lite import relu
+
+CASES = []
+planted = planted_in(CASES)
+
+
+def dropout_net(back, activation=relu, p=0.3):
+    """A layer with inverted dropout, whose scale is a step of its own; `back(g, keep, p)`."""
+    rng = np.random.default_rng(1)
+    X, y, keep = rng.normal(size=(8, 3)), rng.normal(size=(8, 2)), rng.random((8, 6)) > p
+    W, V = leaf(rng, 3, 6, name="W"), leaf(rng, 6, 2, name="V")
+    z = X @ W
+    h = activation(z)
+    d = h * keep / (1 - p)
+    out = d @ V
+    dout = (out.data - y) / 8
+    dh = back(dout @ V.data.T, keep, p)
+    slope = z.data > 0 if activation is relu else 1 - h.data**2
+    return ((out - y) ** 2).sum() / 16, {V: d.data.T @ dout, W: X.T @ (dh * slope)}
+
+
+@planted("dropout, its mask and its scale, is missing")
+def dropout_is_ignored_after_relu():
+    return dropout_net(lambda g, keep, p: g)
+
+
+@planted("dropout, its mask and its scale, is missing")
+def dropout_is_ignored_after_tanh():
+    return dropout_net(lambda g, keep, p: g, np.tanh)
+
+
+@planted("the mask of dropout is missing")
+def the_scale_of_dropout_alone_after_relu():
+    return dropout_net(lambda g, keep, p: g / (1 - p))
+
+
+def two_rectifiers(through_output, through_hidden, mean):
+    """Both layers end in relu; what they let through is 1 where their derivative is forgotten."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(10, 3)), rng.uniform(0, 4, size=10)
+    W, v = leaf(rng, 4, 3, name="W"), leaf(rng, 4, name="v")
+    h = relu(W @ x.T)
+    out = relu(v @ h)
+    d = (out.data - y) * (out.data > 0 if through_output else 1) / mean
+    dh = np.outer(v.data, d) * (h.data > 0 if through_hidden else 1)
+    return ((out - y) ** 2).sum() / 20, {W: dh @ x, v: d @ h.data.T}
+
+
+@planted("and likewise to", "the derivative of relu is forgotten")
+def both_masks_of_relu_are_forgotten():
+    return two_rectifiers(False, False, 10)
+
+
+@planted("the derivative of relu is forgotten", "1/10 is missing")
+def both_masks_of_relu_and_the_mean_are_forgotten():
+    return two_rectifiers(False, False, 1)
+
+
+@planted("the derivative of relu is forgotten", "1/10 is missing")
+def the_mask_of_the_output_and_the_mean_are_forgotten():
+    return two_rectifiers(False, True, 1)
+
+
+@planted("the derivative of relu is forgotten.")
+def the_mask_of_the_output_is_forgotten():
+    return two_rectifiers(False, True, 10)
+
+
+def slope_of_one(activation, slope, which):
+    """The derivative of an activation at one sample stands for that at all; samples are rows."""
+    rng = np.random.default_rng(8)
+    X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    W, b, V = leaf(rng, 3, 4, name="W"), leaf(rng, 4, name="b"), leaf(rng, 4, 2, name="V")
+    h = activation(X @ W + b)
+    out = h @ V
+    d = (out.data - y) / 6
+    dz = d @ V.data.T * slope(h.data[which])
+    return ((out - y) ** 2).sum() / 12, {W: X.T @ dz, b: dz.sum(axis=0), V: h.data.T @ d}
+
+
+@planted("the derivative of tanh is evaluated at the first sample, for all")
+def the_slope_of_the_first_sample():
+    return slope_of_one(np.tanh, lambda h: 1 - h**2, 0)
+
+
+@planted("the derivative of relu is evaluated at the last sample, for all")
+def the_mask_of_the_last_sample():
+    return slope_of_one(relu, lambda h: h > 0, -1)
+
+
+# Numbers within loops
+
+
+def euler(h, forgotten, tanh=True):
+    """z + h f(A z + c) in four steps, whose h is forgotten in some of the gradients."""
+    rng = np.random.default_rng(2)
+    A, c, z = leaf(rng, 3, 3, name="A"), leaf(rng, 3, name="c"), leaf(rng, 3, name="z")
+    states = [z]
+    for _ in range(4):
+        rate = A @ states[-1] + c
+        states.append(states[-1] + h * (np.tanh(rate) if tanh else rate))
+    adjoint, dA, dc = 2 * states[-1].data, 0, 0
+    for state in states[-2::-1]:
+        slope = 1 - np.tanh(A.data @ state.data + c.data) ** 2 if tanh else 1
+        dA = dA + (1 if "A" in forgotten else h) * np.outer(adjoint * slope, state.data)
+        dc = dc + (1 if "c" in forgotten else h) * adjoint * slope
+        adjoint = adjoint + h * A.data.T @ (adjoint * slope)
+    return (states[-1] ** 2).sum(), {A: dA, c: dc, z: adjoint}
+
+
+@planted("dA: a constant factor", "the factor 0.1 is missing")
+def the_step_size_is_forgotten_for_the_weights():
+    return euler(0.1, "A", tanh=False)
+
+
+@planted("Step to dc through add", "the factor 0.07 is missing")
+def the_step_size_is_forgotten_for_the_bias():
+    return euler(0.07, "c")
+
+
+@planted("and likewise to dA", "the factor 0.05 is missing")
+def the_step_size_is_forgotten_past_an_activation():
+    return euler(0.05, "Ac")
+
+
+def test_masks_and_updates_are_named_first():
+    assert_named_first(CASES)

@@ -1,0 +1,76 @@
+"""Rules of calculus taken for others: of quotients, inverses, Jacobians; widths for samples."""
+
+import numpy as np
+from naming import assert_named_first, leaf, planted_in
+
+CASES = []
+planted = planted_in(CASES)
+
+
+def of_rows(normalized, back):
+    """The rows of X W divided by their size; `back(g, x, size)` for the derivative of that."""
+    rng = np.random.default_rng(4)
+    X, y, W = rng.normal(size=(5, 3)), rng.normal(size=(5, 4)), leaf(rng, 3, 4, name="W")
+    x = X @ W
+    z, size = normalized(x)
+    dx = back(2 * (z.data - y), x.data, size.data)
+    return ((z - y) ** 2).sum(), {W: X.T @ dx}
+
+
+def by_sum(x):
+    size = np.exp(x).sum(axis=1, keepdims=True)
+    return x / size, size
+
+
+def by_norm(x):
+    size = np.linalg.norm(x, axis=1, keepdims=True)
+    return x / size, size
+
+
+def by_deviation(x):
+    size = x.std(axis=1, keepdims=True)
+    return (x - x.mean(axis=1, keepdims=True)) / size, size
+
+
+@planted("the quotient a / b is differentiated as 1 / b is")
+def a_unit_vector_by_the_rule_for_reciprocals():
+    return of_rows(by_norm, lambda g, x, size: -g * x / size**2)
+
+
+@planted("the quotient a / b is differentiated as 1 / b is")
+def a_share_by_the_rule_for_reciprocals():
+    return of_rows(by_sum, lambda g, x, size: -g * x / size**2)
+
+
+@planted("the Jacobian is taken as diagonal")
+def a_normalized_row_with_the_diagonal_of_its_jacobian():
+    def back(g, x, size):
+        z = (x - x.mean(axis=1, keepdims=True)) / size
+        return g * (1 - 1 / 4 - z**2 / 4) / size
+
+    return of_rows(by_deviation, back)
+
+
+def of_inverse(back, symmetric):
+    """trace(S⁻¹ A) + 2 log |S|; `back(P, A)` for the derivative of the trace."""
+    rng = np.random.default_rng(6)
+    A, S = rng.normal(size=(3, 3)), leaf(rng, 3, 3, name="S")
+    S = S @ S.T + 2 * np.eye(3) if symmetric else S + 3 * np.eye(3)
+    P = np.linalg.inv(S)
+    A = A @ A.T if symmetric else A
+    dS = 2 * P.data.T + back(P.data, A)
+    return (P * A.T).sum() + 2 * np.linalg.slogdet(S)[1], {S: dS}
+
+
+@planted("both inverses are on one side of what arrives")
+def a_symmetric_matrix_with_both_inverses_on_the_left():
+    return of_inverse(lambda P, A: -P @ P @ A, True)
+
+
+@planted("both inverses are on one side of what arrives")
+def both_inverses_on_the_right():
+    return of_inverse(lambda P, A: -A.T @ P.T @ P.T, False)
+
+
+def test_rules_that_are_taken_for_others_are_named_first():
+    assert_named_first(CASES)
