@@ -292,11 +292,14 @@ def _tensors_in(result: Any) -> list[Tensor]:
     return [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
 
 
-SWITCHES = dict.fromkeys(
-    ("requires_grad", "trainable"),
-    "for parameter in model.parameters(): parameter.requires_grad = False",
-)
-"""Attributes that freeze models of other libraries, and what to write here."""
+SWITCHES = {
+    **dict.fromkeys(
+        ("requires_grad", "trainable"),
+        "for parameter in model.parameters(): parameter.requires_grad = False",
+    ),
+    "stop_training": 'training.stop_reason = "good enough", in a hook of a callback',
+}
+"""Attributes that freeze or stop models of other libraries, and what to write here."""
 ATTRIBUTES = {
     "W": "layer.weight",
     "b": "layer.bias",
