@@ -1,4 +1,8 @@
-"""Copies of tensors: of a record within a process, of leaves also between processes."""
+"""Copies of tensors: of a record within a process, of leaves also between processes.
+
+While a transform computes its function, a copy of what it differentiates in, or of what was
+computed from that, is computed from it: a record or leaf of its own would have no derivative.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from autograd_lite.node import Node
 
 def shallow_copy(node: Node) -> Any:
     """For `copy.copy`: another tensor with the same state, which shares the array."""
+    if is_differentiated(node):
+        return +node  # type: ignore[operator] # as tensors have operators
     if node.operation is None:
         handed_out(node)
     return restore(_new(type(node)), object.__getstate__(node))
@@ -21,6 +27,9 @@ def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
     """For `copy.deepcopy`: a record node by node, inputs first, however deep it is."""
     from copy import deepcopy
 
+    if depends_on_differentiated(node):
+        memo[id(node)] = +node  # type: ignore[operator] # as tensors have operators
+        return memo[id(node)]
     for original in reversed(backward_order(node)):
         if id(original) not in memo:
             copied = memo[id(original)] = _new(type(original))
@@ -29,6 +38,16 @@ def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
                 state[1]["scope"] = None  # a copy was computed by no module
             restore(copied, deepcopy(state, memo))
     return memo[id(node)]
+
+
+def is_differentiated(node: Node) -> bool:
+    """Whether it is a variable of a transform, see `pullback`, that computes its function."""
+    return getattr(node, "live", False)
+
+
+def depends_on_differentiated(node: Node) -> bool:
+    """Whether it is such a variable, or computed from one."""
+    return any(map(is_differentiated, backward_order(node)))
 
 
 def state_of(node: Node) -> Any:

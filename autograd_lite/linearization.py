@@ -19,7 +19,8 @@ from autograd_lite.errors import (
 )
 from autograd_lite.modes import enable_grad, recording, take_entries, taken, watching
 from autograd_lite.node import Node, plain
-from autograd_lite.pullback import Pullback, Variable, requires_grad
+from autograd_lite.pullback import GivenVariable, Pullback, Variable, requires_grad
+from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
 
 
@@ -63,8 +64,7 @@ class Linearization:
         self.outputs = leaves_of(self.value)
         self.pullback = Pullback(self.outputs, self.variables)
         for variable in self.variables:
-            if isinstance(variable, Variable):
-                variable.live = False
+            _end(variable)
         if taken.get() is not None and not self.pullback.is_open:
             for node in (*self.variables, *self.pullback.order):
                 known = [x for x in (node, *node.arguments) if isinstance(x, Node)]
@@ -102,11 +102,25 @@ def _variables(
     for position, tree in zip(positions, trees):
         for leaf in leaves_of(tree):
             try:
-                yield +leaf if requires_grad(leaf) else Variable(leaf)
+                yield _given_variable(leaf) if requires_grad(leaf) else Variable(leaf)
             except UnsupportedError as error:
                 given, reason, remedy = error.args
                 attempted = f"derivative of {name_of(f)} in argument {position}, {given}"
                 raise UnsupportedError(attempted, reason, remedy) from error
+
+
+def _given_variable(leaf: Any) -> Any:
+    variable = +leaf
+    variable.__class__ = GivenVariable
+    return variable
+
+
+def _end(variable: Any) -> None:
+    """The function is computed, and what it was differentiated in is a tensor like others."""
+    if isinstance(variable, Variable):
+        variable.live = False
+    else:
+        variable.__class__ = Tensor
 
 
 def _require_positions(

@@ -36,6 +36,13 @@ class Variable(Tensor):
         self.live = True
 
 
+class GivenVariable(Tensor):
+    """What a transform computes of a tensor that requires grad, while it computes its function."""
+
+    __slots__ = ()
+    live = True
+
+
 class Pullback:
     """What is recorded between variables and outputs: ordered once, to be pulled back often.
 
@@ -122,7 +129,7 @@ class Pullback:
         found: dict[Node, Any] = {x: cotangents[x] for x in self.variables if x in cotangents}
         separate(found)
         return [
-            found[x] if x in found else np.zeros((*length, *x.shape), x.dtype)
+            found[x] if x in found else np.zeros((*length, *x.shape), x.dtype)[()]
             for x in self.variables
         ]
 

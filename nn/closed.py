@@ -32,7 +32,7 @@ class Closed:
                 is_closed = _is_ours(kind.__module__) and Closed not in kind.__bases__
                 # What the library itself assigns is an attribute from then on.
                 if is_closed and not _is_ours(assigning):
-                    raise _unknown(self, name, value)
+                    raise unknown_attribute(self, name, value)
             super().__setattr__(name, value)
 
 
@@ -40,7 +40,7 @@ def _is_ours(module: str) -> bool:
     return module.partition(".")[0] in PACKAGES
 
 
-def _unknown(owner: Any, name: str, value: Any) -> MissingNameError:
+def unknown_attribute(owner: Any, name: str, value: Any) -> MissingNameError:
     """The error for an attribute that nothing reads, with the one that may be meant."""
     import difflib
 
@@ -48,7 +48,8 @@ def _unknown(owner: Any, name: str, value: Any) -> MissingNameError:
 
     kind, elsewhere = type(owner), inspect.getattr_static(type(owner), name, None)
     fields = (field for field in getattr(kind, "_fields", ()) if hasattr(owner, field))
-    known = [own for own in dict.fromkeys([*fields, *vars(owner)]) if not own.startswith("_")]
+    own_names = getattr(owner, "__slots__", None) or vars(owner)
+    known = [own for own in dict.fromkeys([*fields, *own_names]) if not own.startswith("_")]
     similar = [KEYWORDS.get(name, ""), *difflib.get_close_matches(name, known, 1)]
     here = next((each for each in similar if each in known), None)
     remedy = f"Write {kind.__name__}.{here}" if here else f"It has {', '.join(known) or 'none'}"

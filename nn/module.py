@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from autograd_lite.typing import Array, Forward, Parameters, Result_co
 _watch = watching_calls.get  # bound once, which takes a third of the time
-_named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
+named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 """By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
 
 
@@ -115,7 +115,7 @@ class Module(Members):
             elif isinstance(item, Parameter):
                 named.append((own, item))
         shared = len({id(each) for _, each in named}) < len(named)
-        if shared or any(_named_by.get(id(each)) is self for _, each in named):
+        if shared or any(named_by.get(id(each)) is self for _, each in named):
             self._name(self.named_parameters())
         else:
             self._name(named)
@@ -123,7 +123,7 @@ class Module(Members):
     def _name(self, named: Iterable[tuple[str, Parameter]]) -> None:
         for name, parameter in named:
             parameter.name = name
-            _named_by[id(parameter)] = self
+            named_by[id(parameter)] = self
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """What calling the module computes, of any arguments: tensors, tuples or dicts of them."""
@@ -292,11 +292,14 @@ def _tensors_in(result: Any) -> list[Tensor]:
     return [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
 
 
-SWITCHES = dict.fromkeys(
-    ("requires_grad", "trainable"),
-    "for parameter in model.parameters(): parameter.requires_grad = False",
-)
-"""Attributes that freeze models of other libraries, and what to write here."""
+SWITCHES = {
+    **dict.fromkeys(
+        ("requires_grad", "trainable"),
+        "for parameter in model.parameters(): parameter.requires_grad = False",
+    ),
+    "stop_training": 'training.stop_reason = "good enough", in a hook of a callback',
+}
+"""Attributes that freeze or stop models of other libraries, and what to write here."""
 ATTRIBUTES = {
     "W": "layer.weight",
     "b": "layer.bias",

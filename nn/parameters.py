@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array
+from autograd_lite.copies import depends_on_differentiated
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_on_card
 from autograd_lite.names import explains_keywords
@@ -120,9 +121,7 @@ def fitting_arrays(
             f"{type(state).__name__} is no mapping from names to arrays",
             "Give model.state_dict()",
         )
-    arrays = {
-        name: as_array(plain(value), f"{attempted} of {name!r},") for name, value in state.items()
-    }
+    arrays = {name: _loaded(value, f"{attempted} of {name!r},") for name, value in state.items()}
     problems = [f"{name} is missing" for name in own.keys() - arrays.keys()]
     problems += [f"{name} is unknown" for name in arrays.keys() - own.keys()]
     for name in own.keys() & arrays.keys():
@@ -138,3 +137,14 @@ def fitting_arrays(
             "Give a state_dict() of a model built the same way; nothing was loaded",
         )
     return arrays
+
+
+def _loaded(value: Any, attempted: str) -> Any:
+    """The array that is copied; a tensor whose derivative would be lost by that is refused."""
+    if isinstance(value, Tensor) and value.requires_grad and depends_on_differentiated(value):
+        raise UnsupportedError(
+            f"{attempted} {describe_one(value)}",
+            "it depends on what is being differentiated in, and parameters take copies of numbers",
+            "Write nn.functional_call(model, parameters, x), or give tensor.detach()",
+        )
+    return as_array(plain(value), attempted)

@@ -16,7 +16,7 @@ from autograd_lite.derivatives.neural import sigmoid, softmax
 from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
-from autograd_lite.precision import as_floats, in_floats
+from autograd_lite.precision import as_floats, in_floats, in_single, rule_in_single, widened
 from autograd_lite.table import differentiable
 
 
@@ -43,16 +43,16 @@ SMALLEST_PROBABILITY = 3.72e-44
 """The one with that logarithm, in few digits, as it stands in texts of gradients."""
 
 
-def as_divisor(p: Array) -> Array:
+def as_divisor(p: Array, dtype: Any = None) -> Array:
     """A probability, or p (1 - p), as the derivative of its logarithm divides by it.
 
-    Where its logarithm is bounded it counts as 1e-12, as in PyTorch, and where it is below the
-    normal numbers of its dtype, as 1 over it may be infinite; else as itself.
+    Where its logarithm is bounded it counts as 1e-12, as in PyTorch, and where 1 over it may be
+    infinite in a dtype, by default its own, as the smallest of which it is not; else as itself.
 
     >>> as_divisor(np.array([0.0, 1e-30, 0.5]))
     array([1.e-12, 1.e-30, 5.e-01])
     """
-    smallest = float(np.finfo(p.dtype).tiny)
+    smallest = float(np.finfo(dtype or p.dtype).tiny) / 2
     return np.where(p <= max(SMALLEST_PROBABILITY, smallest), max(1e-12, smallest), p)
 
 
@@ -65,17 +65,23 @@ def _bounded_logarithms(p: Array) -> tuple[Array, Array]:
     return right, wrong
 
 
-def _likelihood_vjp(g: Array, y: Array, p: Array, targets: Array) -> Array:
+def _likelihood_slopes(g: Array, y: Array, p: Array, targets: Array) -> Array:
+    # Of half precision in single, but with slopes that half precision holds: times that of a
+    # saturated sigmoid, 0, an infinite one is NaN.
+    dtype = p.dtype
+    g, p, targets = widened(g), widened(p), widened(targets)
+    return (p - targets) / as_divisor(p * (1 - p), dtype) * (g / p.size)
+
+
+@rule_in_single
+def _slopes_in_targets(g: Array, y: Array, p: Array, targets: Array) -> Array:
     right, wrong = _bounded_logarithms(p)
     return (wrong - right) * (g / p.size)
 
 
-@differentiable(
-    lambda g, y, p, targets: (p - targets) / as_divisor(p * (1 - p)) * (g / p.size),
-    _likelihood_vjp,
-    traits=Traits(logarithm=True, accumulates=True),
-)
+@differentiable(_likelihood_slopes, _slopes_in_targets, traits=Traits(logarithm=True))
 @in_floats
+@in_single
 def binary_cross_entropy(p: Array, targets: Array) -> Array:
     """Mean binary cross-entropy of probabilities: -(t log p + (1 - t) log(1 - p)).
 

@@ -65,7 +65,9 @@ def _vector_norm(
         return np.min(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == 0:
         return np.sum(np.not_equal(x, 0), axis=axis, keepdims=keepdims, dtype=x.dtype.type)
-    return p_norm(as_operand(x), ord, axis=axis, keepdims=keepdims)
+    # A number of NumPy's would count with its precision.
+    order = ord.item() if isinstance(ord, np.generic) else ord
+    return p_norm(as_operand(x), order, axis=axis, keepdims=keepdims)
 
 
 @composed(np.linalg.matrix_norm)

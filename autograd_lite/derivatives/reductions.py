@@ -92,7 +92,6 @@ def nanmean(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
 
 
 @composed(np.average)
-@in_single
 def average(
     a: Any,
     axis: Axis = None,
@@ -104,19 +103,26 @@ def average(
     """The weighted sum over the sum of the weights, and the latter if it is asked for."""
     a = as_operand(a)
     if weights is None:
-        scale = np.sum(np.ones_like(a), axis, keepdims=keepdims)
+        scale: Any = np.array(math.prod(a.shape[i] for i in axes_of(a, axis)))
         result = np.mean(a, axis, keepdims=keepdims)
     else:
         weights = _spread_weights(as_operand(weights), a, axis)
-        dtype = np.result_type(a.dtype, weights.dtype)
-        weights = weights if weights.dtype == dtype else astype(weights, dtype)
-        scale = np.sum(weights, axis, keepdims=keepdims)
-        if np.any(scale == 0):
-            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
-        result = np.sum(a * weights, axis, keepdims=keepdims) / scale
+        floats = [] if a.dtype.kind == "f" else [float]
+        dtype = np.result_type(a.dtype, weights.dtype, *floats)
+        both = [x if x.dtype == dtype else astype(x, dtype) for x in (a, weights)]
+        result, scale = _weighted_mean(*both, axis, keepdims)
     if not returned:
         return result
     return result, np.broadcast_to(astype(scale, result.dtype), result.shape)
+
+
+@in_single
+def _weighted_mean(a: Array, weights: Array, axis: Axis, keepdims: bool) -> tuple[Array, Array]:
+    """It, and the sum of the weights, which are of the dtype of what they weigh."""
+    scale = np.sum(weights, axis, keepdims=keepdims)
+    if np.any(scale == 0):
+        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+    return np.sum(a * weights, axis, keepdims=keepdims) / scale, scale
 
 
 def _spread_weights(weights: Array, a: Array, axis: Axis) -> Array:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from autograd_lite import Tensor
+from autograd_lite.arguments import is_whole
 from autograd_lite.errors import (
     ArgumentError,
     IndexingError,
@@ -39,7 +41,9 @@ class Sequential(Module, Generic[*Layers]):
     """Modules and functions applied one after the other.
 
     A function, such as `np.tanh`, becomes a layer by `Function`. `model[0]` is a layer, `model[:2]`
-    a Sequential of layers that are the model's, too.
+    a Sequential of layers that are the model's, too. As of a list, layers are replaced, taken out
+    and put in: `model[-1] = Dense(16, 3)`, `del model[-1]`, `model.insert(1, ReLU())`. An optimizer
+    that was made before has the parameters that there were then.
 
     >>> import numpy as np
     >>> from nn import Dense
@@ -107,6 +111,53 @@ class Sequential(Module, Generic[*Layers]):
         self._name_new(f"layers.{index}", self.layers[index])
         return self
 
+    @explains_keywords
+    def extend(self, layers: Iterable[Module | Callable[[Any], Any]]) -> Self:
+        """Add layers at the end; those of another Sequential are then layers of both."""
+        for layer in [*layers]:
+            self.append(layer)
+        return self
+
+    @explains_keywords
+    def insert(self, index: int, layer: Module | Callable[[Any], Any]) -> Self:
+        """Put a layer before that with the index, which may be the number of layers."""
+        if not is_whole(index) or not -len(self) <= index <= len(self):
+            raise self._no_layer(index)
+        before = operator.index(index) % len(self) if index < 0 else operator.index(index)
+        self.layers = [*self.layers[:before], self._layer(before, layer), *self.layers[before:]]
+        return self
+
+    @explains_keywords
+    def pop(self, index: int = -1) -> Module:
+        """Take out a layer, by default the last one, and return it."""
+        if not is_whole(index):
+            raise self._no_layer(index)
+        taken: Module = self[index]
+        del self[index]
+        return taken
+
+    def __setitem__(self, index: int, layer: Module | Callable[[Any], Any]) -> None:
+        if not is_whole(index) or not -len(self) <= index < len(self):
+            raise self._no_layer(index)
+        layers = [*self.layers]
+        layers[index] = self._layer(index, layer)
+        self.layers = layers
+
+    def __delitem__(self, index: int | slice) -> None:
+        layers = [*self.layers]
+        try:
+            del layers[index]
+        except (IndexError, TypeError) as error:
+            raise self._no_layer(index) from error
+        self.layers = layers
+
+    def __add__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            return NotImplemented
+        joined = Sequential()
+        joined.layers.extend([*self.layers, *other.layers])  # which keep their names
+        return joined
+
     def __len__(self) -> int:
         return len(self.layers)
 
@@ -130,11 +181,14 @@ class Sequential(Module, Generic[*Layers]):
                 return part
             return self.layers[index]
         except (IndexError, TypeError) as error:
-            raise IndexingError(
-                f"Sequential[{describe_one(index)}]",
-                f"it has {len(self)} layers",
-                "Give the number of one of them, counted from 0, or a slice",
-            ) from error
+            raise self._no_layer(index) from error
+
+    def _no_layer(self, index: Any) -> IndexingError:
+        return IndexingError(
+            f"Sequential[{describe_one(index)}]",
+            f"it has {len(self)} layers",
+            "Give the number of one of them, counted from 0, or a slice",
+        )
 
 
 @register

@@ -95,7 +95,7 @@ class _OfOutputs(Declared):
         """The sum."""
         found = []
         for name, loss in self.losses.items():
-            pair = self._part(predictions, name), self._part(targets, name)
+            pair = self.part(predictions, name), self.part(targets, name)
             try:
                 one = (
                     loss(*pair) if weights is None else weighted_loss(loss)(*pair, weights=weights)
@@ -106,7 +106,7 @@ class _OfOutputs(Declared):
             found.append(one)
         return sum(found[1:], found[0])
 
-    def _part(self, several: Any, name: Any) -> Any:
+    def part(self, several: Any, name: Any) -> Any:
         """What belongs to one loss; a ShapeError unless there is one part for each."""
         parts = several if isinstance(several, Mapping) else None
         if isinstance(several, tuple | list):
@@ -155,6 +155,13 @@ def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
         return loss
     takes_weights = isinstance(loss, _OfOutputs) or "weights" in parameters_of(loss)
     return loss if takes_weights else _OfEntries(function=loss)
+
+
+def parts_of(loss: Any, predictions: Any) -> list[tuple[Any, Any]]:
+    """Each of the losses of several outputs with its predictions; of one output the pair itself."""
+    if isinstance(loss, _OfOutputs):
+        return [(one, loss.part(predictions, name)) for name, one in loss.losses.items()]
+    return [(loss, predictions)]
 
 
 def adds_up(loss: Callable[..., Tensor] | None) -> bool:

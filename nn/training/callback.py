@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from nn.closed import Closed
+from autograd_lite.names import tell_of
+from nn.closed import Closed, unknown_attribute
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.history import History
@@ -70,6 +71,26 @@ class Training:
     def __post_init__(self) -> None:
         if not self.optimizers:
             self.optimizers = {"": self.optimizer}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        try:
+            object.__setattr__(self, name, value)
+        except AttributeError:
+            raise unknown_attribute(self, name, value) from None
+
+
+STOP = 'training.stop_reason = "good enough"'
+ATTRIBUTES = {
+    **dict.fromkeys(("stop_training", "should_stop", "should_training_stop", "terminate"), STOP),
+    **dict.fromkeys(("current_epoch", "epoch_index"), "training.epoch, which counts from 0"),
+    **dict.fromkeys(("max_epochs", "n_epochs", "num_epochs"), "training.epochs"),
+    **dict.fromkeys(("logs", "metrics", "callback_metrics"), 'training.history["loss"][-1]'),
+    **dict.fromkeys(("lr", "learning_rate"), "training.optimizer.learning_rate"),
+    **dict.fromkeys(("net", "network", "module"), "training.model"),
+    "loss": "training.batch_loss",
+}
+"""Attributes of other libraries' trainers, and what to write for each."""
+tell_of(Training, ATTRIBUTES, "a training")
 
 
 def place_of(training: Training) -> str:

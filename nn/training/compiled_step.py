@@ -15,6 +15,7 @@ from nn.losses.loss import Loss
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.compiled import CompiledSteps
+from nn.training.distributions import require_distributions
 from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import require_depending, require_known_parameters
 from nn.training.inputs import as_arrays, called
@@ -70,6 +71,7 @@ class CompiledStep:
         """Raise as `nn.fit` does; once, and of what a loss compares where samples are several."""
         made_of = _ATTEMPTED, self._model, [self.optimizer]
         require_known_parameters(*made_of, predictions, inputs)
+        require_distributions(_ATTEMPTED, self._loss, predictions)
         if not isinstance(self._loss, Loss):
             pair = map_tree(plain, predictions), targets
             looking = partial(require_own_targets, _ATTEMPTED, self._loss, *pair)

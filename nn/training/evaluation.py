@@ -28,6 +28,7 @@ from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
+from nn.training.distributions import require_distributions
 from nn.training.history import Means
 from nn.training.inputs import (
     Source,
@@ -206,6 +207,7 @@ def rehearse(model: Module, samples: Samples) -> None:
             some = [at(each, few) for each in (predictions, *part._arrays[1:])]
             if samples.loss is not None:
                 require_own_targets("fit", samples.loss_of, *some)
+                require_distributions("fit", samples.loss, some[0])
             if n < part.n and all(len(leaf) == n for leaf in leaves):
                 as_many = lambda leaf, n=part.n: np.resize(leaf, (n, *leaf.shape[1:]))
                 predictions = map_tree(as_many, predictions)

@@ -19,7 +19,7 @@ from autograd_lite.trees import leaves_of
 from nn.layers.batch_normalization import BatchNorm1d
 from nn.losses.loss import Loss
 from nn.losses.loss_function import is_of_the_whole
-from nn.module import Module
+from nn.module import Module, named_by
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.schedules import Schedule
 from nn.parameters import Parameter
@@ -113,7 +113,24 @@ def trained_parameters(
             f"{kind} holds none of its parameters, so that nothing would be learned",
             f"Write {kind}(model.parameters(), ...)",
         )
+    _require_none_exchanged(attempted, model, optimizer)
     return parameters
+
+
+def _require_none_exchanged(attempted: str, model: Module, optimizer: Optimizer) -> None:
+    """Raise if an optimizer has a parameter that the model had, and not the one in its place."""
+    own, held = dict(model.named_parameters()), {*optimizer.parameters}
+    modules = {module for _, module in model.named_modules()}
+    had = [x for x in held - {*own.values()} if named_by.get(id(x)) in modules]
+    exchanged = [x.name for x in had if x.name in own and own[x.name] not in held]
+    if exchanged:
+        kind = type(optimizer).__name__
+        raise ArgumentError(
+            f"{attempted} of {type(model).__name__}",
+            f"{kind} has {', '.join(sorted(map(str, exchanged)))} as it was before another one was "
+            "put in its place, which would not be trained",
+            f"Make the optimizer afterwards: {kind}(model.parameters(), ...)",
+        )
 
 
 def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:

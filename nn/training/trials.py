@@ -22,6 +22,7 @@ from nn.module import Module
 from nn.optimizers.groups import hyper_parameters
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generator, generators
+from nn.training.distributions import require_distributions
 from nn.training.evaluation import require_scalar, training_mode
 from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import called
@@ -202,8 +203,9 @@ def _stepped(
     samples: Samples, model: Module, optimizer: Optimizer, inputs: Any, targets: Any
 ) -> float:
     """The loss of a batch before a step that learns from it."""
-    predictions = called(model, inputs)
-    require_own_targets(f"a trial of {type(model).__name__}", samples.loss_of, predictions, targets)
+    predictions, attempted = called(model, inputs), f"a trial of {type(model).__name__}"
+    require_own_targets(attempted, samples.loss_of, predictions, targets)
+    require_distributions(attempted, samples.loss, predictions)
     loss = samples.loss_of(predictions, targets)
     require_scalar(loss)
     value: float = loss.item()

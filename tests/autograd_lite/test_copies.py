@@ -28,6 +28,7 @@ from autograd_lite import (
     no_grad,
     value_and_grad,
 )
+from autograd_lite.node import plain
 
 ROOT = Path(autograd_lite.__file__).parents[1]
 
@@ -183,3 +184,43 @@ def test_it_goes_through_a_pool_of_processes():
 def test_it_is_a_method_in_a_class():
     assert Tripled().by_method(2.0) == 12.0
     assert Tripled.slope(2.0, 3.0) == 12.0
+
+
+def summed(x):
+    return (x**2).sum()
+
+
+@looped("duplicate", [copy.copy, copy.deepcopy])
+@looped("point", [np.array([1.0, 2.0]), leaf()])
+def test_a_copy_of_what_is_differentiated_in_depends_on_it(duplicate, point):
+    """Of a leaf of its own the derivative would be 0."""
+    for f, wanted in (
+        (lambda x: summed(duplicate(x)), [2.0, 4.0]),
+        (lambda x: summed(duplicate(3 * x)), [18.0, 36.0]),
+        (lambda x: summed(duplicate({"w": [x]})["w"][0]), [2.0, 4.0]),
+        (lambda x: grad(lambda y: summed(duplicate(x) * y))(x).sum(), [6.0, 24.0]),
+    ):
+        np.testing.assert_array_equal(plain(grad(f)(point)), wanted)
+    np.testing.assert_array_equal(
+        plain(hessian(lambda x: (duplicate(x) ** 3).sum())(point)), np.diag([6.0, 12.0])
+    )
+
+
+def test_parameters_that_are_copied_and_stepped_within_a_function_keep_their_gradient():
+    def after_a_step(parameters):
+        stepped = copy.deepcopy(parameters)
+        stepped["w"] -= 0.25 * grad(lambda p: summed(p["w"]))(stepped)["w"]
+        return summed(stepped["w"])
+
+    slopes = grad(after_a_step)({"w": np.array([1.0, 2.0])})["w"]
+    np.testing.assert_array_equal(slopes, [0.5, 1.0])
+
+
+@looped("point", [np.array([1.0, 2.0]), leaf()])
+def test_after_the_transform_a_copy_is_a_leaf_or_record_of_its_own(point):
+    kept = []
+    grad(lambda x: (kept.append(x), summed(x))[1])(point)
+    (again,) = copy.deepcopy(kept)
+    summed(again).backward()
+    assert type(again) is type(kept[0])
+    assert not isinstance(point, Tensor) or point.grad is None

@@ -92,6 +92,35 @@ def test_weights_add_up_in_the_precision_of_what_they_are_of(kind):
         assert f(Tensor(x), weights=weights).item() == pytest.approx(f(x, weights=weights))
 
 
+AVERAGED = {
+    "lists": [1, 2, 4],
+    "lists of floats": [1.0, 2.0, 4.0],
+    **{np.dtype(kind).name: np.array([1, 2, 4], kind) for kind in SMALL_KINDS},
+}
+
+
+@looped("kind", [np.float16, np.float32])
+@looped("other", AVERAGED.values(), ids=AVERAGED)
+def test_an_average_is_of_the_precision_that_numpy_gives_it(kind, other):
+    x = np.array([0.5, 1.0, 2.0], kind)
+    for f in (
+        lambda x: np.average(x, weights=other, returned=True),
+        lambda x: np.average(other, weights=x, returned=True),
+    ):
+        for one, wanted in zip(f(Tensor(x, requires_grad=True)), f(x), strict=True):
+            assert one.dtype == wanted.dtype
+            np.testing.assert_allclose(plain(one), wanted, rtol=2e-3)
+
+
+@looped("kind", [np.float16, np.float32])
+@looped("order", [3, 2.5, np.float64(2.5), np.int64(3), np.float32(2), -1.5])
+def test_the_order_of_a_norm_does_not_count_with_its_precision(kind, order):
+    x = np.array([3.0, -4.0, 1.0], kind)
+    norm = np.linalg.norm(Tensor(x, requires_grad=True), order)
+    assert norm.dtype == kind
+    assert norm.item() == pytest.approx(np.linalg.norm(x, order), rel=3e-3)
+
+
 @each_subject
 def test_sums_of_half_precision_beside_a_higher_one_are_in_that(subject):
     """What adds up is in float32 where its first operand is of float16, and others may be above."""

@@ -221,3 +221,12 @@ def test_a_point_that_is_refused_is_named_by_its_argument(wrong, words):
     for transform in (grad, value_and_grad, jacobian, hessian):
         with pytest.raises(UnsupportedError, match=f"scaled in argument 1, .*{words}"):
             transform(scaled, argnums=(0, 1))(2.0, wrong)
+
+
+@looped("point", [2.0, np.float32(2.0), np.array(2.0)])
+def test_the_gradient_at_a_number_is_a_number_where_it_is_0_too(point):
+    wanted = type(grad(lambda x: x * x)(point))
+    assert issubclass(wanted, np.floating)
+    for f in (lambda x: 3.0, lambda x: x.detach(), lambda x: np.zeros(2).sum()):
+        assert type(grad(f)(point)) is wanted
+    assert type(grad(grad(lambda x: 3 * x))(point)) is wanted

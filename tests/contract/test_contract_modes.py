@@ -2,11 +2,12 @@
 
 import asyncio
 import threading
+from contextvars import copy_context
 
 import pytest
 
 from autograd_lite import Tensor, UnsupportedError, enable_grad, no_grad
-from autograd_lite.modes import recording
+from autograd_lite.modes import recording, set_now
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def x():
 def recording_is_on_afterwards(x):
     yield
     assert (x * 2).requires_grad
+    assert not set_now.get()
 
 
 def test_nothing_is_recorded_inside_and_recording_resumes(x):
@@ -248,16 +250,20 @@ def test_one_context_object_may_be_entered_by_both():
 
 def test_a_generator_that_another_thread_closes_changes_nothing_there():
     generator, seen = paused(no_grad), []
-    next(generator)
 
     def close():
         generator.close()
         seen.append(recording.get())
 
-    thread = threading.Thread(target=close)
-    thread.start()
-    thread.join()
-    assert seen == [True]
-    with enable_grad():
-        assert recording.get() is True
-    recording.set(True)
+    def pause_here_and_close_there():
+        next(generator)
+        thread = threading.Thread(target=close)
+        thread.start()
+        thread.join()
+        with enable_grad():
+            seen.append(recording.get())
+
+    # What nobody can undo any more, as the generator is closed, ends with this copy.
+    copy_context().run(pause_here_and_close_there)
+    assert seen == [True, True]
+    assert recording.get() is True

@@ -34,6 +34,7 @@ class Mine(nn.Callback):
         (nn.HuberLoss(), "detla", "Write HuberLoss.delta"),
         (nn.Dense(2, 1), "trainable", "Dense.trainable = 3: .* parameter.requires_grad = False"),
         (nn.Sequential(nn.Dense(2, 1)), "requires_grad", "parameter.requires_grad = False"),
+        (nn.Dense(2, 1), "stop_training", 'training.stop_reason = "good enough"'),
     ],
 )
 def test_an_attribute_that_nothing_would_read_cannot_be_assigned(owner, name, told):

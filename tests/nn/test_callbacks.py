@@ -10,7 +10,7 @@ from training_runs import Script, X, Y, assert_same, fit, hook, line, normalized
 import nn
 import viz
 from autograd_lite.arguments import WHOLE
-from autograd_lite.errors import ArgumentError, UnsupportedError
+from autograd_lite.errors import ArgumentError, MissingNameError, UnsupportedError
 from nn.training.schema import ARRAY
 
 # Schedules
@@ -126,12 +126,26 @@ def test_hooks_that_would_not_be_called_or_fail_are_refused():
             fit(line(), callbacks=[other])
 
 
-def test_what_a_training_does_not_know_is_not_set():
-    def wrong(training):
-        training.stop_training = True
+@looped(
+    ("name", "told"),
+    [
+        ("stop_training", 'nothing would read it. Write training.stop_reason = "good enough"'),
+        ("should_stop", "Write training.stop_reason"),
+        ("stop_reson", "Write Training.stop_reason"),
+        ("lr", "Write training.optimizer.learning_rate"),
+        ("current_epoch", "Write training.epoch"),
+        ("mine", "It has model, optimizer, rng, history, epochs"),
+    ],
+)
+def test_what_a_training_does_not_know_is_not_set(name, told):
+    with pytest.raises(MissingNameError, match=rf"Training\.{name} = True: it has no.*{told}"):
+        fit(line(), callbacks=[hook("epoch_end", lambda training: setattr(training, name, True))])
 
-    with pytest.raises(AttributeError, match="stop_training"):
-        fit(line(), callbacks=[hook("epoch_end", wrong)])
+
+@looped(("name", "told"), [("max_epochs", "training.epochs"), ("logs", r'history\["loss"\]')])
+def test_what_trainings_are_asked_for_elsewhere_is_told(name, told):
+    with pytest.raises(MissingNameError, match=rf"Training\.{name}: a training has no.*{told}"):
+        fit(line(), callbacks=[hook("epoch_end", lambda training: getattr(training, name))])
 
 
 def test_norms_are_means_over_the_batches_of_an_epoch():

@@ -7,7 +7,7 @@ import pytest
 from looping import looped
 
 import nn
-from autograd_lite import Tensor, no_grad
+from autograd_lite import Tensor, grad, no_grad
 from autograd_lite.errors import ArgumentError, UnsupportedError
 
 X = np.random.default_rng(0).normal(size=(5, 2))
@@ -222,3 +222,19 @@ def test_what_was_computed_before_the_call_may_depend_on_any_parameter():
     first = model(X)
     given = {"layer.weight": np.zeros((2, 2)), "layer.bias": np.zeros(2)}
     np.testing.assert_array_equal(nn.functional_call(model, given, first * 0).data, first.data)
+
+
+def test_what_is_differentiated_in_is_not_loaded_as_a_copy_of_its_numbers():
+    model = nn.Dense(2, 1, bias=False)
+    weight = np.ones((2, 1))
+
+    def loaded(weight):
+        model.load_state_dict({"weight": weight * 2})
+        return model(X).sum()
+
+    with pytest.raises(UnsupportedError, match=r"'weight', tensor \(2, 1\).*nn.functional_call"):
+        grad(loaded)(weight)
+    slopes = grad(lambda w: nn.functional_call(model, {"weight": w * 2}, X).sum())(weight)
+    np.testing.assert_allclose(slopes, 2 * X.sum(axis=0)[:, None])
+    other = nn.Dense(2, 1, bias=False)
+    model.load_state_dict({"weight": 0.5 * (model.weight + other.weight)})

@@ -69,11 +69,12 @@ def test_what_reaches_saturated_logits_over_their_probabilities_is_their_error()
 
 def test_the_slope_of_a_logarithm_is_finite_in_each_dtype_however_small_the_probability():
     for dtype in (np.float16, np.float32, np.float64):
-        smallest = max(np.finfo(dtype).tiny, dtype(np.exp(-100)))
+        least = np.finfo(dtype).tiny / dtype(2)
+        smallest = max(least, dtype(np.exp(-100)))
         p = np.array([0, np.finfo(dtype).smallest_subnormal, smallest, 1.01 * smallest], dtype)
         slopes = 1 / as_divisor(p)
         assert slopes.dtype == dtype
         assert np.isfinite(slopes).all()
         assert slopes[3] == 1 / p[3]
-        assert slopes[0] == slopes[1] == 1 / max(dtype(1e-12), np.finfo(dtype).tiny)
+        assert slopes[0] == slopes[1] == 1 / max(dtype(1e-12), least)
         assert np.isnan(as_divisor(np.array([np.nan], dtype))).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_lite import Tensor
+from autograd_lite import Tensor, sigmoid
 
 N = 70_000
 RNG = np.random.default_rng(0)
@@ -48,6 +48,32 @@ def test_normalization_takes_statistics_of_float16_in_float32(recorded):
     for row, dtype in ((half, np.float16), (exact, np.float64)):
         (nn.LayerNorm(3, dtype=dtype)(row) * np.array([1.0, 2.0, 3.0], dtype)).sum().backward()
     np.testing.assert_allclose(half.grad, exact.grad, atol=2e-6)
+
+
+SATURATED = [-40.0, -30.0, -12.0, -10.0, 3.0, 9.0, 12.0, 30.0]
+BINARY_LOSSES = [
+    nn.BCELoss(),
+    nn.BCELoss(reduction="sum"),
+    nn.BCELoss(pos_weight=2.0),
+    nn.BCELoss(label_smoothing=0.1),
+]
+
+
+@pytest.mark.parametrize("loss", BINARY_LOSSES, ids=repr)
+@pytest.mark.parametrize("answer", [0.0, 1.0])
+def test_slopes_of_saturated_probabilities_are_finite(loss, answer):
+    logits = Tensor(np.array(SATURATED, np.float16), requires_grad=True)
+    p = sigmoid(logits)
+    loss(p, np.full(len(SATURATED), answer)).backward()
+    assert np.isfinite(p.grad).all()
+    assert np.isfinite(logits.grad).all()
+
+
+def test_the_slope_of_a_small_probability_is_as_precise_as_that():
+    logits = Tensor(np.array([-10.0, 3.0, 1.0, 0.0], np.float16), requires_grad=True)
+    nn.BCELoss(reduction="mean")(sigmoid(logits), np.array([1.0, 0.0, 1.0, 0.0])).backward()
+    exact = 1 / (1 + np.exp(-logits.data.astype(float))) - [1.0, 0.0, 1.0, 0.0]
+    np.testing.assert_allclose(logits.grad, exact / 4, rtol=3e-3)
 
 
 @pytest.mark.parametrize("weights", [None, np.linspace(0, 2, N)])
