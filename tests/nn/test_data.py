@@ -54,7 +54,7 @@ def test_batches_come_again_in_another_order_each_time():
 
 
 def test_batches_that_are_made_once_train_all_epochs():
-    loader, targets = nn.batches(X, Y[:, None], batch_size=4, shuffle=False), nn.MSELoss()
+    loader, mean = nn.batches(X, Y[:, None], batch_size=4, shuffle=False), nn.MSELoss()
     by_fit, by_hand = nn.Dense(2, 1, rng=0), nn.Dense(2, 1, rng=0)
     optimizer = nn.SGD(by_fit.parameters(), 0.001)
     nn.fit(by_fit, loader, loss="mse", optimizer=optimizer, epochs=3, progress=False)
