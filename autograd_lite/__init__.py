@@ -165,7 +165,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def _missing(name: str) -> MissingNameError:
+def _missing(name: str) -> Exception:
     import numpy as np
 
     from autograd_lite.elsewhere import NAMES

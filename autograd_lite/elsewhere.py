@@ -18,7 +18,7 @@ KEYWORDS = {
     "lr": "learning_rate",
     "alpha": "learning_rate",
     "eta": "learning_rate",
-    "step_size": "learning_rate",
+    "step_size": "learning_rate every",
     "eps": "epsilon",
     "beta_1": "betas",
     "beta_2": "betas",
@@ -26,6 +26,7 @@ KEYWORDS = {
     "beta2": "betas",
     "in_channels": "in_features",
     "input_dim": "in_features",
+    "input_shape": "in_features",
     "input_size": "in_features",
     "n_in": "in_features",
     "out_channels": "out_features",
@@ -104,7 +105,7 @@ KEYWORDS = {
     "stddev": "standard_deviation",
     "sigma": "standard_deviation",
 }
-"""Keywords of other libraries, and what each is called where it is known here."""
+"""Keywords of other libraries, and what each is called here, or by one or the other function."""
 
 _SETTINGS = "betas epsilon l1 l2 learning_rate momentum nesterov weight_decay"
 OF_OPTIMIZERS = {
@@ -115,6 +116,11 @@ OF_OPTIMIZERS = {
 """Keywords that set an optimizer, and what it calls them, where an optimizer is asked for, too."""
 
 NO_KEYWORD = {
+    "restore_best_weights": "Leave it out: the best weights are restored",
+    "save_best_only": "Leave it out: nn.EarlyStopping() restores the best weights",
+    "num_workers": "Leave it out: batches are cut from arrays that are there",
+    "pin_memory": "Leave it out: arrays are where NumPy has them, or CuPy",
+    "drop_last": "Cut the arrays before: n = len(X) // batch_size * batch_size, X[:n], y[:n]",
     "early_stopping": "Write validation=0.1, callbacks=[nn.EarlyStopping()]",
     "scheduler": "A schedule is a learning rate: "
     "nn.Adam(parameters, nn.CosineAnnealing(0.1, steps=100))",
@@ -207,3 +213,20 @@ CHOICES = {
     "sparse_categorical_crossentropy": "'cross_entropy', of logits",
 }
 """Losses, activations and initializers that are given by name in other libraries, and here."""
+
+_OF_LINALG = "det eigh eigvalsh inv lstsq norm pinv qr svd"
+OF_SCIPY = {
+    **dict.fromkeys(["logsumexp", "softmax", "log_softmax"], "autograd_lite.{}"),
+    **dict.fromkeys(_OF_LINALG.split(), "np.linalg.{}"),
+    **dict.fromkeys(["cho_factor", "cholesky"], "np.linalg.cholesky, the lower factor"),
+    **dict.fromkeys(["cho_solve", "lu_solve", "solve", "solve_triangular"], "np.linalg.solve"),
+    **dict.fromkeys(["lu", "lu_factor"], "np.linalg.solve, of the matrix itself"),
+    **dict.fromkeys(
+        ["odeint", "solve_ivp"], "the steps with NumPy's functions, as in y = y + h * f(y)"
+    ),
+    **dict.fromkeys(["cdist", "pdist"], "np.linalg.norm(x[:, None] - y, axis=-1)"),
+    "block_diag": "np.block, with zeros beside",
+    "trapezoid": "np.trapezoid",
+    "convolve": "np.convolve",
+}
+"""Functions of SciPy's that compute with arrays, by their last names, and what records."""

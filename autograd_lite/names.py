@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar
 
 from autograd_lite.errors import MissingNameError, UnsupportedError, describe_one
@@ -14,6 +17,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
+_OPERATORS |= {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _OPERATORS |= {"subtract": "-", "multiply": "*", "divide": "/", "mm": "@", "bmm": "@", "mv": "@"}
 _OF_ONE = (
     "arctan ceil cos cosh diag expm1 floor isfinite isinf isnan log10 log1p log2 median nan_to_num"
@@ -74,6 +78,15 @@ ATTRIBUTES = {
     "value": "x.data",
     "view": "x.reshape(shape)",
     "zero_": "x.data[...] = 0",
+    "chunk": "np.array_split(x, parts, axis)",
+    "erf": "autograd_lite.erf(x)",
+    "expand_as": "np.broadcast_to(x, y.shape)",
+    "label": "x.name",
+    "neg": "-x",
+    "split": "np.split(x, places, axis)",
+    "type_as": "x.astype(y.dtype)",
+    "unbind": "[*x]",
+    "view_as": "x.reshape(y.shape)",
     "add_": "x.data += y inside of no_grad(), or x = x + y",
     "mul_": "x.data *= y inside of no_grad(), or x = x * y",
     "sub_": "x.data -= y inside of no_grad(), or x = x - y",
@@ -115,8 +128,11 @@ def meant_by(name: str, known: Iterable[str]) -> str:
 
 def missing_name(
     module: str, name: str, known: Iterable[str], elsewhere: Mapping[str, str]
-) -> MissingNameError:
+) -> MissingNameError | ImportError:
     """The error for a name that a module does not have; elsewhere says what to write for some.
+
+    Of a missing attribute `from module import name` says nothing: that is told what to write by an
+    ImportError.
 
     >>> print(missing_name("nn", "MSLoss", ["Dense", "MSELoss"], {}))
     nn.MSLoss: there is no such name. Write nn.MSELoss
@@ -127,7 +143,19 @@ def missing_name(
         remedy = f"Write {module}.{meant}"
     else:
         remedy = f"{module}.__all__ has what there is"
-    return MissingNameError(f"{module}.{name}", "there is no such name", remedy)
+    error = MissingNameError(f"{module}.{name}", "there is no such name", remedy)
+    return ImportError(str(error)) if _is_imported(module, name) else error
+
+
+def _is_imported(module: str, name: str) -> bool:
+    """Whether it is asked for by `from module import name`, and is no module to be imported."""
+    frame: FrameType | None = sys._getframe()
+    while frame and frame.f_code.co_name != "__getattr__":
+        frame = frame.f_back
+    asking = frame and frame.f_back
+    if not asking or asking.f_code.co_name != "_handle_fromlist":
+        return False
+    return importlib.util.find_spec(f"{module}.{name}") is None
 
 
 def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> UnsupportedError:
@@ -139,7 +167,8 @@ def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> Uns
     from autograd_lite.elsewhere import KEYWORDS, NO_KEYWORD, OF_OPTIMIZERS
 
     known = list(known)
-    here = KEYWORDS.get(name, "")
+    meanings = KEYWORDS.get(name, "").split()
+    here = next(filter(known.__contains__, meanings), meanings[0] if meanings else "")
     setting = OF_OPTIMIZERS.get(name) or OF_OPTIMIZERS.get(here)
     if name in NO_KEYWORD:
         remedy = NO_KEYWORD[name]
@@ -201,13 +230,17 @@ def told_of_own_call(
         name = written.get(name, f"{kind}.{name}")
     parameters = dict(inspect.signature(function).parameters)
     parameters.pop("self", None)
-    return told_of_call(name, parameters, str(error))
+    made = arguments[1:] if function.__qualname__.endswith("__init__") else ()
+    return told_of_call(name, parameters, str(error), made)
 
 
 def told_of_call(
-    name: str, parameters: Mapping[str, inspect.Parameter], said: str
+    name: str, parameters: Mapping[str, inspect.Parameter], said: str, made: Sequence[Any] = ()
 ) -> UnsupportedError | None:
-    """What Python says of a call with other arguments than a function has."""
+    """What Python says of a call with other arguments than a function has.
+
+    A class is maybe given what the object that is `made` is to be called with.
+    """
     known = [own for own in parameters if parameters[own].kind in NAMED]
     if unknown := re.search(r"unexpected keyword argument '(\w+)'", said):
         attempted = f"{name}(..., {unknown[1]}=)"
@@ -232,6 +265,10 @@ def told_of_call(
         remedy = f"Give the others by name, as in {by_name[0]}=..." if by_name else "Leave them out"
         if known == ["f"]:
             remedy = f"Give them to what it returns: {name}(f)(...)"
+        elif any(hasattr(x, "shape") for x in made):
+            remedy = f"Give arrays to what it makes: {name}(...)(x)"
+        elif name.islower() and any(map(callable, made)):
+            remedy = f"Write @{name}() above the function"
         return UnsupportedError(f"{name}(...)", reason, remedy)
     return None
 

@@ -272,11 +272,17 @@ def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError
             "what a masked array knows besides its numbers would be lost",
             "Write x.filled(0) in place of the masked array x",
         )
+    from autograd_lite.elsewhere import OF_SCIPY
+
     own = function.rpartition(".")[2]
     remedy = "Give it tensor.data if no gradient is to flow; or call it in a function of plain "
     remedy += "arrays whose derivative is given, below @differentiable(vjp)"
-    if own in ("logsumexp", "softmax", "log_softmax"):
-        remedy = f"Write autograd_lite.{own}"
+    if own in OF_SCIPY:
+        remedy = f"Write {OF_SCIPY[own].format(own)}"
+    elif function.startswith("scipy.stats"):
+        remedy = (
+            "Write its formula with NumPy's functions, and those of scipy.special, which record"
+        )
     return UnsupportedError(
         f"{function} of {describe_one(tensor)}",
         f"it computes with {what}, and the gradient would be lost",

@@ -388,9 +388,10 @@ _FOR_NUMBERS = (
     "np.sin for math.sin, and put tensors together with np.stack"
 )
 _FOR_ARRAYS = (
-    "Compute with NumPy's functions, np.sin for math.sin, and put tensors together with np.stack, "
-    "np.concatenate or np.where; make other libraries' arrays plain, as in "
-    "np.asarray(frame) @ tensor; for plain numbers write tensor.data or tensor.item()"
+    "Write np.stack([x, y]) or np.block([[x, 0.0], [0.0, y]]) for np.array, and np.concatenate or "
+    "np.where for assignments; compute with NumPy's functions, np.sin for math.sin; make other "
+    "libraries' arrays plain, as in np.asarray(frame) @ tensor; for plain numbers write "
+    "tensor.data or tensor.item()"
 )
 
 Node.tensor_class = Tensor

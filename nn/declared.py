@@ -186,7 +186,7 @@ class Declared(Closed):
                 needed = [each.name for each in behind if each.default is each.empty]
                 lacking = [repr(name) for name in needed if name not in named]
                 said = f"missing a required argument: {' and '.join(lacking)}"
-            raise told_of_call(type(self).__name__, parameters, said) or error from None
+            raise told_of_call(type(self).__name__, parameters, said, given) or error from None
         bound.apply_defaults()
         others = {name: value for name, value in added.items() if value is not Parameter.empty}
         self._begin({**bound.arguments, **others})

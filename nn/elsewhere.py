@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from autograd_lite.elsewhere import CHOICES
-from autograd_lite.errors import MissingNameError
 from autograd_lite.names import missing_name
 
 _SCHEDULE = "class Mine(nn.Schedule), with def rate(self, base, t): a schedule is a learning rate"
@@ -121,6 +120,16 @@ NAMES = {
     "Conv2DTranspose": "nn.ConvTranspose2d(in_channels, out_channels, kernel_size)",
     "Conv3D": "nn.Conv3d(in_channels, out_channels, kernel_size)",
     "ConvTranspose1d": "nn.ConvTranspose2d(in_channels, out_channels, (1, k)), of x[:, :, None]",
+    **dict.fromkeys(["Dataset", "TensorDataset"], "nn.batches(X, y, batch_size=32), of arrays"),
+    **dict.fromkeys(["Layer", "Neuron"], "nn.Dense(in_features, out_features)"),
+    "F": "functions of autograd_lite, such as autograd_lite.relu, and losses of nn",
+    "MLPClassifier": "nn.estimators.NeuralClassifier, after import nn.estimators",
+    "MLPRegressor": "nn.estimators.NeuralRegressor, after import nn.estimators",
+    "callbacks": "nn.EarlyStopping, nn.Checkpoint and their kin",
+    "initializers": "nn.Dense(2, 3, weight_init='he_normal')",
+    "metrics": "nn.accuracy, or a function of predictions and targets",
+    "models": "nn.Sequential, nn.Module and nn.load(path)",
+    "plot_model": "viz.graph(model, X)",
     "DataLoader": "nn.batches(X, y, batch_size=32)",
     "GlobalAveragePooling2D": "nn.AdaptiveAvgPool(1), and nn.Flatten()",
     "Identity": "nn.Sequential()",
@@ -155,7 +164,7 @@ NAMES = {
 }
 
 
-def missing(name: str, known: Iterable[str]) -> MissingNameError:
+def missing(name: str, known: Iterable[str]) -> Exception:
     """The error for a name that `nn` does not have.
 
     >>> print(missing("Linear", ["Dense"]))
@@ -171,7 +180,19 @@ def missing(name: str, known: Iterable[str]) -> MissingNameError:
     return missing_name("nn", name, known, losses | of_the_engine | NAMES)
 
 
-def missing_initializer(name: str, known: Iterable[str]) -> MissingNameError:
+def missing_of_part(part: str, name: str) -> Exception:
+    """The error for a name that a part of `nn` does not have: all are names of `nn` itself.
+
+    >>> print(missing_of_part("nn.layers", "Dense"))
+    nn.layers.Dense: there is no such name. Write nn.Dense
+    """
+    import nn
+
+    known = {own: f"nn.{own}" for own in nn.__all__}
+    return missing_name(part, name, [], NAMES | known)
+
+
+def missing_initializer(name: str, known: Iterable[str]) -> Exception:
     """The error for a name that `nn.init` does not have; in PyTorch's a _ follows.
 
     >>> print(missing_initializer("kaiming_normal_", ["he_normal"]))
@@ -184,7 +205,7 @@ def missing_initializer(name: str, known: Iterable[str]) -> MissingNameError:
     return missing_name("nn.init", name, known, written)
 
 
-def missing_data(name: str, known: Iterable[str]) -> MissingNameError:
+def missing_data(name: str, known: Iterable[str]) -> Exception:
     """The error for a name that `nn.datasets` does not have; real data are scikit-learn's.
 
     >>> print(missing_data("moons", ["blobs"]))

@@ -308,6 +308,8 @@ ATTRIBUTES = {
     "trainable_variables": "model.parameters()",
     "trainable_weights": "model.parameters()",
     "weights": "model.parameters()",
+    "add_module": "self.name = module, in __init__; of an nn.Sequential model.append(layer)",
+    "load": "model = nn.load(path)",
     "add": "model.append(layer), of an nn.Sequential",
     "apply": "for name, module in model.named_modules(): ...",
     "buffers": "dict(model.named_buffers()).values()",

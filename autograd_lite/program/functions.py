@@ -30,6 +30,7 @@ from autograd_lite.program.recordings import (
 from autograd_lite.program.records import Record, are_alike
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Tracer, guarded, program_of
+from autograd_lite.pullback import is_live_leaf
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import Derived, grad, positions_of, value_and_grad
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
@@ -298,7 +299,10 @@ class Compiled:
         tensors = {
             step: node
             for node, step in known.items()
-            if isinstance(node, Node) and step not in own and step.function is None
+            if isinstance(node, Node)
+            and step not in own
+            and step.function is None
+            and is_live_leaf(node)
         }
         return _Recorded(record, tracer, inputs, [*tensors.items()], outputs)
 

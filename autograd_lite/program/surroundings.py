@@ -222,10 +222,13 @@ class Surroundings:
             instructions = [*dis.get_instructions(code)]
             own = _own_containers(code, instructions)
             for place, instruction in enumerate(instructions):
-                if not _changes_own(instructions[max(0, place - 2) : place + 1], own):
-                    self._look(function, code, instruction)
+                recent = instructions[max(0, place - 2) : place + 1]
+                if not _changes_own(recent, own):
+                    computes = _loads_function_of_packages(function, recent)
+                    acts = not computes and _acts(function, code, instruction)
+                    self._look(function, instruction, acts)
 
-    def _look(self, function: FunctionType, code: CodeType, instruction: dis.Instruction) -> None:
+    def _look(self, function: FunctionType, instruction: dis.Instruction, acts: bool) -> None:
         name, what = instruction.argval, instruction.opname
         if what in ("LOAD_GLOBAL", "LOAD_NAME"):
             self._watch_variable(function.__globals__, name)
@@ -240,7 +243,7 @@ class Surroundings:
         # A string may be the name of what getattr asks for.
         if what in ATTRIBUTES or (what == "LOAD_CONST" and type(name) is str):
             self._ask(name)
-        if not self.acts and _acts(function, code, what, name):
+        if acts and not self.acts:
             known = name if isinstance(name, str) else what
             self.acts = f"{function.__qualname__} does more than compute: {known}"
 
@@ -308,8 +311,22 @@ def _changes_own(recent: Sequence[dis.Instruction], own: set[str]) -> bool:
     return bool(before) and before[-1].opname == "LOAD_FAST" and before[-1].argval in own
 
 
-def _acts(function: FunctionType, code: CodeType, what: str, name: Any) -> bool:
+def _loads_function_of_packages(function: FunctionType, recent: Sequence[dis.Instruction]) -> bool:
+    """Whether the last instruction loads one by its name, as `grad` is, or `autograd_lite.grad`."""
+    *before, last = recent
+    variables: Any = {}
+    if last.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+        variables = function.__globals__
+    elif last.opname in ATTRIBUTES and before and before[-1].opname == "LOAD_GLOBAL":
+        owner = function.__globals__.get(before[-1].argval)
+        variables = vars(owner) if isinstance(owner, ModuleType) else {}
+    found = variables.get(last.argval)
+    return isinstance(found, FunctionType) and _is_of_packages(found)
+
+
+def _acts(function: FunctionType, code: CodeType, instruction: dis.Instruction) -> bool:
     """Whether an instruction of a function, or of one within it, does more than compute."""
+    what, name = instruction.opname, instruction.argval
     if what == "YIELD_VALUE":
         return code.co_name != "<genexpr>"  # which only what computes reads
     if what == "STORE_DEREF":

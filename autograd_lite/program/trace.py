@@ -27,6 +27,7 @@ from autograd_lite.program.exact import (
 from autograd_lite.program.expressions import Template, is_plain
 from autograd_lite.program.program import Guard, Program, Step, behind, mapped, run_steps, steps_in
 from autograd_lite.program.templates import Templates, arrays_of, recorded_slots
+from autograd_lite.pullback import is_live_leaf
 from autograd_lite.trees import leaves_of
 
 
@@ -129,8 +130,9 @@ class Tracer:
             self.include(value)
             known = program.values[value]
         if known is None:
-            array = value._array
-            known = self.leaf(array) if value._requires_grad else self.input(array)
+            # What a transform made, and is done with, is the array that it was made of.
+            is_own = value._requires_grad and is_live_leaf(value)
+            known = self.leaf(value._array) if is_own else self.input(value._array)
             if known.function is None:
                 program.inputs[value] = known
         return known
@@ -262,7 +264,6 @@ class Tracer:
         if not (node.operation.add_to and isinstance(first, Node) and first._requires_grad):
             return False
         program, array = self.program, first._array
-        given: tuple[Any, ...]
         if first not in self.in_own_memory:
             if type(array) is np.ndarray:
                 self.in_own_memory.add(first)
@@ -384,8 +385,7 @@ class guarded(SetForAWhile):  # noqa: N801 - used like no_grad
     That is what comparisons give, `bool`, `float`, `int`, `item`, `tolist`, `numpy` and `format`,
     functions without a derivative such as `np.argmax`, and changes in place, of which `trace`
     makes guards; and tensors that do not require grad, `detach()` included, whose steps it
-    writes. Not seen is what is computed from `tensor.data` or `tensor.grad`, from plain arrays,
-    or from the text that `str` gives.
+    writes. Not seen is what is computed from `.data`, `.grad`, plain arrays and the text of `str`.
     """
 
     def _key(self) -> list[Taken]:

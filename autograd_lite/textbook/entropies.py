@@ -18,7 +18,14 @@ from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, is_one_number, shape_of
+from autograd_lite.textbook.terms import (
+    is_broadcast,
+    is_call,
+    is_number,
+    is_one,
+    is_one_number,
+    shape_of,
+)
 from autograd_lite.textbook.written_out import Slope, input_of, logits_of_softmax, node_of
 
 Found = tuple[int, Any, str, Any]
@@ -35,13 +42,29 @@ def slope_in_logits(
     p = formulas.known[node]
     if not isinstance(p, Step) or p.function not in _OUTERMOST:
         return None
+    logits = input_of(p, neural.sigmoid), logits_of_softmax(p)[0]
+    divided = _divided(g) if any(z is not None for z in logits) else []
+    own = [(sign, above, _unbounded(below, p, node._array)) for sign, above, below in divided]
+    slope = _slope(formulas, node, p, own, parameters, kept) if divided else None
+    if slope is not None and own != divided:
+        formulas.notes[p] = "entries are above 0 and below 1"
+    return slope
+
+
+def _slope(
+    formulas: Formulas,
+    node: Node,
+    p: Step,
+    divided: list[tuple[int, Any, Any]],
+    parameters: Collection[Any],
+    kept: Collection[Node],
+) -> Slope | None:
     binary, (logits, axis) = input_of(p, neural.sigmoid), logits_of_softmax(p)
-    divided = _divided(g) if binary is not None or logits is not None else []
-    if binary is not None and divided and _binary(p, divided) is None:
+    if binary is not None and _binary(p, divided) is None:
         slope = _of_logarithms(formulas, p, divided)
         before = node_of(formulas, node, binary, kept) if slope is not None else None
         return None if before is None else Slope(before, 1, slope)
-    if not divided or any(shape_of(above) != p.shape for _, above, _ in divided):
+    if any(shape_of(above) != p.shape for _, above, _ in divided):
         return None
     if binary is not None:
         logits, found = binary, _binary(p, divided)
@@ -78,6 +101,22 @@ def _divided(g: Any) -> list[tuple[int, Any, Any]]:
     return found
 
 
+def _unbounded(below: Any, p: Step, entries: Any) -> Any:
+    """The divisor p or p (1 - p), where small ones count as another number and there are none."""
+    if not is_call(below, np.where) or not is_call(below.arguments[0], np.less_equal):
+        return below
+    (divisor, least), own = below.arguments[0].arguments, below.arguments[2]
+    if divisor is not own or not is_number(least) or not (own is p or _is_variance(own, p)):
+        return below
+    values = entries if own is p else entries * (1 - entries)
+    return own if bool(np.all(values > least)) else below
+
+
+def _is_variance(term: Any, p: Step) -> bool:
+    """Whether it is p (1 - p)."""
+    return is_call(term, np.multiply) and term.arguments[0] is p and _is_rest(term.arguments[1], p)
+
+
 def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> Found | None:
     """The targets y, and a sign, where the slope is that sign times (1 - y)/(1 - p) - y/p."""
     above = {below: (sign, x) for sign, x, below in divided}
@@ -91,14 +130,19 @@ def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> Found | None:
 def _of_logarithms(formulas: Formulas, p: Step, divided: list[tuple[int, Any, Any]]) -> Any:
     """What reaches z from quotients by p and 1 - p, as log(p) and log(1 - p) have; else None.
 
-    With the slope p (1 - p) of a sigmoid that is x (1 - p) for x/p, and x p for x/(1 - p).
+    With the slope p (1 - p) of a sigmoid that is x (1 - p) for x/p, x p for x/(1 - p), and x for
+    x/(p (1 - p)).
     """
     call, total = formulas.terms.call, None
     for sign, x, below in divided:
-        rest = _is_rest(below, p)
-        if below is not p and not rest:
+        if below is p:
+            part = call(np.multiply, x, call(np.subtract, 1, p))
+        elif _is_rest(below, p):
+            part = call(np.multiply, x, p)
+        elif _is_variance(below, p):
+            part = x
+        else:
             return None
-        part = call(np.multiply, x, p if rest else call(np.subtract, 1, p))
         part = part if sign > 0 else call(np.negative, part)
         total = part if total is None else call(np.add, total, part)
     return total

@@ -5,3 +5,11 @@ and sums, and what is refused are the same for all (`nn.losses.loss`). Those of 
 variances take several arrays (`nn.losses.pairs`). Connectionist temporal classification (CTC) is
 left out.
 """
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    from nn.elsewhere import missing_of_part
+
+    raise missing_of_part(__name__, name)

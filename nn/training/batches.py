@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import numpy as np
 
@@ -17,6 +18,38 @@ from nn.training.inputs import as_arrays, at, count
 if TYPE_CHECKING:
     from autograd_lite.typing import Array
 
+Batch = TypeVar("Batch")
+
+
+class Batches(Generic[Batch]):
+    """Batches of arrays, that can be gone through again: in another order each time."""
+
+    def __init__(
+        self, arrays: tuple[Any, ...], size: int, rng: np.random.Generator | None, shuffle: bool
+    ) -> None:
+        self._arrays, self._size, self._rng, self._shuffle = arrays, size, rng, shuffle
+        self._n = count(arrays, "batches of")
+
+    def __len__(self) -> int:
+        return -(-self._n // self._size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        order: Any = None
+        if self._shuffle:
+            order = generator(self._rng, "batches").permutation(self._n)
+        return map(partial(self._cut, order), range(0, self._n, self._size))
+
+    def _cut(self, order: Any, start: int) -> Batch:
+        part = slice(start, start + self._size)
+        if order is None:
+            cut: Any = tuple([at(array, part) for array in self._arrays])
+        else:
+            cut = tuple([_taken(array, order[part]) for array in self._arrays])
+        return cut  # type: ignore[no-any-return] # as `batches` says
+
+    def __repr__(self) -> str:
+        return f"{len(self)} batches of up to {self._size} of {self._n} samples"
+
 
 @overload
 def batches(
@@ -27,29 +60,32 @@ def batches(
     batch_size: int,
     rng: np.random.Generator | int | None = None,
     shuffle: bool = True,
-) -> Iterator[tuple[Array, Array]]: ...
+) -> Batches[tuple[Array, Array]]: ...
 @overload
 def batches(
     *arrays: Any,
     batch_size: int,
     rng: np.random.Generator | int | None = None,
     shuffle: bool = True,
-) -> Iterator[tuple[Any, ...]]: ...
+) -> Batches[tuple[Any, ...]]: ...
 @explains_keywords
 def batches(
     *arrays: Any,
     batch_size: int,
     rng: np.random.Generator | int | None = None,
     shuffle: bool = True,
-) -> Iterator[tuple[Any, ...]]:
+) -> Batches[tuple[Any, ...]]:
     """Go through arrays together, in mini-batches, of which the last one may be smaller.
+
+    What is returned can be gone through again, in another order each time; its length is how many
+    batches there are.
 
     Args:
         arrays: of one length n along axis 0; or tuples or dicts of such arrays, which are cut
             alike.
         batch_size: samples in each batch.
-        rng: a `numpy.random.Generator`, or a seed for one, of which one permutation is drawn; by
-            default that of `nn.manual_seed`.
+        rng: a `numpy.random.Generator`, or a seed for one, of which a permutation is drawn
+            each time; by default that of `nn.manual_seed`.
         shuffle: draw the samples in random order, each once. Otherwise they come in the order of
             the arrays, and the batches are views of them.
 
@@ -70,14 +106,11 @@ def batches(
     arrays = tuple(
         array if isinstance(array, Tensor) else as_arrays(array, "batches of") for array in arrays
     )
-    n = count(arrays, "batches of")
+    count(arrays, "batches of")
     require("batches", "batch_size", batch_size, COUNT)
     shuffle = require_flag("batches", "shuffle", shuffle)
-    parts = (slice(start, start + batch_size) for start in range(0, n, batch_size))
-    if not shuffle:
-        return (tuple(at(array, part) for array in arrays) for part in parts)
-    order = generator(rng, "batches").permutation(n)
-    return (tuple([_taken(array, order[part]) for array in arrays]) for part in parts)
+    own = generator(rng, "batches") if rng is not None and shuffle else None
+    return Batches(arrays, batch_size, own, shuffle)
 
 
 def _taken(array: Any, index: Any) -> Any:

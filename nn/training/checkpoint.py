@@ -63,8 +63,8 @@ class Checkpoint(Declared, Callback):
     buffers; the optimizers' state and hyper-parameters; NumPy's generators, namely the one that
     shuffles, those in attributes of modules, and the global one; the state of other callbacks; and
     the history. It is not what callbacks keep that have no `state_dict`, what modules keep in other
-    attributes, and generators that losses, metrics or callbacks hold, or of Python's `random`: a
-    run that depends on those does not go on bit for bit.
+    attributes, and generators that batches, losses, metrics or callbacks hold, or of Python's
+    `random`: a run that depends on those does not go on bit for bit.
 
     The file takes the place of an older one in one step, so that a crash leaves the older one, and
     it holds no code.

@@ -165,6 +165,7 @@ tell_of(
     {
         **dict.fromkeys(["history", "loss"], 'history["loss"]'),
         "val_loss": 'history["validation_loss"]',
+        "epoch": "range(history.epochs)",
         "to_frame": "history.frame()",
     },
     "a history",

@@ -14,6 +14,7 @@ from autograd_lite.node import Array
 from autograd_lite.program.backends import Output, Runner, Task
 from autograd_lite.program.program import Guard, Step
 from autograd_lite.program.recordings import task_of
+from autograd_lite.pullback import is_live_leaf
 from nn.optimizers.flat import Run, copy_in
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update
@@ -76,7 +77,7 @@ def laid_out(
     none. In C a program refuses to go on where the loss is not finite, or in `fit` a gradient.
     """
     program, loss = made.tracer.program, made.tracer.program.values[made.loss]
-    cotangents = {node: step for node, step in program.cotangents.items() if node.operation is None}
+    cotangents = {node: step for node, step in program.cotangents.items() if is_live_leaf(node)}
     runs = optimizer._runs
     for run in flat.keys() - {*runs}:
         del flat[run]

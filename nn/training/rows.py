@@ -49,14 +49,14 @@ class Part(Source):
     def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
         """An epoch; drawn with their odds, if they have any."""
         if self.odds is None:
-            return batches(*self._arrays, batch_size=size * together, rng=rng)
+            return iter(batches(*self._arrays, batch_size=size * together, rng=rng))
         rows = Rows(self.X, self.y, None)
         rows.weights, rows.odds = self.weights, self.odds
         return rows.batches(rng, size, together)
 
     def in_order(self, size: int) -> Iterator[Batch]:
         """All samples once."""
-        return batches(*self._arrays, batch_size=size, shuffle=False)
+        return iter(batches(*self._arrays, batch_size=size, shuffle=False))
 
 
 class Rows(Source):

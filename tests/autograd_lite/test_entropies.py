@@ -6,6 +6,7 @@ import numpy as np
 from generated import assert_same, generated
 
 import autograd_lite as al
+import nn
 from autograd_lite import Tensor
 from autograd_lite.derivatives.cross_entropies import are_shares
 
@@ -38,6 +39,12 @@ P_MINUS_Y = [
     *(lambda z: -np.log(al.softmax(z))[np.arange(6), LABELS].mean(),),
     lambda z: -np.log(softmax(z)[np.arange(6), LABELS]).mean(),
     lambda z: -al.log_softmax(z)[np.arange(6), LABELS].mean(),
+]
+BOUNDED = [
+    lambda z: nn.BCELoss()(al.sigmoid(z), Y),
+    lambda z: nn.BCELoss(reduction="sum")(al.sigmoid(z), Y),
+    lambda z: nn.CategoricalCrossEntropyLoss()(al.softmax(z), T),
+    lambda z: nn.CategoricalCrossEntropyLoss()(al.softmax(z), LABELS),
 ]
 OTHERS = [
     lambda z: binary(al.sigmoid(z) + 1e-8),
@@ -93,3 +100,14 @@ def test_shares_are_from_0_to_1_whatever_their_bits():
     for dtype in (np.float32, np.int64, bool):
         assert are_shares(np.array([0, 1], dtype))
     assert not are_shares(np.array([0, 2], np.float32))
+
+
+def test_of_losses_whose_logarithms_are_bounded_the_slope_is_p_minus_y_where_none_is():
+    for place, loss in enumerate(BOUNDED):
+        source = source_of(loss)
+        assert re.search(r"\w - (\w+|np\.eye\(3\)\[\w+\])\)", source), (place, source)
+        assert "entries are above 0 and below 1." in source, place
+        assert "where(" not in source, place
+        saturated = source_of(lambda z, loss=loss: loss(1e6 * z))
+        assert "where(" in saturated, (place, saturated)
+        assert "entries are above 0" not in saturated, place

@@ -66,6 +66,7 @@ def test_what_is_to_be_written_with_numpy_for_a_method_can_be_run():
     }
     space |= {"axis": 0, "k": 1, "q": 0.5, "shape": (3, 3), "shift": 1, "repeats": 2, "value": 0.0}
     space |= {"source": 0, "destination": 1, "mask": np.eye(3) > 0}
+    space |= {"parts": 3, "places": [1, 2]}
     space |= {"indices": np.zeros((3, 3), dtype=int)}
     told = [text for text in ATTRIBUTES.values() if text.startswith("np.")]
     assert "np.maximum(x, y)" in told

@@ -168,6 +168,17 @@ def test_a_number_is_asked_of_item():
         float(leaf(1.0))
 
 
+def test_an_array_of_tensors_is_told_what_puts_them_together():
+    p = leaf([0.5, 2.0])
+    for make in (lambda: np.array([[1.0, 0.0], [0.0, p[0]]]), lambda: np.array([p[0], p[1]])):
+        with pytest.raises(UnsupportedError, match=r"Write np\.stack\(.*np\.block\(.* np\.array"):
+            make()
+    matrix = np.block([[p[1], 0.0], [0.0, p[0]]])
+    np.testing.assert_array_equal(matrix.data, [[2.0, 0.0], [0.0, 0.5]])
+    matrix.sum().backward()
+    np.testing.assert_array_equal(p.grad, [1.0, 1.0])
+
+
 def test_a_number_is_a_constant_on_either_side():
     operators = (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow)
     for data in (2.5, np.array([0.5, 3.0]), np.array([0.5, 3.0], np.float32)):

@@ -9,12 +9,15 @@ import scipy.fft
 import scipy.integrate
 import scipy.linalg
 import scipy.special as sp
+import scipy.stats
 from looping import looped
 from sampling import normal, positive
 
 import autograd_lite as al
 from autograd_lite import Tensor, UnsupportedError, grad, gradcheck
+from autograd_lite.elsewhere import OF_SCIPY
 from autograd_lite.protocol import full_name
+from autograd_lite.trees import leaves_of
 
 inf = float("inf")
 
@@ -179,18 +182,37 @@ def test_functions_of_scipy_are_called_by_their_names():
         (scipy.fft.rfft, r"scipy\.fft\.rfft", "differentiable"),
         (np.ma.ones((2, 2)).__add__, r"numpy\.ma\.MaskedArray\.__add__", r"Write x\.filled\(0\)"),
         (scipy.linalg.expm, r"scipy\.linalg\.expm", "differentiable"),
-        (lambda x: scipy.linalg.solve(x, np.ones(2)), r"scipy\.linalg\.solve", "differentiable"),
+        (
+            lambda x: scipy.linalg.solve(x, np.ones(2)),
+            r"scipy\.linalg\.solve",
+            r"np\.linalg\.solve",
+        ),
         (
             lambda x: scipy.linalg.solve_triangular(x, np.ones(2)),
             r"scipy\.linalg\.solve_triangular",
-            "differentiable",
+            r"Write np\.linalg\.solve",
         ),
+        (scipy.linalg.cho_factor, r"scipy\.linalg\.cho_factor", r"np\.linalg\.cholesky, the lower"),
+        (scipy.linalg.inv, r"scipy\.linalg\.inv", r"Write np\.linalg\.inv$"),
+        (scipy.stats.norm.logpdf, r"scipy\.stats\.rv_continuous\.logpdf", "Write its formula"),
     ],
 )
 def test_functions_that_convert_are_called_by_their_names_too(call, name, told):
     x = Tensor(np.eye(2), requires_grad=True)
     with pytest.raises(UnsupportedError, match=rf"^{name} of tensor \(2, 2\): .*{told}"):
         call(x)
+
+
+def test_what_is_to_be_written_for_functions_of_scipy_records():
+    x = Tensor([[3.0, 1.0], [1.0, 2.0]], requires_grad=True)
+    given = {"solve": (x, x), "lstsq": (x, x), "convolve": (x[0], x[1]), "block": ([[x, x]],)}
+    told = {text.format(own).partition("(")[0].partition(",")[0] for own, text in OF_SCIPY.items()}
+    told.remove("the steps with NumPy's functions")
+    assert {"np.linalg.cholesky", "np.block", "autograd_lite.softmax"} <= told
+    for name in told:
+        function = eval(name, {"np": np, "autograd_lite": al})
+        found = leaves_of(function(*given.get(name.rpartition(".")[2], (x,))))
+        assert any(isinstance(leaf, Tensor) and leaf.requires_grad for leaf in found), name
 
 
 def test_a_function_of_one_s_own_that_scipy_calls_is_not_taken_for_scipy_s():

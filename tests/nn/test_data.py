@@ -39,6 +39,34 @@ def test_the_order_is_one_permutation_of_the_generator():
     assert rng.bit_generator.state == same.bit_generator.state
 
 
+def test_batches_come_again_in_another_order_each_time():
+    loader, rng = nn.batches(X, Y, batch_size=4, rng=3), np.random.default_rng(3)
+    assert len(loader) == 3
+    for _ in range(3):
+        found = [*loader]
+        assert len(found) == len(loader)
+        np.testing.assert_array_equal(np.concatenate([y for _, y in found]), rng.permutation(10))
+    in_order = nn.batches(X, batch_size=5, shuffle=False)
+    for _ in range(2):
+        np.testing.assert_array_equal(np.concatenate([x for (x,) in in_order]), X)
+    assert repr(loader) == "3 batches of up to 4 of 10 samples"
+    assert len(nn.batches(np.arange(0), batch_size=4)) == 0
+
+
+def test_batches_that_are_made_once_train_all_epochs():
+    loader, mean = nn.batches(X, Y[:, None], batch_size=4, shuffle=False), nn.MSELoss()
+    by_fit, by_hand = nn.Dense(2, 1, rng=0), nn.Dense(2, 1, rng=0)
+    optimizer = nn.SGD(by_fit.parameters(), 0.001)
+    nn.fit(by_fit, loader, loss="mse", optimizer=optimizer, epochs=3, progress=False)
+    optimizer = nn.SGD(by_hand.parameters(), 0.001)
+    for _ in range(3):
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            mean(by_hand(inputs), targets).backward()
+            optimizer.step()
+    np.testing.assert_allclose(by_fit.weight.data, by_hand.weight.data, rtol=1e-12)
+
+
 def test_without_shuffling_batches_are_views_in_order_and_nothing_is_drawn():
     rng = np.random.default_rng(3)
     before = rng.bit_generator.state

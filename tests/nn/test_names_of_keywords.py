@@ -66,6 +66,9 @@ CALLED = [
     (lambda: nn.CSVLog(filename="a"), "CSVLog", "filename", "path"),
     (lambda: nn.TensorBoard(log_dir="a"), "TensorBoard", "log_dir", "folder"),
     (lambda: nn.batches(X, bs=3), "batches", "bs", "batch_size"),
+    (lambda: nn.StepDecay(0.1, step_size=3), "StepDecay", "step_size", "every"),
+    (lambda: nn.SGD([], step_size=3), "SGD", "step_size", "learning_rate"),
+    (lambda: nn.Dense(3, input_shape=(2,)), "Dense", "input_shape", "in_features"),
     (lambda: nn.load("a", net=MODEL), "load", "net", "model"),
     (lambda: nn.Checkpoint(filepath="a"), "Checkpoint", "filepath", "path"),
     (lambda: nn.MSELoss()(X, target=X), "MSELoss()", "target", "targets"),
@@ -312,6 +315,19 @@ def test_a_picture_by_the_name_of_another_library_is_told_what_is_written_here(a
         (lambda: nn.fit(1, 2, 3, 4), "fit(...): it takes model, X, y without a name, and was gi"),
         (lambda: viz.graph(MODEL, X, names={}), "graph(...): 'names' is given twice, by its place"),
         (lambda: nn.Dropout(0.5, 1, 2), "Dropout(...): it takes p, rng without a name, and was"),
+        (
+            lambda: nn.MSELoss(X, X),
+            "MSELoss(...): it takes nothing without a name, and was given more. Give arrays to what"
+            " it makes: MSELoss(...)(x)",
+        ),
+        (
+            lambda: nn.ReLU(X),
+            "ReLU(...): it takes nothing without a name, and was given more. Give arrays to what",
+        ),
+        (
+            lambda: autograd_lite.no_grad(print),
+            "no_grad(...): it takes nothing without a name, and was given more. Write @no_grad()",
+        ),
         (lambda: nn.fit(1, 2, scheduler=3), "fit(..., scheduler=): it takes no scheduler. A sch"),
     ],
 )
@@ -319,6 +335,31 @@ def test_a_call_with_fewer_or_more_arguments_is_told_how_to_write_it(call, told)
     with pytest.raises(UnsupportedError) as caught:
         call()
     assert str(caught.value).startswith(told)
+
+
+def test_what_is_imported_by_the_name_of_another_library_is_told_what_is_written_here():
+    for line, told in {
+        "from nn import Linear": "nn.Linear: there is no such name. Write nn.Dense(in_features, ou",
+        "from nn import functional as F": "nn.functional: there is no such name. Write functions",
+        "from nn import Dence": "nn.Dence: there is no such name. Write nn.Dense",
+        "from nn.layers import Dense": "nn.layers.Dense: there is no such name. Write nn.Dense",
+        "from autograd_lite import Value": "autograd_lite.Value: there is no such name. Write Tens",
+        "from viz import draw_dot": "viz.draw_dot: there is no such name. Write viz.graph(loss)",
+    }.items():
+        with pytest.raises(ImportError) as caught:
+            exec(line)
+        assert str(caught.value).startswith(told), line
+    exec("from nn import estimators, layers; from autograd_lite import typing")
+
+
+def test_a_name_of_nn_that_is_asked_of_a_part_of_it_is_told():
+    for part, name, told in (
+        (nn.layers, "Dense", "nn.Dense"),
+        (nn.losses, "MeanSquaredError", r"nn.MSELoss\(\)"),
+        (nn.optimizers, "Adam", "nn.Adam"),
+    ):
+        with pytest.raises(MissingNameError, match=f"there is no such name. Write {told}$"):
+            getattr(part, name)
 
 
 def test_methods_say_what_they_do_not_take():
