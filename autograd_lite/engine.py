@@ -298,12 +298,10 @@ def added_in_place(node: Node, cotangents: Cotangents, way: Pass, given: Sequenc
     return False
 
 
-def backpropagate(
-    root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
-) -> Cotangents:
+def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents = {root: seed}
-    carry_back(cotangents, computed_and_leaves([root])[0], Pass(create_graph, leaves_only))
+    carry_back(cotangents, computed_and_leaves([root])[0], Pass(create_graph))
     return cotangents
 
 

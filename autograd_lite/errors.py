@@ -122,13 +122,15 @@ def own_cause(error: Exception) -> Exception:
 
 
 @contextmanager
-def needed(attempted: str, package: str, install: str) -> Iterator[None]:
-    """Raise a MissingPackageError where a package cannot be imported inside."""
+def needed(
+    attempted: str, package: str, install: str, kind: type[AutogradError] = MissingPackageError
+) -> Iterator[None]:
+    """Raise a MissingPackageError, or one of another kind, where an import inside fails."""
     try:
         yield
     except ImportError as error:
         reason, remedy = f"{package} cannot be imported: {error}", f"Run: pip install '{install}'"
-        raise MissingPackageError(attempted, reason, remedy) from error
+        raise kind(attempted, reason, remedy) from error
 
 
 class CompilerError(AutogradError, RuntimeError):

@@ -15,6 +15,7 @@ from autograd_lite.errors import (
     ShapeError,
     UnsupportedError,
     describe_one,
+    needed,
 )
 
 if TYPE_CHECKING:
@@ -54,12 +55,8 @@ def panels_of(count: int, size: tuple[float, float], levels: int = 1) -> tuple[F
 
     On several levels so many panels are below each of them; the upper ones come first.
     """
-    try:
+    with needed("drawing a plot", "matplotlib", "autograd-lite[plots]", RenderingError):
         from matplotlib import pyplot
-    except ImportError as error:
-        reason = "matplotlib is not installed"
-        remedy = "Run: pip install 'autograd-lite[plots]'"
-        raise RenderingError("drawing a plot", reason, remedy) from error
     width, height = size
     rows = -(-count // max(1, min(IN_A_ROW, int(WIDEST // width))))
     columns = -(-count // rows)

@@ -61,8 +61,14 @@ def in_words(term: Any, names: Mapping[Step, str]) -> str:
     return NumpySource(names).text(term)
 
 
+LONGEST = 20
+"""A formula of more operations uses temporaries, or is not written."""
+
+
 def value_formula(loss: Node, node: Node, variables: Mapping[str, Any]) -> str:
     """What a node is computed by, as NumPy source, in the words of the caller.
+
+    It is empty where it would be too long, as that of a recurrence without names is.
 
     >>> from autograd_lite import Tensor
     >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
@@ -72,11 +78,8 @@ def value_formula(loss: Node, node: Node, variables: Mapping[str, Any]) -> str:
     """
     reader = Reader(loss, variables)
     term = reader.known[node]
-    return in_words(term, {known: name for known, name in reader.names.items() if known != term})
-
-
-LONGEST = 20
-"""A formula of more operations uses temporaries."""
+    names = {known: name for known, name in reader.names.items() if known != term}
+    return in_words(term, names) if _operations(term, names) <= LONGEST else ""
 
 
 def cotangent_formula(

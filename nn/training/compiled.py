@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import mutation
-from autograd_lite.errors import AutogradError, MissingPackageError, MutationError
+from autograd_lite.errors import AutogradError, MutationError
 from autograd_lite.modes import unusual
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
@@ -237,8 +237,6 @@ class CompiledSteps:
             compiled = laid_out(program, self.optimizer, self._flat, self._made, in_c, self.in_fit)
             if compiled is not None:
                 self._expected = self._first_run(key, program, *compiled)
-        except MissingPackageError:  # a compiler that was asked for
-            raise
         except Exception as error:  # whatever it is, the eager step says it better
             self._expected, self.reason = error, f"{error}"
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, POSITIVE, require
-from autograd_lite.errors import ArgumentError, GradientError, needed
+from autograd_lite.errors import ArgumentError, GradientError
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.read_only import refusing_writes
@@ -78,15 +78,12 @@ class LearningRateCurve:
         """Draw the losses over the learning rates, and the suggestion.
 
         Raises:
-            MissingPackageError: matplotlib is not installed.
+            UnsupportedError: `ax` is no axes.
+            RenderingError: matplotlib is not installed.
         """
-        with needed("plot of a LearningRateCurve", "matplotlib", "autograd-lite[plots]"):
-            from matplotlib import pyplot
-        if ax is None:
-            figure = pyplot.figure(figsize=(5.0, 4.0), layout="constrained")
-            if "inline" in pyplot.get_backend():
-                pyplot.close(figure)  # or a notebook shows it twice
-            ax = figure.add_subplot()
+        from viz.figures import drawing
+
+        figure, ax = drawing(ax)
         ax.plot(self.learning_rates, self.losses, color="0.7", label="loss")
         ax.plot(self.learning_rates, self.smoothed, label="smoothed")
         if not math.isnan(self.suggestion):
@@ -95,7 +92,7 @@ class LearningRateCurve:
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
         ax.set_ylim(top=1.1 * max(self.smoothed))  # the last loss may be many times as large
         ax.legend()
-        return ax.figure  # type: ignore[return-value] # an axes is in a figure
+        return figure
 
 
 def _smoothed(losses: list[float]) -> list[float]:

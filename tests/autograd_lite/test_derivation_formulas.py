@@ -15,7 +15,7 @@ from autograd_lite.engine import backpropagate
 from autograd_lite.held import seed_of
 from autograd_lite.textbook import spellings
 from autograd_lite.textbook.naming import names_of
-from autograd_lite.textbook.words import contribution_formula, cotangent_formula
+from autograd_lite.textbook.words import contribution_formula, cotangent_formula, value_formula
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)), RNG.normal(size=(20, 2))
@@ -151,6 +151,17 @@ def the_formula_of_each_cotangent_computes_it(sample):
                 continue
             values = evaluated(formula, names, expected, variables)
             np.testing.assert_allclose(values, expected[tensor], rtol=1e-9, atol=1e-12)
+
+
+def test_values_that_are_used_twice_in_each_step_without_a_name_have_no_formula_of_2_to_the_steps():
+    start = Tensor(0.5, requires_grad=True, name="start")
+    states = [np.sin(start)]
+    for _ in range(200):
+        states.append(np.cos(states[-1]) * states[-1])
+    loss = states[-1] * 2.0
+    assert value_formula(loss, states[0], {}) == "np.sin(start)"
+    assert value_formula(loss, states[1], {}) == "np.cos(np.sin(start)) * np.sin(start)"
+    assert value_formula(loss, states[-1], {}) == ""
 
 
 MODULES = [module.name for module in pkgutil.iter_modules(derivatives.__path__)]
