@@ -53,7 +53,6 @@ OWN_VALUES: Formulas = (
 )
 OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
     ("1 over what it is", lambda d: 1 / d),
-    ("1 plus what it is", lambda d: 1 + d),
     ("its square root: a square is left out", lambda d: np.sqrt(abs(d))),
 )
 """What is done to a derivative that is right but for that."""

@@ -110,6 +110,7 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
         entries = flat(taken)
         if len(np.unique(entries)) == len(entries):
             continue
+        in_part = _overlap_in_part(taken)
         sent = [graph.sent(place) != 0 for place in windows]  # As by a maximum.
         # Consumers are in the order of the backward pass.
         for (order, which), masked in itertools.product(
@@ -125,7 +126,7 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
                 for place, own in zip(windows, shown)
             }
             words = f"{OVERWRITTEN}: only the {which} window counts there"
-            if not _overlap_in_part(taken):
+            if not in_part:
                 words = "an index repeats: what arrives at a row that is used more than once is "
                 words += f"overwritten (=), not added (+=): only its {which} use counts"
             yield joint("repeated index", words, wrong)
@@ -133,8 +134,10 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
 
 def _overlap_in_part(windows: list[Array]) -> bool:
     """Whether windows share entries that are not the same ones, as rows that are repeated are."""
-    pairs = itertools.combinations({tuple(np.ravel(window)) for window in windows}, 2)
-    return any(not {*one}.isdisjoint(other) for one, other in pairs)
+    entries = [
+        entry for window in {tuple(np.unique(window)) for window in windows} for entry in window
+    ]
+    return len({*entries}) < len(entries)
 
 
 def parts_exchanged(case: Case) -> Iterator[Candidate]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from autograd_lite.forensics.factors import RATES, is_round
-from autograd_lite.forensics.place import Place, mask_of
+from autograd_lite.forensics.place import Place, is_usual, mask_of
 from autograd_lite.forensics.replay import SAMPLES, USES, Graph
 from autograd_lite.node import Array
 
@@ -130,7 +130,7 @@ def _computed_numbers(graph: Graph) -> Factors:
     """Numbers that were computed, such as a norm."""
     nodes = [node for node in graph.order[:MOST_NUMBERS] if node.size == 1]
     nodes = [node for node in nodes if node.operation is not None and node is not graph.loss]
-    numbers = [(float(np.sum(node._array)), node) for node in nodes]
+    numbers = [(float(np.sum(node._array)), node) for node in nodes if is_usual(node._array.sum())]
     for power, of_power in ((1, ""), (2, "the square of "), (0.5, "the root of ")):
         for number, node in numbers:
             by = number**power if number > 0 or power != 0.5 else 0.0

@@ -249,9 +249,7 @@ def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array)
         return
     for words, factor in (
         ("multiplied by {0}: it is the derivative by the logarithm of {0}, not by {0}", values),
-        ("divided by {0}, as if by the chain rule for exp({0})", 1 / values),
         ("divided by 2 {0}: it is the derivative by the square of {0}, not by {0}", 0.5 / values),
-        ("multiplied by exp({0}): the parameter is {0}, not exp(-{0})", np.exp(values)),
         ("divided by exp({0}): it is the derivative by exp({0}), not by {0}", np.exp(-values)),
     ):
         what = words.format(tensor.name or "the parameter")

@@ -38,8 +38,6 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
 
 
 def _parameters(graph: Graph, place: Place, argument: Any) -> Replacements:
-    for words, value in _other_powers(argument) if plain(argument).ndim else ():
-        yield "other values", PRODUCT + words, value
     matrix = _transposed_from(argument)
     parameter = argument if matrix is None else matrix
     if place.multiplies_matrices and is_recorded(parameter) and not parameter.operation:
@@ -71,25 +69,6 @@ def _parts(graph: Graph, place: Place, argument: Any) -> Replacements:
         words = f"{PRODUCT}the derivative of {row.name}, which gives the other factor, "
         yield "wrong formula", words + "and not with its value", slope
         yield "wrong formula", words + "besides its value", slope * argument._array
-
-
-def _other_powers(argument: Any, depth: int = 3) -> Iterator[tuple[str, Array]]:
-    """An argument that a power is part of, as a factor, with another exponent."""
-    row = argument.operation if is_recorded(argument) and depth else None
-    if (
-        row is None
-        or not row.traits.elementwise
-        or not (row.traits.product or row.function is np.power)
-    ):
-        return
-    bases = [a for a in argument.arguments if is_recorded(a)]
-    squares = row.function is np.power or (len(bases) == 2 and bases[0] is bases[1])
-    for base in bases[:1] if squares else ():
-        yield "a power whose exponent is one less", argument._array / base._array
-        yield "a power whose exponent is one more", argument._array * base._array
-    for base in bases if not squares else ():
-        for words, value in _other_powers(base, depth - 1):
-            yield words, argument._array / base._array * value
 
 
 def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:

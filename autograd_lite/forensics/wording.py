@@ -220,9 +220,9 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
 def _factor(case: Case, factor: float, place: Place | None = None) -> str:
     whole, part = rounded(factor), rounded(1 / factor) if factor else 0.0
     number = f"{factor:.6g}"
-    if 1 < whole == int(whole):
+    if whole > 1 and whole.is_integer():
         number += f": a factor of {number} too many"
-    elif 1 < part == int(part):
+    elif part > 1 and part.is_integer():
         number += f": it is divided by {part:g} once too often"
     return case.in_words(factor, place) or number
 
