@@ -20,10 +20,10 @@ from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
 from autograd_lite.forensics.slips import (
     Slip,
-    newton,
     nothing_arrives,
     of_all,
     of_other_weights,
+    of_second_order,
     slips_in,
 )
 from autograd_lite.tensor import Tensor
@@ -112,7 +112,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
     if any(len(each.mistakes) == 1 for each in complete):
         return complete, singles
     if base is case.graph.right and not complete and not search.is_over:
-        slips = of_all(case) or newton(case) or of_other_weights(case)
+        slips = of_all(case) or of_second_order(case) or of_other_weights(case)
         if slips:
             return [Hypothesis(slips)], singles
     singles += search.findings(base, search.others(wrong))

@@ -14,6 +14,7 @@ import numpy as np
 from autograd_lite.forensics.bias_entries import of_bias, penalized_bias
 from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case, relative_error
+from autograd_lite.forensics.curvature import curved_step
 from autograd_lite.forensics.factors import (
     RATES,
     closest_factor,
@@ -24,7 +25,7 @@ from autograd_lite.forensics.factors import (
 from autograd_lite.forensics.penalties import strengths_of_penalties
 from autograd_lite.forensics.place import Vjp
 from autograd_lite.forensics.replay import Replay
-from autograd_lite.forensics.updates import made_of, newton_step
+from autograd_lite.forensics.updates import made_of
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -73,10 +74,13 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
         searches.append(_copied)
         searches += OF_RIGHT if alike else ()
     slipped = (search(case, tensor, given, right) for search in searches)
+    unknown: Slip | None = None  # A factor that means nothing, if nothing else explains the same.
     for slip, one, other in itertools.chain(_exchanged(case, predicted, tensor), *slipped):
         if case.alike(one, other):
-            return slip
-    return None if alike else _wrong_axis(case, predicted, tensor)
+            if not slip.factor or case.in_words(slip.factor):
+                return slip
+            unknown = slip
+    return unknown or (None if alike else _wrong_axis(case, predicted, tensor))
 
 
 def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
@@ -322,12 +326,10 @@ def of_all(case: Case) -> list[Slip] | None:
     return [Slip("factor", words, rounded(factor), tensors)]
 
 
-def newton(case: Case) -> list[Slip] | None:
-    """The slip if the wrong gradients are steps of Newton's method."""
-    if not newton_step(case):
-        return None
-    words = "it is the step of Newton's method: the inverse Hessian times the gradient"
-    return [Slip("another quantity", words, tensors=case.wrong_ones)]
+def of_second_order(case: Case) -> list[Slip] | None:
+    """The slip if the wrong gradients are steps that divide by a curvature, such as Newton's."""
+    words = curved_step(case)
+    return [Slip("another quantity", f"it is {words}", tensors=case.wrong_ones)] if words else None
 
 
 def of_other_weights(case: Case) -> list[Slip] | None:
