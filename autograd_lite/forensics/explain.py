@@ -315,13 +315,16 @@ def _is_in_part(case: Case, mistake: Candidate) -> bool:
 def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     """What is more plausible sorts first; what has a number that means nothing has True first."""
     if isinstance(mistake, Slip):
-        return _is_solved(case, mistake), False, KINDS.index(mistake.kind) + 0.5
+        solved = _is_solved(case, mistake)
+        odd = solved and not is_round(mistake.factor or 1.0)
+        return solved, False, odd, KINDS.index(mistake.kind) + 0.5
     place, factor = case.graph.first_of(mistake.wrong), mistake.factor
     words = case.in_words(factor, place) if factor is not None else ""
     rarely = factor is not None and not case.usual_words(factor, place)
     return (
         not words if factor is not None else _is_solved(case, mistake),
         mistake.far_fetched or _is_in_part(case, mistake),
+        factor is not None and not words and not is_round(factor),
         max(KINDS.index(mistake.kind), rarely * KINDS.index("another derivative")),
         len(mistake.wrong),
         # Of several steps those to parameters, whose gradients are overwritten in a loop.
