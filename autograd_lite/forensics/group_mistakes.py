@@ -204,6 +204,10 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                         what += ": p - y is left, as if the derivative of sigmoid is forgotten"
                     given_to = graph, prediction, slope, written, target
                     far_fetched = is_sum or id(target) not in own
+                    if slope.size == 1:  # A multiple of it is the loss's own, with a factor.
+                        alone = Candidate("another loss", what, _at(*given_to, 1.0))
+                        yield alone._replace(far_fetched=far_fetched)
+                        continue
                     said = {"number": "times {:.6g}", "far_fetched": far_fetched}
                     yield with_strength("another loss", what, _at, *given_to, **said)
 

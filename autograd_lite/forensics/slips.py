@@ -72,10 +72,13 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
         searches.append(_copied)
         searches += OF_RIGHT if alike else ()
     slipped = (search(case, tensor, given, right) for search in searches)
+    unknown: Slip | None = None  # A factor that means nothing, if nothing else explains the same.
     for slip, one, other in itertools.chain(_exchanged(case, predicted, tensor), *slipped):
         if case.alike(one, other):
-            return slip
-    return None if alike else _wrong_axis(case, predicted, tensor)
+            if not slip.factor or case.in_words(slip.factor):
+                return slip
+            unknown = slip
+    return unknown or (None if alike else _wrong_axis(case, predicted, tensor))
 
 
 def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
