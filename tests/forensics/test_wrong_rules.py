@@ -1,7 +1,9 @@
-"""Rules of calculus taken for others: of quotients, inverses, Jacobians; widths for samples."""
+"""Rules of calculus taken for others, of quotients, inverses, Jacobians; axes that are lost."""
 
 import numpy as np
 from naming import assert_named_first, leaf, planted_in
+
+from autograd_lite import sigmoid
 
 CASES = []
 planted = planted_in(CASES)
@@ -70,6 +72,41 @@ def a_symmetric_matrix_with_both_inverses_on_the_left():
 @planted("both inverses are on one side of what arrives")
 def both_inverses_on_the_right():
     return of_inverse(lambda P, A: -A.T @ P.T @ P.T, False)
+
+
+# Axes that are lost
+
+
+def labels_without_an_axis(whole, labels, logistic=True):
+    """p - y for all pairs of samples, whose mean has the mean label; `labels(Y)` for the loss."""
+    rng = np.random.default_rng(9)
+    X, Y = rng.normal(size=(12, 3)), rng.integers(2, size=12) if whole else rng.random(12)
+    w, b = leaf(rng, 3, 1, name="w"), leaf(rng, 1, name="b")
+    p = sigmoid(X @ w + b) if logistic else X @ w + b
+    errors = (p.data - Y).mean(axis=1, keepdims=True) / 12
+    if logistic:
+        loss = -(labels(Y) * np.log(p) + (1 - labels(Y)) * np.log(1 - p)).mean()
+    else:
+        loss = ((p - labels(Y)) ** 2).sum() / 24
+    return loss, {w: X.T @ errors, b: errors.sum(axis=0)}
+
+
+MEAN_LABEL = "the mean of the targets stands for each, as where (m, 1) - (m,) gives (m, m)"
+
+
+@planted(MEAN_LABEL)
+def labels_of_the_logistic_loss_without_their_axis():
+    return labels_without_an_axis(True, lambda Y: Y[:, None])
+
+
+@planted(MEAN_LABEL)
+def shares_that_are_reshaped_for_the_loss_alone():
+    return labels_without_an_axis(False, lambda Y: Y.reshape(-1, 1))
+
+
+@planted(MEAN_LABEL)
+def whole_targets_of_a_regression_without_their_axis():
+    return labels_without_an_axis(True, lambda Y: Y[:, None], logistic=False)
 
 
 def test_rules_that_are_taken_for_others_are_named_first():
