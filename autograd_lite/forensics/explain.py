@@ -26,6 +26,7 @@ from autograd_lite.forensics.slips import (
     of_other_weights,
     slips_in,
 )
+from autograd_lite.forensics.stale_weights import computed_after_updates
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -112,7 +113,8 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
     if any(len(each.mistakes) == 1 for each in complete):
         return complete, singles
     if base is case.graph.right and not complete and not search.is_over:
-        slips = of_all(case) or newton(case) or of_other_weights(case)
+        slips = of_all(case) or newton(case) or computed_after_updates(case)
+        slips = slips or of_other_weights(case)
         if slips:
             return [Hypothesis(slips)], singles
     singles += search.findings(base, search.others(wrong))
