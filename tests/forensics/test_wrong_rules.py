@@ -1,5 +1,7 @@
 """Rules of calculus taken for others, of quotients, inverses, Jacobians; axes that are lost."""
 
+import itertools
+
 import numpy as np
 from naming import assert_named_first, leaf, planted_in
 
@@ -107,6 +109,35 @@ def shares_that_are_reshaped_for_the_loss_alone():
 @planted(MEAN_LABEL)
 def whole_targets_of_a_regression_without_their_axis():
     return labels_without_an_axis(True, lambda Y: Y[:, None], logistic=False)
+
+
+def divided_by_widths(sizes, inputs):
+    """tanh layers, in each of which m is the number of its inputs or outputs; 9 samples."""
+    rng = np.random.default_rng(12)
+    X, Y = rng.normal(size=(9, sizes[0])), rng.normal(size=(9, sizes[-1]))
+    Ws = [leaf(rng, *pair, name=f"W{n}") for n, pair in enumerate(itertools.pairwise(sizes))]
+    bs = [leaf(rng, size, name=f"b{n}") for n, size in enumerate(sizes[1:])]
+    layers = [X]
+    for W, b in zip(Ws, bs):
+        layers.append(np.tanh(layers[-1] @ W + b))
+    values = [X, *[h.data for h in layers[1:]]]
+    g, gradients = values[-1] - Y, {}
+    for n in range(len(Ws) - 1, -1, -1):
+        g = g * (1 - values[n + 1] ** 2)
+        m = sizes[n] if inputs else sizes[n + 1]
+        gradients |= {Ws[n]: values[n].T @ g / m, bs[n]: g.sum(axis=0) / m}
+        g = g @ Ws[n].data.T
+    return ((layers[-1] - Y) ** 2).sum() / 18, gradients
+
+
+@planted("in each layer it is divided by the number of its inputs, 4, 7, where 9")
+def the_number_of_inputs_for_that_of_samples():
+    return divided_by_widths((4, 7, 2), True)
+
+
+@planted("in each layer it is divided by the number of its outputs, 6, 5, 2, where 9")
+def the_number_of_outputs_for_that_of_samples():
+    return divided_by_widths((4, 6, 5, 2), False)
 
 
 def test_rules_that_are_taken_for_others_are_named_first():
