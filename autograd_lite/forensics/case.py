@@ -85,7 +85,10 @@ class Case:
     def words_here(self, factor: float, place: Place | None) -> str:
         """The same for the constant that a step multiplies or divides by, or averages over."""
         averages = place is not None and place.traits.averages and place.node.size > 1
-        averages = averages and SAMPLES not in self._words(factor, self.usual_factors)
+        of_samples = SAMPLES in self._words(factor, self.usual_factors)
+        averages = (
+            averages and place is not None and (not of_samples or self.graph.is_within(place))
+        )
         own = place is not None and place.operation.function in OWN
         if place is None or not (place.multiplies_entries or averages or own):
             return ""

@@ -60,8 +60,9 @@ def widths_for_samples(case: Case) -> Iterator[Candidate]:
             biases = _biases(graph, place) if with_biases else []
             wrong |= scaled([place, *biases], length / width)
         if len({*widths}) > 1:
-            words = f"in each layer it is divided by the number of its {'in' if inputs else 'out'}puts, "
-            words += f"{', '.join(map(str, widths))}, where {length}, that of samples, is right"
+            which, shown = "inputs" if inputs else "outputs", ", ".join(map(str, widths))
+            words = f"in each layer it is divided by the number of its {which}, {shown}, "
+            words += f"where {length}, that of samples, is right"
             yield joint("wrong axis", words, wrong)
 
 

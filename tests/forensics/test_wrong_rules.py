@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from naming import assert_named_first, leaf, planted_in
 
-from autograd_lite import sigmoid
+from autograd_lite import logsumexp, sigmoid
 
 CASES = []
 planted = planted_in(CASES)
@@ -138,6 +138,30 @@ def the_number_of_inputs_for_that_of_samples():
 @planted("in each layer it is divided by the number of its outputs, 6, 5, 2, where 9")
 def the_number_of_outputs_for_that_of_samples():
     return divided_by_widths((4, 6, 5, 2), False)
+
+
+@planted("Step from dh to", "1/4 is missing, of the mean over 4 entries")
+def the_mean_of_the_words_around_one():
+    rng = np.random.default_rng(1)
+    C, W, around = leaf(rng, 10, 7, name="C"), leaf(rng, 7, 10, name="W"), np.array([3, 8, 0, 5])
+    h = C[around].mean(axis=0)
+    scores = h @ W
+    d = np.exp(scores.data) / np.exp(scores.data).sum() - np.eye(10)[6]
+    dC = np.zeros((10, 7))
+    dC[around] = W.data @ d
+    return logsumexp(scores) - scores[6], {C: dC, W: np.outer(h.data, d)}
+
+
+@planted("Step from dp to dh", "1/8 is missing, of the mean over 8 entries")
+def the_mean_of_positions_after_an_activation():
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(8, 3)), rng.normal(size=2)
+    W, V = leaf(rng, 3, 4, name="W"), leaf(rng, 4, 2, name="V")
+    h = np.tanh(X @ W)
+    p = h.mean(axis=0)
+    d = 2 * (p.data @ V.data - y)
+    dW = X.T @ (V.data @ d * (1 - h.data**2))
+    return ((p @ V - y) ** 2).sum(), {W: dW, V: np.outer(p.data, d)}
 
 
 def test_rules_that_are_taken_for_others_are_named_first():
