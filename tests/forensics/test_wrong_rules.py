@@ -140,7 +140,7 @@ def the_number_of_outputs_for_that_of_samples():
     return divided_by_widths((4, 6, 5, 2), False)
 
 
-@planted("Step from dh to", "1/4 is missing, of the mean over 4 entries")
+@planted("through mean", "1/4 is missing, of the mean over 4 entries")
 def the_mean_of_the_words_around_one():
     rng = np.random.default_rng(1)
     C, W, around = leaf(rng, 10, 7, name="C"), leaf(rng, 7, 10, name="W"), np.array([3, 8, 0, 5])
@@ -152,7 +152,7 @@ def the_mean_of_the_words_around_one():
     return logsumexp(scores) - scores[6], {C: dC, W: np.outer(h.data, d)}
 
 
-@planted("Step from dp to dh", "1/8 is missing, of the mean over 8 entries")
+@planted("through mean", "1/8 is missing, of the mean over 8 entries")
 def the_mean_of_positions_after_an_activation():
     rng = np.random.default_rng(1)
     X, y = rng.normal(size=(8, 3)), rng.normal(size=2)
