@@ -93,7 +93,7 @@ def without_constants(case: Case) -> Iterator[Candidate]:
             wrong: Wrong = {place: place.vjp, graph.forward_step(place.node): alone}
             named.append((f"{numbers[0]:.6g}", wrong))
             wherever[numbers[0]] = wherever.get(numbers[0], {}) | wrong
-    named += [(f"{n:.6g}, wherever it is", each) for n, each in wherever.items() if len(each) > 2]
+    named += [(f"{n:.6g}, at each place", each) for n, each in wherever.items() if len(each) > 2]
     if len(wherever) > 1:
         named.append(("each number", {p: vjp for w in wherever.values() for p, vjp in w.items()}))
     for number, wrong in named:

@@ -151,13 +151,14 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         words += f", {number or _factor(case, mistake.strength, place)}"
     # Where a value is used more than once, a step is one of several contributions.
     is_one = any(p not in mistake.wrong for p in case.graph.consumers[place.argument])
-    right = ""
+    whole = ""
     if not is_one and place.node not in names.known:
-        right = names.whole_cotangent(place.argument)
-    right = right or written(contribution_formula, place.node, place.slot, names.of)
+        whole = names.whole_cotangent(place.argument)
+    right = whole or written(contribution_formula, place.node, place.slot, names.of)
     if right == f"d{names.of[place.argument]}":  # it only passes on what is called so itself
         right = names.whole_cotangent(place.node)
     used = right and _used(place, mistake, right, names)
+    used = _with_whole(used, place.node, names) if whole else used
     target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
     source = names.source(place.node)
@@ -239,6 +240,21 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     formula = written(contribution_formula, place.node, place.slot, {**names.of, key: name})
     formula = re.sub(r"np.swapaxes\((\w+).swapaxes\(-1, -2\), -1, -2\)", r"\1", formula)
     return formula.replace(".T.T", "")
+
+
+def _with_whole(formula: str, node: Tensor, names: Names) -> str:
+    """A formula with that of what arrives at a node without a name in its place, if it is short."""
+    arriving = names.whole_cotangent(node)
+    if not 0 < len(arriving) <= LONGEST:
+        return formula
+    own = f"d{names.of[node]}"
+    simple = formula == own or re.fullmatch(r"[\w.\[\]]+", arriving)
+    put = arriving if simple else f"({arriving})"
+    return re.sub(rf"(?<![\w.]){re.escape(own)}(?![\w\[])", lambda _: put, formula)
+
+
+LONGEST = 80
+"""Characters of the formula of what arrives at a node that has no name."""
 
 
 def _without_constants(formula: str) -> str:
