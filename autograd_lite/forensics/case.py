@@ -37,13 +37,13 @@ EPSILONS = tuple(10.0**-power for power in range(5, 17))
 class Case:
     """What was handed in: a graph, gradients, the relative error allowed.
 
-    Besides, the nodes that have a name, and the arrays that the caller has, by name.
+    Besides, the names of the nodes that have one, and the arrays that the caller has, by name.
     """
 
     graph: Graph
     manual: dict[Tensor, Array]
     tolerance: float
-    named: frozenset[Any]
+    named: Mapping[Any, str]
     arrays: Mapping[str, Array]
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class Case:
     @functools.cached_property
     def rarer_factors(self) -> list[tuple[float, str]]:
         """Learning rates, several factors at once, sums of the caller's arrays, in words."""
-        return [*rarer(self.graph), *of_arrays(self.arrays, self.graph.lengths)]
+        return [*rarer(self.graph, self.named), *of_arrays(self.arrays, self.graph.lengths)]
 
     def in_words(self, factor: float, place: Place | None = None) -> str:
         """What a gradient that is `factor` times the right one lacks or has; empty if unknown."""

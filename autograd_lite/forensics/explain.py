@@ -333,6 +333,8 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,
-        case.named.isdisjoint(p.argument for p in (mistake.wrong if mistake.joint else [place])),
+        case.named.keys().isdisjoint(
+            p.argument for p in (mistake.wrong if mistake.joint else [place])
+        ),
         case.graph.position[place.node],
     )

@@ -13,7 +13,7 @@ from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
 from autograd_lite.forensics.factors import rounded
 from autograd_lite.forensics.names import Names, written
-from autograd_lite.forensics.place import Place
+from autograd_lite.forensics.place import Place, is_recorded
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import (
@@ -187,10 +187,10 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
     while len(case.graph.places_of[start.node]) == len(consumers.get(start.node, ())) == 1:
         (start,) = consumers[start.node]
     branches = len(consumers[place.argument]) > 1 and start.node in names.known
+    branches = branches or (start is place and all(map(is_recorded, place.other_arguments)))
     if branches and start.multiplies_entries:
         rule = "quotient" if start.operation.function is np.divide else "product"
-        which = f"that of argument {start.slot + 1} of {start.operation.name}"
-        return f"a term of the {rule} rule is left out, {which}"
+        return f"a term of the {rule} rule is left out, that of {names.operand(start)}"
     parts = [use for use in case.graph.consumers[place.argument] if use.traits.indexes]
     dropped = sum(use in mistake.wrong for use in parts)
     if 0 < dropped < len(parts):
