@@ -190,7 +190,8 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
     branches = branches or (start is place and all(map(is_recorded, place.other_arguments)))
     if branches and start.multiplies_entries:
         rule = "quotient" if start.operation.function is np.divide else "product"
-        return f"a term of the {rule} rule is left out, that of {names.operand(start)}"
+        words = f"a path is dropped: a term of the {rule} rule is left out, that of"
+        return f"{words} {names.operand(start)}"
     parts = [use for use in case.graph.consumers[place.argument] if use.traits.indexes]
     dropped = sum(use in mistake.wrong for use in parts)
     if 0 < dropped < len(parts):
