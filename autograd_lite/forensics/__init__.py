@@ -55,7 +55,8 @@ def examine(
         names = Names(graph, frame)
         held = [(name, a) for name, a in visible_arrays(names.variables) if not is_recorded(a)]
         arrays = {name: plain(a) for name, a in held if is_array(plain(a))}
-        case = Case(graph, dict(manual), tolerance, names.given, arrays)
+        named = {node: names.of[node] for node in names.given}
+        case = Case(graph, dict(manual), tolerance, named, arrays)
         return _examined(case, names, seconds, start)
 
 
@@ -74,7 +75,7 @@ def _with_activations(case: Case, names: Names) -> Case:
             return case
     again = recorded_again(nodes, found)
     manual = {again[tensor]: array for tensor, array in case.manual.items()}
-    named = frozenset(again.get(node, node) for node in case.named)
+    named = {again.get(node, node): name for node, name in case.named.items()}
     other = Case(Graph(again[loss]), manual, case.tolerance, named, case.arrays)
     before = {again[tensor] for tensor in case.fitted(right)}
     after = other.fitted(other.graph.right)

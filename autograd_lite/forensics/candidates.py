@@ -104,6 +104,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     loops.clipped,
     loops.forwards,
     group_mistakes.weights_of_terms,
+    group_mistakes.widths_for_samples,
     other_data.other_arrays,
     uses.factors_alike,
     uses.decaying_uses,

@@ -26,6 +26,7 @@ from autograd_lite.forensics.slips_in_all import (
     of_other_weights,
     of_second_order,
 )
+from autograd_lite.forensics.stale_weights import computed_after_updates
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -112,7 +113,8 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
     if any(len(each.mistakes) == 1 for each in complete):
         return complete, singles
     if base is case.graph.right and not complete and not search.is_over:
-        slips = of_all(case) or of_second_order(case) or of_other_weights(case)
+        slips = of_all(case) or of_second_order(case) or computed_after_updates(case)
+        slips = slips or of_other_weights(case)
         if slips:
             return [Hypothesis(slips)], singles
     singles += search.findings(base, search.others(wrong))
@@ -336,6 +338,8 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,
-        case.named.isdisjoint(p.argument for p in (mistake.wrong if mistake.joint else [place])),
+        case.named.keys().isdisjoint(
+            p.argument for p in (mistake.wrong if mistake.joint else [place])
+        ),
         case.graph.position[place.node],
     )

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def _of_lengths(lengths: Mapping[int, str], divisors: list[float]) -> Factors:
         yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"
 
 
-def rarer(graph: Graph) -> Factors:
+def rarer(graph: Graph, named: Mapping[Any, str]) -> Factors:
     """Factors that are in the wrong place, or several at once; learning rates."""
     lengths = graph.lengths
     yield 0.25, "a factor of 4 is missing: that of a square twice, or of two uses"
@@ -91,7 +92,7 @@ def rarer(graph: Graph) -> Factors:
         yield 1 / whole, f"a factor of {whole} is missing"
     yield from _of_two({n: lengths[n] for n in lengths.keys() - divided}, lengths)
     yield from _with_constants(graph)
-    yield from _computed_numbers(graph)
+    yield from _computed_numbers(graph, named)
 
 
 def _of_two(lengths: Mapping[int, str], others: Mapping[int, str]) -> Factors:
@@ -126,7 +127,7 @@ def _with_constants(graph: Graph) -> Factors:
                 yield sign * length / number, f"{number:.6g} and {also}"
 
 
-def _computed_numbers(graph: Graph) -> Factors:
+def _computed_numbers(graph: Graph, named: Mapping[Any, str]) -> Factors:
     """Numbers that were computed, such as a norm."""
     nodes = [node for node in graph.order[:MOST_NUMBERS] if node.size == 1]
     nodes = [node for node in nodes if node.operation is not None and node is not graph.loss]
@@ -135,13 +136,14 @@ def _computed_numbers(graph: Graph) -> Factors:
         for number, node in numbers:
             by = number**power if number > 0 or power != 0.5 else 0.0
             of = f"{of_power}{number:.6g}, which {node.operation.name} has given"
+            of = f"{of_power}{named[node]}, which is {number:.6g}" if node in named else of
             if by not in (0, 1, -1):
                 yield by, f"it is multiplied by {of}, or the division by it is forgotten"
                 yield 1 / by, f"it is divided by {of}, or the factor is forgotten"
     for node in nodes:
         arriving = float(np.sum(graph.right[node]))
         if arriving not in (0, 1, -1):
-            of = f"{arriving:.6g}, what arrives at {node.operation.name}"
+            of = f"{arriving:.6g}, what arrives at {named.get(node, node.operation.name)}"
             yield arriving, f"it is multiplied by {of}: it belongs to another term"
 
 

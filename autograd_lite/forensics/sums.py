@@ -61,8 +61,8 @@ def sent_over_mean(graph: Graph, place: Place) -> StepMistakes:
     yield "not summed", words, lambda g, *given, **k: total * share
     reduce = np.mean if place.traits.averages else np.sum
     for axes in [*range(argument.ndim), None] if argument.ndim > 1 else ():
-        over = "all axes" if axes is None else f"axis {axes}"
-        words = f"what arrives over {{operation}} is taken over {over}, the wrong one"
+        over = "all axes" if axes is None else f"axis {axes}, the wrong one"
+        words = f"what arrives over {{operation}} is taken over {over}"
         value = np.broadcast_to(reduce(total, axis=axes, keepdims=True), argument.shape)
         yield "wrong axis", words, lambda g, *given, value=value, **k: value
 

@@ -127,7 +127,11 @@ def _turned_kernels(graph: Graph, place: Place, argument: Any) -> Replacements:
 
 def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
     """A kernel as people turn it by mistake, with words."""
-    yield "is to be flipped on the way back, and is not", np.flip(kernel, (-2, -1)[-kernel.ndim :])
+    words = "is the other way round: flipped, where windows are added up on the way back, or not "
+    yield (
+        words + "flipped, where it is slid over what arrives",
+        np.flip(kernel, (-2, -1)[-kernel.ndim :]),
+    )
     if kernel.ndim > 1:
         yield "is turned by 90 degrees, not by 180", np.rot90(kernel, -1, (-2, -1))
         yield "is turned by 270 degrees, not by 180", np.rot90(kernel, 1, (-2, -1))

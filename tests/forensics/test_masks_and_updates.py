@@ -128,5 +128,58 @@ def the_step_size_is_forgotten_past_an_activation():
     return euler(0.05, "Ac")
 
 
+# Parameters updated one after the other
+
+
+def line(m, c, x):
+    return m * x + c
+
+
+def growth(m, c, x):
+    return c * np.exp(m * x)
+
+
+def one_after_the_other(model, order, rate):
+    """Squared errors of a model of two numbers, whose gradients come of one forward pass each."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=30)
+    y = 2 * x + 1 + rng.normal(size=30)
+    m, c = leaf(rng, name="m"), leaf(rng, name="c")
+    at, gradients = {m: m.data, c: c.data}, {}
+    for number in order:
+        chosen = (m, c)[number]
+        error = model(at[m], at[c], x) - y
+        by = np.exp(at[m] * x) if model is growth else 1.0
+        slope = (at[c] * by if model is growth else 1.0) * x if chosen is m else by
+        gradients[chosen] = 2 * (error * slope).mean()
+        at[chosen] = at[chosen] - rate * gradients[chosen]
+    return ((model(m, c, x) - y) ** 2).mean(), {t: gradients[t] for t in (m, c)}
+
+
+@planted("dc: computed anew after m was updated, to m - 0.1 dm")
+def the_intercept_after_the_slope():
+    return one_after_the_other(line, (0, 1), 0.1)
+
+
+@planted("dm: computed anew after c was updated, to c - 0.01 dc")
+def the_exponent_after_the_factor():
+    return one_after_the_other(growth, (1, 0), 0.01)
+
+
+@planted("db, dv: computed anew after W was updated, to W - 0.1 dW", "db, dv are wrong")
+def each_parameter_of_a_network_after_those_before():
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(9, 3)), rng.normal(size=9)
+    W, b, v = leaf(rng, 3, 4, name="W"), leaf(rng, 4, name="b"), leaf(rng, 4, name="v")
+    at, gradients = {t: t.data for t in (W, b, v)}, {}
+    for chosen in (W, b, v):
+        h = np.tanh(X @ at[W] + at[b])
+        d = 2 * (h @ at[v] - y) / 9
+        dz = np.outer(d, at[v]) * (1 - h**2)
+        gradients[chosen] = {W: X.T @ dz, b: dz.sum(axis=0), v: h.T @ d}[chosen]
+        at[chosen] = at[chosen] - 0.1 * gradients[chosen]
+    return ((np.tanh(X @ W + b) @ v - y) ** 2).mean(), gradients
+
+
 def test_masks_and_updates_are_named_first():
     assert_named_first(CASES)
