@@ -227,6 +227,6 @@ def test_a_point_that_is_refused_is_named_by_its_argument(wrong, words):
 def test_the_gradient_at_a_number_is_a_number_where_it_is_0_too(point):
     wanted = type(grad(lambda x: x * x)(point))
     assert issubclass(wanted, np.floating)
-    for f in (lambda x: 3.0, lambda x: x.detach(), lambda x: np.zeros(2).sum()):
+    for f in (lambda x: 3.0, lambda x: x.detach(), np.sign, np.rint, lambda x: x * 0 + np.sum([])):
         assert type(grad(f)(point)) is wanted
     assert type(grad(grad(lambda x: 3 * x))(point)) is wanted
