@@ -181,7 +181,7 @@ class Module(Members):
             A handle: its `remove()` removes the hook, as does the end of a `with`.
 
         Raises:
-            UnsupportedError: the hook is no function.
+            UnsupportedError: the hook is no function of these three.
 
         >>> import numpy as np
         >>> from nn import Dense
@@ -191,12 +191,6 @@ class Module(Members):
         >>> seen[0] is y
         True
         """
-        if not callable(hook):
-            raise UnsupportedError(
-                f"register_forward_hook of {type(self).__name__} with {describe_one(hook)}",
-                "it cannot be called",
-                "Give a function of the module, its inputs and its output",
-            )
         return HookHandle(self, hook)
 
     def __getstate__(self) -> dict[str, Any]:
