@@ -122,8 +122,9 @@ class _Substitution:
         twin: Any
         if isinstance(value, Module):
             twin = self.made[id(value)] = object.__new__(type(value))
-            vars(twin).update({name: self(each) for name, each in vars(value).items()})
-            vars(twin)["_named"] = _refuse_search
+            own = {name: each for name, each in vars(value).items() if name != "_text_is_of"}
+            vars(twin).update({name: self(each) for name, each in own.items()})
+            vars(twin).update(_named=_refuse_search, _text_is_of=value._text_is_of)
         elif isinstance(value, Buffer):
             self.made[id(value)] = Buffer(value.data)
         elif isinstance(value, MappingProxyType):

@@ -206,9 +206,13 @@ class Module(Members):
         """
         return shown(self)
 
+    def _text_is_of(self) -> Module:
+        """Of which the text is: within `functional_call` the module that this one stands for."""
+        return self
+
     @recursive_repr()
     def __repr__(self) -> str:
-        return text_of(self)
+        return text_of(self._text_is_of())
 
     @explains_keywords
     def zero_grad(self) -> None:
