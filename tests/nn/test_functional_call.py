@@ -301,3 +301,40 @@ def test_the_text_of_a_module_is_that_of_the_one_that_is_called():
     nn.functional_call(model.inner, {"layer.bias": np.zeros(1)}, X)
     nn.functional_call(model, {"inner.layer.weight": np.zeros((2, 1))}, X)
     assert texts[0] == texts[1] == texts[2]
+
+
+class Conditioned(nn.Module):
+    """A layer whose bias another one computes."""
+
+    def __init__(self):
+        self.main, self.bias_of = nn.Sequential(nn.Dense(2, 3, rng=0)), nn.Dense(2, 3, rng=1)
+
+    def forward(self, x):
+        bias = self.bias_of(x.mean(axis=0))
+        return nn.functional_call(self.main, {"0.bias": bias}, x)
+
+
+def test_a_functional_call_within_another_one_takes_what_that_was_given():
+    model = Conditioned()
+    given = {name: RNG.normal(size=p.shape) for name, p in model.named_parameters()}
+
+    def by_hand(p):
+        bias = X.mean(axis=0) @ p["bias_of.weight"] + p["bias_of.bias"]
+        return np.tanh(X @ p["main.0.weight"] + bias).sum()
+
+    found = grad(lambda p: np.tanh(nn.functional_call(model, p, X)).sum())(given)
+    wanted = grad(by_hand)(given)
+    for name, slopes in wanted.items():
+        np.testing.assert_allclose(plain(found[name]), slopes, atol=1e-14)
+    with pytest.raises(ArgumentError, match=r"'1.bias' is unknown\. Give some of 0.weight, 0.bias"):
+        nn.functional_call(Calling({"1.bias": np.zeros(3)}), {}, X)
+
+
+class Calling(nn.Module):
+    """One that calls its layer with given parameters."""
+
+    def __init__(self, given):
+        self.inner, self.given = nn.Sequential(nn.Dense(2, 3, rng=0)), given
+
+    def forward(self, x):
+        return nn.functional_call(self.inner, self.given, x)
