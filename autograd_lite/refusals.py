@@ -133,6 +133,15 @@ def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeE
     )
 
 
+def refused_kind(node: Node, dtype: Any) -> UnsupportedError:
+    """The error for a vjp whose result is of no real numbers."""
+    return UnsupportedError(
+        f"backward of {node.operation.name}{describe(node.arguments)}",
+        f"its vjp returned {dtype}, and no real numbers",
+        "Mend the vjp: of complex numbers whose imaginary part is 0 it returns the .real one",
+    )
+
+
 def real_result(
     data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: Sequence[int]
 ) -> Any:
