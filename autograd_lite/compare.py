@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -254,13 +255,21 @@ def _as_plain(tensor: Tensor, gradient: Any) -> Any:
 def _names(
     loss: Tensor, tensors: Sequence[Tensor], variables: Mapping[str, Any]
 ) -> dict[Tensor, str]:
-    """A tensor's own name, the variable that holds it, or what explanations call it."""
+    """A tensor's own name, the variable that holds it, or what explanations call it.
+
+    Of several of one own name, as of layers that no model names, that stands first.
+    """
     held: dict[int, str] = {}
     for name, array in visible_arrays(variables):
         held.setdefault(id(array), name)
     names = {tensor: tensor.name or held.get(id(tensor), "") for tensor in tensors}
-    called = {} if all(names.values()) else names_of(loss, variables)
-    return {tensor: name or called[tensor] for tensor, name in names.items()}
+    counts = Counter(names.values())
+    unclear = [tensor for tensor, name in names.items() if not name or counts[name] > 1]
+    called = names_of(loss, variables) if unclear else {}
+    for tensor in unclear:
+        own = names[tensor]
+        names[tensor] = f"{called[tensor]} ({own})" if own else called[tensor]
+    return names
 
 
 def _row(name: str, manual: Any, automatic: Any, tolerance: float) -> GradientRow:

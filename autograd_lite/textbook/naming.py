@@ -123,16 +123,21 @@ def _name_layers(leaves: list[Node], wishes: dict[Any, str]) -> None:
     """Rename "0.weight" and "0.bias" to W1 and b1, those of a normalization to gamma1 and beta1."""
     layers: dict[str, tuple[str, str]] = {}
     counts: Counter[str] = Counter()
+    waiting: list[tuple[Node, str]] = []
     for node in leaves:
         path, _, last = wishes.get(node, "").rpartition(".")
         if last == "weight":
             weight, bias = ("W", "b") if np.ndim(node._array) > 1 else ("gamma", "beta")
             counts[weight] += 1
             layers[path] = f"{weight}{counts[weight]}", f"{bias}{counts[weight]}"
-    for node in leaves:
-        path, _, last = wishes.get(node, "").rpartition(".")
-        if path in layers and last in ("weight", "bias"):
-            wishes[node] = layers[path][last == "bias"]
+            wishes[node] = layers[path][0]
+        elif last == "bias" and path in layers:  # of several layers of one name the last one
+            wishes[node] = layers[path][1]
+        elif last == "bias":
+            waiting.append((node, path))
+    for node, path in waiting:
+        if path in layers:
+            wishes[node] = layers[path][1]
 
 
 def _name_network(nodes: Sequence[Node], wishes: dict[Any, str]) -> None:
