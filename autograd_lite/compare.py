@@ -254,7 +254,10 @@ def _as_plain(tensor: Tensor, gradient: Any) -> Any:
 def _names(
     loss: Tensor, tensors: Sequence[Tensor], variables: Mapping[str, Any]
 ) -> dict[Tensor, str]:
-    """A tensor's own name, the variable that holds it, or what explanations call it."""
+    """A tensor's own name, the variable that holds it, or what explanations call it.
+
+    Of several of one own name, as of layers that no model names, that stands first.
+    """
     held: dict[int, str] = {}
     for name, array in visible_arrays(variables):
         held.setdefault(id(array), name)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Labels, Samples
     from nn.module import Module
 
+FEW = 50
+"""Points up to which larger ones do not cover each other."""
 RESOLUTION = 300
 """Grid points along each side."""
 OPACITIES = (0.15, 0.25, 0.35, 0.45, 0.55)
@@ -97,7 +99,7 @@ def plot_decision_boundary(
 
     figure, ax = drawing(ax, (6.0, 4.5))
     _fill(ax, plane, shares)
-    scatter_classes(ax, X, y, 18)
+    scatter_classes(ax, X, y, 18 if len(X) > FEW else 54)
     ax.set(xlabel="x1", ylabel="x2", title=f"{right:.1%} of {len(X)} points right")
     width, height = np.ptp(plane[0]), np.ptp(plane[1])
     if max(width, height) <= WIDEST * min(width, height):

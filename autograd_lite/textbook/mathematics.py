@@ -242,7 +242,7 @@ class Mathematics(NumpySource):
             return super().between(term)
         if has_share(term, self.names):
             return self.quotient(
-                *fraction(Step(np.divide, (term, 1), {}, term.shape, -1), self.names)
+                *fraction(Step(np.divide, (term, 1), {}, term.shape, -1), self.names, self.counts)
             )
         written = self.written(right) if isinstance(right, Step) else None
         first = self.operand(left, TIGHT)

@@ -249,6 +249,11 @@ def test_what_cannot_be_learned_is_refused():
     for layers in (16, "16", None, nn.Dense(2, 1)):
         with pytest.raises(UnsupportedError, match="neither a list of hidden layers nor a funct"):
             quick(layers=layers).fit(X, y)
+    told = (
+        r"with layers, a function: it is called with 2 arguments.*def layers\(features, outputs\)"
+    )
+    with pytest.raises(UnsupportedError, match=told):
+        quick(layers=lambda: nn.Dense(4, 3)).fit(X, y)
     with pytest.raises(ArgumentError, match="warm_start='yes'"):
         quick(warm_start="yes").fit(X, y)
 
