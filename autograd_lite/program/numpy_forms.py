@@ -23,7 +23,6 @@ INFIX: dict[Any, str] = {
     np.divide: "/",
     np.power: "**",
     np.matmul: "@",
-    operator.add: "+",
     np.less: "<",
     np.less_equal: "<=",
     np.greater: ">",
@@ -43,7 +42,7 @@ def expression(step: Step, values: Sequence[Any], names: Names) -> str:
     keywords = [f"{name}={names.text(x)}" for name, x in step.keywords.items()]
     if function in INFIX and len(arguments) == 2 and not keywords:
         numbers = all(_is_number(x, values) for x in step.arguments)
-        if numbers or function in (np.power, operator.add):
+        if numbers or function is np.power:
             return f"{arguments[0]} {INFIX[function]} {arguments[1]}"
     if function is np.negative and not keywords:
         return f"-{arguments[0]}"
@@ -97,8 +96,6 @@ def takes_out(step: Step, values: Sequence[Any]) -> bool:
         return gives_view(step.arguments[1])
     if function is np.concatenate:
         return step.function is not function and all(type(x) is Step for x in step.arguments)
-    if function is operator.add:
-        return True
     if function is np.dot:
         return _is_plain_product(step, values) and value.dtype in FLOATS
     ufunc = getattr(function, "func", function)
@@ -188,8 +185,6 @@ def statements(
 def ufunc_of(step: Step) -> Any:
     """The ufunc that computes a step into an array, if one does that alone."""
     function = function_of(step)
-    if function is operator.add:
-        return np.add
     ufunc = getattr(function, "func", function)
     # A power that is computed so is a square.
     return ufunc if isinstance(ufunc, np.ufunc) and function is not np.power else None
