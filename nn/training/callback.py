@@ -15,8 +15,8 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.closed import Closed
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
+from nn.schema import Schema, misfits
 from nn.training.history import History
-from nn.training.schema import Schema, misfits
 
 
 @dataclass(eq=False, slots=True)
