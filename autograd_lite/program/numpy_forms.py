@@ -60,14 +60,10 @@ def expression(step: Step, values: Sequence[Any], names: Names) -> str:
         axis = names.text(step.keywords.get("axis"))
         text = f"{names.reduction(ufunc)}({arguments[0]}, {axis})"
         return f"{text} / {divisor}" if divisor else text
-    if isinstance(function, np.ufunc) and not _has_own_row(function):
-        return f"{names.function(function)}({', '.join([*arguments, *keywords])})"
-    return f"{names.function(_callable(step))}({', '.join([*arguments, *keywords])})"
-
-
-def _has_own_row(function: Any) -> bool:
-    """Whether the engine calls something else for a ufunc, with another rounding."""
-    return function is np.power
+    # For powers the engine calls something else, with another rounding.
+    is_called = isinstance(function, np.ufunc) and function is not np.power
+    called = function if is_called else _callable(step)
+    return f"{names.function(called)}({', '.join([*arguments, *keywords])})"
 
 
 def _callable(step: Step) -> Any:
