@@ -289,13 +289,6 @@ class Mathematics(NumpySource):
         """√x, or √(x + y)."""
         return f"√{self.operand(value, ATOM)}", ATOM
 
-    def ordered(self, term: Step) -> tuple[Any, ...]:
-        """The operands; numbers and scalars stand at the left of a product."""
-        left, right = super().ordered(term)
-        if term.function is np.multiply and shape_of(right) == () != shape_of(left):
-            return right, left
-        return left, right
-
     def raised(self, base: Any, exponent: Any) -> str:
         """x², or x^p."""
         if isinstance(exponent, int | float) and exponent in range(2, 10):

@@ -16,8 +16,8 @@ from autograd_lite.names import tell_of
 from nn.closed import Closed, unknown_attribute
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
+from nn.schema import Schema, misfits
 from nn.training.history import History
-from nn.training.schema import Schema, misfits
 
 
 @dataclass(eq=False, slots=True)

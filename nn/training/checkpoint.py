@@ -16,6 +16,7 @@ from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.declared import Declared, declared
 from nn.random_state import Generator, generators, set_state, state_of
+from nn.schema import ANYTHING, ARRAY, FLOAT, PLAIN, misfits
 from nn.tensor_files import DTYPES, TRAINING, read_tensors, require_file, tensor_file
 from nn.training.agreement import (
     FURTHER,
@@ -27,7 +28,6 @@ from nn.training.agreement import (
 )
 from nn.training.callback import Callback, Training
 from nn.training.history import History
-from nn.training.schema import ANYTHING, ARRAY, FLOAT, PLAIN, misfits
 
 VERSION = 4
 """Of what is in a file; one of another version is refused."""

@@ -163,7 +163,7 @@ def triplets_without_the_vector_itself():
     return loss, {a: 2 * (n.data - p.data), p: -2 * a.data, n: 2 * a.data}
 
 
-@planted("divided by exp(log_variance)", "not by log_variance")
+@planted("divided by exp(log_variance)", "as if it were the derivative by exp(log_variance)")
 def derivative_by_the_variance_for_that_by_its_logarithm():
     rng = np.random.default_rng(12)
     x, mean, log_variance = (
