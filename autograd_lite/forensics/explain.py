@@ -334,7 +334,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         rarely,
         AXIS in words,
         # The sign of a slope, a (a - 1), is mistaken more often than that of a product before it.
-        factor == -1 and place.multiplies_matrices,
+        factor == -1 and place.multiplies_matrices and place.argument.operation is not None,
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,

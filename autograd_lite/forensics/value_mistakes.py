@@ -274,31 +274,24 @@ def _complements(one: Any, other: Any) -> bool:
 
 def elsewhere(argument: Any, other: Any) -> str:
     """Whose values others are that are not of a node close by, of its shape."""
-    if _is_made_of(argument, other):
+    if _steps_between(argument, other, any_shape=True):
         return "the values of an earlier layer"
-    return f"the values of {'a later' if _is_made_of(other, argument) else 'another'} layer"
-
-
-def _is_made_of(output: Any, given: Any) -> bool:
-    """Whether one is computed from the other, in a few steps."""
-    level = {id(output): output}
-    for _ in range(MOST_BETWEEN):
-        computed = [node for node in level.values() if isinstance(node, Tensor)]
-        level = {id(plain(a)): a for node in computed for a in node.arguments}
-        if id(plain(given)) in level:
-            return True
-    return False
+    later = _steps_between(other, argument, any_shape=True)
+    return f"the values of {'a later' if later else 'another'} layer"
 
 
 MOST_BETWEEN = 7
+"""Steps from which on one is no longer looked for in what another one is computed from."""
 
 
-def _steps_between(output: Any, given: Any, most: int = MOST_BETWEEN) -> int:
+def _steps_between(output: Any, given: Any, any_shape: bool = False) -> int:
     """In how many steps one is computed from the other, through arrays of its shape; else 0."""
-    if not isinstance(output, Tensor) or most == 1:
-        return 0
-    if any(argument is given for argument in output.arguments):
-        return 1
-    inner = [a for a in output.arguments if isinstance(a, Tensor) and a.shape == output.shape]
-    steps = [1 + n for a in inner if (n := _steps_between(a, given, most - 1))]
-    return min(steps, default=0)
+    shape, level = np.shape(plain(output)), {id(plain(output)): output}
+    for steps in range(1, MOST_BETWEEN):
+        computed = [node for node in level.values() if isinstance(node, Tensor)]
+        arguments = [a for node in computed for a in node.arguments if is_array(plain(a))]
+        if any(plain(a) is plain(given) for a in arguments):
+            return steps
+        inner = [a for a in arguments if any_shape or plain(a).shape == shape]
+        level = {id(plain(a)): a for a in inner}
+    return 0
