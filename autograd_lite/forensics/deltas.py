@@ -52,6 +52,9 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     words = "the label is subtracted in the last row, or sample, only"
     yield "labels", words, np.concatenate([p[:-1], p[-1:] - y[-1:]])
     yield "labels", "the targets are added: p + y, and not p - y", p + y
+    if p.size == len(p):
+        words = "the mean of the predictions stands for each, as where (m,) - (m, 1) gives (m, m)"
+        yield "labels", words, np.full_like(p, p.mean()) - y
     yield "wrong formula", "p is left out: -y, and not p - y", -y
     yield "wrong formula", "the error is squared: (p - y) ** 2", (p - y) ** 2
     yield "wrong formula", "the error's absolute value is taken", abs(p - y)
