@@ -212,6 +212,21 @@ def _factor(case: Case, factor: float, place: Place | None = None) -> str:
     return case.in_words(factor, place) or number
 
 
+def _with_whole(formula: str, node: Tensor, names: Names) -> str:
+    """A formula with that of what arrives at a node without a name in its place, if it is short."""
+    arriving = names.whole_cotangent(node)
+    if not 0 < len(arriving) <= LONGEST:
+        return formula
+    own = f"d{names.of[node]}"
+    simple = formula == own or re.fullmatch(r"[\w.\[\]]+", arriving)
+    put = arriving if simple else f"({arriving})"
+    return re.sub(rf"(?<![\w.]){re.escape(own)}(?![\w\[])", lambda _: put, formula)
+
+
+LONGEST = 80
+"""Characters of the formula of what arrives at a node that has no name."""
+
+
 def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     if mistake.joint:
         return ""
@@ -241,21 +256,6 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     formula = written(contribution_formula, place.node, place.slot, {**names.of, key: name})
     formula = re.sub(r"np.swapaxes\((\w+).swapaxes\(-1, -2\), -1, -2\)", r"\1", formula)
     return formula.replace(".T.T", "")
-
-
-def _with_whole(formula: str, node: Tensor, names: Names) -> str:
-    """A formula with that of what arrives at a node without a name in its place, if it is short."""
-    arriving = names.whole_cotangent(node)
-    if not 0 < len(arriving) <= LONGEST:
-        return formula
-    own = f"d{names.of[node]}"
-    simple = formula == own or re.fullmatch(r"[\w.\[\]]+", arriving)
-    put = arriving if simple else f"({arriving})"
-    return re.sub(rf"(?<![\w.]){re.escape(own)}(?![\w\[])", lambda _: put, formula)
-
-
-LONGEST = 80
-"""Characters of the formula of what arrives at a node that has no name."""
 
 
 def _without_constants(formula: str) -> str:
