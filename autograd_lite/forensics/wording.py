@@ -158,7 +158,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     if right == f"d{names.of[place.argument]}":  # it only passes on what is called so itself
         right = names.whole_cotangent(place.node)
     used = right and _used(place, mistake, right, names)
-    used = _with_whole(used, place.node, names) if whole else used
+    used = _with_whole(used, place.node, names) if whole and right not in used else used
     target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
     source = names.source(place.node)
