@@ -47,6 +47,9 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     words = "the prediction is rounded to a label, (p > 0.5) - y, and not p - y"
     yield "labels", words, (p > 0.5) - y
     yield "labels", "the targets are added: p + y, and not p - y", p + y
+    if p.size == len(p):
+        words = "the mean of the predictions stands for each, as where (m,) - (m, 1) gives (m, m)"
+        yield "labels", words, np.full_like(p, p.mean()) - y
     yield "wrong formula", "p is left out: -y, and not p - y", -y
     yield "wrong formula", "the error is squared: (p - y) ** 2", (p - y) ** 2
     words = "the value of the cross-entropy itself is taken, entry by entry, not its derivative"

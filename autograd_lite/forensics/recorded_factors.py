@@ -197,13 +197,28 @@ def factors_at(graph: Graph, place: Place) -> Factors:
         if mask is not None and mask.max() > 1:
             yield from _of_divisor(1 / float(mask.max()), ())
         yield from _of_numbers(graph, place)
-    node, uses = place.node, graph.consumers.get(place.node, ())
-    in_loop = place.argument.operation is None and len(graph.consumers[place.argument]) > 1
-    while len(uses) == 1 and (uses[0].traits.additive or (in_loop and uses[0].bends)):
-        node, uses = uses[0].node, graph.consumers.get(uses[0].node, ())
-    # A number that multiplies a sum may be forgotten in one of its terms, or in a loop's weights.
-    if (in_loop or node is not place.node) and len(uses) == 1 and uses[0].multiplies_entries:
-        yield from _of_numbers(graph, uses[0])
+    yield from _beyond(graph, place)
+
+
+def _beyond(graph: Graph, place: Place) -> Factors:
+    """For the numbers that multiply what comes of a step soon after.
+
+    One that multiplies a sum may be forgotten in a term, any one for a parameter.
+    """
+    to_leaf, uses = place.argument.operation is None, graph.consumers.get(place.node, ())
+    is_next, left = True, SOON
+    while len(uses) == 1 and left:
+        (use,) = uses
+        if use.multiplies_entries and (to_leaf or not is_next):
+            yield from _of_numbers(graph, use)
+        if not (use.traits.additive or (to_leaf and (use.bends or use.multiplies_entries))):
+            return
+        is_next, left = False, left - (not use.traits.additive)
+        uses = graph.consumers.get(use.node, ())
+
+
+SOON = 5
+"""Steps after one, sums left out, whose numbers may be forgotten there."""
 
 
 def _of_numbers(graph: Graph, place: Place) -> Factors:

@@ -111,7 +111,8 @@ def computed_after_updates(case: Case) -> list[Slip] | None:
     """The slip if what is wrong was computed anew with the updates of what is right."""
     fine = [t for t in case.manual if t not in case.wrong and t.operation is None]
     alike = all(case.manual[t].shape == t.shape and t.operation is None for t in case.wrong)
-    for rate in RATES if fine and alike else ():
+    work = sum(node.size for node in case.graph.order) + OF_A_STEP * len(case.graph.places)
+    for rate in RATES if fine and alike and work <= LARGEST else ():
         if case.wrong <= _after_updates(case, fine, rate):
             words = (
                 f"computed anew after {{0}} was updated, to {{0}} - {rate:g} d{{0}}: all gradients "
@@ -119,6 +120,10 @@ def computed_after_updates(case: Case) -> list[Slip] | None:
             words += "are to be computed first, and only then all parameters updated"
             return [Slip("stale weights", words, tensors=case.wrong_ones, other=fine[0])]
     return None
+
+
+LARGEST, OF_A_STEP = 2_000_000, 1000
+"""Entries of a graph that is run again with each learning rate; and what a step counts as."""
 
 
 def _after_updates(case: Case, fine: Sequence[Tensor], rate: float) -> frozenset[Tensor]:

@@ -59,6 +59,14 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         yield "dropout", words.format("the scale of inverted dropout"), unchanged
 
 
+def _scales_dropped(place: Place) -> bool:
+    """Whether a node scales, by a number, what a mask was multiplied with."""
+    others, before = [*map(plain, place.other_arguments)], place.argument.operation
+    scales = len(others) == 1 and np.size(others[0]) == 1
+    multiplied = before is not None and before.traits.product and before.traits.elementwise
+    return scales and multiplied and mask_of(place.argument) is not None
+
+
 def _scale_beside(graph: Graph, place: Place) -> float:
     """The number that scales what a mask is multiplied with, just after it or before; else 1."""
     uses = graph.consumers.get(place.node, ())
@@ -78,14 +86,6 @@ def _is_of_penalty(graph: Graph, place: Place) -> bool:
         steps = graph.places_of.get(below, [])
     after = graph.consumers.get(place.node, ())
     return below.operation is None and (bends or any(use.squares for use in after))
-
-
-def _scales_dropped(place: Place) -> bool:
-    """Whether a node scales, by a number, what a mask was multiplied with."""
-    others, before = [*map(plain, place.other_arguments)], place.argument.operation
-    scales = len(others) == 1 and np.size(others[0]) == 1
-    multiplied = before is not None and before.traits.product and before.traits.elementwise
-    return scales and multiplied and mask_of(place.argument) is not None
 
 
 def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:

@@ -165,7 +165,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     if right == f"d{names.of[place.argument]}":  # it only passes on what is called so itself
         right = names.whole_cotangent(place.node)
     used = right and _used(place, mistake, right, names)
-    used = _with_whole(used, place.node, names) if whole else used
+    used = _with_whole(used, place.node, names) if whole and right not in used else used
     target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
     source = names.source(place.node)
@@ -229,6 +229,21 @@ def _factor(case: Case, factor: float, place: Place | None = None) -> str:
     return case.in_words(factor, place) or number
 
 
+def _with_whole(formula: str, node: Tensor, names: Names) -> str:
+    """A formula with that of what arrives at a node without a name in its place, if it is short."""
+    arriving = names.whole_cotangent(node)
+    if not 0 < len(arriving) <= LONGEST:
+        return formula
+    own = f"d{names.of[node]}"
+    simple = formula == own or re.fullmatch(r"[\w.\[\]]+", arriving)
+    put = arriving if simple else f"({arriving})"
+    return re.sub(rf"(?<![\w.]){re.escape(own)}(?![\w\[])", lambda _: put, formula)
+
+
+LONGEST = 80
+"""Characters of the formula of what arrives at a node that has no name."""
+
+
 def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     if mistake.joint:
         return ""
@@ -268,21 +283,6 @@ def _from_another(place: Place, vjp: Arriving, names: Names) -> str:
     mark = f" {name}"  # No name has a blank in it.
     formula = written(contribution_formula, place.node, place.slot, {**names.of, place.node: mark})
     return formula.replace(f"d{mark}", name) if name else ""
-
-
-def _with_whole(formula: str, node: Tensor, names: Names) -> str:
-    """A formula with that of what arrives at a node without a name in its place, if it is short."""
-    arriving = names.whole_cotangent(node)
-    if not 0 < len(arriving) <= LONGEST:
-        return formula
-    own = f"d{names.of[node]}"
-    simple = formula == own or re.fullmatch(r"[\w.\[\]]+", arriving)
-    put = arriving if simple else f"({arriving})"
-    return re.sub(rf"(?<![\w.]){re.escape(own)}(?![\w\[])", lambda _: put, formula)
-
-
-LONGEST = 80
-"""Characters of the formula of what arrives at a node that has no name."""
 
 
 def _without_constants(formula: str) -> str:

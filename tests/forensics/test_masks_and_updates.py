@@ -3,7 +3,7 @@
 import numpy as np
 from naming import assert_named_first, leaf, planted_in
 
-from autograd_lite import relu
+from autograd_lite import Tensor, relu
 
 CASES = []
 planted = planted_in(CASES)
@@ -126,6 +126,36 @@ def the_step_size_is_forgotten_for_the_bias():
 @planted("and likewise to dA", "the factor 0.05 is missing")
 def the_step_size_is_forgotten_past_an_activation():
     return euler(0.05, "Ac")
+
+
+@planted("and likewise to", "the factor 0.3 is missing")
+def the_scale_of_residual_blocks_is_forgotten_for_the_weights():
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))
+    Ws, states = [leaf(rng, 4, 4, name=f"W{n}") for n in range(3)], [Tensor(x)]
+    for W in Ws:
+        states.append(states[-1] + 0.3 * np.tanh(states[-1] @ W))
+    g, gradients = 2 * (states[-1].data - y) / 24, {}
+    for W, state in zip(Ws[::-1], states[-2::-1]):
+        dz = g * (1 - np.tanh(state.data @ W.data) ** 2)
+        gradients[W] = state.data.T @ dz
+        g = g + 0.3 * dz @ W.data.T
+    return ((states[-1] - y) ** 2).mean(), gradients
+
+
+@planted("Step to dk", "the division by 0.09 is left out")
+def the_width_of_a_grid_is_forgotten_for_its_conductivity():
+    rng = np.random.default_rng(3)
+    k, u = leaf(rng, 6, name="k"), leaf(rng, 6, name="u")
+    laplacian = np.eye(6, k=1) + np.eye(6, k=-1) - 2 * np.eye(6)
+    states = [u]
+    for _ in range(3):
+        states.append(states[-1] + 0.1 * k * (laplacian @ states[-1]) / 0.09)
+    adjoint, dk = 2 * states[-1].data, 0
+    for state in states[-2::-1]:
+        dk = dk + 0.1 * adjoint * (laplacian @ state.data)
+        adjoint = adjoint + 0.1 * laplacian.T @ (adjoint * k.data) / 0.09
+    return (states[-1] ** 2).sum(), {k: dk, u: adjoint}
 
 
 # Parameters updated one after the other

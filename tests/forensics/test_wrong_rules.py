@@ -111,6 +111,15 @@ def whole_targets_of_a_regression_without_their_axis():
     return labels_without_an_axis(True, lambda Y: Y[:, None], logistic=False)
 
 
+@planted("the mean of the predictions stands for each, as where (m,) - (m, 1) gives (m, m)")
+def targets_with_an_axis_too_many():
+    rng = np.random.default_rng(10)
+    X, Y, w = rng.normal(size=(10, 3)), rng.normal(size=(10, 1)), leaf(rng, 3, name="w")
+    predicted = X @ w
+    errors = 2 * (predicted.data - Y).mean(axis=1) / 10
+    return ((predicted - Y[:, 0]) ** 2).mean(), {w: X.T @ errors}
+
+
 def divided_by_widths(sizes, inputs):
     """tanh layers, in each of which m is the number of its inputs or outputs; 9 samples."""
     rng = np.random.default_rng(12)
