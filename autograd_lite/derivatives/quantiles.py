@@ -65,10 +65,10 @@ def _between(first: Array, second: Array, fraction: Array) -> Array:
     infinite = ~np.isfinite(plain(first)) | ~np.isfinite(plain(second))
     if not infinite.any() or (isinstance(fraction, Node) and fraction._requires_grad):
         return _on_line(first, second, fraction)
-    finite = (np.where(infinite, 0, x) for x in (first, second))
+    line = _on_line(np.where(infinite, 0, first), np.where(infinite, 0, second), fraction)
     ends = np.where(infinite, first, 0), np.where(infinite & (share != 0), second, 0)
     shares = ends[0] * (1 - fraction) + ends[1] * fraction
-    return np.where(infinite, shares, _on_line(*finite, fraction))
+    return np.where(infinite, shares, line)
 
 
 def _quantiles(
