@@ -224,6 +224,15 @@ def test_what_is_left_of_nothing_is_not_a_number(function):
             assert x.grad.shape == shape
 
 
+def test_nothing_of_infinity_is_behind_the_point():
+    x = np.array([INF, -INF, 1.25, -2.5])
+    for found, wanted in zip(np.modf(Tensor(x, requires_grad=True)), np.modf(x), strict=True):
+        np.testing.assert_array_equal(found.data, wanted)
+        np.testing.assert_array_equal(np.signbit(found.data), np.signbit(wanted))
+    assert grad(lambda x: np.modf(x)[0].sum())(x).tolist() == [0.0, 0.0, 1.0, 1.0]
+    assert np.modf(Tensor(np.float32(1.5)))[0].dtype == np.float32
+
+
 def test_the_largest_of_no_entries_is_0_as_a_norm():
     x = Tensor(np.zeros((0, 3)), requires_grad=True)
     assert np.linalg.norm(x, np.inf, axis=0).data.tolist() == [0.0, 0.0, 0.0]
