@@ -117,7 +117,9 @@ def _opened_by(leaf: Any) -> str:
         return f"Give dict(model.named_parameters()), and compute with {call}"
     if is_dataclass(leaf):
         return "Give its arrays in a dict, dataclasses.asdict(x), or make it a NamedTuple"
-    return "Give its arrays in a dict: vars(x)" if getattr(leaf, "__dict__", None) else ""
+    is_array = hasattr(leaf, "dtype") or hasattr(leaf, "__array__")
+    holds = not is_array and getattr(leaf, "__dict__", None)
+    return "Give its arrays in a dict: vars(x)" if holds else ""
 
 
 def _given_variable(leaf: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +31,8 @@ from nn.training.agreement import (
 from nn.training.callback import Callback, Training
 from nn.training.history import History
 
+_FIELD = re.compile(r"\{\w*(:[^{}]*)?\}")
+"""What other libraries put the epoch in the place of."""
 VERSION = 4
 """Of what is in a file; one of another version is refused."""
 NAME = "<array>"
@@ -70,7 +74,7 @@ class Checkpoint(Declared, Callback):
     it holds no code.
 
     Args:
-        path: the file's name, usually ending in .safetensors.
+        path: the file's name, usually ending in .safetensors, without {fields} to be filled in.
         every: epochs from one to the next.
 
     Raises:
@@ -99,6 +103,15 @@ class Checkpoint(Declared, Callback):
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         require_file(values["path"], "Checkpoint in")
+        name = os.path.basename(os.fsdecode(values["path"]))
+        if _FIELD.search(name):
+            raise ArgumentError(
+                f"Checkpoint in {name}",
+                "nothing is put in the place of braces: each epoch would take that of the one "
+                "before",
+                "Give one name for the newest; for one of each write, in a callback of your own, "
+                'nn.save(model, f"{epoch}.safetensors")',
+            )
         return super()._checked(values)
 
     def fit_start(self, training: Training) -> None:

@@ -248,6 +248,7 @@ WITHIN = [
     (nn.Dense(2, 1, rng=0), r"dict\(model\.named_parameters\(\)\).*nn\.functional_call\(model"),
     ({1.0, 2.0}, "nested lists of them"),
     (object(), "nested lists of them"),
+    (np.array([1.0, "a"], object), "nested lists of them"),
 ]
 
 
