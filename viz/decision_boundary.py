@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import softmax
-from autograd_lite.arguments import NUMBER, require, require_function
+from autograd_lite.arguments import NUMBER, optional, require, require_function
 from autograd_lite.decisions import decision_threshold
 from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.names import explains_keywords
@@ -78,8 +78,7 @@ def plot_decision_boundary(
     >>> figure.axes[0].get_title()
     '100.0% of 2 points right'
     """
-    if threshold is not None:
-        require("plot_decision_boundary", "threshold", threshold, NUMBER)
+    require("plot_decision_boundary", "threshold", threshold, optional(NUMBER))
     remedy = "Give a model, or a function from (n, 2) to (n,)"
     require_function(model, "plot_decision_boundary of", remedy)
     X, y = numbers_of(X, "X"), classes_of(y, "y")
