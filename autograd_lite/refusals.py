@@ -100,10 +100,12 @@ def refuse_stale(node: Node, given: Sequence[Any]) -> None:
             node.operation.contribution(index, [*shapes], node.keywords)
         except Exception as error:
             names = {describe_one(value): None for value, stale in zip(nodes, changed) if stale}
+            was = "was" if len(names) == 1 else "were"
             raise MutationError(
                 f"backward of {node.operation.name}{describe(node.arguments)}",
-                f"{', '.join(names)} was changed after it was used there",
-                "Call backward() before changing it, or compute with tensor.copy()",
+                f"{' and '.join(names)} {was} changed after being used there",
+                "Call backward() before that, as before optimizer.step(), or compute with "
+                "tensor.copy()",
             ) from error
 
 

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require, require_takes
 from autograd_lite.errors import UnsupportedError, describe_one
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import explains_keywords, tell_of
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
 from nn.layers.dense import Dense
@@ -219,3 +219,17 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
 
     def _class_weight(self) -> Any:
         return None
+
+
+tell_of(
+    Network,
+    {
+        "best_loss_": 'min(history_["loss"])',
+        **dict.fromkeys(["coefs_", "intercepts_"], "model_.state_dict()"),
+        "loss_": 'history_["loss"][-1]',
+        "loss_curve_": 'history_["running_loss"]',
+        "n_iter_": "history_.epochs",
+        "validation_scores_": 'history_["validation_loss"]',
+    },
+    "an estimator",
+)

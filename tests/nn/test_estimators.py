@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_lite import ArgumentError, UnsupportedError
+from autograd_lite import ArgumentError, MissingNameError, UnsupportedError
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -256,6 +256,14 @@ def test_what_cannot_be_learned_is_refused():
         quick(layers=lambda: nn.Dense(4, 3)).fit(X, y)
     with pytest.raises(ArgumentError, match="warm_start='yes'"):
         quick(warm_start="yes").fit(X, y)
+
+
+def test_attributes_of_scikit_learns_networks_are_told_by_what_has_them_here():
+    fitted = quick(epochs=2).fit(*MOONS)
+    with pytest.raises(MissingNameError, match=r'Write history_\["running_loss"\]$'):
+        print(fitted.loss_curve_)
+    assert len(fitted.history_["running_loss"]) == 2
+    assert not hasattr(fitted, "coefs_")
 
 
 def test_a_random_state_rules_all_that_is_drawn_and_disturbs_no_one_else():
