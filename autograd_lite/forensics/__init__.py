@@ -6,9 +6,9 @@ reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`, `roundin
 `harmless`; then mistakes: `step_mistakes`, `value_mistakes`, `formulas`, `formula_mistakes`,
 `array_mistakes`, `sums`, `shares` and `windows` in one step, `group_mistakes`, `penalties`,
 `stale_weights`, `joint_mistakes`, `normalized`, `clipped`, `uses`, `terms`, `orders`, `loops`,
-`subsets`, `deltas`, `other_data` and `other_forward` in several, all of them listed in
-`candidates`; `curvature`, `updates`, `bias_entries`, `slips` and `slips_in_all` in what is handed
-in; `projection`, `search`, `explain`; `names`, `wording`, `pattern`.
+`subsets`, `deltas`, `weighted_errors`, `other_data` and `other_forward` in several, all of them
+listed in `candidates`; `curvature`, `updates`, `bias_entries`, `slips` and `slips_in_all` in what
+is handed in; `projection`, `search`, `explain`; `names`, `wording`, `pattern`.
 """
 
 from __future__ import annotations

@@ -278,8 +278,11 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
                 lost = is_one_number(graph.right[node])
                 kind = "cotangent lost" if lost else "derivative forgotten"
-                yield joint(kind, words, only(graph, chain))
-                yield from _turned_round(graph, chain, parts, names)
+                # A step that others lead on from as well would be another mistake on these.
+                inner, within = [place.argument for place in chain[:-1]], {*parts}
+                if all(use.node in within for each in inner for use in graph.consumers[each]):
+                    yield joint(kind, words, only(graph, chain))
+                    yield from _turned_round(graph, chain, parts, names)
             if node.ndim > 1:
                 yield from normalizations(graph, chain, node, x)
 
@@ -296,7 +299,7 @@ def _turned_round(
                 return
             more = place.unmatched(slopes[part])
             slopes[place.argument] = slopes.get(place.argument, 0.0) + more
-    if np.all(slopes[x]):
+    if np.all(slopes[x]) and not np.allclose(slopes[x], 1):
         words = f"the derivative of what is computed in between, {names}, is taken to be 1 over "
         first: Wrong = {chain[0]: times(1 / slopes[x])}
         yield joint("wrong formula", words + "what it is", only(graph, chain) | first)

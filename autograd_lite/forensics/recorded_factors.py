@@ -118,6 +118,8 @@ def _with_constants(graph: Graph) -> Factors:
     for number in [n for n in found if n not in (0, 1, -1)][:MOST_CONSTANTS]:
         for sign, words in ((1.0, ""), (-1.0, ", and the sign is wrong")):
             named = f"the factors {number:.6g} and 2"
+            yield sign / number, f"the factor {number:.6g} is missing there{words}"
+            yield sign * number, f"the factor {number:.6g} is once too often there{words}"
             yield sign / (2 * number), f"{named} are missing{words}"
             yield sign * 2 * number, f"{named} are once too often there{words}"
             yield sign * number / 2, f"a factor of 2 is missing, and {number:.6g} there{words}"

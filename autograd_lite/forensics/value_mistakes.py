@@ -91,6 +91,20 @@ def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:
         yield "other values", words, (value != 0).astype(value.dtype)
 
 
+def _without_what_is_added(graph: Graph, place: Place, argument: Any) -> Replacements:
+    """The other factor is data with a number added, which is left out: y for y + r."""
+    value = plain(argument)
+    if is_recorded(argument) or value.size < 3 or value.dtype.kind not in "fiu":
+        return
+    for other in [array for array in graph.plain_arrays if array.shape == value.shape]:
+        added = value - np.asarray(other, float)
+        if added.flat[0] and np.ptp(added) <= 1e-9 * abs(added.flat[0]) and np.ptp(other) > 0:
+            words = (
+                f"of the other factor the number that is added, {added.flat[0]:.6g}, is left out"
+            )
+            yield "wrong formula", words, np.asarray(other, float)
+
+
 LARGEST_INVERSE = 64
 """Rows of a matrix that is inverted to see whether somebody did."""
 
@@ -221,7 +235,7 @@ def _in_a_loop(graph: Graph, place: Place, argument: Any) -> Replacements:
 
 IN_ITS_PLACE = (
     *(_parameters, _parts, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows),
-    *(_reciprocals, _in_a_loop),
+    *(_reciprocals, _in_a_loop, _without_what_is_added),
 )
 """What yields values that a product is taken with instead of its other factor."""
 
