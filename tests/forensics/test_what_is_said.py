@@ -92,5 +92,15 @@ def what_arrives_at_scores_is_transposed_in_the_formula_as_a_whole():
     return ((C - Y) ** 2).sum(), {Wq: X.T @ (dS @ K.data), Wk: X.T @ (dS @ Q.data)}
 
 
+@planted("dW += 2 * (Z.T @ dk)", "dW += Z.T @ dk", "dX, dZ are right")
+def both_uses_of_weights_are_doubled():
+    rng = np.random.default_rng(9)
+    X, Z, W = leaf(rng, 4, 3, name="X"), leaf(rng, 4, 3, name="Z"), leaf(rng, 3, 2, name="W")
+    h, k = named(X @ W, "h"), named(Z @ W, "k")
+    dh, dk = 2 * h.data * k.data**2, 2 * k.data * h.data**2
+    dW = 2 * (X.data.T @ dh + Z.data.T @ dk)
+    return ((h * k) ** 2).sum(), {W: dW, X: dh @ W.data.T, Z: dk @ W.data.T}
+
+
 def test_what_is_said_names_what_the_caller_knows():
     assert_named_first(CASES)
