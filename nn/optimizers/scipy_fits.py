@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite import Tensor, no_grad
 from autograd_lite.arguments import COUNT, POSITIVE, require, require_function
+from autograd_lite.engine import backward_order
 from autograd_lite.errors import ArgumentError, GradientError, ShapeError, describe_one, needed
 from autograd_lite.foreign import beside, on_host
 from autograd_lite.names import explains_keywords
@@ -41,6 +42,22 @@ class _Parameters:
             )
         self.tensors: list[Tensor] = [x for entry in entries for x in entry["parameters"]]
         self.begun = [x.data.copy() for x in self.tensors]
+        self.seen = False
+        """Whether something that was computed has been found to depend on them."""
+
+    def computed(self, f: Callable[[], Any]) -> Tensor:
+        """What a function gives, a tensor that depends on some of them."""
+        value = f()
+        if not self.seen and isinstance(value, Tensor):
+            own = {*self.tensors}
+            self.seen = value.requires_grad and any(x in own for x in backward_order(value))
+        if not self.seen or not isinstance(value, Tensor) or not value.requires_grad:
+            raise GradientError(
+                f"{self.attempted} of a function that returned {describe_one(value)}",
+                "it does not depend on the parameters",
+                "Compute it from their model, without .data and outside of no_grad()",
+            )
+        return value
 
     def vector(self) -> Any:
         return _vector(x.data for x in self.tensors)
@@ -66,18 +83,6 @@ class _Parameters:
 
 def _vector(arrays: Iterable[Any]) -> Any:
     return np.concatenate([np.ravel(on_host(x)).astype(float) for x in arrays])
-
-
-def _computed(attempted: str, f: Callable[[], Any]) -> Tensor:
-    """What a function gives, a tensor that depends on parameters."""
-    value = f()
-    if not isinstance(value, Tensor) or not value.requires_grad:
-        raise GradientError(
-            f"{attempted} of a function that returned {describe_one(value)}",
-            "it does not depend on the parameters",
-            "Compute it from the model, without .data and outside of no_grad()",
-        )
-    return value
 
 
 @explains_keywords
@@ -119,7 +124,7 @@ def fit_lbfgs(
 
     def evaluate(vector: Any) -> tuple[float, Any]:
         own.assign(vector)
-        value = _computed("fit_lbfgs", loss)
+        value = own.computed(loss)
         if value.size != 1:
             raise GradientError(
                 f"fit_lbfgs of a loss that returned {describe_one(value)}",
@@ -178,7 +183,7 @@ def fit_least_squares(
 
     def computed(vector: Any) -> Tensor:
         own.assign(vector)
-        return _computed("fit_least_squares", residuals)
+        return own.computed(residuals)
 
     def jacobian(vector: Any) -> Any:
         value = computed(vector)
