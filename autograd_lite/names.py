@@ -27,7 +27,7 @@ _OF_TWO = "allclose arctan2 isclose kron logaddexp maximum minimum outer"
 _OF_MORE = {
     **dict.fromkeys(_OF_TWO.split(), "x, y"),
     **dict.fromkeys(["argpartition", "partition"], "x, k"),
-    **dict.fromkeys(["diff", "expand_dims", "flip"], "x, axis=axis"),
+    **dict.fromkeys(["diff", "expand_dims", "flip", "ptp"], "x, axis=axis"),
     "choose": "indices, x",
     "moveaxis": "x, source, destination",
     "quantile": "x, q",
@@ -37,17 +37,23 @@ _OF_MORE = {
     "tile": "x, repeats",
     "where": "mask, x, y",
 }
-_OF_ARRAYS = "fill flags itemsize nbytes put setflags strides tobytes tofile"
+_OF_ARRAYS = (
+    "base byteswap ctypes dump fill flags itemsize nbytes put setflags strides tobytes tofile"
+)
 
 ATTRIBUTES = {
+    "_value": "x.data",
     "abs": "abs(x)",
+    "assign": "x.data = y",
     "at": "np.where(mask, value, x)",
     "block_until_ready": "x alone: it is computed at once",
+    "chunk": "np.array_split(x, k)",
     "clamp": "x.clip(low, high)",
     "clone": "x.copy()",
     "contiguous": "x alone: NumPy copies where it has to",
     "cpu": "x alone: arrays are where NumPy has them, or CuPy",
     "cuda": "x alone: arrays are where NumPy has them, or CuPy",
+    "data_ptr": "x.data.ctypes.data",
     "detach_": "x.detach()",
     "device": "x.data.device: arrays are where NumPy has them, or CuPy",
     "dim": "x.ndim",
@@ -61,8 +67,11 @@ ATTRIBUTES = {
     "half": "x.astype(np.float16)",
     "index_select": "np.take(x, indices, axis)",
     "is_leaf": "x.operation is None",
+    **dict.fromkeys(["int", "long"], "x.data.astype(int)"),
     "logsumexp": "autograd_lite.logsumexp(x, axis)",
     "masked_fill": "np.where(mask, value, x)",
+    "new_ones": "np.ones(shape)",
+    "new_zeros": "np.zeros(shape)",
     "norm": "np.linalg.norm(x)",
     "numel": "x.size",
     "null_grad": "x.zero_grad()",
@@ -70,10 +79,12 @@ ATTRIBUTES = {
     "register_hook": "x.grad after backward()",
     "requires_grad_": "x.requires_grad = True",
     "retain_grad": "x.grad after backward(): it is kept for all",
+    "split": "np.split(x, k)",
     "t": "x.T",
     "topk": "np.sort(x, axis=axis)[..., -k:]",
     "to": "x.astype(dtype)",
     "type": "x.dtype",
+    "unbind": "[*x]",
     "unsqueeze": "np.expand_dims(x, axis)",
     "value": "x.data",
     "view": "x.reshape(shape)",
