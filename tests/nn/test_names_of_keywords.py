@@ -249,6 +249,8 @@ def test_a_name_that_is_misspelt_is_told_the_nearest_one():
     ("choose", "told"),
     [
         (lambda: nn.Dense(1, 1, "SiLU"), "activation='SiLU': .* Write activation='swish'"),
+        (lambda: nn.Dense(1, 1, "ReLU"), "there is no activation of that name. Write .*='relu'"),
+        (lambda: nn.MSELoss(reduction="Mean"), "there is none of that name. Write .*='mean'"),
         (lambda: nn.Dense(1, 1, weight_init="glorot_uniform"), "weight_init='xavier_uniform'"),
         (lambda: loss_function("binary_crossentropy"), "loss='bce', of logits 'bce_with_logits'"),
     ],
