@@ -66,6 +66,7 @@ CALLED = [
     (lambda: nn.CSVLog(filename="a"), "CSVLog", "filename", "path"),
     (lambda: nn.TensorBoard(log_dir="a"), "TensorBoard", "log_dir", "folder"),
     (lambda: nn.batches(X, bs=3), "batches", "bs", "batch_size"),
+    (lambda: nn.LSTM(3, units=3), "LSTM", "units", "hidden_size"),
     (lambda: nn.StepDecay(0.1, step_size=3), "StepDecay", "step_size", "every"),
     (lambda: nn.SGD([], step_size=3), "SGD", "step_size", "learning_rate"),
     (lambda: nn.Dense(3, input_shape=(2,)), "Dense", "input_shape", "in_features"),
