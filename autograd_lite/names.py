@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import inspect
 import re
 import sys
@@ -166,7 +165,9 @@ def _is_imported(module: str, name: str) -> bool:
     asking = frame and frame.f_back
     if not asking or asking.f_code.co_name != "_handle_fromlist":
         return False
-    return importlib.util.find_spec(f"{module}.{name}") is None
+    from importlib.util import find_spec
+
+    return find_spec(f"{module}.{name}") is None
 
 
 def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> UnsupportedError:
