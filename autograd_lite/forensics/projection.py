@@ -163,7 +163,7 @@ class Projection:
         """The changes with a multiple of a slope that may make one of the wrong gradients fit."""
         for tensor in wrong:
             keys = [key for key in ((tensor, 0), (tensor, 1)) if key in self.missing]
-            square = sum(slope.by[key] ** 2 for key in keys)
+            square = sum(slope.by[key] * slope.by[key] for key in keys)
             if square > 0:
                 rest = sum(slope.by[k] * (self.missing[k] - fixed.by[k]) for k in keys)
                 change = fixed.plus(slope, rest / square)

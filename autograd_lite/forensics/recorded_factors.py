@@ -53,8 +53,13 @@ def _divisors(graph: Graph) -> Iterator[float]:
     for place in graph.places:
         if place.traits.averages:
             yield place.argument.size / max(place.node.size, 1)
-        for number in place.numbers if place.multiplies_entries else ():
-            yield from (number, 1 / number) if number else ()
+        for number in _usable(place.numbers) if place.multiplies_entries else ():
+            yield from (number, 1 / number)
+
+
+def _usable(numbers: Iterable[float]) -> list[float]:
+    """Those whose squares, and one over them, are numbers, too."""
+    return [number for number in numbers if 1e-100 < abs(number) < 1e100]
 
 
 def _is_divided_by(length: int, divisors: Iterable[float]) -> bool:
@@ -113,7 +118,7 @@ def _of_two(lengths: Mapping[int, str], others: Mapping[int, str]) -> Factors:
 def _with_constants(graph: Graph) -> Factors:
     """Numbers in the record together with the 2 of a square."""
     places = [place for place in graph.places if place.multiplies_entries]
-    found = dict.fromkeys(number for place in places for number in place.numbers)
+    found = dict.fromkeys(number for place in places for number in _usable(place.numbers))
     for number in [n for n in found if n not in (0, 1, -1)][:MOST_CONSTANTS]:
         for sign, words in ((1.0, ""), (-1.0, ", and the sign is wrong")):
             named = f"the factors {number:.6g} and 2"
@@ -130,7 +135,7 @@ def _computed_numbers(graph: Graph) -> Factors:
     """Numbers that were computed, such as a norm."""
     nodes = [node for node in graph.order[:MOST_NUMBERS] if node.size == 1]
     nodes = [node for node in nodes if node.operation is not None and node is not graph.loss]
-    numbers = [(float(np.sum(node._array)), node) for node in nodes]
+    numbers = [(n, node) for node in nodes for n in _usable([float(np.sum(node._array))])]
     for power, of_power in ((1, ""), (2, "the square of "), (0.5, "the root of ")):
         for number, node in numbers:
             by = number**power if number > 0 or power != 0.5 else 0.0
@@ -205,7 +210,7 @@ def factors_at(graph: Graph, place: Place) -> Factors:
 
 
 def _of_numbers(graph: Graph, place: Place) -> Factors:
-    for number in [n for n in place.numbers if n not in (0, 1, -1)]:
+    for number in [n for n in _usable(place.numbers) if abs(n) != 1]:
         yield from _of_constant(number, place.operation.function is np.divide, graph.lengths)
 
 

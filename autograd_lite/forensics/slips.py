@@ -22,7 +22,7 @@ from autograd_lite.forensics.factors import (
 from autograd_lite.forensics.penalties import strengths_of_penalties
 from autograd_lite.forensics.place import lines_along
 from autograd_lite.forensics.replay import Replay
-from autograd_lite.forensics.updates import made_of
+from autograd_lite.forensics.updates import limited, made_of
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -35,6 +35,7 @@ class Slip(NamedTuple):
     factor: float | None = None
     tensors: tuple[Tensor, ...] = ()
     other: Tensor | None = None  # that {0} in words stands for
+    solved: bool = False  # whether a number in words is one that makes any single entry right
 
     @property
     def says(self) -> Any:
@@ -120,12 +121,21 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     yield Slip("misplaced", _order(off)), one, other
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
-        words = f"{left_out.sum()} of its {given.size} entries are left at 0"
-        for axis, what in ((0, "row"), (-1, "column")) if given.ndim > 1 else ((0, "entry"),):
-            own = np.unique(np.argwhere(left_out)[:, axis])
-            if len(own) == 1:
-                words = f"its {what} {own[0]} is left at 0"
+        words = _left_at_0(given, left_out)
         yield Slip("misplaced", words), given, np.where(left_out, 0, right)
+
+
+def _left_at_0(given: Array, left_out: Array) -> str:
+    """Which entries are left at 0: one, or a row or column in which no other is left."""
+    places = np.argwhere(left_out)
+    if len(places) == 1:
+        index = ", ".join(map(str, places[0]))
+        return f"its entry {index if given.ndim == 1 else f'({index})'} is left at 0"
+    for axis, what in ((0, "row"), (-1, "column")) if given.ndim > 1 else ():
+        own = np.unique(places[:, axis])
+        if len(own) == 1 and not np.take(given, own[0], axis).any():
+            return f"its {what} {own[0]} is left at 0"
+    return f"{left_out.sum()} of its {given.size} entries are left at 0"
 
 
 def _order(off: Array) -> str:
@@ -136,6 +146,8 @@ def _order(off: Array) -> str:
 
 
 def _updated(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    for words, array in limited(given, right):
+        yield Slip("another quantity", words, solved=True), given, array
     for words, array in made_of(case, tensor):
         yield Slip("another quantity", words), given, array
 

@@ -217,12 +217,16 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
     return ""
 
 
+LARGEST = 1e9
+"""Whole numbers that a factor is said to be."""
+
+
 def _factor(case: Case, factor: float, place: Place | None = None) -> str:
     whole, part = rounded(factor), rounded(1 / factor) if factor else 0.0
     number = f"{factor:.6g}"
-    if 1 < whole == int(whole):
+    if 1 < whole < LARGEST and whole == int(whole):
         number += f": a factor of {number} too many"
-    elif 1 < part == int(part):
+    elif 1 < part < LARGEST and part == int(part):
         number += f": it is divided by {part:g} once too often"
     return case.in_words(factor, place) or number
 
