@@ -108,6 +108,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     uses.factors_alike,
     uses.decaying_uses,
     deltas.other_deltas,
+    deltas.missing_parentheses,
     windows.windows_elsewhere,
     deltas.some_samples,
     deltas.other_masks,
