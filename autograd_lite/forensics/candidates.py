@@ -125,6 +125,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     subsets.parts_of_loops,
     clipped.clipped,
     other_forward.masks,
+    other_forward.other_activations,
     other_forward.softmax_in_forward,
     penalties.other_penalties,
     terms.without_constants,

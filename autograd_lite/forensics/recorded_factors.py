@@ -97,6 +97,8 @@ def rarer(graph: Graph) -> Factors:
     yield from _of_two({n: lengths[n] for n in lengths.keys() - divided}, lengths)
     yield from _with_constants(graph)
     yield from _computed_numbers(graph)
+    yield from _of_the_loss(graph)
+    yield from _of_parameters(graph)
 
 
 def _of_two(lengths: Mapping[int, str], others: Mapping[int, str]) -> Factors:
@@ -148,6 +150,28 @@ def _computed_numbers(graph: Graph) -> Factors:
         if arriving not in (0, 1, -1):
             of = f"{arriving:.6g}, what arrives at {node.operation.name}"
             yield arriving, f"it is multiplied by {of}: it belongs to another term"
+
+
+def _of_the_loss(graph: Graph) -> Factors:
+    """By what the gradient of a function of the loss differs from that of the loss."""
+    for loss in _usable([float(np.sum(graph.loss._array))]):
+        value = f"{loss:.6g}, the value of the loss"
+        yield 1 / loss, f"it is divided by {value}: it is the gradient of log(loss)"
+        yield loss, f"it is multiplied by {value}: it is the gradient of loss ** 2 / 2"
+        yield 2 * loss, f"it is multiplied by 2 and {value}: it is the gradient of loss ** 2"
+        for root in [math.sqrt(loss)] if loss > 0 else ():
+            words = f"the root of {value}: it is the gradient of the root of the loss"
+            yield 0.5 / root, f"it is divided by 2 and {words}"
+            yield 2 * root, f"it is multiplied by 2 and the root of {value}"
+
+
+def _of_parameters(graph: Graph) -> Factors:
+    """Parameters of one entry, such as a scale."""
+    for leaf in [leaf for leaf in graph.leaves if leaf.size == 1]:
+        for number in _usable([float(np.sum(leaf._array))]):
+            name = f"{leaf.name or 'a parameter'}, {number:.6g}"
+            yield 1 / number, f"the factor {name}, is forgotten, or it is divided by it"
+            yield number, f"it is multiplied by {name}, once too often, or not divided by it"
 
 
 def of_arrays(arrays: Mapping[str, Array], lengths: Iterable[int]) -> Factors:

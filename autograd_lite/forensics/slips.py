@@ -145,6 +145,23 @@ def _order(off: Array) -> str:
     return "its entries are in another order"
 
 
+def _penalized_as_used(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    """The penalty on each row counts as often as the row is used, as in a loop over ratings."""
+    penalty = strengths_of_penalties(case.graph).get(tensor, 0.0) * tensor._array
+    along = tuple(range(1, right.ndim))
+    if right.ndim < 2 or not penalty.any(axis=along).all():
+        return
+    more = ((given - right) * penalty).sum(axis=along) / (penalty**2).sum(axis=along)
+    counts = np.round(more).reshape(-1, *[1] * (right.ndim - 1))
+    words = "the penalty on each row counts several times, as often as the row is used"
+    if counts.max() == 0:
+        words = "the penalty is only on the rows that are used: it belongs on the others, too"
+    elif counts.min() < 0:
+        words = "the penalty on each row counts as often as the row is used, in others not at all"
+    if len({*counts.ravel()}) > 1 and counts.min() >= -1:
+        yield Slip("penalty", words), given, right + counts * penalty
+
+
 def _updated(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     for words, array in limited(given, right):
         yield Slip("another quantity", words, solved=True), given, array
@@ -165,24 +182,12 @@ def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
     if own is None or right.size < 3:
         return
     penalty = own * tensor._array
-    yield from _counted(given, right, penalty)
     factors = multiples([penalty, right - penalty], given)
     words = [case.in_words(factor) for factor in factors]
     if all(words) and 1 not in factors and factors[0] != factors[1]:
         what = f"in the part of the penalty {words[0]}; in the rest {words[1]}"
         both = factors[0] * penalty + factors[1] * (right - penalty)
         yield Slip("penalty", what), given, both
-
-
-def _counted(given: Array, right: Array, penalty: Array) -> Slipped:
-    """The penalty on each row counts as often as the row is used, as in a loop over ratings."""
-    along = tuple(range(1, right.ndim))
-    if right.ndim > 1 and penalty.any(axis=along).all():
-        more = ((given - right) * penalty).sum(axis=along) / (penalty**2).sum(axis=along)
-        counts = np.round(more).reshape(-1, *[1] * (right.ndim - 1))
-        if len({*counts.ravel()}) > 1:
-            words = "the penalty on each row counts several times, as often as the row is used"
-            yield Slip("penalty", words), given, right + counts * penalty
 
 
 def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -304,4 +309,7 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     return None
 
 
-OF_RIGHT = (_on_the_bias, _misplaced, _by_another_variable, _updated, _in_two_parts)
+OF_RIGHT = (
+    *(_on_the_bias, _penalized_as_used, _misplaced, _by_another_variable, _updated),
+    _in_two_parts,
+)

@@ -291,9 +291,21 @@ def _complements(one: Any, other: Any) -> bool:
 
 def elsewhere(argument: Any, other: Any) -> str:
     """Whose values others are that are not of a node close by, of its shape."""
+    if _whole_of(argument) is not None and _whole_of(argument) is _whole_of(other):
+        return "the values of another part of the same array, as of another time step"
+    if is_recorded(other) and other.operation is None:
+        return "the values of another parameter"
     if _is_made_of(argument, other):
         return "the values of an earlier layer"
     return f"the values of {'a later' if _is_made_of(other, argument) else 'another'} layer"
+
+
+def _whole_of(part: Any) -> Any:
+    """What an array, or a node, is a part of."""
+    if is_recorded(part) and part.operation is not None:
+        return part.arguments[0] if part.operation.traits.indexes else None
+    array = plain(part)
+    return array.base if isinstance(array, np.ndarray) else None
 
 
 def _is_made_of(output: Any, given: Any) -> bool:
