@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from autograd_lite.arguments import NOT_NEGATIVE, optional, require
+from autograd_lite.cells import aligned, html_table
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
 from autograd_lite.held import seed_of
@@ -74,12 +75,7 @@ class GradientComparison(Sequence[GradientRow]):
         return self.rows[index]
 
     def __str__(self) -> str:
-        table = [HEADER, *map(_cells, self.rows)]
-        widths = [max(len(line[column]) for line in table) for column in range(len(HEADER))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
-            for line in table
-        ]
+        lines = aligned([HEADER, *map(_cells, self.rows)])
         return "\n".join([*lines, *(("", *self._diagnosis()) if not self else ())])
 
     __repr__ = __str__
@@ -91,16 +87,11 @@ class GradientComparison(Sequence[GradientRow]):
         return [first, *(f"\nThe same numbers come out of this:\n{other}" for other in others)]
 
     def _repr_html_(self) -> str:
-        import html
+        from html import escape
 
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in HEADER)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row)) + "</tr>"
-            for row in self.rows
-        )
         parts = () if self else self._diagnosis()
-        diagnosis = "".join(f"<pre>{html.escape(part.strip())}</pre>" for part in parts)
-        return f"<table><tr>{head}</tr>{body}</table>{diagnosis}"
+        diagnosis = "".join(f"<pre>{escape(part.strip())}</pre>" for part in parts)
+        return html_table(HEADER, map(_cells, self.rows)) + diagnosis
 
     def raise_if_wrong(self) -> None:
         """Raise a GradientCheckError with the report unless all gradients agree."""
@@ -254,7 +245,10 @@ def _as_plain(tensor: Tensor, gradient: Any) -> Any:
 def _names(
     loss: Tensor, tensors: Sequence[Tensor], variables: Mapping[str, Any]
 ) -> dict[Tensor, str]:
-    """A tensor's own name, the variable that holds it, or what explanations call it."""
+    """A tensor's own name, the variable that holds it, or what explanations call it.
+
+    Of several of one own name, as of layers that no model names, that stands first.
+    """
     held: dict[int, str] = {}
     for name, array in visible_arrays(variables):
         held.setdefault(id(array), name)

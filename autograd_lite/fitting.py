@@ -10,7 +10,7 @@ from numpy import ndarray
 from autograd_lite.foreign import beside
 from autograd_lite.node import Array, Node
 from autograd_lite.precision import widened
-from autograd_lite.refusals import refused_contribution
+from autograd_lite.refusals import refused_contribution, refused_kind
 
 
 def without_nan(contribution: Array, cotangent: Array) -> Array:
@@ -50,7 +50,11 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
             cotangent = spread(cotangent, want)
         except ValueError as error:
             raise refused_contribution(node, have, want) from error
-    return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
+    if cotangent.dtype == value.dtype:
+        return cotangent
+    if cotangent.dtype.kind not in "fiub":  # of complex numbers half would be left out
+        raise refused_kind(node, cotangent.dtype)
+    return cotangent.astype(value.dtype)
 
 
 MANY = 4096

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import MissingPackageError, UnsupportedError, describe_one
+from autograd_lite.errors import UnsupportedError, describe_one, needed
 from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
 from autograd_lite.tensor import Tensor
@@ -43,7 +43,10 @@ def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
     try:
         kind, _ = array.__dlpack_device__()
         if kind != CPU:
-            return Tensor(_cupy(attempted).from_dlpack(array), requires_grad)
+            on_card = f"{attempted}, which lies on a graphics card,"
+            with needed(on_card, "cupy", "autograd-lite[cuda]"):
+                import cupy
+            return Tensor(cupy.from_dlpack(array), requires_grad)
         return Tensor(np.from_dlpack(array), requires_grad)
     except (BufferError, RuntimeError, TypeError) as error:
         raise UnsupportedError(
@@ -52,15 +55,3 @@ def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
             "Give an array without a record of its own, as x.detach(), of a dtype and on a device "
             "that NumPy or CuPy knows",
         ) from error
-
-
-def _cupy(attempted: str) -> Any:
-    try:
-        import cupy
-    except ImportError as error:
-        raise MissingPackageError(
-            attempted,
-            f"it lies on a graphics card, and CuPy cannot be imported: {error}",
-            "Run: pip install 'autograd-lite[cuda]', or move it: x.cpu()",
-        ) from error
-    return cupy

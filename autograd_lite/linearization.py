@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,19 @@ def _variables(
             except UnsupportedError as error:
                 given, reason, remedy = error.args
                 attempted = f"derivative of {name_of(f)} in argument {position}, {given}"
-                raise UnsupportedError(attempted, reason, remedy) from error
+                raise UnsupportedError(attempted, reason, _opened_by(leaf) or remedy) from error
+
+
+def _opened_by(leaf: Any) -> str:
+    """What to write for an object that holds arrays, in which none is looked for."""
+    if hasattr(leaf, "named_parameters"):
+        call = "nn.functional_call(model, parameters, x)"
+        return f"Give dict(model.named_parameters()), and compute with {call}"
+    if is_dataclass(leaf):
+        return "Give its arrays in a dict, dataclasses.asdict(x), or make it a NamedTuple"
+    is_array = hasattr(leaf, "dtype") or hasattr(leaf, "__array__")
+    holds = not is_array and getattr(leaf, "__dict__", None)
+    return "Give its arrays in a dict: vars(x)" if holds else ""
 
 
 def _given_variable(leaf: Any) -> Any:

@@ -129,7 +129,7 @@ class Pullback:
         found: dict[Node, Any] = {x: cotangents[x] for x in self.variables if x in cotangents}
         separate(found)
         return [
-            found[x] if x in found else np.zeros((*length, *x.shape), x.dtype)[()]
+            _or_number(found[x] if x in found else np.zeros((*length, *x.shape), x.dtype))
             for x in self.variables
         ]
 
@@ -139,6 +139,11 @@ class Pullback:
 
     def _is_recorded(self, weights: Sequence[Any]) -> bool:
         return bool(recording.get()) and (self.is_open or any(map(requires_grad, weights)))
+
+
+def _or_number(array: Any) -> Any:
+    """An array, or the number in one without axes, as some rules give one and others the other."""
+    return array[()] if type(array) is np.ndarray and not array.shape else array
 
 
 def is_live_leaf(node: Node) -> bool:

@@ -100,10 +100,12 @@ def refuse_stale(node: Node, given: Sequence[Any]) -> None:
             node.operation.contribution(index, [*shapes], node.keywords)
         except Exception as error:
             names = {describe_one(value): None for value, stale in zip(nodes, changed) if stale}
+            was = "was" if len(names) == 1 else "were"
             raise MutationError(
                 f"backward of {node.operation.name}{describe(node.arguments)}",
-                f"{', '.join(names)} was changed after it was used there",
-                "Call backward() before changing it, or compute with tensor.copy()",
+                f"{' and '.join(names)} {was} changed after being used there",
+                "Call backward() before that, as before optimizer.step(), or compute with "
+                "tensor.copy()",
             ) from error
 
 
@@ -130,6 +132,15 @@ def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeE
         f"its vjp returned {returned} for an argument of shape {want}",
         "Mend the vjp: it returns an array of the argument's shape, or one that broadcasting "
         "the argument with the others explains",
+    )
+
+
+def refused_kind(node: Node, dtype: Any) -> UnsupportedError:
+    """The error for a vjp whose result is of no real numbers."""
+    return UnsupportedError(
+        f"backward of {node.operation.name}{describe(node.arguments)}",
+        f"its vjp returned {dtype}, and no real numbers",
+        "Mend the vjp: of complex numbers whose imaginary part is 0 it returns the .real one",
     )
 
 

@@ -123,7 +123,7 @@ def text_of(module: Module) -> str:
 
 def heading(module: Module) -> str:
     """The class and the configuration, without what is inside."""
-    return f"{type(module).__name__}({module.extra_repr()})"
+    return f"{type(module).__name__}({module._text_is_of().extra_repr()})"
 
 
 def _is_default(parameter: inspect.Parameter, value: Any) -> bool:

@@ -122,6 +122,8 @@ NAMES = {
     "ConvTranspose1d": "nn.ConvTranspose2d(in_channels, out_channels, (1, k)), of x[:, :, None]",
     **dict.fromkeys(["Dataset", "TensorDataset"], "nn.batches(X, y, batch_size=32), of arrays"),
     **dict.fromkeys(["Layer", "Neuron"], "nn.Dense(in_features, out_features)"),
+    "accuracy_score": "nn.accuracy(predictions, targets)",
+    "confusion_matrix": "viz.plot_confusion_matrix(targets, predictions)",
     "F": "functions of autograd_lite, such as autograd_lite.relu, and losses of nn",
     "MLPClassifier": "nn.estimators.NeuralClassifier, after import nn.estimators",
     "MLPRegressor": "nn.estimators.NeuralRegressor, after import nn.estimators",

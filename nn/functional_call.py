@@ -60,7 +60,7 @@ def functional_call(
             "that is no mapping from names to tensors",
             "Give dict(model.named_parameters()), or other tensors by these names",
         )
-    own = model._state()
+    own = _state_of(model)
     given = {name: _given(value, own.get(name), attempted) for name, value in parameters.items()}
     problems = [f"{name!r} is unknown" for name in given if name not in own]
     problems += [
@@ -104,12 +104,26 @@ def _require_none(replaced: dict[int, str], attempted: str, result: Any, before:
             )
 
 
+OF_TWINS = ("_named", "_text_is_of", "_twins_state")
+"""Attributes of what is called in a module's place, which that has not."""
+
+
+def _state_of(model: Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name, also within another functional call."""
+    state: dict[str, Tensor] = vars(model).get(OF_TWINS[-1], model._state)()
+    return state
+
+
 class _Substitution:
     """Makes the same of objects with other tensors in them; `made` has what is made, by id."""
 
     def __init__(self, made: dict[int, Any]) -> None:
         self.made = made
         self.kept: list[Any] = []  # so that no id is taken by another object
+
+    def state(self, module: Module) -> dict[str, Any]:
+        """What is made of the parameters and buffers of a module, by their names."""
+        return {name: self(tensor) for name, tensor in _state_of(module).items()}
 
     def __call__(self, value: Any) -> Any:
         if id(value) not in self.made:
@@ -122,8 +136,10 @@ class _Substitution:
         twin: Any
         if isinstance(value, Module):
             twin = self.made[id(value)] = object.__new__(type(value))
-            vars(twin).update({name: self(each) for name, each in vars(value).items()})
-            vars(twin)["_named"] = _refuse_search
+            own = {name: each for name, each in vars(value).items() if name not in OF_TWINS}
+            vars(twin).update({name: self(each) for name, each in own.items()})
+            state = partial(self.state, value)
+            vars(twin).update(zip(OF_TWINS, (_refuse_search, value._text_is_of, state)))
         elif isinstance(value, Buffer):
             self.made[id(value)] = Buffer(value.data)
         elif isinstance(value, MappingProxyType):

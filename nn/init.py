@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 import numpy as np
 
 from autograd_lite.arguments import COUNT, NOT_NEGATIVE, NUMBER, Range, function_named, require
-from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords, parameters_of
-from nn.random_state import drawing
+from nn.random_state import drawing, generator
 
 __all__ = [
     "Initializer",
@@ -243,3 +243,17 @@ if not TYPE_CHECKING:  # or type checkers would take any name for one of these
         from nn.elsewhere import missing_initializer
 
         raise missing_initializer(name, INITIALIZERS)
+
+
+def initial_weight(
+    layer: str, weight_init: str | Initializer, rng: Any, fan_in: int, fan_out: int
+) -> Any:
+    """Weights (fan_in, fan_out); a ShapeError if a function of the caller's makes others."""
+    weight = initializer(weight_init)(generator(rng, layer), fan_in, fan_out)
+    if np.shape(weight) != (fan_in, fan_out):
+        raise ShapeError(
+            f"{layer} with weight_init={weight_init}",
+            f"it returned shape {np.shape(weight)}",
+            f"Return ({fan_in}, {fan_out}), fan_in first",
+        )
+    return weight

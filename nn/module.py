@@ -181,7 +181,7 @@ class Module(Members):
             A handle: its `remove()` removes the hook, as does the end of a `with`.
 
         Raises:
-            UnsupportedError: the hook is no function.
+            UnsupportedError: the hook is no function of these three.
 
         >>> import numpy as np
         >>> from nn import Dense
@@ -191,12 +191,6 @@ class Module(Members):
         >>> seen[0] is y
         True
         """
-        if not callable(hook):
-            raise UnsupportedError(
-                f"register_forward_hook of {type(self).__name__} with {describe_one(hook)}",
-                "it cannot be called",
-                "Give a function of the module, its inputs and its output",
-            )
         return HookHandle(self, hook)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -212,9 +206,13 @@ class Module(Members):
         """
         return shown(self)
 
+    def _text_is_of(self) -> Module:
+        """Of which the text is: within `functional_call` the module that this one stands for."""
+        return self
+
     @recursive_repr()
     def __repr__(self) -> str:
-        return text_of(self)
+        return text_of(self._text_is_of())
 
     @explains_keywords
     def zero_grad(self) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNTS, require
+from autograd_lite.cells import aligned
 from autograd_lite.errors import ShapeError, UnsupportedError
 from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
@@ -57,11 +58,8 @@ class Summary:
 
     def __str__(self) -> str:
         table = [HEADINGS, *(row.cells() for row in self.rows)]
-        widths = [max(len(cells[column]) for cells in table) for column in range(len(HEADINGS))]
-        lines = []
-        for *texts, count in table:
-            columns = [text.ljust(width) for text, width in zip(texts, widths)]
-            lines.append("  ".join([*columns, count.rjust(widths[-1])]))
+        width = max(len(count) for *_, count in table)
+        lines = aligned([(*texts, count.rjust(width)) for *texts, count in table])
         rule = "-" * len(lines[0])
         frozen = self.parameters - self.trainable
         total = f"total: {self.parameters:,} parameters"

@@ -62,12 +62,21 @@ class Box:
     @cached_property
     def given(self) -> list[Any]:
         """The arrays that it is computed from: each once, unless it is a single operation."""
-        computed = [a for a in self.arrays if getattr(a, "operation", None) is not None]
+        arguments = [argument for node in self.operations for argument in operands(node)]
         if self.is_one:
-            return [array for node in computed for array in operands(node)]
+            return arguments
         own = {id(array) for array in self.arrays}
-        given = {id(a): a for node in computed for a in operands(node) if id(a) not in own}
-        return [*given.values()]
+        return [*{id(a): a for a in arguments if id(a) not in own}.values()]
+
+    @property
+    def operations(self) -> list[Any]:
+        """The arrays that were computed."""
+        return [array for array in self.arrays if getattr(array, "operation", None) is not None]
+
+    @property
+    def leaves(self) -> list[Any]:
+        """The arrays that were not."""
+        return [array for array in self.arrays if getattr(array, "operation", None) is None]
 
 
 def operands(node: Any) -> list[Any]:
@@ -77,8 +86,6 @@ def operands(node: Any) -> list[Any]:
 
 def is_array(argument: Any) -> bool:
     """Whether an argument is drawn as a box of its own."""
-    if isinstance(argument, Tensor):
-        return True
     return hasattr(argument, "__array_function__") and not isinstance(argument, np.generic)
 
 
@@ -360,6 +367,6 @@ def kinds_in(boxes: Iterable[Box]) -> str:
     """What a step consists of: `matmul, add, 2 tanh`."""
     counted: Counter[str] = Counter()
     for box in boxes:
-        nodes = [array for array in box.arrays if getattr(array, "operation", None) is not None]
-        counted.update([box.call.label] if box.call else [node.operation.name for node in nodes])
+        names = [node.operation.name for node in box.operations]
+        counted.update([box.call.label] if box.call else names)
     return ", ".join(name if n == 1 else f"{n:,} {name}" for name, n in counted.items())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import softmax
-from autograd_lite.arguments import NUMBER, require, require_function
+from autograd_lite.arguments import NUMBER, optional, require, require_function
 from autograd_lite.decisions import decision_threshold
 from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.names import explains_keywords
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Labels, Samples
     from nn.module import Module
 
+FEW = 50
+"""Points up to which larger ones do not cover each other."""
 RESOLUTION = 300
 """Grid points along each side."""
 OPACITIES = (0.15, 0.25, 0.35, 0.45, 0.55)
@@ -76,8 +78,7 @@ def plot_decision_boundary(
     >>> figure.axes[0].get_title()
     '100.0% of 2 points right'
     """
-    if threshold is not None:
-        require("plot_decision_boundary", "threshold", threshold, NUMBER)
+    require("plot_decision_boundary", "threshold", threshold, optional(NUMBER))
     remedy = "Give a model, or a function from (n, 2) to (n,)"
     require_function(model, "plot_decision_boundary of", remedy)
     X, y = numbers_of(X, "X"), classes_of(y, "y")
@@ -97,7 +98,7 @@ def plot_decision_boundary(
 
     figure, ax = drawing(ax, (6.0, 4.5))
     _fill(ax, plane, shares)
-    scatter_classes(ax, X, y, 18)
+    scatter_classes(ax, X, y, 18 if len(X) > FEW else 54)
     ax.set(xlabel="x1", ylabel="x2", title=f"{right:.1%} of {len(X)} points right")
     width, height = np.ptp(plane[0]), np.ptp(plane[1])
     if max(width, height) <= WIDEST * min(width, height):

@@ -256,6 +256,7 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
         units = values.reshape(-1, values.shape[-1])
         dead = int((units == 0).all(axis=0).sum())
         ax.hist(units.ravel(), bins=40, color=COLORS[0], log=True)
+        ax.set_ylim(bottom=0.7)  # one output is seen, and few are not lower than they are
         label_decades(ax.yaxis)
         ax.set_title(f"{name}\n{dead} of {units.shape[1]} units dead")
         if dead:

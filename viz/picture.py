@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, FLAG, one_of, require
+from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.modes import enable_grad, setting
 from autograd_lite.names import explains_keywords, tell_of
@@ -155,8 +155,7 @@ def graph(
     require("viz.graph", "direction", direction, one_of("down", "right"))
     for name, flag in (("values", values), ("gradients", gradients), ("legend", legend)):
         require("viz.graph", name, flag, FLAG)
-    if depth is not None:
-        require("viz.graph", "depth", depth, COUNT)
+    require("viz.graph", "depth", depth, optional(COUNT))
     if before is not None and not isinstance(before, Graph):
         reason = f"before={describe_one(before)} is no graph"
         raise UnsupportedError(attempted, reason, "Give what viz.graph returned earlier")

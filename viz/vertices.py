@@ -219,8 +219,7 @@ def _vertex(box: Box, look: Look, outputs: set[int], use: tuple[Any, int] | None
 
 def _facts(box: Box, look: Look) -> Facts:
     """Of several arrays: which operations, and which parameters."""
-    leaves = [array for array in box.arrays if getattr(array, "operation", None) is None]
-    learned = [array for array in leaves if getattr(array, "requires_grad", False)]
+    learned = [array for array in box.leaves if getattr(array, "requires_grad", False)]
     facts: list[tuple[str, tuple[str, ...]]] = []
     if box.parts:
         facts.append(("each" if box.title.startswith(TIMES) else "in all", (kinds_in(box.parts),)))
@@ -232,7 +231,7 @@ def _facts(box: Box, look: Look) -> Facts:
             text = tuple(f"{name} {array.shape}" for name, array in zip(names, learned))
             facts.append(("", text))
     counts = {
-        "inputs": len(leaves) - len(learned) - box.constants,
+        "inputs": len(box.leaves) - len(learned) - box.constants,
         "constants": box.constants,
     }
     facts += [(kind, (f"{count:,}",)) for kind, count in counts.items() if count]
@@ -243,9 +242,9 @@ def _buffer(box: Box) -> str | None:
     """What the outermost module calls the buffer that an array is, or shows the entries of."""
     array, modules = plain(box.arrays[0]), [call.module for call in box.path if not call.is_named]
     for name, buffer in modules[0].named_buffers() if modules else ():
-        if all(isinstance(each, np.ndarray) for each in (array, buffer._array)):
-            if np.may_share_memory(array, buffer._array):
-                return str(name)
+        are_here = all(isinstance(each, np.ndarray) for each in (array, buffer._array))
+        if are_here and np.may_share_memory(array, buffer._array):
+            return str(name)
     return None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.even import curved
-from autograd_lite.node import Array
+from autograd_lite.node import Array, plain
 from autograd_lite.operation import ELEMENTWISE, Traits
 from autograd_lite.precision import in_64_bits, in_precision_of
 from autograd_lite.table import composed, define, without_derivative
@@ -221,7 +221,15 @@ define(
 )
 
 composed(np.divmod)(lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
-composed(np.modf)(lambda x: (np.fmod(x, 1), np.trunc(x)))
+
+
+@composed(np.modf)
+def modf(x: Array) -> tuple[Array, Array]:
+    """What is behind the point, which is nothing of infinity, and what is before it."""
+    infinite = np.isinf(plain(x))
+    rest = np.where(infinite, np.copysign(0.0, plain(x)), x) if infinite.any() else x
+    return np.fmod(rest, 1), np.trunc(x)
+
 
 define(np.ldexp, lambda g, y, x, exponent: np.ldexp(g, exponent), None)
 

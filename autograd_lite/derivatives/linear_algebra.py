@@ -251,6 +251,8 @@ composed(np.linalg.diagonal)(lambda a, *, offset=0: np.diagonal(a, offset, -2, -
 @composed(np.linalg.matrix_power)
 def _matrix_power(a: Array, n: int) -> Array:
     n = operator.index(n)
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise ValueError("the last two axes of matrices with powers are of one length")
     if n < 0:
         return np.linalg.matrix_power(np.linalg.inv(a), -n)
     if n < 2:

@@ -59,8 +59,10 @@ def _vector_norm(
 ) -> Array:
     if isinstance(ord, str):
         raise TypeError(f"vectors have none of order {ord!r}", "Give a number, np.inf or -np.inf")
-    if ord == np.inf:
+    if ord == np.inf and x.size:
         return np.max(np.absolute(x), axis=axis, keepdims=keepdims)
+    if ord == np.inf:  # of nothing the largest is 0, as its sum is
+        return np.sum(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == -np.inf:
         return np.min(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == 0:

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite.derivatives.reductions import Axis, axes_of
 from autograd_lite.derivatives.shaping import as_operand, in_floats_of_all
-from autograd_lite.node import Array, plain
+from autograd_lite.node import Array, Node, plain
 from autograd_lite.table import composed
 
 CONTINUOUS = {
@@ -50,6 +50,27 @@ def _places(q: Array, count: Array, method: str) -> Array:
     return STEPS.get(method, np.positive)(np.clip(places, 0, np.maximum(count - 1, 0)))
 
 
+def _on_line(first: Array, second: Array, fraction: Array) -> Array:
+    """What lies between them, from the nearer end, as NumPy has it."""
+    step = second - first
+    return np.where(fraction >= 0.5, second - step * (1 - fraction), first + step * fraction)
+
+
+def _between(first: Array, second: Array, fraction: Array) -> Array:
+    """The same, also where one of them is infinite: at a number itself, that.
+
+    Its slope in the fraction has no number there: where that is asked for, all is as NumPy has it.
+    """
+    share = plain(fraction)
+    infinite = ~np.isfinite(plain(first)) | ~np.isfinite(plain(second))
+    if not infinite.any() or (isinstance(fraction, Node) and fraction._requires_grad):
+        return _on_line(first, second, fraction)
+    line = _on_line(np.where(infinite, 0, first), np.where(infinite, 0, second), fraction)
+    ends = np.where(infinite, first, 0), np.where(infinite & (share != 0), second, 0)
+    shares = ends[0] * (1 - fraction) + ends[1] * fraction
+    return np.where(infinite, shares, line)
+
+
 def _quantiles(
     a: Any, q: Any, axis: Axis, method: str, keepdims: bool, leave_out: bool, scale: float
 ) -> Array:
@@ -69,10 +90,10 @@ def _quantiles(
     below = np.floor(plain(places)).astype(int)
     above = np.minimum(below + 1, np.maximum(count - 1, 0))
     fraction = (places - below).astype(dtype)
+    if n == 0 and leave_out:  # of nothing it is NaN
+        rows = np.concatenate([rows, np.full((*kept, 1), np.nan, dtype)], axis=-1)
     first, second = (np.take_along_axis(rows, i, -1) for i in (below, above))
-    step = second - first
-    # From the nearer end, as NumPy does.
-    found = np.where(fraction >= 0.5, second - step * (1 - fraction), first + step * fraction)
+    found = _between(first, second, fraction)
     if not leave_out and missing.any():
         found = np.where(missing[..., -1:], rows[..., -1:], found)
     shape = tuple(1 if i in axes else m for i, m in enumerate(a.shape)) if keepdims else kept

@@ -6,9 +6,9 @@ reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`, `roundin
 `harmless`; then mistakes: `step_mistakes`, `value_mistakes`, `formulas`, `formula_mistakes`,
 `array_mistakes`, `sums`, `shares` and `windows` in one step, `group_mistakes`, `penalties`,
 `stale_weights`, `joint_mistakes`, `normalized`, `clipped`, `uses`, `terms`, `orders`, `loops`,
-`subsets`, `deltas`, `other_data` and `other_forward` in several, all of them listed in
-`candidates`; `updates`, `bias_entries`, `slips` and `slips_in_all` in what is handed in;
-`projection`, `search`, `coincidences`, `explain`; `names`, `wording`, `pattern`.
+`subsets`, `deltas`, `weighted_errors`, `other_data` and `other_forward` in several, all of them
+listed in `candidates`; `curvature`, `updates`, `bias_entries`, `slips` and `slips_in_all` in what
+is handed in; `projection`, `search`, `coincidences`, `explain`; `names`, `wording`, `pattern`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def examine(
         names = Names(graph, frame)
         held = [(name, a) for name, a in visible_arrays(names.variables) if not is_recorded(a)]
         arrays = {name: plain(a) for name, a in held if is_array(plain(a))}
-        case = Case(graph, dict(manual), tolerance, names.given, arrays)
+        named = {node: names.of[node] for node in names.given}
+        case = Case(graph, dict(manual), tolerance, named, arrays)
         return _examined(case, names, seconds, start)
 
 
@@ -74,7 +75,7 @@ def _with_activations(case: Case, names: Names) -> Case:
             return case
     again = recorded_again(nodes, found)
     manual = {again[tensor]: array for tensor, array in case.manual.items()}
-    named = frozenset(again.get(node, node) for node in case.named)
+    named = {again.get(node, node): name for node, name in case.named.items()}
     other = Case(Graph(again[loss]), manual, case.tolerance, named, case.arrays)
     before = {again[tensor] for tensor in case.fitted(right)}
     after = other.fitted(other.graph.right)

@@ -227,7 +227,9 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
         words = "what arrives there is turned by 180 degrees, as a kernel is"
         yield "misplaced", words, place.changed(lambda result, *_: result[..., ::-1, ::-1])
     if is_square(node._array) and place.multiplies_matrices:
-        words = "what arrives is transposed where it is not to be, or is to be: dS.T for dS, or dS"
+        words = (
+            "what arrives is transposed, or is not where it is to be: dS.T for dS, or dS for dS.T"
+        )
         yield "transposed", words, place.arriving(lambda g, *_: np.swapaxes(g, -1, -2))
 
 

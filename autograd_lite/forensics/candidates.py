@@ -27,6 +27,7 @@ from autograd_lite.forensics import (
     terms,
     uses,
     value_mistakes,
+    weighted_errors,
     windows,
 )
 from autograd_lite.forensics.candidate import FACTOR, Candidate, StepMistakes, scaled, with_strength
@@ -104,6 +105,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     loops.clipped,
     loops.forwards,
     group_mistakes.weights_of_terms,
+    group_mistakes.widths_for_samples,
     other_data.other_arrays,
     uses.factors_alike,
     uses.decaying_uses,
@@ -112,6 +114,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     windows.windows_elsewhere,
     deltas.some_samples,
     deltas.other_masks,
+    weighted_errors.weighted_errors,
     joint_mistakes.derivative_in_one_direction,
     joint_mistakes.slopes_before_products,
     joint_mistakes.skipped_layers,

@@ -31,13 +31,13 @@ SAMPLED = 1000
 class Case:
     """What was handed in: a graph, gradients, the relative error allowed.
 
-    Besides, the nodes that have a name, and the arrays that the caller has, by name.
+    Besides, the names of the nodes that have one, and the arrays that the caller has, by name.
     """
 
     graph: Graph
     manual: dict[Tensor, Array]
     tolerance: float
-    named: frozenset[Any]
+    named: Mapping[Any, str]
     arrays: Mapping[str, Array]
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Case:
     @functools.cached_property
     def rarer_factors(self) -> list[tuple[float, str]]:
         """Learning rates, several factors at once, sums of the caller's arrays, in words."""
-        return [*rarer(self.graph), *of_arrays(self.arrays, self.graph.lengths)]
+        return [*rarer(self.graph, self.named), *of_arrays(self.arrays, self.graph.lengths)]
 
     def in_words(self, factor: float, place: Place | None = None) -> str:
         """What a gradient that is `factor` times the right one lacks or has; empty if unknown."""
@@ -79,13 +79,21 @@ class Case:
     def words_here(self, factor: float, place: Place | None) -> str:
         """The same for the constant that a step multiplies or divides by, or averages over."""
         averages = place is not None and place.traits.averages and place.node.size > 1
-        averages = averages and SAMPLES not in self._words(factor, self.usual_factors)
+        of_samples = SAMPLES in self._words(factor, self.usual_factors)
+        averages = averages and not (of_samples and not self._is_layer(place))
         own = place is not None and place.operation.function in OWN
         if place is None or not (place.multiplies_entries or averages or own):
             return ""
         here = self._words(factor, factors_at(self.graph, place))
         another = here.endswith("is right") and "square" in self._words(factor, self.usual_factors)
         return "" if another else here
+
+    def _is_layer(self, place: Place | None) -> bool:
+        """Whether a step is within the network, and its result does not meet the entries again."""
+        if place is None or not self.graph.is_within(place):
+            return False
+        uses = [use for use in self.graph.consumers[place.node] if use.traits.elementwise]
+        return all(use.node.size < place.argument.size for use in uses)
 
     def _words(self, factor: float, known: Iterable[tuple[float, str]]) -> str:
         for number, words in known:

@@ -28,7 +28,6 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     largest = np.equal(p, p.max(axis=-1, keepdims=True))
     if not (y == 1).all():
         yield "softmax cross terms", "the targets are not subtracted: p, and not p - y", p
-        yield "labels", "the targets are left out, and the sign is wrong: -p", -p
     else:  # 1 need not be a target.
         words = "the label is 0 where it is 1: p stands for 1 - p, as if for -log(1 - p)"
         yield "wrong place", words, p
@@ -48,24 +47,19 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     yield "labels", words + "for p", largest - y
     words = "the prediction is rounded to a label, (p > 0.5) - y, and not p - y"
     yield "labels", words, (p > 0.5) - y
-    words = "the label is subtracted in the first row, or sample, only"
-    yield "labels", words, np.concatenate([p[:1] - y[:1], p[1:]])
-    words = "the label is subtracted in the last row, or sample, only"
-    yield "labels", words, np.concatenate([p[:-1], p[-1:] - y[-1:]])
     yield "labels", "the targets are added: p + y, and not p - y", p + y
+    if p.size == len(p):
+        words = "the mean of the predictions stands for each, as where (m,) - (m, 1) gives (m, m)"
+        yield "labels", words, np.full_like(p, p.mean()) - y
     yield "wrong formula", "p is left out: -y, and not p - y", -y
     yield "wrong formula", "the error is squared: (p - y) ** 2", (p - y) ** 2
-    yield "wrong formula", "the error's absolute value is taken", abs(p - y)
     words = "the value of the cross-entropy itself is taken, entry by entry, not its derivative"
     yield "wrong place", words, -(y * np.log(p) + (1 - y) * np.log(1 - p))
-    words = "the error is divided by p: it is the derivative by p itself"
-    yield "another loss", words, (p - y) / p
     yield "wrong formula", "the error is multiplied by p", (p - y) * p
     for what, slope in (("p * (1 - p)", p * (1 - p)), ("1 - p * p", 1 - p * p)):
         words = f"the error is multiplied by {what}, the derivative of an activation which p - y "
         words += "contains already, or which is not in the loss"
         yield "derivative twice", words, (p - y) * slope
-    yield "wrong formula", "the error is multiplied by y", (p - y) * y
 
 
 def other_deltas(case: Case) -> Iterator[Candidate]:

@@ -21,7 +21,13 @@ from autograd_lite.forensics.harmless import Variation
 from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
 from autograd_lite.forensics.slips import Slip, slips_in
-from autograd_lite.forensics.slips_in_all import newton, nothing_arrives, of_all, of_other_weights
+from autograd_lite.forensics.slips_in_all import (
+    nothing_arrives,
+    of_all,
+    of_other_weights,
+    of_second_order,
+)
+from autograd_lite.forensics.stale_weights import computed_after_updates
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -108,7 +114,8 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
     if any(len(each.mistakes) == 1 for each in complete):
         return complete, singles
     if base is case.graph.right and not complete and not search.is_over:
-        slips = of_all(case) or newton(case) or of_other_weights(case)
+        slips = of_all(case) or of_second_order(case) or computed_after_updates(case)
+        slips = slips or of_other_weights(case)
         if slips:
             return [Hypothesis(slips)], singles
     singles += search.findings(base, search.others(wrong))
@@ -318,13 +325,16 @@ def _is_in_part(case: Case, mistake: Candidate) -> bool:
 def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     """What is more plausible sorts first; what has a number that means nothing has True first."""
     if isinstance(mistake, Slip):
-        return _is_solved(case, mistake), False, KINDS.index(mistake.kind) + 0.5
+        solved = _is_solved(case, mistake)
+        odd = solved and not is_round(mistake.factor or 1.0)
+        return solved, False, odd, KINDS.index(mistake.kind) + 0.5
     place, factor = case.graph.first_of(mistake.wrong), mistake.factor
     words = case.in_words(factor, place) if factor is not None else ""
     rarely = factor is not None and not case.usual_words(factor, place)
     return (
         not words if factor is not None else _is_solved(case, mistake),
         mistake.far_fetched or _is_in_part(case, mistake),
+        factor is not None and not words and not is_round(factor),
         max(KINDS.index(mistake.kind), rarely * KINDS.index("another derivative")),
         len(mistake.wrong),
         # Of several steps those to parameters, whose gradients are overwritten in a loop.
@@ -332,10 +342,12 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         rarely,
         AXIS in words,
         # The sign of a slope, a (a - 1), is mistaken more often than that of a product before it.
-        factor == -1 and place.multiplies_matrices,
+        factor == -1 and place.multiplies_matrices and place.argument.operation is not None,
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,
-        case.named.isdisjoint(p.argument for p in (mistake.wrong if mistake.joint else [place])),
+        case.named.keys().isdisjoint(
+            p.argument for p in (mistake.wrong if mistake.joint else [place])
+        ),
         case.graph.position[place.node],
     )

@@ -36,11 +36,20 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
             yield "wrong formula", words + text, partial(_by, slope)
         for text, change in OF_SLOPES:
             yield "wrong formula", words + text, partial(_changed, place, change)
+        for number in _added_after(graph, place):
+            what = f"{number:.6g}, what is added to its value"
+            yield "wrong formula", words + what, lambda g, *given, by=number, **k: g * by
     if place.activates and not place.traits.kink:
         words = "the derivative of {operation} is multiplied, besides, by "
         for text, slope in OWN_VALUES:
             twice = place.changed(lambda result, g, a, z, *_, by=slope: result * by(a, z))
             yield "derivative twice", words + text, twice
+
+
+def _added_after(graph: Graph, place: Place) -> list[float]:
+    """The numbers that are added to what a step's function gives, as in mu / (mu + r)."""
+    uses = [use for use in graph.consumers.get(place.node, ()) if use.traits.additive]
+    return [number for use in uses for number in use.numbers if number not in (0, 1, -1)]
 
 
 SIGNS: Formulas = (
@@ -53,7 +62,6 @@ OWN_VALUES: Formulas = (
 )
 OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
     ("1 over what it is", lambda d: 1 / d),
-    ("1 plus what it is", lambda d: 1 + d),
     ("its square root: a square is left out", lambda d: np.sqrt(abs(d))),
 )
 """What is done to a derivative that is right but for that."""

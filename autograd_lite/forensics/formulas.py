@@ -102,10 +102,7 @@ FORMULAS: dict[Any, Formulas] = {
         ("z / 2: half of what is under the root, not one over twice the root", lambda a, z: z / 2),
     ),
     np.square: (("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),),
-    np.reciprocal: (
-        ("-1 / z, which is to be squared", lambda a, z: -a),
-        ("log(z), its integral", lambda a, z: np.log(z)),
-    ),
+    np.reciprocal: (("-1 / z, which is to be squared", lambda a, z: -a),),
     np.absolute: (
         ("2 z, that of a square", lambda a, z: 2 * z),
         ("0 where z is negative, and not -1", lambda a, z: z > 0),

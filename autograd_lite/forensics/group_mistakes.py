@@ -5,6 +5,7 @@ Each function here yields those of one kind that a case invites.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -26,7 +27,7 @@ from autograd_lite.forensics.factors import both_signs, closest_factor, flat, mu
 from autograd_lite.forensics.other_data import are_shares
 from autograd_lite.forensics.penalties import penalty_terms
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_recorded
-from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.replay import SAMPLES, Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -41,6 +42,35 @@ def factors(case: Case) -> Iterator[Candidate]:
     several = {key: group for key, group in several.items() if len(group) > 1}
     for group in [*([place] for place in places), *several.values()]:
         yield with_strength("factor", FACTOR, scaled, group, neutral=1.0)
+
+
+def widths_for_samples(case: Case) -> Iterator[Candidate]:
+    """In each layer it is divided by its width, where the number of samples is right.
+
+    Two layers have other widths: else it is one factor.
+    """
+    graph = case.graph
+    samples = [length for length, name in graph.lengths.items() if name == SAMPLES]
+    layers = [p for p in graph.places if p.multiplies_matrices and p.argument.operation is None]
+    layers = [place for place in layers[::-1] if place.argument.ndim == 2]
+    for inputs, length, with_biases in itertools.product((True, False), samples, (True, False)):
+        widths = [p.argument.shape[(p.slot == 0) == inputs] for p in layers]
+        wrong: Wrong = {}
+        for place, width in zip(layers, widths):
+            biases = _biases(graph, place) if with_biases else []
+            wrong |= scaled([place, *biases], length / width)
+        if len({*widths}) > 1:
+            which, shown = "inputs" if inputs else "outputs", ", ".join(map(str, widths))
+            words = f"in each layer it is divided by the number of its {which}, {shown}, "
+            words += f"where {length}, that of samples, is right"
+            yield joint("wrong axis", words, wrong)
+
+
+def _biases(graph: Graph, place: Place) -> list[Place]:
+    """The steps to parameters that are added to a product."""
+    sums = [use.node for use in graph.consumers[place.node] if use.traits.additive]
+    added = [step for node in sums for step in graph.places_of[node]]
+    return [step for step in added if step.argument.operation is None]
 
 
 def statistics(case: Case) -> Iterator[Candidate]:
@@ -204,6 +234,10 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                         what += ": p - y is left, as if the derivative of sigmoid is forgotten"
                     given_to = graph, prediction, slope, written, target
                     far_fetched = is_sum or id(target) not in own
+                    if slope.size == 1:  # A multiple of it is the loss's own, with a factor.
+                        alone = Candidate("another loss", what, _at(*given_to, 1.0))
+                        yield alone._replace(far_fetched=far_fetched)
+                        continue
                     said = {"number": "times {:.6g}", "far_fetched": far_fetched}
                     yield with_strength("another loss", what, _at, *given_to, **said)
 

@@ -110,6 +110,7 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
         entries = flat(taken)
         if len(np.unique(entries)) == len(entries):
             continue
+        in_part = _overlap_in_part(taken)
         sent = [graph.sent(place) != 0 for place in windows]  # As by a maximum.
         # Consumers are in the order of the backward pass.
         for (order, which), masked in itertools.product(
@@ -125,7 +126,7 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
                 for place, own in zip(windows, shown)
             }
             words = f"{OVERWRITTEN}: only the {which} window counts there"
-            if not _overlap_in_part(taken):
+            if not in_part:
                 words = "an index repeats: what arrives at a row that is used more than once is "
                 words += f"overwritten (=), not added (+=): only its {which} use counts"
             yield joint("repeated index", words, wrong)
@@ -133,8 +134,10 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
 
 def _overlap_in_part(windows: list[Array]) -> bool:
     """Whether windows share entries that are not the same ones, as rows that are repeated are."""
-    pairs = itertools.combinations({tuple(np.ravel(window)) for window in windows}, 2)
-    return any(not {*one}.isdisjoint(other) for one, other in pairs)
+    entries = [
+        entry for window in {tuple(np.unique(window)) for window in windows} for entry in window
+    ]
+    return len({*entries}) < len(entries)
 
 
 def parts_exchanged(case: Case) -> Iterator[Candidate]:
@@ -275,8 +278,11 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
                 lost = is_one_number(graph.right[node])
                 kind = "cotangent lost" if lost else "derivative forgotten"
-                yield joint(kind, words, only(graph, chain))
-                yield from _turned_round(graph, chain, parts, names)
+                # A step that others lead on from as well would be another mistake on these.
+                inner, within = [place.argument for place in chain[:-1]], {*parts}
+                if all(use.node in within for each in inner for use in graph.consumers[each]):
+                    yield joint(kind, words, only(graph, chain))
+                    yield from _turned_round(graph, chain, parts, names)
             if node.ndim > 1:
                 yield from normalizations(graph, chain, node, x)
 
@@ -293,7 +299,7 @@ def _turned_round(
                 return
             more = place.unmatched(slopes[part])
             slopes[place.argument] = slopes.get(place.argument, 0.0) + more
-    if np.all(slopes[x]):
+    if np.all(slopes[x]) and not np.allclose(slopes[x], 1):
         words = f"the derivative of what is computed in between, {names}, is taken to be 1 over "
         first: Wrong = {chain[0]: times(1 / slopes[x])}
         yield joint("wrong formula", words + "what it is", only(graph, chain) | first)

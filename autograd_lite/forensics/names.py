@@ -123,17 +123,21 @@ class Names:
         target = self.cotangent(place.argument)
         if place.node in self.known:
             start = self.cotangent(place.node)
-            return f"Step from {start} to {self._operand(place) if start == target else target}"
+            return f"Step from {start} to {self.operand(place) if start == target else target}"
         return f"Step to {target} through {place.operation.name}"
 
-    def _operand(self, place: Place) -> str:
-        """An operand of a step over which the cotangent only passes."""
+    def operand(self, place: Place) -> str:
+        """The operand that a step leads to, by its name, its formula or its number."""
+        if place.argument in self.given:
+            return self.of[place.argument]
         node = self.originals.get(place.argument, place.argument)
         formula = ""
         if len(backward_order(self.loss)) <= MOST_NODES:
             formula = written(value_formula, self.loss, node, self.variables)
         short = f"the operand {formula}" if 0 < len(formula) <= LONGEST_OPERAND else ""
-        return short or f"operand {place.slot + 1} of {place.operation.name}"
+        row = place.argument.operation
+        given = f", which {row.name} gives" if row else ""
+        return short or f"operand {place.slot + 1} of {place.operation.name}{given}"
 
     def whole_cotangent(self, tensor: Tensor) -> str:
         """The formula of a cotangent from named ones; empty if the loss has parts without one."""

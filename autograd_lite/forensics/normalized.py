@@ -116,7 +116,8 @@ Others = Iterator[tuple[str, str, Terms]]
 def _over_other_axes(right: Terms, y: Array, axes: Axes, reduce: Any) -> Others:
     name = "mean" if reduce is np.mean else "sum"
     for other in [other for other in _sets_of_axes(y.ndim) if other != axes]:
-        over = f"taken over {_in_words(other, y.ndim)}, the wrong one, and not over "
+        one = ", the wrong one" * (len(other) == 1)
+        over = f"taken over {_in_words(other, y.ndim)}{one}, and not over "
         over += _in_words(axes, y.ndim)
         wrong = _over(other, reduce)
         lengths = [np.prod([y.shape[axis] for axis in each]) for each in (other, axes)]

@@ -42,9 +42,11 @@ def _data(case: Case) -> list[Data]:
         name = (place.argument.name or "{argument}") if is_leaf else "other data"
         held = [*case.arrays.items(), *((data.name, data.array) for data in found.values())]
         for known, other in held if not is_leaf else ():
-            alike = array.shape == other.shape
-            alike = alike and any(np.array_equal(each, other) for each in (array, 1 - array))
-            if alike or _is_view(array, other):
+            if (
+                _is_in_order(array, other)
+                or _is_in_order(1 - array, other)
+                or _is_view(array, other)
+            ):
                 name, whole = known, other
                 break
         data = found.setdefault(id(whole), Data(name, whole, place, {}, is_leaf))
@@ -56,13 +58,29 @@ def _is_view(array: Array, whole: Array) -> bool:
     return array.base is whole and whole.flags.c_contiguous and array.dtype == whole.dtype
 
 
+def _is_in_order(array: Array, whole: Array) -> bool:
+    """Whether an array has the entries of a whole, up to axes of length 1: Y and Y[:, None]."""
+    alike = array.size == whole.size and np.squeeze(array).shape == np.squeeze(whole).shape
+    return alike and bool(np.array_equal(array.ravel(), whole.ravel()))
+
+
 def _part(array: Array, whole: Array, other: Array) -> Array:
     """What is for another array what an array is for a whole: it, its complement, or a view."""
-    other = other.astype(array.dtype, "C")
+    if other.dtype.kind != "f" or np.array_equal(other, np.round(other)):
+        other = other.astype(array.dtype)  # Means of labels stay what they are.
+    if array is whole or _is_in_order(array, whole):
+        return other.reshape(array.shape)
     if _is_view(array, whole):
-        start = array.ctypes.data - whole.ctypes.data
-        return np.ndarray(array.shape, array.dtype, other, start, array.strides)
-    return other if array is whole or np.array_equal(array, whole) else 1 - other
+        return other.ravel()[_numbers_of(array, whole)]
+    return 1 - other.reshape(array.shape)
+
+
+def _numbers_of(array: Array, whole: Array) -> Array:
+    """Which entry of a whole each of a view is."""
+    size, numbers = whole.itemsize, np.arange(whole.size)
+    strides = [stride // size * numbers.itemsize for stride in array.strides]
+    start = (array.ctypes.data - whole.ctypes.data) // size * numbers.itemsize
+    return np.ndarray(array.shape, numbers.dtype, numbers, start, strides)
 
 
 def _held(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
@@ -217,9 +235,9 @@ def _other_labels(labels: Array, node: Tensor) -> Iterator[tuple[str, Array]]:
             yield words, np.roll(labels, -by)
     if not traits.elementwise or not (traits.product or traits.additive):
         return
-    if labels.dtype.kind == "f" and 1 < labels.size == len(labels):
+    if 1 < labels.size == len(labels):
         words = "the mean of the targets stands for each, as where (m, 1) - (m,) gives (m, m)"
-        yield words, np.full_like(labels, labels.mean())
+        yield words, np.full(labels.shape, labels.mean())
     for axis in [axis for axis in range(min(labels.ndim, 2)) if labels.shape[axis] > 1]:
         what = f"the {lines_along(labels, axis)} of the labels or targets are"
         for shift in (1, -1):

@@ -104,9 +104,9 @@ class Place:
 
     @property
     def numbers(self) -> list[float]:
-        """Those of the other arguments that are a number."""
+        """Those of the other arguments that are a number, of a size that people write."""
         others = [plain(a) for a in self.other_arguments if not is_recorded(a)]
-        return [float(np.sum(a)) for a in others if np.size(a) == 1]
+        return [float(np.sum(a)) for a in others if np.size(a) == 1 and is_usual(np.sum(a))]
 
 
 def indexed(node: Tensor) -> Array:
@@ -123,6 +123,11 @@ Wrong = dict[Place, Vjp]
 def is_array(value: Any) -> bool:
     """Whether it is an array, or one of NumPy's numbers, and no tensor, index or name."""
     return isinstance(value, np.ndarray | np.generic)
+
+
+def is_usual(number: Any) -> bool:
+    """Whether a number is 0, or of a size whose square is a number, too, and so is 1 over it."""
+    return bool(number == 0 or 1e-100 < abs(number) < 1e100)
 
 
 def is_recorded(value: Any) -> bool:

@@ -164,7 +164,7 @@ class Projection:
         for tensor in wrong:
             keys = [key for key in ((tensor, 0), (tensor, 1)) if key in self.missing]
             square = sum(slope.by[key] * slope.by[key] for key in keys)
-            if square > 0:
+            if 0 < square < math.inf:
                 rest = sum(slope.by[k] * (self.missing[k] - fixed.by[k]) for k in keys)
                 change = fixed.plus(slope, rest / square)
                 if all(self._is_close(key, change) for key in keys):

@@ -6,13 +6,15 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.forensics.factors import RATES, is_round
-from autograd_lite.forensics.place import Place, mask_of
+from autograd_lite.forensics.place import Place, is_usual, mask_of
 from autograd_lite.forensics.replay import SAMPLES, USES, Graph
 from autograd_lite.node import Array
+from autograd_lite.tensor import Tensor
 
 MOST_CONSTANTS = 5
 """Numbers in a record that explain a factor together with another one."""
@@ -53,13 +55,8 @@ def _divisors(graph: Graph) -> Iterator[float]:
     for place in graph.places:
         if place.traits.averages:
             yield place.argument.size / max(place.node.size, 1)
-        for number in _usable(place.numbers) if place.multiplies_entries else ():
-            yield from (number, 1 / number)
-
-
-def _usable(numbers: Iterable[float]) -> list[float]:
-    """Those whose squares, and one over them, are numbers, too."""
-    return [number for number in numbers if 1e-100 < abs(number) < 1e100]
+        for number in place.numbers if place.multiplies_entries else ():
+            yield from (number, 1 / number) if number else ()
 
 
 def _is_divided_by(length: int, divisors: Iterable[float]) -> bool:
@@ -80,7 +77,7 @@ def _of_lengths(lengths: Mapping[int, str], divisors: list[float]) -> Factors:
         yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"
 
 
-def rarer(graph: Graph) -> Factors:
+def rarer(graph: Graph, named: Mapping[Any, str]) -> Factors:
     """Factors that are in the wrong place, or several at once; learning rates."""
     lengths = graph.lengths
     yield 0.25, "a factor of 4 is missing: that of a square twice, or of two uses"
@@ -96,9 +93,9 @@ def rarer(graph: Graph) -> Factors:
         yield 1 / whole, f"a factor of {whole} is missing"
     yield from _of_two({n: lengths[n] for n in lengths.keys() - divided}, lengths)
     yield from _with_constants(graph)
-    yield from _computed_numbers(graph)
+    yield from _computed_numbers(graph, named)
     yield from _of_the_loss(graph)
-    yield from _of_parameters(graph)
+    yield from _of_parameters(graph, named)
 
 
 def _of_two(lengths: Mapping[int, str], others: Mapping[int, str]) -> Factors:
@@ -120,10 +117,12 @@ def _of_two(lengths: Mapping[int, str], others: Mapping[int, str]) -> Factors:
 def _with_constants(graph: Graph) -> Factors:
     """Numbers in the record together with the 2 of a square."""
     places = [place for place in graph.places if place.multiplies_entries]
-    found = dict.fromkeys(number for place in places for number in _usable(place.numbers))
+    found = dict.fromkeys(number for place in places for number in place.numbers)
     for number in [n for n in found if n not in (0, 1, -1)][:MOST_CONSTANTS]:
         for sign, words in ((1.0, ""), (-1.0, ", and the sign is wrong")):
             named = f"the factors {number:.6g} and 2"
+            yield sign / number, f"the factor {number:.6g} is missing there{words}"
+            yield sign * number, f"the factor {number:.6g} is once too often there{words}"
             yield sign / (2 * number), f"{named} are missing{words}"
             yield sign * 2 * number, f"{named} are once too often there{words}"
             yield sign * number / 2, f"a factor of 2 is missing, and {number:.6g} there{words}"
@@ -133,28 +132,29 @@ def _with_constants(graph: Graph) -> Factors:
                 yield sign * length / number, f"{number:.6g} and {also}"
 
 
-def _computed_numbers(graph: Graph) -> Factors:
+def _computed_numbers(graph: Graph, named: Mapping[Any, str]) -> Factors:
     """Numbers that were computed, such as a norm."""
     nodes = [node for node in graph.order[:MOST_NUMBERS] if node.size == 1]
     nodes = [node for node in nodes if node.operation is not None and node is not graph.loss]
-    numbers = [(n, node) for node in nodes for n in _usable([float(np.sum(node._array))])]
+    numbers = [(float(np.sum(node._array)), node) for node in nodes if is_usual(node._array.sum())]
     for power, of_power in ((1, ""), (2, "the square of "), (0.5, "the root of ")):
         for number, node in numbers:
             by = number**power if number > 0 or power != 0.5 else 0.0
             of = f"{of_power}{number:.6g}, which {node.operation.name} has given"
+            of = f"{of_power}{named[node]}, which is {number:.6g}" if node in named else of
             if by not in (0, 1, -1):
                 yield by, f"it is multiplied by {of}, or the division by it is forgotten"
                 yield 1 / by, f"it is divided by {of}, or the factor is forgotten"
     for node in nodes:
         arriving = float(np.sum(graph.right[node]))
         if arriving not in (0, 1, -1):
-            of = f"{arriving:.6g}, what arrives at {node.operation.name}"
+            of = f"{arriving:.6g}, what arrives at {named.get(node, node.operation.name)}"
             yield arriving, f"it is multiplied by {of}: it belongs to another term"
 
 
 def _of_the_loss(graph: Graph) -> Factors:
     """By what the gradient of a function of the loss differs from that of the loss."""
-    for loss in _usable([float(np.sum(graph.loss._array))]):
+    for loss in _value(graph.loss):
         value = f"{loss:.6g}, the value of the loss"
         yield 1 / loss, f"it is divided by {value}: it is the gradient of log(loss)"
         yield loss, f"it is multiplied by {value}: it is the gradient of loss ** 2 / 2"
@@ -165,11 +165,17 @@ def _of_the_loss(graph: Graph) -> Factors:
             yield 2 * root, f"it is multiplied by 2 and the root of {value}"
 
 
-def _of_parameters(graph: Graph) -> Factors:
+def _value(node: Tensor) -> list[float]:
+    """The value of a node of one entry, if it can be a factor."""
+    number = float(np.sum(node._array))
+    return [number] if number and is_usual(number) else []
+
+
+def _of_parameters(graph: Graph, named: Mapping[Any, str]) -> Factors:
     """Parameters of one entry, such as a scale."""
     for leaf in [leaf for leaf in graph.leaves if leaf.size == 1]:
-        for number in _usable([float(np.sum(leaf._array))]):
-            name = f"{leaf.name or 'a parameter'}, {number:.6g}"
+        for number in _value(leaf):
+            name = f"{named.get(leaf, 'a parameter')}, {number:.6g}"
             yield 1 / number, f"the factor {name}, is forgotten, or it is divided by it"
             yield number, f"it is multiplied by {name}, once too often, or not divided by it"
 
@@ -224,17 +230,32 @@ def factors_at(graph: Graph, place: Place) -> Factors:
         if mask is not None and mask.max() > 1:
             yield from _of_divisor(1 / float(mask.max()), ())
         yield from _of_numbers(graph, place)
-    node, uses = place.node, graph.consumers.get(place.node, ())
-    in_loop = place.argument.operation is None and len(graph.consumers[place.argument]) > 1
-    while len(uses) == 1 and (uses[0].traits.additive or (in_loop and uses[0].bends)):
-        node, uses = uses[0].node, graph.consumers.get(uses[0].node, ())
-    # A number that multiplies a sum may be forgotten in one of its terms, or in a loop's weights.
-    if (in_loop or node is not place.node) and len(uses) == 1 and uses[0].multiplies_entries:
-        yield from _of_numbers(graph, uses[0])
+    yield from _beyond(graph, place)
+
+
+def _beyond(graph: Graph, place: Place) -> Factors:
+    """For the numbers that multiply what comes of a step soon after.
+
+    One that multiplies a sum may be forgotten in a term, any one for a parameter.
+    """
+    to_leaf, uses = place.argument.operation is None, graph.consumers.get(place.node, ())
+    is_next, left = True, SOON
+    while len(uses) == 1 and left:
+        (use,) = uses
+        if use.multiplies_entries and (to_leaf or not is_next):
+            yield from _of_numbers(graph, use)
+        if not (use.traits.additive or (to_leaf and (use.bends or use.multiplies_entries))):
+            return
+        is_next, left = False, left - (not use.traits.additive)
+        uses = graph.consumers.get(use.node, ())
+
+
+SOON = 5
+"""Steps after one, sums left out, whose numbers may be forgotten there."""
 
 
 def _of_numbers(graph: Graph, place: Place) -> Factors:
-    for number in [n for n in _usable(place.numbers) if abs(n) != 1]:
+    for number in [n for n in place.numbers if n not in (0, 1, -1)]:
         yield from _of_constant(number, place.operation.function is np.divide, graph.lengths)
 
 

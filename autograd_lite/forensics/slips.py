@@ -73,10 +73,13 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
         searches.append(_copied)
         searches += OF_RIGHT if alike else ()
     slipped = (search(case, tensor, given, right) for search in searches)
+    unknown: Slip | None = None  # A factor that means nothing, if nothing else explains the same.
     for slip, one, other in itertools.chain(_exchanged(case, predicted, tensor), *slipped):
         if case.alike(one, other):
-            return slip
-    return None if alike else _wrong_axis(case, predicted, tensor)
+            if not slip.factor or case.in_words(slip.factor):
+                return slip
+            unknown = slip
+    return unknown or (None if alike else _wrong_axis(case, predicted, tensor))
 
 
 def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
@@ -84,7 +87,10 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
     given, right = case.manual[tensor], predicted[tensor]
     for other in case.manual:
         if other is not tensor and case.alike(case.manual[other], right):
-            yield Slip("swapped", "two gradients are swapped"), given, predicted[other]
+            words = "two gradients are swapped"
+            if _are_factors(case, tensor, other):
+                words += ", as where each takes its own values for those of the other factor"
+            yield Slip("swapped", words), given, predicted[other]
         if other is not tensor and other.shape == right.shape and predicted[other].any():
             words = "the right d{0} is added to it"
             yield Slip("copied", words, other=other), given, right + predicted[other]
@@ -93,6 +99,20 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
         yield Slip("previous step", "it is the gradient of an earlier backward()"), given, earlier
         words = "an earlier gradient was not reset, and is added"
         yield Slip("previous step", words), given, earlier + right
+
+
+def _are_factors(case: Case, one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors, or rows that are taken of them, are multiplied with each other."""
+    nodes = case.graph.places_of.items()
+    products = (places for node, places in nodes if node.operation.traits.product)
+    return any({_taken_of(place.argument) for place in each} == {one, other} for each in products)
+
+
+def _taken_of(node: Tensor) -> Tensor:
+    """What a node is a part of, as rows are."""
+    while node.operation is not None and node.operation.traits.indexes:
+        node = node.arguments[0]
+    return node
 
 
 def _copied(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -265,14 +285,11 @@ def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array)
     if tensor.operation is not None or known:
         return
     for words, factor in (
-        ("multiplied by {0}: it is the derivative by the logarithm of {0}, not by {0}", values),
-        ("divided by {0}, as if by the chain rule for exp({0})", 1 / values),
-        ("divided by 2 {0}: it is the derivative by the square of {0}, not by {0}", 0.5 / values),
-        ("multiplied by exp({0}): the parameter is {0}, not exp(-{0})", np.exp(values)),
-        ("divided by exp({0}): it is the derivative by exp({0}), not by {0}", np.exp(-values)),
+        ("multiplied by {0}, as if it were the derivative by the logarithm of {0}", values),
+        ("divided by 2 {0}, as if it were the derivative by the square of {0}", 0.5 / values),
+        ("divided by exp({0}), as if it were the derivative by exp({0})", np.exp(-values)),
     ):
-        what = words.format(tensor.name or "the parameter")
-        yield Slip("another quantity", f"it is {what}"), given, right * factor
+        yield Slip("another quantity", f"it is {words}", other=tensor), given, right * factor
 
 
 def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:

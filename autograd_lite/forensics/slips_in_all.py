@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from autograd_lite.forensics.case import Case, relative_error
+from autograd_lite.forensics.curvature import curved_step
 from autograd_lite.forensics.factors import RATES, closest_factor, flat, rounded
 from autograd_lite.forensics.place import Vjp
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.slips import Slip
-from autograd_lite.forensics.updates import newton_step
 
 
 def nothing_arrives(case: Case) -> list[Slip] | None:
@@ -39,12 +39,10 @@ def of_all(case: Case) -> list[Slip] | None:
     return [Slip("factor", words, rounded(factor), tensors)]
 
 
-def newton(case: Case) -> list[Slip] | None:
-    """The slip if the wrong gradients are steps of Newton's method."""
-    if not newton_step(case):
-        return None
-    words = "it is the step of Newton's method: the inverse Hessian times the gradient"
-    return [Slip("another quantity", words, tensors=case.wrong_ones)]
+def of_second_order(case: Case) -> list[Slip] | None:
+    """The slip if the wrong gradients are steps that divide by a curvature, such as Newton's."""
+    words = curved_step(case)
+    return [Slip("another quantity", f"it is {words}", tensors=case.wrong_ones)] if words else None
 
 
 def of_other_weights(case: Case) -> list[Slip] | None:

@@ -1,4 +1,4 @@
-"""Weights that were updated already: in one product, in all, or in a loop over time."""
+"""Weights that were updated already: in one product, in all, in a loop, in a new forward pass."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import RATES
 from autograd_lite.forensics.place import Place, Wrong, is_recorded
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.value_mistakes import moved_again, moved_from
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
@@ -104,3 +105,38 @@ def _while_it_runs(uses: list[Use], own: list[Any], rate: float, at_once: bool) 
 
     first = itertools.chain([True], itertools.repeat(False))
     return {use.place: with_updated(use, *rest) for use, *rest in zip(uses, own, first)}
+
+
+def computed_after_updates(case: Case) -> list[Slip] | None:
+    """The slip if what is wrong was computed anew with the updates of what is right."""
+    fine = [t for t in case.manual if t not in case.wrong and t.operation is None]
+    alike = all(case.manual[t].shape == t.shape and t.operation is None for t in case.wrong)
+    work = sum(node.size for node in case.graph.order) + OF_A_STEP * len(case.graph.places)
+    for rate in RATES if fine and alike and work <= LARGEST else ():
+        if case.wrong <= _after_updates(case, fine, rate):
+            words = (
+                f"computed anew after {{0}} was updated, to {{0}} - {rate:g} d{{0}}: all gradients "
+            )
+            words += "are to be computed first, and only then all parameters updated"
+            return [Slip("stale weights", words, tensors=case.wrong_ones, other=fine[0])]
+    return None
+
+
+LARGEST, OF_A_STEP = 2_000_000, 1000
+"""Entries of a graph that is run again with each learning rate; and what a step counts as."""
+
+
+def _after_updates(case: Case, fine: Sequence[Tensor], rate: float) -> frozenset[Tensor]:
+    """Whose gradients are those at updated weights: of all that is right by then, one by one."""
+    graph, updated = case.graph, frozenset(fine)
+    while not updated >= case.wrong:
+        moved = {
+            graph.program.inputs[t].number: lambda x, by=rate * case.manual[t]: x - by
+            for t in updated
+        }
+        replay = graph.run_again(moved, graph.right)
+        fitted = (case.fitted(replay) & case.wrong) - updated if replay else frozenset()
+        if not fitted:
+            break
+        updated |= fitted
+    return updated

@@ -43,14 +43,11 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
     if mask is not None and (library or place.multiplies_entries):
         scale = 1 / (1 - plain(place.node.arguments[2])) if library else np.max(mask)
         drops, scales = "the mask of dropout", "the scale of inverted dropout"
-        if not library and _is_of_penalty(graph, place):
-            words = (
-                "{}, which leaves out of the penalty what is not to be small, such as the bias, "
-            )
-            words += "is missing in the backward pass"
         if not library and graph.position[place.node] <= graph.last_layer:
             of_entries = f"the factor {scale:g} of the weights of entries, 0 or {scale:g},"
             drops, scales = "the mask", of_entries
+        if not library and _is_of_penalty(graph, place):
+            drops += ", which leaves out of the penalty what is not to be small, such as the bias,"
         yield "dropout", words.format(drops), times(scale)
         if scale != 1:
             yield "dropout", words.format(scales), times(mask != 0)
@@ -60,6 +57,14 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
             yield "dropout", words.format(what), times(1 / beside)
     elif place.multiplies_entries and _scales_dropped(place):
         yield "dropout", words.format("the scale of inverted dropout"), unchanged
+
+
+def _scales_dropped(place: Place) -> bool:
+    """Whether a node scales, by a number, what a mask was multiplied with."""
+    others, before = [*map(plain, place.other_arguments)], place.argument.operation
+    scales = len(others) == 1 and np.size(others[0]) == 1
+    multiplied = before is not None and before.traits.product and before.traits.elementwise
+    return scales and multiplied and mask_of(place.argument) is not None
 
 
 def _scale_beside(graph: Graph, place: Place) -> float:
@@ -76,19 +81,11 @@ def _is_of_penalty(graph: Graph, place: Place) -> bool:
     """Whether a node is a function of one parameter, entry by entry, that is not linear in it."""
     below, bends = place.argument, False
     steps = graph.places_of.get(below, [])
-    while len(steps) == 1:
+    while len(steps) == 1 and steps[0].traits.elementwise:
         below, bends = steps[0].argument, bends or steps[0].bends
         steps = graph.places_of.get(below, [])
     after = graph.consumers.get(place.node, ())
     return below.operation is None and (bends or any(use.squares for use in after))
-
-
-def _scales_dropped(place: Place) -> bool:
-    """Whether a node scales, by a number, what a mask was multiplied with."""
-    others, before = [*map(plain, place.other_arguments)], place.argument.operation
-    scales = len(others) == 1 and np.size(others[0]) == 1
-    multiplied = before is not None and before.traits.product and before.traits.elementwise
-    return scales and multiplied and mask_of(place.argument) is not None
 
 
 def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:

@@ -61,8 +61,8 @@ def sent_over_mean(graph: Graph, place: Place) -> StepMistakes:
     yield "not summed", words, lambda g, *given, **k: total * share
     reduce = np.mean if place.traits.averages else np.sum
     for axes in [*range(argument.ndim), None] if argument.ndim > 1 else ():
-        over = "all axes" if axes is None else f"axis {axes}"
-        words = f"what arrives over {{operation}} is taken over {over}, the wrong one"
+        over = "all axes" if axes is None else f"axis {axes}, the wrong one"
+        words = f"what arrives over {{operation}} is taken over {over}"
         value = np.broadcast_to(reduce(total, axis=axes, keepdims=True), argument.shape)
         yield "wrong axis", words, lambda g, *given, value=value, **k: value
 
@@ -123,18 +123,10 @@ def _contracted(way: str, other: Array, g: Array, *given: Any, **keywords: Any) 
 
 def counted_once(graph: Graph, place: Place) -> StepMistakes:
     """What was broadcast counts once, not as often as something arrives."""
-    arguments = [a for a in place.node.arguments if a is place.argument]
-    if place.traits.additive and len(arguments) > 1 and place.slot == 0:
-        words = "a term that is there twice counts once: the first is overwritten, = for +="
-        yield "repeated index", words, lambda g, *given, **k: 0 * g
     unsummed = graph.unmatched[place]
     if place.argument.size < np.size(unsummed) and not np.all(unsummed):
         words = "what was broadcast counts once, not as often as it was used: a sum is left out"
         yield "not summed", words, place.changed(partial(_per_use, place.argument))
-        used = unsummed[unsummed != 0]
-        if used.size and np.ptp(used) == 0 and place.argument.size > 1:
-            words += ", and it counts where nothing arrives, too"
-            yield "not summed", words, lambda g, *given, **k: np.full(place.argument.shape, used[0])
 
 
 def _per_use(argument: Tensor, result: Array, *given: Any) -> Array:

@@ -92,13 +92,16 @@ def without_constants(case: Case) -> Iterator[Candidate]:
             sign = -1 if function is np.subtract and place.slot == 1 else 1
             alone = lambda *given, slot=place.slot, by=sign, **keywords: by * given[slot]
             wrong: Wrong = {place: place.vjp, graph.forward_step(place.node): alone}
-            named.append((f"{numbers[0]:.6g}", wrong))
+            words = f"a constant that is added, {numbers[0]:.6g}, is left out in both passes"
+            named.append((words, wrong))
             wherever[numbers[0]] = wherever.get(numbers[0], {}) | wrong
-    named += [(f"{n:.6g}, wherever it is", each) for n, each in wherever.items() if len(each) > 2]
+    for number, wrong in wherever.items():
+        words = f"in both passes the constant {number:.6g} is left out where it is added, each time"
+        named += [(words, wrong)] * (len(wrong) > 2)
     if len(wherever) > 1:
-        named.append(("each number", {p: vjp for w in wherever.values() for p, vjp in w.items()}))
-    for number, wrong in named:
-        words = f"a constant that is added, {number}, is left out in both passes"
+        every = {place: vjp for wrong in wherever.values() for place, vjp in wrong.items()}
+        named.append(("all constants that are added are left out in both passes", every))
+    for words, wrong in named:
         yield joint("another loss", words, wrong)
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import backpropagate
-from autograd_lite.forensics.case import Case, relative_error
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.curvature import for_a_root
 from autograd_lite.forensics.factors import closest_factor, flat, is_round, multiples, rounded
-from autograd_lite.held import seed_of
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -19,8 +17,6 @@ FEWEST = 4
 """Entries of a gradient that two numbers are solved for in."""
 MOST_ENTRIES = 100_000
 """Entries of several gradients together that two numbers are solved for in."""
-MOST_FOR_NEWTON = 1000
-"""Steps of a graph whose backward pass is recorded for the product with the Hessian."""
 
 
 def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
@@ -52,6 +48,7 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
         over = "" if axes is None else f" over axis {axes}"
         mean = right.mean(axis=axes, keepdims=True)
         yield f"it is centred: its mean{over} is subtracted from it", right - mean
+    yield from for_a_root(case, tensor)
     yield from _by_its_size(case, tensor)
     yield from _with_velocity(case, tensor)
 
@@ -147,24 +144,3 @@ def _of_velocity(name: str, rate: float, share: float) -> str:
     if is_round(momentum) and math.isclose(share, momentum**2):
         return f"{momentum:g} times the velocity of momentum is added, made with {name}: Nesterov's"
     return ""
-
-
-def newton_step(case: Case) -> bool:
-    """Whether all wrong gradients are steps of Newton's: the Hessian's product is the gradient."""
-    graph, right = case.graph, case.graph.right
-    wrong = case.wrong_ones
-    fits = case.are_usable(wrong) and all(t.operation is None for t in wrong)
-    if not fits or len(graph.places) > MOST_FOR_NEWTON or sum(t.size for t in wrong) < 2:
-        return False
-    try:
-        gradients = backpropagate(graph.loss, seed_of(graph.loss), create_graph=True)
-        along: Any = sum((gradients[t] * case.manual[t]).sum() for t in wrong)
-        if not (isinstance(along, Tensor) and along.requires_grad):
-            return False
-        products = backpropagate(along, seed_of(along))
-    except Exception:  # A rule of the user's own may not be one that can be differentiated.
-        return False
-    close = max(1e-6, case.tolerance)
-    return all(
-        t in products and relative_error(np.asarray(products[t]), right[t]) <= close for t in wrong
-    )

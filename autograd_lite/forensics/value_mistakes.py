@@ -38,8 +38,6 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
 
 
 def _parameters(graph: Graph, place: Place, argument: Any) -> Replacements:
-    for words, value in _other_powers(argument) if plain(argument).ndim else ():
-        yield "other values", PRODUCT + words, value
     matrix = _transposed_from(argument)
     parameter = argument if matrix is None else matrix
     if place.multiplies_matrices and is_recorded(parameter) and not parameter.operation:
@@ -73,25 +71,6 @@ def _parts(graph: Graph, place: Place, argument: Any) -> Replacements:
         yield "wrong formula", words + "besides its value", slope * argument._array
 
 
-def _other_powers(argument: Any, depth: int = 3) -> Iterator[tuple[str, Array]]:
-    """An argument that a power is part of, as a factor, with another exponent."""
-    row = argument.operation if is_recorded(argument) and depth else None
-    if (
-        row is None
-        or not row.traits.elementwise
-        or not (row.traits.product or row.function is np.power)
-    ):
-        return
-    bases = [a for a in argument.arguments if is_recorded(a)]
-    squares = row.function is np.power or (len(bases) == 2 and bases[0] is bases[1])
-    for base in bases[:1] if squares else ():
-        yield "a power whose exponent is one less", argument._array / base._array
-        yield "a power whose exponent is one more", argument._array * base._array
-    for base in bases if not squares else ():
-        for words, value in _other_powers(base, depth - 1):
-            yield words, argument._array / base._array * value
-
-
 def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:
     value, words = plain(argument), "the other factor of {operation} "
     divides = place.operation.function is np.divide
@@ -110,6 +89,20 @@ def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:
     else:
         words += "counts only where it is not 0, as 1: x != 0"
         yield "other values", words, (value != 0).astype(value.dtype)
+
+
+def _without_what_is_added(graph: Graph, place: Place, argument: Any) -> Replacements:
+    """The other factor is data with a number added, which is left out: y for y + r."""
+    value = plain(argument)
+    if is_recorded(argument) or value.size < 3 or value.dtype.kind not in "fiu":
+        return
+    for other in [array for array in graph.plain_arrays if array.shape == value.shape]:
+        added = value - np.asarray(other, float)
+        if added.flat[0] and np.ptp(added) <= 1e-9 * abs(added.flat[0]) and np.ptp(other) > 0:
+            words = (
+                f"of the other factor the number that is added, {added.flat[0]:.6g}, is left out"
+            )
+            yield "wrong formula", words, np.asarray(other, float)
 
 
 LARGEST_INVERSE = 64
@@ -148,7 +141,11 @@ def _turned_kernels(graph: Graph, place: Place, argument: Any) -> Replacements:
 
 def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
     """A kernel as people turn it by mistake, with words."""
-    yield "is to be flipped on the way back, and is not", np.flip(kernel, (-2, -1)[-kernel.ndim :])
+    words = "is the other way round: flipped, where windows are added up on the way back, or not "
+    yield (
+        words + "flipped, where it is slid over what arrives",
+        np.flip(kernel, (-2, -1)[-kernel.ndim :]),
+    )
     if kernel.ndim > 1:
         yield "is turned by 90 degrees, not by 180", np.rot90(kernel, -1, (-2, -1))
         yield "is turned by 270 degrees, not by 180", np.rot90(kernel, 1, (-2, -1))
@@ -238,7 +235,7 @@ def _in_a_loop(graph: Graph, place: Place, argument: Any) -> Replacements:
 
 IN_ITS_PLACE = (
     *(_parameters, _parts, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows),
-    *(_reciprocals, _in_a_loop),
+    *(_reciprocals, _in_a_loop, _without_what_is_added),
 )
 """What yields values that a product is taken with instead of its other factor."""
 
@@ -295,9 +292,10 @@ def elsewhere(argument: Any, other: Any) -> str:
         return "the values of another part of the same array, as of another time step"
     if is_recorded(other) and other.operation is None:
         return "the values of another parameter"
-    if _is_made_of(argument, other):
+    if _steps_between(argument, other, any_shape=True):
         return "the values of an earlier layer"
-    return f"the values of {'a later' if _is_made_of(other, argument) else 'another'} layer"
+    later = _steps_between(other, argument, any_shape=True)
+    return f"the values of {'a later' if later else 'another'} layer"
 
 
 def _whole_of(part: Any) -> Any:
@@ -308,26 +306,18 @@ def _whole_of(part: Any) -> Any:
     return array.base if isinstance(array, np.ndarray) else None
 
 
-def _is_made_of(output: Any, given: Any) -> bool:
-    """Whether one is computed from the other, in a few steps."""
-    level = {id(output): output}
-    for _ in range(MOST_BETWEEN):
-        computed = [node for node in level.values() if isinstance(node, Tensor)]
-        level = {id(plain(a)): a for node in computed for a in node.arguments}
-        if id(plain(given)) in level:
-            return True
-    return False
-
-
 MOST_BETWEEN = 7
+"""Steps from which on one is no longer looked for in what another one is computed from."""
 
 
-def _steps_between(output: Any, given: Any, most: int = MOST_BETWEEN) -> int:
+def _steps_between(output: Any, given: Any, any_shape: bool = False) -> int:
     """In how many steps one is computed from the other, through arrays of its shape; else 0."""
-    if not isinstance(output, Tensor) or most == 1:
-        return 0
-    if any(argument is given for argument in output.arguments):
-        return 1
-    inner = [a for a in output.arguments if isinstance(a, Tensor) and a.shape == output.shape]
-    steps = [1 + n for a in inner if (n := _steps_between(a, given, most - 1))]
-    return min(steps, default=0)
+    shape, level = np.shape(plain(output)), {id(plain(output)): output}
+    for steps in range(1, MOST_BETWEEN):
+        computed = [node for node in level.values() if isinstance(node, Tensor)]
+        arguments = [a for node in computed for a in node.arguments if is_array(plain(a))]
+        if any(plain(a) is plain(given) for a in arguments):
+            return steps
+        inner = [a for a in arguments if any_shape or plain(a).shape == shape]
+        level = {id(plain(a)): a for a in inner}
+    return 0

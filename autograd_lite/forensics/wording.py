@@ -21,7 +21,7 @@ from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
 from autograd_lite.forensics.factors import rounded
 from autograd_lite.forensics.names import Names, written
-from autograd_lite.forensics.place import Place
+from autograd_lite.forensics.place import Place, is_recorded
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import key_of
@@ -158,13 +158,14 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         words += f", {number or _factor(case, mistake.strength, place)}"
     # Where a value is used more than once, a step is one of several contributions.
     is_one = any(p not in mistake.wrong for p in case.graph.consumers[place.argument])
-    right = ""
+    whole = ""
     if not is_one and place.node not in names.known:
-        right = names.whole_cotangent(place.argument)
-    right = right or written(contribution_formula, place.node, place.slot, names.of)
+        whole = names.whole_cotangent(place.argument)
+    right = whole or written(contribution_formula, place.node, place.slot, names.of)
     if right == f"d{names.of[place.argument]}":  # it only passes on what is called so itself
         right = names.whole_cotangent(place.node)
     used = right and _used(place, mistake, right, names)
+    used = _with_whole(used, place.node, names) if whole and right not in used else used
     target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
     source = names.source(place.node)
@@ -203,10 +204,11 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
     while len(case.graph.places_of[start.node]) == len(consumers.get(start.node, ())) == 1:
         (start,) = consumers[start.node]
     branches = len(consumers[place.argument]) > 1 and start.node in names.known
+    branches = branches or (start is place and all(map(is_recorded, place.other_arguments)))
     if branches and start.multiplies_entries:
         rule = "quotient" if start.operation.function is np.divide else "product"
-        which = f"that of argument {start.slot + 1} of {start.operation.name}"
-        return f"a term of the {rule} rule is left out, {which}"
+        words = f"a path is dropped: a term of the {rule} rule is left out, that of"
+        return f"{words} {names.operand(start)}"
     parts = [use for use in case.graph.consumers[place.argument] if use.traits.indexes]
     dropped = sum(use in mistake.wrong for use in parts)
     if 0 < dropped < len(parts):
@@ -217,18 +219,29 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
     return ""
 
 
-LARGEST = 1e9
-"""Whole numbers that a factor is said to be."""
-
-
 def _factor(case: Case, factor: float, place: Place | None = None) -> str:
     whole, part = rounded(factor), rounded(1 / factor) if factor else 0.0
     number = f"{factor:.6g}"
-    if 1 < whole < LARGEST and whole == int(whole):
+    if whole > 1 and whole.is_integer():
         number += f": a factor of {number} too many"
-    elif 1 < part < LARGEST and part == int(part):
+    elif part > 1 and part.is_integer():
         number += f": it is divided by {part:g} once too often"
     return case.in_words(factor, place) or number
+
+
+def _with_whole(formula: str, node: Tensor, names: Names) -> str:
+    """A formula with that of what arrives at a node without a name in its place, if it is short."""
+    arriving = names.whole_cotangent(node)
+    if not 0 < len(arriving) <= LONGEST:
+        return formula
+    own = f"d{names.of[node]}"
+    simple = formula == own or re.fullmatch(r"[\w.\[\]]+", arriving)
+    put = arriving if simple else f"({arriving})"
+    return re.sub(rf"(?<![\w.]){re.escape(own)}(?![\w\[])", lambda _: put, formula)
+
+
+LONGEST = 80
+"""Characters of the formula of what arrives at a node that has no name."""
 
 
 def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:

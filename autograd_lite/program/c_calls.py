@@ -10,7 +10,6 @@ import numpy as np
 
 from autograd_lite.derivatives.cross_entropies import are_shares
 from autograd_lite.derivatives.indexing import _repeats
-from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.special import density, gelu, gelu_slope, normal_cdf
 from autograd_lite.errors import AutogradError
 from autograd_lite.program.c_arrays import Array, Kept, Moving
@@ -77,10 +76,6 @@ def chooses(index: Any) -> bool:
 # Functions as others of the table make them up
 
 
-def _affine(x: Any, weight: Any, bias: Any) -> Any:
-    return np.dot(x, weight) + bias
-
-
 def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     total = np.sum(a, axis=axis, keepdims=keepdims)
     return total / (a.size // max(total.size, 1))
@@ -101,7 +96,6 @@ def _gelu_slope(x: Any) -> Any:
 
 WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
     # With what they keep for their rules, where they do.
-    affine: _affine,
     np.mean: _mean,
     np.clip: _clip,
     are_shares: lambda x: np.logical_not((x.min() < 0) | (x.max() > 1)),

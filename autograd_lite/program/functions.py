@@ -252,7 +252,8 @@ class Compiled:
             # Else the data decide on the values, as on a mask.
             if found.of_value and same_outcomes(own.guards, others.guards):
                 del self._found[key]
-                raise _unlike(self._f, found.text)
+                unseen = Surroundings([self._f], strict=False).unseen
+                raise _unlike(self._f, f"{unseen}: {found.text}" if unseen else found.text)
             return False
         if not all(map(_is_returned_alike, made.outputs, other.outputs)):
             self._reason = (

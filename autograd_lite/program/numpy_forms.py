@@ -23,7 +23,6 @@ INFIX: dict[Any, str] = {
     np.divide: "/",
     np.power: "**",
     np.matmul: "@",
-    operator.add: "+",
     np.less: "<",
     np.less_equal: "<=",
     np.greater: ">",
@@ -43,7 +42,7 @@ def expression(step: Step, values: Sequence[Any], names: Names) -> str:
     keywords = [f"{name}={names.text(x)}" for name, x in step.keywords.items()]
     if function in INFIX and len(arguments) == 2 and not keywords:
         numbers = all(_is_number(x, values) for x in step.arguments)
-        if numbers or function in (np.power, operator.add):
+        if numbers or function is np.power:
             return f"{arguments[0]} {INFIX[function]} {arguments[1]}"
     if function is np.negative and not keywords:
         return f"-{arguments[0]}"
@@ -61,14 +60,10 @@ def expression(step: Step, values: Sequence[Any], names: Names) -> str:
         axis = names.text(step.keywords.get("axis"))
         text = f"{names.reduction(ufunc)}({arguments[0]}, {axis})"
         return f"{text} / {divisor}" if divisor else text
-    if isinstance(function, np.ufunc) and not _has_own_row(function):
-        return f"{names.function(function)}({', '.join([*arguments, *keywords])})"
-    return f"{names.function(_callable(step))}({', '.join([*arguments, *keywords])})"
-
-
-def _has_own_row(function: Any) -> bool:
-    """Whether the engine calls something else for a ufunc, with another rounding."""
-    return function is np.power
+    # For powers the engine calls something else, with another rounding.
+    is_called = isinstance(function, np.ufunc) and function is not np.power
+    called = function if is_called else _callable(step)
+    return f"{names.function(called)}({', '.join([*arguments, *keywords])})"
 
 
 def _callable(step: Step) -> Any:
@@ -97,8 +92,6 @@ def takes_out(step: Step, values: Sequence[Any]) -> bool:
         return gives_view(step.arguments[1])
     if function is np.concatenate:
         return step.function is not function and all(type(x) is Step for x in step.arguments)
-    if function is operator.add:
-        return True
     if function is np.dot:
         return _is_plain_product(step, values) and value.dtype in FLOATS
     ufunc = getattr(function, "func", function)
@@ -188,8 +181,6 @@ def statements(
 def ufunc_of(step: Step) -> Any:
     """The ufunc that computes a step into an array, if one does that alone."""
     function = function_of(step)
-    if function is operator.add:
-        return np.add
     ufunc = getattr(function, "func", function)
     # A power that is computed so is a square.
     return ufunc if isinstance(ufunc, np.ufunc) and function is not np.power else None

@@ -133,8 +133,6 @@ def _changes_nothing(function: Any, arguments: Any, keywords: Any) -> Any:
             return a
         if _is_one(a) and function is np.multiply:
             return b
-    if function is np.power and type(arguments[1]) in (int, float) and arguments[1] == 1:
-        return arguments[0]
     return None
 
 

@@ -18,14 +18,7 @@ from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.terms import (
-    is_broadcast,
-    is_call,
-    is_number,
-    is_one,
-    is_one_number,
-    shape_of,
-)
+from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, is_one_number, shape_of
 from autograd_lite.textbook.written_out import Slope, input_of, logits_of_softmax, node_of
 
 Found = tuple[int, Any, str, Any]
@@ -42,29 +35,13 @@ def slope_in_logits(
     p = formulas.known[node]
     if not isinstance(p, Step) or p.function not in _OUTERMOST:
         return None
-    logits = input_of(p, neural.sigmoid), logits_of_softmax(p)[0]
-    divided = _divided(g) if any(z is not None for z in logits) else []
-    own = [(sign, above, _unbounded(below, p, node._array)) for sign, above, below in divided]
-    slope = _slope(formulas, node, p, own, parameters, kept) if divided else None
-    if slope is not None and own != divided:
-        formulas.notes[p] = "entries are above 0 and below 1"
-    return slope
-
-
-def _slope(
-    formulas: Formulas,
-    node: Node,
-    p: Step,
-    divided: list[tuple[int, Any, Any]],
-    parameters: Collection[Any],
-    kept: Collection[Node],
-) -> Slope | None:
     binary, (logits, axis) = input_of(p, neural.sigmoid), logits_of_softmax(p)
-    if binary is not None and _binary(p, divided) is None:
+    divided = _divided(g) if binary is not None or logits is not None else []
+    if binary is not None and divided and _binary(p, divided) is None:
         slope = _of_logarithms(formulas, p, divided)
         before = node_of(formulas, node, binary, kept) if slope is not None else None
         return None if before is None else Slope(before, 1, slope)
-    if any(shape_of(above) != p.shape for _, above, _ in divided):
+    if not divided or any(shape_of(above) != p.shape for _, above, _ in divided):
         return None
     if binary is not None:
         logits, found = binary, _binary(p, divided)
@@ -99,17 +76,6 @@ def _divided(g: Any) -> list[tuple[int, Any, Any]]:
             quotient = term.arguments if is_call(term, np.divide) else (term, 1)
             found.append((sign, *quotient))
     return found
-
-
-def _unbounded(below: Any, p: Step, entries: Any) -> Any:
-    """The divisor p or p (1 - p), where small ones count as another number and there are none."""
-    if not is_call(below, np.where) or not is_call(below.arguments[0], np.less_equal):
-        return below
-    (divisor, least), own = below.arguments[0].arguments, below.arguments[2]
-    if divisor is not own or not is_number(least) or not (own is p or _is_variance(own, p)):
-        return below
-    values = entries if own is p else entries * (1 - entries)
-    return own if bool(np.all(values > least)) else below
 
 
 def _is_variance(term: Any, p: Step) -> bool:

@@ -19,10 +19,21 @@ from autograd_lite.program.trace import require_numpy
 from autograd_lite.table import TABLE
 from autograd_lite.textbook.iterations import Iterations, Uneven
 from autograd_lite.textbook.spellings import RULES, Count, function_written_out, is_count
-from autograd_lite.textbook.terms import Terms
+from autograd_lite.textbook.terms import Terms, is_call
 
 ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np.isfinite: True}
 """Tests by which rules guard against ties, zeros and what is not finite; what most entries give."""
+
+
+TINY = 1e-30
+"""What a divisor is compared with that counts as another number below it."""
+
+
+def _guards_a_divisor(step: Step) -> bool:
+    """Whether a test tells divisors that count as another number, as they are 0 or nearly so."""
+    if step.function is not np.less_equal or type(step.arguments[1]) not in (float, np.float64):
+        return False
+    return bool(0 < step.arguments[1] < TINY)
 
 
 class Formulas:
@@ -143,12 +154,15 @@ class Formulas:
         values: list[dict[int, Any]] = []
 
         def write(step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-            usual = ABSENT.get(step.function)
+            guards = _guards_a_divisor(step)
+            usual = False if guards else ABSENT.get(step.function)
             if usual is not None:
                 nodes = [node] if node is None else self.alike.get(node, [node])
                 values[:] = values or [dict(enumerate(arrays(x))) for x in nodes]
                 found = [run_steps(template.steps, known)[step.number] for known in values]
                 if all(x.size and np.all(x == usual) for x in found):
+                    if guards:
+                        self._note_divisor(arguments[0])
                     return usual
             if node in self.moved and (place := index_place(step)):
                 arguments[place] = self.moved[node]
@@ -159,6 +173,13 @@ class Formulas:
         results, _ = template.filled(given, write)
         own = template.results.items()
         return {i: results[i] if type(x) is Step else self.plain(x) for i, x in own}
+
+    def _note_divisor(self, divisor: Any) -> None:
+        """Note that a probability, or p (1 - p), is divided by as it is."""
+        if is_call(divisor, np.multiply):
+            self.notes[divisor.arguments[0]] = "entries are above 0 and below 1"
+        elif isinstance(divisor, Step):
+            self.notes[divisor] = "entries are above 0"
 
     def _term(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """The term of a step of a template, for terms and plain values as arguments."""

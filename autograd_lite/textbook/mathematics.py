@@ -242,7 +242,7 @@ class Mathematics(NumpySource):
             return super().between(term)
         if has_share(term, self.names):
             return self.quotient(
-                *fraction(Step(np.divide, (term, 1), {}, term.shape, -1), self.names)
+                *fraction(Step(np.divide, (term, 1), {}, term.shape, -1), self.names, self.counts)
             )
         written = self.written(right) if isinstance(right, Step) else None
         first = self.operand(left, TIGHT)
@@ -288,13 +288,6 @@ class Mathematics(NumpySource):
     def root(self, value: Any) -> Written:
         """√x, or √(x + y)."""
         return f"√{self.operand(value, ATOM)}", ATOM
-
-    def ordered(self, term: Step) -> tuple[Any, ...]:
-        """The operands; numbers and scalars stand at the left of a product."""
-        left, right = super().ordered(term)
-        if term.function is np.multiply and shape_of(right) == () != shape_of(left):
-            return right, left
-        return left, right
 
     def raised(self, base: Any, exponent: Any) -> str:
         """x², or x^p."""

@@ -265,13 +265,6 @@ def _reshape(terms: Terms, shape: Shape, x: Any, target: Any, order: str = "C") 
     gone = _inserted(shape, x.shape)
     if not gone:
         return None
-    multiple = x.function in (np.multiply, np.divide) and len(steps_in(x)) == 1
-    if multiple and all(shape_of(part) in ((), x.shape) for part in x.arguments):
-        inner = [
-            terms.build(np.reshape, (part, target), {}, shape) if shape_of(part) else part
-            for part in x.arguments
-        ]
-        return terms.call(x.function, *inner)
     if (
         is_call(x, np.sum)
         and x.keywords.get("keepdims")
@@ -337,8 +330,6 @@ def _reduction(function: Any) -> Any:
             return x
         if function is np.sum and is_broadcast(x) and x.arguments[0] == 0:
             return terms.broadcast(x.arguments[0], shape)
-        if "correction" in kept:
-            kept["ddof"] = kept.pop("correction")
         if not x.shape:  # a number has but one entry to reduce
             kept.pop("axis", None)
         if "axis" in kept:
@@ -347,14 +338,6 @@ def _reduction(function: Any) -> Any:
         return terms.build(function, (x,), kept, shape) if axis or kept != keywords else None
 
     return simplify
-
-
-def _matmul(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
-    """A product with one entry that is a number."""
-    for one, other in ((a, b), (b, a)):
-        if is_broadcast(one) and one.shape == (1, 1) and shape_of(other) == shape:
-            return terms.call(np.multiply, one.arguments[0], other)
-    return None
 
 
 def _dot(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
@@ -382,7 +365,6 @@ SIMPLER: dict[Any, Callable[..., Any]] = {
     np.reshape: _reshape,
     **{f: _reordering(f) for f in (np.transpose, np.moveaxis, np.swapaxes)},
     np.dot: _dot,
-    np.matmul: _matmul,
     np.einsum: lambda terms, shape, *operands, **how: (
         terms.build(np.einsum, operands, {}, shape) if how.get("optimize") is False else None
     ),

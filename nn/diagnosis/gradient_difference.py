@@ -18,6 +18,7 @@ from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import map_tree
 from nn.diagnosis.evidence import as_number, predicted, require_learned
+from nn.layers.embedding import Embedding
 from nn.left_alone import call_left_alone
 from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
@@ -48,7 +49,8 @@ def gradient_difference(
     nothing.
 
     Args:
-        model: its parameters are checked, but for frozen ones.
+        model: its parameters are checked, but for frozen ones, and for the vectors of an embedding
+            that stand for padding, which get no gradient.
         X: samples (n, ...); a few are enough. Several inputs are in a tuple or a dict, as for
             `nn.fit`.
         y: their targets (n, ...), or several, as the loss takes them.
@@ -75,6 +77,8 @@ def gradient_difference(
     in_float64 = partial(_in_float64, copy=False)
     X, y = (map_tree(in_float64, as_arrays(given, attempted)) for given in (X, y))
     learned = require_learned(model, attempted)
+    embeddings = [each for _, each in model.named_modules() if isinstance(each, Embedding)]
+    padding = {each.weight: each.padding_idx for each in embeddings}
 
     def gradients(rewind: Callable[[], None]) -> tuple[Any, Any]:
         for _, tensor in [*model.named_parameters(), *model.named_buffers()]:
@@ -95,15 +99,18 @@ def gradient_difference(
         if isinstance(result, Tensor) and result.requires_grad:
             found = backpropagate(result, seed_of(result))
         automatic = [found.get(parameter, np.zeros(parameter.shape)) for parameter in learned]
-        numeric = []
+        numeric = [np.array(array) for array in automatic]
         with no_grad():
-            for parameter in learned:
+            for parameter, slopes in zip(learned, numeric):
                 for index in np.ndindex(parameter.shape):
+                    if index[:1] == (padding.get(parameter),):
+                        continue
                     below, above = values_beside(
                         lambda: as_number(again(), attempted), parameter._array, index, step
                     )
-                    numeric.append((above - below) / (2 * step))
-        return np.concatenate([np.ravel(array) for array in automatic]), np.array(numeric)
+                    slopes[index] = (above - below) / (2 * step)
+        joined = [np.concatenate([np.ravel(x) for x in arrays]) for arrays in (automatic, numeric)]
+        return joined[0], joined[1]
 
     automatic, numeric = call_left_alone(gradients, model, loss, X, y)
     lengths = float(np.linalg.norm(automatic) + np.linalg.norm(numeric))

@@ -18,8 +18,8 @@ from nn.diagnosis.diagnose import diagnose
 from nn.diagnosis.evidence import inputs
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.losses.loss_function import loss_function
+from nn.schema import FIGURE
 from nn.training.callback import Callback, Training, place_of, require_state
-from nn.training.schema import FIGURE
 
 GROWTH_STEPS = 20
 """Steps in a row each of which leaves more recorded tensors than the one before it. Loops that sum

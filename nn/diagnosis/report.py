@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from autograd_lite.cells import LEFT, html_table
+
 WIDTH = 88
 """Characters in a line of the text."""
 NOTHING = "nothing found"
@@ -60,16 +62,8 @@ class Diagnosis:
     def _repr_html_(self) -> str:
         if not self.findings:
             return f"<p>{NOTHING}</p>"
-        rows = [_row("th", ("finding", "where", "what it means", "what helps"))]
-        rows += [_row("td", finding._parts()) for finding in self.findings]
-        return f"<table>{''.join(rows)}</table>"
-
-
-def _row(tag: str, cells: Iterable[str]) -> str:
-    import html
-
-    style = ' style="text-align: left"'
-    return f"<tr>{''.join(f'<{tag}{style}>{html.escape(c)}</{tag}>' for c in cells)}</tr>"
+        head = "finding", "where", "what it means", "what helps"
+        return html_table(head, (finding._parts() for finding in self.findings), style=LEFT)
 
 
 def listed(names: Iterable[str], limit: int = 6) -> str:

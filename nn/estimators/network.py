@@ -14,9 +14,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
+from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require, require_takes
 from autograd_lite.errors import UnsupportedError, describe_one
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import explains_keywords, tell_of
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
 from nn.layers.dense import Dense
@@ -141,6 +141,8 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     def _new_model(self, features: int, outputs: int, dtype: Any) -> Module:
         """The model that `layers` describes, for so many features and outputs."""
         if callable(self.layers) and not isinstance(self.layers, Module):
+            attempted = f"{type(self).__name__} with layers, a function"
+            require_takes(self.layers, 2, attempted, "Write def layers(features, outputs)")
             model = self.layers(features, outputs)
             require_model(model, f"{type(self).__name__} with layers that returned")
             return model
@@ -217,3 +219,17 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
 
     def _class_weight(self) -> Any:
         return None
+
+
+tell_of(
+    Network,
+    {
+        "best_loss_": 'min(history_["loss"])',
+        **dict.fromkeys(["coefs_", "intercepts_"], "model_.state_dict()"),
+        "loss_": 'history_["loss"][-1]',
+        "loss_curve_": 'history_["running_loss"]',
+        "n_iter_": "history_.epochs",
+        "validation_scores_": 'history_["validation_loss"]',
+    },
+    "an estimator",
+)

@@ -11,9 +11,8 @@ from autograd_lite.arguments import COUNT, FLAG, FLOATING
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import declared
-from nn.init import Initializer
+from nn.init import Initializer, initial_weight
 from nn.layers.inputs import in_dtype_of, require_input
-from nn.layers.weights import initial_weight
 from nn.module import Module
 from nn.parameters import Parameter
 

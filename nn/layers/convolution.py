@@ -15,7 +15,7 @@ from autograd_lite.derivatives.windows import Lengths, per_axis
 from autograd_lite.errors import ArgumentError, ShapeError
 from nn.architecture import register
 from nn.declared import Field, declared, product
-from nn.init import Initializer, initializer, orthogonal
+from nn.init import Initializer, initial_weight, initializer, orthogonal
 from nn.layers.inputs import (
     called,
     each_axis,
@@ -24,7 +24,6 @@ from nn.layers.inputs import (
     require_images,
     require_multiple,
 )
-from nn.layers.weights import initial_weight
 from nn.module import Module
 from nn.parameters import Parameter
 

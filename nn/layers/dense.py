@@ -16,10 +16,9 @@ from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import traits_of
 from nn.architecture import register
 from nn.declared import declared
-from nn.init import Initializer
+from nn.init import Initializer, initial_weight
 from nn.layers.activations import Activation, ActivationField
 from nn.layers.inputs import in_dtype_of, require_input
-from nn.layers.weights import initial_weight
 from nn.module import Module
 from nn.parameters import Parameter
 

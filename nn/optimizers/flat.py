@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import setitem
 from typing import Any
 
@@ -59,17 +59,15 @@ class Run:
         self.value_views = self.views(self.arrays[0])
         self.gradient_views = self.views(self.arrays[1])
         self.together = [*zip(tensors, self.value_views, self.gradient_views, shapes)]
-        self.copied = [
-            (tensor, view)
-            for tensor, view in zip(tensors, self.value_views)
-            if not self.owns(tensor)
-        ]
         size = self.bounds[-1]
         self.at_once = size <= SMALL
         """Whether a step changes copies first, and then everything in one assignment."""
         self.kept = both[:]
         self.computed = both.copy() if self.at_once else self.kept
         """What steps change: values, and the state."""
+        computed = zip(tensors, self.views(self.computed[0]))
+        self.copied = [(tensor, view) for tensor, view in computed if not self.owns(tensor)]
+        """Tensors whose values are copied in and out, and what steps compute for them."""
         scratch = np.empty_like(gradients[:BLOCK])
         self.blocks = []
         for start in range(0, size, BLOCK):
@@ -179,18 +177,12 @@ class Run:
         changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
         if self.at_once:
             changes.append((setitem, self.kept, ..., self.computed))
-        if self.copied:
-            changes += self._changes_outside()
-        return changes
-
-    def _changes_outside(self) -> Iterator[tuple[Any, ...]]:
-        for tensor, view in zip(self.tensors, self.views(self.computed[0])):
-            if self.owns(tensor):
-                continue
+        for tensor, view in self.copied:
             if isinstance(tensor._array, np.generic):
-                yield setattr, tensor, "_array", self.dtype.type(view)
+                changes.append((setattr, tensor, "_array", self.dtype.type(view)))
             else:
-                yield setitem, tensor._array, ..., view
+                changes.append((setitem, tensor._array, ..., view))
+        return changes
 
     def put_back(self) -> Callable[[], None]:
         """What puts values, state and the tensors' arrays back to what they are now."""

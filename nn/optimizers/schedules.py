@@ -25,6 +25,7 @@ from autograd_lite.interruption import at_once, whole
 from autograd_lite.names import explains_keywords
 from nn.declared import Declared, declared
 from nn.optimizers.optimizer import Optimizer
+from nn.schema import ANYTHING, misfits
 
 DECAY = Range(lambda x: is_number(x) and 0 < x <= 1, "a number above 0, at most 1")
 
@@ -179,16 +180,13 @@ class Schedule(Declared):
             self._go_to(state["steps"])
 
     def _require_fitting(self, state: Mapping[str, Any]) -> None:
-        fits = isinstance(state, Mapping) and state.keys() == self.state_dict().keys()
-        if fits:
-            rates, ranges = state["base_rates"], self.state_ranges.items()
-            fits = isinstance(rates, list | tuple) and len(rates) == len(self.base_rates)
-            fits = fits and all(map(NOT_NEGATIVE.holds, rates))
-            fits = fits and all(allowed.holds(state[name]) for name, allowed in ranges)
-        if not fits:
+        known = dict.fromkeys(self.state_dict(), ANYTHING)
+        wanted = {**known, "base_rates": [NOT_NEGATIVE], **self.state_ranges}
+        problems = list(misfits(state, wanted))
+        if problems or len(state["base_rates"]) != len(self.base_rates):
             raise ArgumentError(
                 f"load_state_dict into {type(self).__name__}",
-                "the state is of another schedule, or of an optimizer with other groups",
+                "; ".join(problems) or "the state is of an optimizer with other groups",
                 "Give a state_dict() of a schedule made the same way; nothing was loaded",
             )
 

@@ -8,8 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import Tensor, no_grad
-from autograd_lite.arguments import COUNT, POSITIVE, require, require_function
-from autograd_lite.errors import ArgumentError, GradientError, ShapeError, describe_one, needed
+from autograd_lite.arguments import COUNT, POSITIVE, require, require_function, require_takes
+from autograd_lite.errors import (
+    ArgumentError,
+    GradientError,
+    ShapeError,
+    TrainingError,
+    describe_one,
+    needed,
+)
 from autograd_lite.foreign import beside, on_host
 from autograd_lite.names import explains_keywords
 from autograd_lite.pullback import Pullback
@@ -41,6 +48,7 @@ class _Parameters:
             )
         self.tensors: list[Tensor] = [x for entry in entries for x in entry["parameters"]]
         self.begun = [x.data.copy() for x in self.tensors]
+        self.is_first = True
 
     def vector(self) -> Any:
         return _vector(x.data for x in self.tensors)
@@ -51,6 +59,23 @@ class _Parameters:
             part = vector[start : start + tensor.size].reshape(tensor.shape)
             tensor.data = beside(part.astype(tensor.dtype), tensor)
             start += tensor.size
+
+    def computed(self, vector: Any, f: Callable[[], Any]) -> Tensor:
+        """What a function gives for such parameters, a tensor that depends on them.
+
+        What a fit begins with is finite, or what SciPy makes of it is nothing.
+        """
+        self.assign(vector)
+        value = _computed(self.attempted, f)
+        if self.is_first and not np.isfinite(on_host(value.data)).all():
+            raise TrainingError(
+                f"{self.attempted} of a function that returned {describe_one(value)}",
+                "it is NaN or infinite for the parameters as they are",
+                "Begin with others, or look for a logarithm or a division of 0 with "
+                "detect_anomaly()",
+            )
+        self.is_first = False
+        return value
 
     def __enter__(self) -> Any:
         """Return scipy.optimize; an error undoes everything."""
@@ -102,6 +127,7 @@ def fit_lbfgs(
     Raises:
         ArgumentError: a number is out of its range, or there are no parameters.
         GradientError: the loss is no scalar, or depends on no parameter.
+        TrainingError: it is NaN or infinite at the beginning.
         UnsupportedError: a parameter is no leaf tensor of floats, or the loss is no function.
         MissingPackageError: SciPy is not installed.
 
@@ -114,12 +140,13 @@ def fit_lbfgs(
     """
     require("fit_lbfgs", "iterations", iterations, COUNT)
     require("fit_lbfgs", "tolerance", tolerance, POSITIVE)
-    require_function(loss, "fit_lbfgs with loss", "Give a function of no arguments")
+    remedy = "Give a function of no arguments, lambda: loss(model(X), y)"
+    require_function(loss, "fit_lbfgs with loss", remedy)
+    require_takes(loss, 0, "fit_lbfgs with loss", remedy)
     own = _Parameters("fit_lbfgs", parameters)
 
     def evaluate(vector: Any) -> tuple[float, Any]:
-        own.assign(vector)
-        value = _computed("fit_lbfgs", loss)
+        value = own.computed(vector, loss)
         if value.size != 1:
             raise GradientError(
                 f"fit_lbfgs of a loss that returned {describe_one(value)}",
@@ -161,6 +188,7 @@ def fit_least_squares(
         ArgumentError: a number is out of its range, or there are no parameters.
         ShapeError: there are fewer residuals than entries of parameters.
         GradientError: the residuals depend on no parameter.
+        TrainingError: one of them is NaN or infinite at the beginning.
         UnsupportedError: a parameter is no leaf tensor of floats, or the residuals are no function.
         MissingPackageError: SciPy is not installed.
 
@@ -173,15 +201,13 @@ def fit_least_squares(
     """
     require("fit_least_squares", "evaluations", evaluations, COUNT)
     require("fit_least_squares", "tolerance", tolerance, POSITIVE)
-    require_function(residuals, "fit_least_squares with", "Give a function of no arguments")
+    remedy = "Give a function of no arguments, lambda: model(X) - y"
+    require_function(residuals, "fit_least_squares with", remedy)
+    require_takes(residuals, 0, "fit_least_squares with residuals", remedy)
     own = _Parameters("fit_least_squares", parameters)
 
-    def computed(vector: Any) -> Tensor:
-        own.assign(vector)
-        return _computed("fit_least_squares", residuals)
-
     def jacobian(vector: Any) -> Any:
-        value = computed(vector)
+        value = own.computed(vector, residuals)
         with no_grad():
             rows = Pullback([value], own.tensors).rows(value)
         rows = [on_host(part).reshape(value.size, -1) for part in rows]
@@ -189,7 +215,7 @@ def fit_least_squares(
 
     with own as optimize:
         start = own.vector()
-        count = computed(start).size
+        count = own.computed(start, residuals).size
         if count < start.size:
             raise ShapeError(
                 f"fit_least_squares of {count} residuals",
@@ -198,7 +224,7 @@ def fit_least_squares(
             )
         limits = dict.fromkeys(("ftol", "xtol", "gtol"), tolerance)
         found = optimize.least_squares(
-            lambda vector: _vector([computed(vector).data]),
+            lambda vector: _vector([own.computed(vector, residuals).data]),
             start,
             jacobian,
             method="lm",

@@ -12,8 +12,8 @@ from autograd_lite.interruption import whole
 from autograd_lite.node import plain
 from nn.declared import Declared, declared
 from nn.module import Module
+from nn.schema import ARRAY
 from nn.training.callback import Callback, Training, require_same_model
-from nn.training.schema import ARRAY
 
 
 class _Average(Declared, Callback):

@@ -16,8 +16,8 @@ from autograd_lite.names import tell_of
 from nn.closed import Closed, unknown_attribute
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
+from nn.schema import Schema, misfits
 from nn.training.history import History
-from nn.training.schema import Schema, misfits
 
 
 @dataclass(eq=False, slots=True)
@@ -212,9 +212,13 @@ def require_figure(
     If that may come `later`, it need not, with a step of one's own, before the first epoch.
     """
     if monitor not in training.history and not (later and training.reserved):
+        remedy, here = "Monitor one of them", monitor.replace("val_", "validation_")
+        if here in training.history:
+            remedy = f"Write monitor={here!r}"
+        elif here.startswith("validation_"):
+            remedy += ", or give fit validation data"
         raise ArgumentError(
             f"{type(callback).__name__} with monitor={monitor!r}",
             f"the figures of this training are {', '.join(training.history)}",
-            "Monitor one of them"
-            + (", or give fit validation data" if monitor.startswith("validation_") else ""),
+            remedy,
         )

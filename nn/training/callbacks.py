@@ -21,6 +21,7 @@ from nn.declared import Declared, Field, declared
 from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
 from nn.optimizers.plateau import MODE, Progress, ReduceOnPlateau
 from nn.optimizers.schedules import Schedule, Warmup
+from nn.schema import ARRAY, FLOAT
 from nn.training.callback import (
     Callback,
     Training,
@@ -30,7 +31,6 @@ from nn.training.callback import (
     require_state,
 )
 from nn.training.history import Means
-from nn.training.schema import ARRAY, FLOAT
 
 LOSSES = ("loss", "running_loss", "validation_loss")
 """The figures of each training, which it makes lower."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +18,7 @@ from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.declared import Declared, declared
 from nn.random_state import Generator, generators, set_state, state_of
+from nn.schema import ANYTHING, ARRAY, FLOAT, PLAIN, misfits
 from nn.tensor_files import DTYPES, TRAINING, read_tensors, require_file, tensor_file
 from nn.training.agreement import (
     FURTHER,
@@ -27,8 +30,9 @@ from nn.training.agreement import (
 )
 from nn.training.callback import Callback, Training
 from nn.training.history import History
-from nn.training.schema import ANYTHING, ARRAY, FLOAT, PLAIN, misfits
 
+_FIELD = re.compile(r"\{\w*(:[^{}]*)?\}")
+"""What other libraries put the epoch in the place of."""
 VERSION = 4
 """Of what is in a file; one of another version is refused."""
 NAME = "<array>"
@@ -70,7 +74,7 @@ class Checkpoint(Declared, Callback):
     it holds no code.
 
     Args:
-        path: the file's name, usually ending in .safetensors.
+        path: the file's name, usually ending in .safetensors, without {fields} to be filled in.
         every: epochs from one to the next.
 
     Raises:
@@ -99,6 +103,15 @@ class Checkpoint(Declared, Callback):
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         require_file(values["path"], "Checkpoint in")
+        name = os.path.basename(os.fsdecode(values["path"]))
+        if _FIELD.search(name):
+            raise ArgumentError(
+                f"Checkpoint in {name}",
+                "nothing is put in the place of braces: each epoch would take that of the one "
+                "before",
+                "Give one name for the newest; for one of each write, in a callback of your own, "
+                'nn.save(model, f"{epoch}.safetensors")',
+            )
         return super()._checked(values)
 
     def fit_start(self, training: Training) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, require
+from autograd_lite.arguments import COUNT, optional, require
 from autograd_lite.errors import (
     ArgumentError,
     AutogradError,
@@ -89,8 +89,7 @@ def predict(model: Any, X: GivenSamples, batch_size: int | None = None) -> Any:
     (4, 3)
     """
     require_model(model, "predict of")
-    if batch_size is not None:
-        require("predict", "batch_size", batch_size, COUNT)
+    require("predict", "batch_size", batch_size, optional(COUNT))
     X = as_arrays(X, "predict of X", is_read_later)
     if is_read_later(X):
         return _predicted(model, X, batch_size or EVALUATED_AT_ONCE)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.cells import html_table
 from autograd_lite.errors import MissingKeyError, UnsupportedError, describe_one, needed
 from autograd_lite.names import tell_of
 
@@ -112,16 +112,13 @@ class History(dict[str, list[float]]):
 
     def _repr_html_(self) -> str:
         """A table for notebooks: the first epochs and the last, and why training ended."""
-        epochs = self.epochs
         rows = [
-            _row("td", [f"{epoch + 1}", *[f"{values[epoch]:.4g}" for values in self.values()]])
-            for epoch in range(epochs)
+            [f"{epoch + 1}", *(f"{values[epoch]:.4g}" for values in self.values())]
+            for epoch in range(self.epochs)
         ]
-        if epochs > 2 * ENDS + 1:
-            rows[ENDS:-ENDS] = [_row("td", ["…"] * (1 + len(self)))]
-        rows.insert(0, _row("th", ["epoch", *self]))
-        caption = _element("caption", self.stop_reason) if self.stop_reason else ""
-        return f"<table>{caption}{''.join(rows)}</table>"
+        if self.epochs > 2 * ENDS + 1:
+            rows[ENDS:-ENDS] = [["…"] * (1 + len(self))]
+        return html_table(["epoch", *self], rows, caption=self.stop_reason)
 
     def as_arrays(self) -> dict[str, Any]:
         """The lists as arrays, in a plain dict.
@@ -148,16 +145,6 @@ def number_in(figure: Any) -> float | None:
     """A number, also of NumPy's, or an array or tensor with one entry, as Python's; else None."""
     value = getattr(figure, "item", lambda: figure)() if getattr(figure, "size", 1) == 1 else figure
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _row(kind: str, cells: Iterable[str]) -> str:
-    return "<tr>" + "".join(_element(kind, cell) for cell in cells) + "</tr>"
-
-
-def _element(kind: str, text: str) -> str:
-    from html import escape
-
-    return f"<{kind}>{escape(text)}</{kind}>"
 
 
 tell_of(

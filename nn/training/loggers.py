@@ -18,9 +18,9 @@ from autograd_lite.foreign import on_host
 from autograd_lite.node import plain
 from autograd_lite.whole_files import FileName, in_words, write_file
 from nn.declared import Declared, declared
+from nn.schema import FLOAT
 from nn.training.callback import Callback, Training
 from nn.training.model_graph import FirstCall
-from nn.training.schema import FLOAT
 
 BINS = 64
 """Of a histogram."""

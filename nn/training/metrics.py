@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import NUMBER, as_array, require, require_real
+from autograd_lite.arguments import NUMBER, as_array, optional, require, require_real
 from autograd_lite.decisions import decision_threshold
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside
@@ -48,8 +48,7 @@ def accuracy(
     >>> accuracy(np.array([1.5, -0.2, 0.3]), np.array([1, 0, 1]), loss="bce_with_logits")
     1.0
     """
-    if threshold is not None:
-        require("accuracy", "threshold", threshold, NUMBER)
+    require("accuracy", "threshold", threshold, optional(NUMBER))
     loss = loss if loss is None else loss_function(loss)
     predictions, targets = _columns(predictions), _columns(targets)
     attempted = f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import Tensor, compare_gradients
+import nn
+from autograd_lite import Tensor, compare_gradients, derive
 from autograd_lite.errors import ArgumentError
 
 
@@ -83,6 +84,21 @@ def test_the_tensors_of_an_object_are_called_as_in_the_explanation():
     report = compare_gradients((z**2).mean(), manual)
     assert [row.name for row in report] == ["W1", "b1"]
     assert "db1 is wrong because of it; dW1 is right." in str(report)
+
+
+def test_parameters_of_one_name_are_told_apart_as_in_derivations():
+    first, second = nn.Dense(4, 5, "tanh", rng=0), nn.Dense(5, 2, rng=1)
+    X = np.random.default_rng(0).normal(size=(6, 4))
+    loss = (second(first(X)) ** 2).mean()
+    loss.backward()
+    right = {x: x.grad for x in (first.weight, second.weight, second.bias)}
+    report = compare_gradients(loss, {**right, first.weight: 2 * first.weight.grad})
+    assert [row.name for row in report] == ["first.weight", "second.weight", "bias"]
+    text = str(report)
+    assert "dW1 (of first.weight) is wrong because of it; dW2 (of second.weight), " in text
+    derivation = str(derive(loss))
+    assert "dW1 = Xᵀ δ1" in derivation
+    assert "db2 = Σ₀ δ2" in derivation
 
 
 def test_another_shape_is_a_difference_even_if_it_would_broadcast():

@@ -153,3 +153,10 @@ def test_a_compiled_function_calls_others_that_are_compiled():
         assert value == 1 + number**2
         np.testing.assert_array_equal(gradient, [2, 2 * number])
     assert outer.backend == "numpy"
+
+
+def test_random_numbers_within_are_named_as_what_is_another_each_time():
+    for draw in (np.random.default_rng(0).normal, np.random.normal):
+        f = value_and_grad(autograd_lite.compile(lambda x, draw=draw: (x * draw(size=3)).sum()))
+        with pytest.raises(UnsupportedError, match=r"it draws random numbers: array \(3,\) that"):
+            f(np.ones(3))

@@ -1,5 +1,7 @@
 """derive() writes what a textbook writes: slopes of activations, sums, vectors, numbers."""
 
+import re
+
 import numpy as np
 import pytest
 from generated import assert_same, generated
@@ -146,3 +148,13 @@ def test_a_slope_at_a_kink_that_nothing_depends_on_leaves_no_zeros_behind():
 def test_a_loss_of_several_entries_is_refused_by_the_name_of_what_was_asked():
     with pytest.raises(GradientError, match=r"^derivation of 'x' \(3,\): .*tensor\.sum\(\)"):
         derive(parameter("x", 3))
+
+
+def test_the_number_of_samples_has_its_letter_in_shares_of_means_over_samples_too():
+    W, samples = parameter("W", 3, 2), RNG.normal(size=(7, 3))
+    H = samples @ W
+    mu = H.mean(axis=0)
+    text = str(derive((np.tanh(H - mu) ** 2).sum()))
+    assert "m = 7" in text
+    assert re.search(r"dH = .*/m ", text)
+    assert "/7" not in text

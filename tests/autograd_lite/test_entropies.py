@@ -7,6 +7,7 @@ from generated import assert_same, generated
 
 import autograd_lite as al
 import nn
+import viz
 from autograd_lite import Tensor
 from autograd_lite.derivatives.cross_entropies import are_shares
 
@@ -106,8 +107,18 @@ def test_of_losses_whose_logarithms_are_bounded_the_slope_is_p_minus_y_where_non
     for place, loss in enumerate(BOUNDED):
         source = source_of(loss)
         assert re.search(r"\w - (\w+|np\.eye\(3\)\[\w+\])\)", source), (place, source)
-        assert "entries are above 0 and below 1." in source, place
+        assert "entries are above 0" in source, place
         assert "where(" not in source, place
         saturated = source_of(lambda z, loss=loss: loss(1e6 * z))
         assert "where(" in saturated, (place, saturated)
         assert "entries are above 0" not in saturated, place
+
+
+def test_a_step_by_step_page_divides_by_p_1_minus_p_where_no_logarithm_is_bounded():
+    y = np.array([[1.0], [0.0]])
+    for factor, is_bounded in ((1.0, False), (1e6, True)):
+        w = Tensor([[factor], [-factor]], requires_grad=True, name="w")
+        p = al.sigmoid(np.array([[0.3, 0.2], [0.5, -1.0]]) @ w)
+        found = {x.name: x.formula for x in viz.step_through(nn.BCELoss()(p, y)).passages}
+        assert ("where(" in found["dp"]) is is_bounded, found
+        assert "p ⊙ (1 - p)" in found["dp"]

@@ -1,11 +1,15 @@
 """Rows of the table at kinks, ties, infinities and unusual arguments, by value."""
 
+import warnings
+
 import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import Tensor, affine, logsumexp, relu, softmax
+from autograd_lite import Tensor, affine, grad, logsumexp, relu, softmax
 from autograd_lite.errors import AutogradError
+
+INF = np.inf
 
 
 @looped(
@@ -182,3 +186,61 @@ def test_interpolation_takes_steps(xp, fp):
     np.testing.assert_array_equal(y.data, np.interp(x.data, xp, fp))
     y.sum().backward()
     assert np.isfinite(x.grad).all()
+
+
+BESIDE_INFINITIES = [
+    (np.nanmedian, [-INF, 1, INF], 1, [0, 1, 0]),
+    (np.nanmedian, [INF, 2, 1, np.nan], 2, [0, 1, 0, 0]),
+    (np.nanmedian, [1, INF], INF, [0.5, 0.5]),
+    (np.nanmedian, [-INF, 1], -INF, [0.5, 0.5]),
+    (np.nanmedian, [INF, INF], INF, [0.5, 0.5]),
+    (lambda x: np.quantile(x, 0.4, method="lower"), [3, -INF, INF], -INF, [0, 1, 0]),
+    (lambda x: np.quantile(x, 0.6, method="higher"), [3, 5, INF], INF, [0, 0, 1]),
+    (lambda x: np.percentile(x, 25), [1, 2, 3, 7, INF], 2, [0, 1, 0, 0, 0]),
+    (lambda x: np.percentile(x, 30), [1, 2, 4, 7, INF], 2.4, [0, 0.8, 0.2, 0, 0]),
+    (lambda x: np.nanquantile(x, 0.0), [1, -INF, np.nan], -INF, [0, 1, 0]),
+]
+
+
+@looped(("function", "values", "wanted", "slopes"), BESIDE_INFINITIES)
+def test_quantiles_beside_infinite_numbers_are_those_of_the_numbers(
+    function, values, wanted, slopes
+):
+    x = np.array(values, float)
+    np.testing.assert_allclose(function(Tensor(x, requires_grad=True)).data, wanted)
+    np.testing.assert_allclose(grad(function)(x), slopes, atol=1e-15)
+
+
+@looped("function", [np.nanmedian, np.nanmean, lambda x, axis: np.nanquantile(x, 0.3, axis=axis)])
+def test_what_is_left_of_nothing_is_not_a_number(function):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for shape, axis, wanted in (((0,), 0, ()), ((0, 3), 0, (3,)), ((0, 3), 1, (0,))):
+            x = Tensor(np.zeros(shape), requires_grad=True)
+            found = function(x, axis=axis)
+            assert found.shape == wanted
+            assert np.isnan(found.data).all()
+            found.sum().backward()
+            assert x.grad.shape == shape
+
+
+def test_nothing_of_infinity_is_behind_the_point():
+    x = np.array([INF, -INF, 1.25, -2.5])
+    for found, wanted in zip(np.modf(Tensor(x, requires_grad=True)), np.modf(x), strict=True):
+        np.testing.assert_array_equal(found.data, wanted)
+        np.testing.assert_array_equal(np.signbit(found.data), np.signbit(wanted))
+    assert grad(lambda x: np.modf(x)[0].sum())(x).tolist() == [0.0, 0.0, 1.0, 1.0]
+    assert np.modf(Tensor(np.float32(1.5)))[0].dtype == np.float32
+
+
+def test_the_largest_of_no_entries_is_0_as_a_norm():
+    x = Tensor(np.zeros((0, 3)), requires_grad=True)
+    assert np.linalg.norm(x, np.inf, axis=0).data.tolist() == [0.0, 0.0, 0.0]
+    assert np.linalg.vector_norm(x, ord=np.inf).item() == 0.0
+
+
+@looped("n", [-1, 0, 1, 2, 3])
+@looped("shape", [(3,), (2, 3), (), (2, 3, 2)])
+def test_powers_are_of_square_matrices(n, shape):
+    with pytest.raises(AutogradError, match="matrix_power"):
+        np.linalg.matrix_power(Tensor(np.ones(shape), requires_grad=True), n)

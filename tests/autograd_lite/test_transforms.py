@@ -1,10 +1,14 @@
 """vjp, jvp, jacobian, hessian and hvp against each other, formulas and nested structures."""
 
+from dataclasses import asdict, dataclass
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from looping import looped
 
 import autograd_lite as al
+import nn
 from autograd_lite import Tensor, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.errors import AutogradError, GradientError, UnsupportedError
 
@@ -227,6 +231,30 @@ def test_a_point_that_is_refused_is_named_by_its_argument(wrong, words):
 def test_the_gradient_at_a_number_is_a_number_where_it_is_0_too(point):
     wanted = type(grad(lambda x: x * x)(point))
     assert issubclass(wanted, np.floating)
-    for f in (lambda x: 3.0, lambda x: x.detach(), lambda x: np.zeros(2).sum()):
+    for f in (lambda x: 3.0, lambda x: x.detach(), np.sign, np.rint, lambda x: x * 0 + np.sum([])):
         assert type(grad(f)(point)) is wanted
     assert type(grad(grad(lambda x: 3 * x))(point)) is wanted
+
+
+@dataclass
+class Line:
+    slope: float
+    shift: np.ndarray
+
+
+WITHIN = [
+    (Line(1.0, X), r"dataclasses\.asdict\(x\), or make it a NamedTuple"),
+    (SimpleNamespace(slope=1.0), r"in a dict: vars\(x\)"),
+    (nn.Dense(2, 1, rng=0), r"dict\(model\.named_parameters\(\)\).*nn\.functional_call\(model"),
+    ({1.0, 2.0}, "nested lists of them"),
+    (object(), "nested lists of them"),
+    (np.array([1.0, "a"], object), "nested lists of them"),
+]
+
+
+@looped(("held", "told"), WITHIN)
+def test_an_object_that_holds_arrays_is_told_how_to_give_them(held, told):
+    for point in (held, {"line": [held]}):
+        with pytest.raises(UnsupportedError, match=f"of dtype object cannot.*{told}"):
+            grad(lambda line: 0.0)(point)
+    assert grad(lambda line: line["slope"] ** 2)(asdict(Line(3.0, X)))["slope"] == 6.0

@@ -117,17 +117,21 @@ def states(kind, options):
         return lambda s: s["groups"][0].update(values)
 
     calls = [
-        refusal("type", lambda s: 3, "no dict"),
-        refusal("type", lambda s: {"groups": [3], "state": [3], "steps": 0}, "no lists of dicts"),
+        refusal("type", lambda s: 3, "3 instead of a dict"),
+        refusal(
+            "type",
+            lambda s: {"groups": [3], "state": [3], "steps": 0},
+            "groups.0 is 3 instead of a dict",
+        ),
         refusal("type", lambda s: s["state"][0].update(steps="a"), "'a'"),
-        refusal("type", lambda s: s.update(steps=1.5), "steps=1.5"),
+        refusal("type", lambda s: s.update(steps=1.5), "steps is 1.5"),
         refusal("nan", lambda s: s["state"][0].update(steps=NAN), "nan"),
-        refusal("range", lambda s: s.update(steps=-1), "steps=-1"),
-        refusal("range", lambda s: s["state"][0].update(steps=-1), "steps=-1"),
-        refusal("length", lambda s: s.pop("state") and None, "no dict"),
+        refusal("range", lambda s: s.update(steps=-1), "steps is -1"),
+        refusal("range", lambda s: s["state"][0].update(steps=-1), "state.0.steps is -1"),
+        refusal("length", lambda s: s.pop("state") and None, "state is missing"),
         refusal("length", lambda s: s["state"].pop() and None, "5 parameters"),
         refusal("length", group(parameters=2), "[2]"),
-        refusal("length", lambda s: s["groups"][0].update({3: 4}), "differs in 3"),
+        refusal("length", lambda s: s["groups"][0].update({3: 4}), "groups.0.3 is unknown"),
     ]
     if kind.state_names:
         calls += [

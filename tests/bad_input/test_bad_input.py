@@ -62,8 +62,8 @@ def public_names():
                 yield f"{package}.{name}"
     for package in ("nn.init", "nn.datasets"):
         module = importlib.import_module(package)
-        for name, _ in inspect.getmembers(module, inspect.isfunction):
-            if getattr(module, name).__module__ == package and not name.startswith("_"):
+        for name in module.__all__:
+            if inspect.isfunction(getattr(module, name)):
                 yield f"{package}.{name}"
 
 

@@ -216,6 +216,24 @@ def test_one_rule_that_says_nothing_of_an_argument_is_named(returned):
     assert a.grad is None
 
 
+@pytest.mark.parametrize(
+    "returned",
+    [
+        lambda g: np.fft.ifft(np.fft.fft(g)),
+        lambda g: g * 1j,
+        lambda g: g.astype(object),
+        lambda g: np.array(["1"] * len(g)),
+    ],
+)
+def test_a_rule_that_returns_no_real_numbers_is_named(returned):
+    same = differentiable(lambda g, y, x: returned(g))(lambda x: x + 0.0)
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    for compute in (lambda: same(x).sum().backward(), lambda: jacobian(same)(x.data)):
+        with pytest.raises(AutogradError, match=r"backward of <lambda>.*, and no real numbers"):
+            compute()
+    assert x.grad is None
+
+
 def test_a_function_that_brings_a_tensor_of_its_own_is_refused():
     w = Tensor(2.0, requires_grad=True)
     scaled = differentiable(lambda g, y, x: g * 2)(lambda x: x * w)

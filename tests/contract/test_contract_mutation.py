@@ -115,6 +115,16 @@ def test_a_change_of_an_array_that_no_rule_needs_raises_nothing(name, change):
     np.testing.assert_allclose(w.grad, np.broadcast_to(expected, 2), rtol=1e-14)
 
 
+def test_what_was_changed_is_named_and_what_changes_parameters_of_a_model():
+    model = nn.Sequential(nn.Dense(2, 3, "tanh", rng=0), nn.Dense(3, 1, rng=1))
+    loss = model(np.ones((4, 2))).sum()
+    loss.backward()
+    nn.SGD(model.parameters(), 0.1).step()
+    told = r"'1.weight' \(3, 1\) and '1.bias' \(1,\) were changed after .* optimizer\.step\(\)"
+    with pytest.raises(MutationError, match=told):
+        loss.backward()
+
+
 def test_only_the_operand_that_a_needed_derivative_uses_counts():
     w, x = leaf([1.0, 2.0], "w"), Tensor([3.0, 4.0])
     loss = (w * x).sum()

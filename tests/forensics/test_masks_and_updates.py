@@ -3,7 +3,7 @@
 import numpy as np
 from naming import assert_named_first, leaf, planted_in
 
-from autograd_lite import relu
+from autograd_lite import Tensor, relu
 
 CASES = []
 planted = planted_in(CASES)
@@ -126,6 +126,89 @@ def the_step_size_is_forgotten_for_the_bias():
 @planted("and likewise to dA", "the factor 0.05 is missing")
 def the_step_size_is_forgotten_past_an_activation():
     return euler(0.05, "Ac")
+
+
+@planted("and likewise to", "the factor 0.3 is missing")
+def the_scale_of_residual_blocks_is_forgotten_for_the_weights():
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))
+    Ws, states = [leaf(rng, 4, 4, name=f"W{n}") for n in range(3)], [Tensor(x)]
+    for W in Ws:
+        states.append(states[-1] + 0.3 * np.tanh(states[-1] @ W))
+    g, gradients = 2 * (states[-1].data - y) / 24, {}
+    for W, state in zip(Ws[::-1], states[-2::-1]):
+        dz = g * (1 - np.tanh(state.data @ W.data) ** 2)
+        gradients[W] = state.data.T @ dz
+        g = g + 0.3 * dz @ W.data.T
+    return ((states[-1] - y) ** 2).mean(), gradients
+
+
+@planted("Step to dk", "the division by 0.09 is left out")
+def the_width_of_a_grid_is_forgotten_for_its_conductivity():
+    rng = np.random.default_rng(3)
+    k, u = leaf(rng, 6, name="k"), leaf(rng, 6, name="u")
+    laplacian = np.eye(6, k=1) + np.eye(6, k=-1) - 2 * np.eye(6)
+    states = [u]
+    for _ in range(3):
+        states.append(states[-1] + 0.1 * k * (laplacian @ states[-1]) / 0.09)
+    adjoint, dk = 2 * states[-1].data, 0
+    for state in states[-2::-1]:
+        dk = dk + 0.1 * adjoint * (laplacian @ state.data)
+        adjoint = adjoint + 0.1 * laplacian.T @ (adjoint * k.data) / 0.09
+    return (states[-1] ** 2).sum(), {k: dk, u: adjoint}
+
+
+# Parameters updated one after the other
+
+
+def line(m, c, x):
+    return m * x + c
+
+
+def growth(m, c, x):
+    return c * np.exp(m * x)
+
+
+def one_after_the_other(model, order, rate):
+    """Squared errors of a model of two numbers, whose gradients come of one forward pass each."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=30)
+    y = 2 * x + 1 + rng.normal(size=30)
+    m, c = leaf(rng, name="m"), leaf(rng, name="c")
+    at, gradients = {m: m.data, c: c.data}, {}
+    for number in order:
+        chosen = (m, c)[number]
+        error = model(at[m], at[c], x) - y
+        by = np.exp(at[m] * x) if model is growth else 1.0
+        slope = (at[c] * by if model is growth else 1.0) * x if chosen is m else by
+        gradients[chosen] = 2 * (error * slope).mean()
+        at[chosen] = at[chosen] - rate * gradients[chosen]
+    return ((model(m, c, x) - y) ** 2).mean(), {t: gradients[t] for t in (m, c)}
+
+
+@planted("dc: computed anew after m was updated, to m - 0.1 dm")
+def the_intercept_after_the_slope():
+    return one_after_the_other(line, (0, 1), 0.1)
+
+
+@planted("dm: computed anew after c was updated, to c - 0.01 dc")
+def the_exponent_after_the_factor():
+    return one_after_the_other(growth, (1, 0), 0.01)
+
+
+@planted("db, dv: computed anew after W was updated, to W - 0.1 dW", "db, dv are wrong")
+def each_parameter_of_a_network_after_those_before():
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(9, 3)), rng.normal(size=9)
+    W, b, v = leaf(rng, 3, 4, name="W"), leaf(rng, 4, name="b"), leaf(rng, 4, name="v")
+    at, gradients = {t: t.data for t in (W, b, v)}, {}
+    for chosen in (W, b, v):
+        h = np.tanh(X @ at[W] + at[b])
+        d = 2 * (h @ at[v] - y) / 9
+        dz = np.outer(d, at[v]) * (1 - h**2)
+        gradients[chosen] = {W: X.T @ dz, b: dz.sum(axis=0), v: h.T @ d}[chosen]
+        at[chosen] = at[chosen] - 0.1 * gradients[chosen]
+    return ((np.tanh(X @ W + b) @ v - y) ** 2).mean(), gradients
 
 
 def test_masks_and_updates_are_named_first():

@@ -33,7 +33,7 @@ def gamma_and_the_2_of_a_variance():
     return ((gamma * n - T) ** 2).sum(), {W: X.T @ dz, gamma: (g * n.data).sum(axis=0)}
 
 
-@planted("the kernel is to be flipped", "the derivative of relu is forgotten")
+@planted("the kernel is the other way round", "the derivative of relu is forgotten")
 def a_kernel_and_a_mask():
     rng = np.random.default_rng(1)
     x, T = rng.normal(size=9), rng.normal(size=5)

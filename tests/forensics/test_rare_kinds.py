@@ -49,26 +49,23 @@ def only_what_is_classified_wrongly():
     return loss, {w: X[wrong].T @ (p.data - y)[wrong]}
 
 
+def spread(statistic, **degrees):
+    """A statistic of hidden units; derived as the variance of a population."""
+    rng = np.random.default_rng(3)
+    X, C, W = rng.normal(size=(6, 3)), rng.normal(size=4), leaf(rng, 3, 4, name="W")
+    h = np.tanh(X @ W)
+    dh = 2 * (h.data - h.data.mean(axis=0)) / 6 * C
+    return (statistic(h, axis=0, **degrees) * C).sum(), {W: X.T @ (dh * (1 - h.data**2))}
+
+
 @planted("ddof is forgotten: it is divided by 6, where 5 is right")
 def variance_of_a_sample_as_of_a_population():
-    rng = np.random.default_rng(3)
-    X, C = rng.normal(size=(6, 3)), rng.normal(size=4)
-    W = leaf(rng, 3, 4, name="W")
-    h = np.tanh(X @ W)
-    loss = (np.var(h, axis=0, ddof=1) * C).sum()
-    dh = 2 * (h.data - h.data.mean(axis=0)) / 6 * C
-    return loss, {W: X.T @ (dh * (1 - h.data**2))}
+    return spread(np.var, ddof=1)
 
 
 @planted("std is taken to be that of the variance, without the root")
 def standard_deviation_as_a_variance():
-    rng = np.random.default_rng(3)
-    X, C = rng.normal(size=(6, 3)), rng.normal(size=4)
-    W = leaf(rng, 3, 4, name="W")
-    h = np.tanh(X @ W)
-    loss = (np.std(h, axis=0) * C).sum()
-    dh = 2 * (h.data - h.data.mean(axis=0)) / 6 * C
-    return loss, {W: X.T @ (dh * (1 - h.data**2))}
+    return spread(np.std)
 
 
 @planted("the sum of the product is taken over another axis")
@@ -166,7 +163,7 @@ def triplets_without_the_vector_itself():
     return loss, {a: 2 * (n.data - p.data), p: -2 * a.data, n: 2 * a.data}
 
 
-@planted("divided by exp(log_variance)", "not by log_variance")
+@planted("divided by exp(log_variance)", "as if it were the derivative by exp(log_variance)")
 def derivative_by_the_variance_for_that_by_its_logarithm():
     rng = np.random.default_rng(12)
     x, mean, log_variance = (

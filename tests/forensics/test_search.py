@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import Tensor, compare_gradients, leaky_relu, relu, sigmoid, softmax
 from autograd_lite.errors import MutationError
@@ -45,6 +46,19 @@ def test_a_difference_of_the_size_of_finite_differences_is_explained_by_nothing(
     report = compare_gradients(loss, {w: right * (1 + 1e-7 * rng.normal(size=4))})
     assert not report
     assert report.explanations == []
+
+
+@looped("size", [1e100, 1e200])
+def test_mistakes_in_large_gradients_are_named_and_noise_is_not(size):
+    rng = np.random.default_rng(0)
+    X, W = rng.normal(size=(5, 3)), parameter(rng.normal(size=(3, 2)), "W")
+    h = np.tanh(X @ W)
+    loss = size * (h**2).sum()
+    right = size * X.T @ (2 * h.data * (1 - h.data**2))
+    assert "sign is wrong" in first(compare_gradients(loss, {W: -right}))
+    report = compare_gradients(loss, {W: size * rng.normal(size=(3, 2))}, seconds=1)
+    assert not report.explanations
+    assert "all entries are off" in report.pattern
 
 
 # What is harmless

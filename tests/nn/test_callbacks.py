@@ -11,7 +11,7 @@ import nn
 import viz
 from autograd_lite.arguments import WHOLE
 from autograd_lite.errors import ArgumentError, MissingNameError, UnsupportedError
-from nn.training.schema import ARRAY
+from nn.schema import ARRAY
 
 # Schedules
 

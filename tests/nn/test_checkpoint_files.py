@@ -39,6 +39,16 @@ def test_every_says_after_which_epochs_a_file_is_written(tmp_path):
             nn.Checkpoint(path, every=every)
 
 
+@pytest.mark.parametrize("name", ["{epoch}.st", "{epoch:02d}-{val_loss:.2f}.st", "run{}.st"])
+def test_a_name_with_fields_that_nothing_fills_in_is_refused(name, tmp_path):
+    for path in (tmp_path / name, str(tmp_path / name)):
+        with pytest.raises(ArgumentError, match=r"place of braces.*nn.save\(model, f\"{epoch}"):
+            nn.Checkpoint(path)
+    (tmp_path / "{runs}").mkdir()
+    Run().fit(nn.Checkpoint(tmp_path / "{runs}" / "run{.safetensors"), epochs=1)
+    assert os.listdir(tmp_path / "{runs}") == ["run{.safetensors"]
+
+
 def test_it_saves_what_callbacks_after_it_in_the_list_have_done(tmp_path):
     path = tmp_path / "run.safetensors"
     run = Run(callbacks=lambda o: [nn.Checkpoint(path), nn.LRSchedule(nn.StepDecay(o, every=1))])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_lite import ArgumentError, UnsupportedError
+from autograd_lite import ArgumentError, MissingNameError, UnsupportedError
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -249,8 +249,21 @@ def test_what_cannot_be_learned_is_refused():
     for layers in (16, "16", None, nn.Dense(2, 1)):
         with pytest.raises(UnsupportedError, match="neither a list of hidden layers nor a funct"):
             quick(layers=layers).fit(X, y)
+    told = (
+        r"with layers, a function: it is called with 2 arguments.*def layers\(features, outputs\)"
+    )
+    with pytest.raises(UnsupportedError, match=told):
+        quick(layers=lambda: nn.Dense(4, 3)).fit(X, y)
     with pytest.raises(ArgumentError, match="warm_start='yes'"):
         quick(warm_start="yes").fit(X, y)
+
+
+def test_attributes_of_scikit_learns_networks_are_told_by_what_has_them_here():
+    fitted = quick(epochs=2).fit(*MOONS)
+    with pytest.raises(MissingNameError, match=r'Write history_\["running_loss"\]$'):
+        print(fitted.loss_curve_)
+    assert len(fitted.history_["running_loss"]) == 2
+    assert not hasattr(fitted, "coefs_")
 
 
 def test_a_random_state_rules_all_that_is_drawn_and_disturbs_no_one_else():

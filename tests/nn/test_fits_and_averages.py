@@ -5,7 +5,7 @@ import pytest
 
 import nn
 from autograd_lite import Tensor
-from autograd_lite.errors import GradientError
+from autograd_lite.errors import GradientError, TrainingError, UnsupportedError
 
 X = np.linspace(-1, 1, 40).reshape(40, 1)
 Y = np.sin(3 * X)
@@ -188,3 +188,24 @@ def test_weights_of_every_layer_come_from_pytorch_and_go_back():
     np.testing.assert_allclose(ours.eval()(numbers).data, expected, rtol=1e-10, atol=1e-12)
     back = other.eval()(torch.tensor(numbers)).detach().numpy()
     np.testing.assert_array_equal(back, expected)
+
+
+def test_a_fit_that_begins_with_no_number_is_refused_and_changes_nothing():
+    w = Tensor([3.0, -1.0], requires_grad=True)
+    for fit, f in (
+        (nn.fit_lbfgs, lambda: np.log(w).sum()),
+        (nn.fit_least_squares, lambda: np.log(w)),
+    ):
+        with np.errstate(invalid="ignore"), pytest.raises(TrainingError, match="NaN or infinite"):
+            fit([w], f)
+        np.testing.assert_array_equal(w.data, [3.0, -1.0])
+        with pytest.raises(UnsupportedError, match="called with 0 arguments"):
+            fit([w], lambda predictions: w * predictions)
+
+
+def test_a_step_of_a_fit_to_where_there_is_no_number_is_taken_back():
+    w = Tensor([2.0], requires_grad=True)
+    with np.errstate(invalid="ignore"):
+        found = nn.fit_lbfgs([w], lambda: (w - np.log(w)).sum())
+    assert found.converged
+    np.testing.assert_allclose(w.data, [1.0], rtol=1e-6)

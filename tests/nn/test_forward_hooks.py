@@ -97,3 +97,33 @@ def test_copies_and_files_are_without_hooks(tmp_path):
 def test_what_cannot_be_called_is_no_hook():
     with pytest.raises(UnsupportedError, match="register_forward_hook of Dense with 3"):
         nn.Dense(1, 1).register_forward_hook(3)
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [lambda module, inputs: None, lambda: None, lambda *, output: None, np.shape],
+)
+def test_a_hook_of_other_arguments_is_refused_where_it_is_registered(hook):
+    layer = nn.Dense(1, 1)
+    with pytest.raises(UnsupportedError, match=r"with 3 arguments.*def hook\(module, inputs, out"):
+        layer.register_forward_hook(hook)
+    assert layer(np.ones((2, 1))).shape == (2, 1)
+
+
+def test_hooks_may_take_more_or_be_methods_and_objects():
+    class Notes:
+        def __init__(self):
+            self.seen = []
+
+        def method(self, module, inputs, output):
+            self.seen.append(output)
+
+        def __call__(self, module, inputs, output, factor=2):
+            return output * factor
+
+    layer, notes = nn.Dense(1, 1, weight_init="zeros"), Notes()
+    layer.register_forward_hook(notes)
+    layer.register_forward_hook(notes.method)
+    layer.register_forward_hook(lambda *given: given[2] + 1)
+    assert layer(np.ones((2, 1))).data.tolist() == [[1.0], [1.0]]
+    assert len(notes.seen) == 1

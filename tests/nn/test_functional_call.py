@@ -5,10 +5,13 @@ from functools import partial
 import numpy as np
 import pytest
 from looping import looped
+from model_files import layers_of_images, layers_of_sequences
 
 import nn
 from autograd_lite import Tensor, grad, no_grad
-from autograd_lite.errors import ArgumentError, UnsupportedError
+from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError
+from autograd_lite.node import plain
+from autograd_lite.trees import leaves_of
 
 X = np.random.default_rng(0).normal(size=(5, 2))
 
@@ -238,3 +241,100 @@ def test_what_is_differentiated_in_is_not_loaded_as_a_copy_of_its_numbers():
     np.testing.assert_allclose(slopes, 2 * X.sum(axis=0)[:, None])
     other = nn.Dense(2, 1, bias=False)
     model.load_state_dict({"weight": 0.5 * (model.weight + other.weight)})
+
+
+RNG = np.random.default_rng(2)
+SEQUENCES = RNG.normal(size=(2, 3, 4))
+LAYERS = [
+    *layers_of_images(),
+    *layers_of_sequences(),
+    (nn.LSTM(4, 2, rng=0), (SEQUENCES, None, [3, 1])),
+    (nn.GRU(4, 2, bidirectional=True, rng=0), (SEQUENCES, None, np.array([2, 2]))),
+    (nn.MultiHeadAttention(4, 2, rng=0), (*[SEQUENCES] * 3, np.array([[False, True, True]] * 2))),
+    (nn.MultiHeadAttention(4, 2, rng=0), (*[SEQUENCES] * 3, None, True, np.zeros((3, 3)))),
+]
+
+
+@looped(("layer", "given"), LAYERS)
+def test_each_layer_computes_the_same_and_refuses_the_same(layer, given):
+    layer.eval()
+    arrays = [RNG.normal(size=x) if isinstance(x, tuple) else x for x in given]
+    parameters = {name: p.data.copy() for name, p in layer.named_parameters()}
+    found = nn.functional_call(layer, parameters, *arrays)
+    for one, other in zip(leaves_of(found), leaves_of(layer(*arrays)), strict=True):
+        np.testing.assert_array_equal(plain(one), plain(other))
+    wrong = [np.ones((1, 7)), *arrays[1:]]
+    refused, expected = (
+        refusal(lambda: nn.functional_call(layer, parameters, *wrong)),
+        refusal(lambda: layer(*wrong)),
+    )
+    assert refused == expected
+
+
+def refusal(compute):
+    """What an error says but for the names of tensors, which those that are given lack."""
+    try:
+        compute()
+    except AutogradError as error:
+        return type(error), error.args[0].partition(")")[0], *error.args[1:]
+    return None
+
+
+def test_the_text_of_a_module_is_that_of_the_one_that_is_called():
+    class Told(nn.Module):
+        def __init__(self):
+            self.layer = nn.Dense(2, 1, rng=0)
+
+        def forward(self, x):
+            texts.append((repr(self), repr(self.layer), [repr(m) for _, m in self.children()]))
+            return self.layer(x)
+
+    class Outer(nn.Module):
+        def __init__(self):
+            self.inner = Told()
+
+        def forward(self, x):
+            return self.inner(x)
+
+    texts, model = [], Outer()
+    model(X)
+    nn.functional_call(model.inner, {"layer.bias": np.zeros(1)}, X)
+    nn.functional_call(model, {"inner.layer.weight": np.zeros((2, 1))}, X)
+    assert texts[0] == texts[1] == texts[2]
+
+
+class Conditioned(nn.Module):
+    """A layer whose bias another one computes."""
+
+    def __init__(self):
+        self.main, self.bias_of = nn.Sequential(nn.Dense(2, 3, rng=0)), nn.Dense(2, 3, rng=1)
+
+    def forward(self, x):
+        bias = self.bias_of(x.mean(axis=0))
+        return nn.functional_call(self.main, {"0.bias": bias}, x)
+
+
+def test_a_functional_call_within_another_one_takes_what_that_was_given():
+    model = Conditioned()
+    given = {name: RNG.normal(size=p.shape) for name, p in model.named_parameters()}
+
+    def by_hand(p):
+        bias = X.mean(axis=0) @ p["bias_of.weight"] + p["bias_of.bias"]
+        return np.tanh(X @ p["main.0.weight"] + bias).sum()
+
+    found = grad(lambda p: np.tanh(nn.functional_call(model, p, X)).sum())(given)
+    wanted = grad(by_hand)(given)
+    for name, slopes in wanted.items():
+        np.testing.assert_allclose(plain(found[name]), slopes, atol=1e-14)
+    with pytest.raises(ArgumentError, match=r"'1.bias' is unknown\. Give some of 0.weight, 0.bias"):
+        nn.functional_call(Calling({"1.bias": np.zeros(3)}), {}, X)
+
+
+class Calling(nn.Module):
+    """One that calls its layer with given parameters."""
+
+    def __init__(self, given):
+        self.inner, self.given = nn.Sequential(nn.Dense(2, 3, rng=0)), given
+
+    def forward(self, x):
+        return nn.functional_call(self.inner, self.given, x)

@@ -138,3 +138,19 @@ def test_what_cannot_be_checked_is_refused(arguments, error, match):
 def test_a_class_is_no_loss():
     with pytest.raises(ArgumentError, match=r"loss=MSELoss: it is no function.*MSELoss\(\)"):
         nn.gradient_difference(network(), X, Y, loss=nn.MSELoss)
+
+
+@looped("padding", [None, 0, 3])
+def test_vectors_that_stand_for_padding_are_left_out_as_nothing_reaches_them(padding):
+    numbers = np.array([[0, 3, 1], [2, 3, 0], [1, 1, 3]])
+    model = nn.Sequential(
+        nn.Embedding(4, 2, padding_idx=padding, rng=0), nn.Flatten(), nn.Dense(6, 1, rng=1)
+    )
+    model[0].weight.data += 0.5
+    targets = np.array([[0.5], [1.0], [-1.0]])
+    assert nn.gradient_difference(model, numbers, targets, loss="mse") < 1e-8
+
+    def halved(predictions, y):
+        return nn.MSELoss()(predictions + model[0].weight.detach().sum(), y)
+
+    assert nn.gradient_difference(model, numbers, targets, loss=halved) > 1e-3

@@ -271,6 +271,18 @@ def test_what_a_recurrent_layer_returns_is_no_input_as_a_whole():
         model(np.ones((1, 4, 2)))
 
 
+def test_a_figure_to_monitor_is_told_by_the_name_that_it_has():
+    model = nn.Sequential(nn.Dense(2, 1))
+    options = {"loss": "mse", "optimizer": nn.SGD(model.parameters(), 0.1), "epochs": 1}
+    stopping = nn.EarlyStopping(monitor="val_loss")
+    for validation, told in (
+        (0.5, "Write monitor='validation_loss'$"),
+        (None, "Monitor one of them, or give fit validation data$"),
+    ):
+        with pytest.raises(ArgumentError, match=told):
+            nn.fit(model, X, X[:, :1], validation=validation, callbacks=[stopping], **options)
+
+
 def test_a_figure_that_a_history_lacks_is_told_by_the_name_that_it_has():
     history = nn.History(loss=[1.0], validation_loss=[2.0])
     with pytest.raises(MissingKeyError) as caught:

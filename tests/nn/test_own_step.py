@@ -275,8 +275,9 @@ def test_what_is_no_mean_over_batches_is_not_accumulated():
     one, other = nn.Dense(3, 2, rng=0), nn.Dense(3, 2, rng=0)
     for loss in (nn.CrossEntropyLoss(weight=[1.0, 4.0]), nn.NLLLoss(ignore_index=-1)):
         y = labels if loss.weight is None else abs(labels)
+        model = nn.Sequential(one, nn.LogSoftmax())
         with pytest.raises(UnsupportedError, match=r"accumulate=3.*reduction=\"sum\""):
-            fit(one, X=np.ones((6, 3)), y=y, loss=loss, accumulate=3, batch_size=2)
+            fit(model, X=np.ones((6, 3)), y=y, loss=loss, accumulate=3, batch_size=2)
     with pytest.raises(UnsupportedError, match="MSELoss for RMSELoss"):
         fit(line(), loss="rmse", accumulate=3)
     options = {"X": np.ones((6, 3)), "y": labels, "epochs": 1}

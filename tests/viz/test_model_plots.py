@@ -38,6 +38,16 @@ def test_the_boundary_of_logits_is_that_of_their_loss(loss):
 # --- decision boundary
 
 
+def test_few_points_are_drawn_larger_than_many():
+    sizes = []
+    for count in (4, 400):
+        points, classes = np.arange(2.0 * count).reshape(count, 2), np.arange(count) % 2
+        (ax,) = viz.plot_decision_boundary(lambda x: x[:, 0], points, classes, threshold=3).axes
+        markers = [each for each in ax.collections if each.get_label().startswith("class")]
+        sizes += [each.get_sizes()[0] for each in markers]
+    assert sizes[0] == sizes[1] > 2 * sizes[2] == 2 * sizes[3]
+
+
 def inside(collection, point):
     """Whether one of a collection's filled areas covers a point."""
     return any(path.contains_point(point) for path in collection.get_paths())
@@ -314,6 +324,13 @@ def test_histograms_hold_all_outputs_and_dead_units_are_counted():
     assert hidden.patches[0].get_height() >= (outputs == 0).sum()
     assert hidden.patches[0].get_x() == pytest.approx(0.0)
     assert hidden.title.get_color() != tanh.title.get_color() == "black"
+
+
+def test_counts_begin_below_one_so_that_few_are_not_drawn_as_none():
+    outputs = np.repeat([0.0, 0.5], [60, 440])[:, None]
+    (ax,) = viz.plot_activation_histograms({"a": outputs}).axes
+    low, high = ax.get_ylim()
+    assert 0.5 < low < 1 < 440 < high
 
 
 def test_a_layer_that_is_dead_altogether_is_drawn():
