@@ -292,10 +292,21 @@ def elsewhere(argument: Any, other: Any) -> str:
         return "the values of another part of the same array, as of another time step"
     if is_recorded(other) and other.operation is None:
         return "the values of another parameter"
+    if is_mask(plain(argument)) and is_mask(plain(other)):
+        return "another mask, as that of another layer or step"
     if _steps_between(argument, other, any_shape=True):
         return "the values of an earlier layer"
     later = _steps_between(other, argument, any_shape=True)
     return f"the values of {'a later' if later else 'another'} layer"
+
+
+def is_mask(array: Any) -> bool:
+    """Whether all entries of an array are 0 or one other number."""
+    if not is_array(array) or array.size < 2:
+        return False
+    return (
+        bool(np.isin(array, (0, np.max(array))).all()) and 0 < np.count_nonzero(array) < array.size
+    )
 
 
 def _whole_of(part: Any) -> Any:
