@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
+    FACTORS,
     Always,
     Arriving,
     Candidate,
@@ -129,13 +130,8 @@ MOST_TARGETS = 4
 
 def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
-    targets = {names.cotangent(p.argument): None for p in mistake.wrong if p.slot >= 0}
-    targets.pop(names.cotangent(place.argument))
-    several = targets and not mistake.joint
-    likewise = f", and likewise to {', '.join(targets)}" if several else ""
-    if several and len(targets) > MOST_TARGETS:
-        likewise = f", and likewise in all {len(mistake.wrong)} steps of this kind"
-    what = mistake.what.replace("{operation}", place.operation.name)
+    likewise = "" if mistake.joint else _likewise(place, mistake, names)
+    what = mistake.what.replace("{operation}", names.function(place))
     what = what.replace("{argument}", names.of[place.argument])
     vjp = mistake.wrong[place]
     if isinstance(vjp, Instead):
@@ -171,6 +167,18 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     source = names.source(place.node)
     tensor, name = names.own(place.argument), place.operation.name
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
+
+
+def _likewise(place: Place, mistake: Candidate, names: Names) -> str:
+    """The other steps that a mistake is made in."""
+    count, targets = len(mistake.wrong), [names.cotangent(p.argument) for p in mistake.wrong]
+    others = dict.fromkeys(t for t in targets if t != names.cotangent(place.argument))
+    if len(others) > MOST_TARGETS:
+        return f", and likewise in all {count} steps of this kind"
+    if others:
+        return f", and likewise to {', '.join(others)}"
+    is_said = mistake.kind in FACTORS or count == 1
+    return "" if is_said else f", and likewise in {count - 1} other steps of this kind"
 
 
 def _with_factor(place: Place, what: str, is_negated: bool, names: Names) -> str:
