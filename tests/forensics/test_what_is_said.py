@@ -64,7 +64,7 @@ def a_penalty_within_the_parentheses_of_the_error():
     return error**2 + 0.3 * (p @ p) + 0.3 * (q @ q), {p: dp, q: dq}
 
 
-@planted("dc: it is multiplied by c, as if it were the derivative by the logarithm of c")
+@planted("a constant factor is wrong, it is multiplied by c, ", "once too often")
 def the_vertex_of_a_parabola_is_multiplied_in():
     x, y = np.arange(-5.0, 6.0), (np.arange(-5.0, 6.0) - 1.2) ** 2
     a, c = leaf(np.random.default_rng(6), name="a"), leaf(np.random.default_rng(7), name="c")
