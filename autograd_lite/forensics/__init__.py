@@ -8,7 +8,7 @@ reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`, `roundin
 `stale_weights`, `joint_mistakes`, `normalized`, `clipped`, `uses`, `terms`, `orders`, `loops`,
 `subsets`, `deltas`, `weighted_errors`, `other_data` and `other_forward` in several, all of them
 listed in `candidates`; `curvature`, `updates`, `bias_entries`, `slips` and `slips_in_all` in what
-is handed in; `projection`, `search`, `explain`; `names`, `wording`, `pattern`.
+is handed in; `projection`, `search`, `coincidences`, `explain`; `names`, `wording`, `pattern`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from autograd_lite.forensics.factors import factor_between, flat
 from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array
+from autograd_lite.tensor import Tensor
 
 
 def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
@@ -76,16 +77,79 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
                     # What an activation gives is differentiated twice in its own step.
                     if kind != "derivative twice" or not is_given:
                         yield from _delta(graph, place, kind, words, c * value, y)
-                factor = "c" if np.ndim(c) else f"{c:.6g}"
-                for written, value in (("{} * p - y", c * p - y), ("p - {} * y", p - c * y)):
-                    words = f"parentheses are missing: {written.format(factor)}"
-                    yield from _delta(graph, place, "wrong formula", words, value, y)
                 for others, (other, its) in enumerate(predictions):
                     where = f"before {made_by}" if others < number else f"after {its}"
                     words = f"the prediction is the one {where}, which is not the loss's"
                     words += f": {made_by} is left out" * (others < number)
                     yield from _delta(graph, place, "wrong place", words, c * (other - y), y)
                 break
+
+
+def missing_parentheses(case: Case) -> Iterator[Candidate]:
+    """A factor stands at one term of p - y only, or one of the terms is no part of a product."""
+    graph = case.graph
+    for place in graph.places:
+        z = place.argument
+        if z.ndim == 0 or not 2 <= z.size <= LARGEST or len(graph.consumers[z]) > MOST_USES:
+            continue
+        for p, slope in _predictions_and_slopes(place):
+            for y, c in _fitting(graph, p, graph.right[z], slope):
+                by = c * slope
+                for words, value in _at_one_term(graph, p, y, c, slope):
+                    what = f"parentheses are missing: {words}, where all of p - y is multiplied"
+                    if factor_between(value, by * (p - y)) is None:  # One term may be 0.
+                        yield from _delta(graph, place, "wrong place", what, value, y)
+                for below in _products_below(graph, z):
+                    if below.argument.shape == np.shape(y):
+                        words = "parentheses are missing: in X.T @ p - y the product is with p only"
+                        for off in (by * y, y):
+                            less = partial(_less, below, by * p, off)
+                            yield Candidate("wrong place", words, {below: less})
+
+
+def _less(place: Place, arriving: Array, off: Array, *given: Any, **keywords: Any) -> Array:
+    """What a step gives for something else than what arrives, less an array."""
+    return np.asarray(place.vjp(arriving, *given[1:], **keywords) - off)
+
+
+def _predictions_and_slopes(place: Place) -> Iterator[tuple[Array, Any]]:
+    """What the delta of a step's argument may be the error of, times a derivative."""
+    z, of = place.argument, place.traits.probabilities
+    if of is not None:
+        yield of(place.node._array, z._array), 1.0
+    if place.operation.function is np.subtract and place.node.shape == z.shape:
+        yield z._array, 1.0
+    if place.activates and place.traits.elementwise:
+        yield place.node._array, place.slopes
+
+
+def _at_one_term(
+    graph: Graph, p: Array, y: Array, c: Any, slope: Any
+) -> Iterator[tuple[str, Array]]:
+    """A factor of c slope (p - y) that is one of p alone, or of y: how it is written, values."""
+    whole = c * slope
+    factors: list[Any] = [2.0, *(by / n for n in graph.lengths for by in (1.0, 2.0))]
+    factors = [whole, *[slope] * np.ndim(slope), *(f for f in factors if np.all(f != c))]
+    for factor in factors:
+        name = "the derivative" if np.ndim(factor) else _written(factor)
+        if np.all(factor != 0) and not (np.ndim(factor) == 0 and factor == 1):
+            yield f"{name} * p - y", whole * p - whole / factor * y
+            yield f"p - {name} * y", whole / factor * p - whole * y
+
+
+def _written(factor: float) -> str:
+    """A number, or 1 over a whole one."""
+    over = round(1 / factor) if 1e-9 < abs(factor) < 1 else 1
+    return f"1/{over}" if abs(over) > 1 and np.isclose(factor * over, 1) else f"{factor:.6g}"
+
+
+def _products_below(graph: Graph, node: Tensor) -> Iterator[Place]:
+    """The products that give a parameter its gradient of what arrives at a node."""
+    steps = [*graph.places_of.get(node, ())]
+    for step in steps:
+        steps += graph.places_of.get(step.argument, ()) if step.traits.additive else ()
+        if step.multiplies_matrices and step.argument.operation is None:
+            yield step
 
 
 MOST_USES = 3
@@ -127,13 +191,13 @@ STEPS = 3
 """Steps from a linear predictor to a prediction."""
 
 
-def _fitting(graph: Graph, p: Array, right: Array) -> Iterator[tuple[Array, Any]]:
-    """The targets y and the number, or the samples' weights, c with which c (p - y) arrives."""
+def _fitting(graph: Graph, p: Array, right: Array, slope: Any = 1.0) -> Iterator[tuple[Array, Any]]:
+    """The targets y and the number, or samples' weights, c with which c slope (p - y) arrives."""
     weights = [w for w in graph.plain_arrays if w.dtype.kind == "f" and w.shape[:1] == p.shape[:1]]
     weights = [w for w in weights if w.size == len(w) and w.ndim == p.ndim]
     for y in _targets(graph, p):
         for w in (1.0, *weights):
-            c = factor_between(right, w * (p - y))
+            c = factor_between(right, w * slope * (p - y))
             if c is not None:
                 yield y, c * w
 

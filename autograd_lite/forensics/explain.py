@@ -15,6 +15,7 @@ from typing import Any
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.candidates import LONG
 from autograd_lite.forensics.case import Case, relative_error
+from autograd_lite.forensics.coincidences import is_met_by_chance
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.harmless import Variation
 from autograd_lite.forensics.replay import AXIS, Replay
@@ -168,6 +169,11 @@ def _is_evidence(
     if any(isinstance(m, Candidate) and _is_negative(m) for m in mistakes):
         return False
     wrong = case.wrong if explained is None else case.wrong & explained
+    if any(
+        is_met_by_chance(case, m, wrong & search.changed(m), is_all=explained is None)
+        for m in mistakes
+    ):
+        return False
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
     entries = [sum(t.size for t in wrong & search.changed(mistake)) for mistake in solved]
     # One entry is some number times the right one, and the number may be round.
@@ -197,7 +203,9 @@ def _is_solved(case: Case, mistake: Candidate | Slip) -> bool:
 def _is_known(case: Case, mistake: Candidate | Slip) -> bool:
     """Whether a mistake has no number, or one that there are words for."""
     if isinstance(mistake, Slip):
-        return mistake.factor is None or bool(case.in_words(mistake.factor))
+        if mistake.factor is None:
+            return not mistake.solved
+        return bool(case.in_words(mistake.factor))
     if mistake.solve is None:
         return True
     factor, place = mistake.factor, case.graph.first_of(mistake.wrong)

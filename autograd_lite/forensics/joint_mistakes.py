@@ -179,11 +179,16 @@ def to_all_arguments(case: Case) -> Iterator[Candidate]:
             yield Candidate("branches", "the branches of where are swapped", swapped)
         if traits.extremum and traits.elementwise and len(places) == 2:
             words = "the branches of {operation} are swapped: what it is not gets what arrives"
-            wrong = {
-                place: lambda g, y, *pair, slot=place.slot: g * (pair[slot] != y)
-                for place in places
-            }
-            yield joint("branches", words, wrong)
+            for sign, more in (
+                (1, ""),
+                (-1, ", and the sign is wrong, as where their factors are"),
+            ):
+                wrong = {
+                    place: lambda g, y, *pair, slot=place.slot, by=sign: by * g * (pair[slot] != y)
+                    for place in places
+                }
+                also = f"{more} exchanged, tau and 1 - tau" if more else ""
+                yield joint("branches", words + also, wrong)
         if traits.product and len(places) == 2 and places[0].argument is places[1].argument:
             wrong = {places[0]: unchanged, places[1]: Scaled(places[1], 0.0)}
             words = "the derivative of the square is forgotten"
@@ -337,8 +342,8 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator
                 continue
             known.add(mask.tobytes())
             first: Wrong = {chain[0]: times(inner * mask)}
-            where = f"not 0 where {what} is {_between(low, high)}"
-            yield joint("branches", words + where, only(graph, chain) | first)
+            own_mask = _between(what, low, high)
+            yield joint("branches", words + own_mask, only(graph, chain) | first)
     if inner != 1:
         what = "the mask of what is bounded is forgotten: its derivative is 0 beyond the bounds"
         first = {chain[0]: times(inner * np.ones_like(x))}
@@ -349,12 +354,13 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator
         yield joint("another derivative", f"{words}that of {name}", only(graph, chain) | first)
 
 
-def _between(low: float, high: float) -> str:
+def _between(what: str, low: float, high: float) -> str:
     if np.isfinite((low, high)).all():
-        return f"between {low:g} and {high:g}: another mask than its own"
+        words = f"not 0 where {what} is between {low:g} and {high:g}"
+        return f"{words}: another mask than its own"
     if np.isfinite(low):
-        return f"above {low:g}: the upper bound is forgotten"
-    return f"below {high:g}: the lower bound is forgotten"
+        return f"0 only where {what} is below {low:g}: the upper bound is forgotten"
+    return f"0 only where {what} is above {high:g}: the lower bound is forgotten"
 
 
 def _is_straight(node: Node) -> bool:

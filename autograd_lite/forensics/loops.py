@@ -13,7 +13,7 @@ from autograd_lite.forensics.candidate import Candidate, Instead, joint, left_ou
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.forensics.value_mistakes import elsewhere
+from autograd_lite.forensics.value_mistakes import elsewhere, is_mask
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -173,6 +173,8 @@ def _with_values(
     own = [plain(place.node.arguments[slot]) for place in group]
     others = [plain(each) for each in chosen]
     fits = all(np.shape(a) == np.shape(b) for a, b in zip(own, others))
+    if all(map(is_mask, [*own, *others])):
+        words = "the product is taken with another mask, that of another layer or step"
     if fits and any(a is not b for a, b in zip(own, others)):
         steps = [(p, a) for p, a, own in zip(group, chosen, own) if plain(a) is not own]
         yield Candidate(kind, words, {p: Instead(p, slot, plain(a), a) for p, a in steps})

@@ -139,6 +139,12 @@ class Names:
         given = f", which {row.name} gives" if row else ""
         return short or f"operand {place.slot + 1} of {place.operation.name}{given}"
 
+    def function(self, place: Place) -> str:
+        """The function of a step, and whether it is one that is written out with others."""
+        original = self.originals.get(place.node, place.node)
+        is_own = original.operation is place.operation
+        return place.operation.name + ", written out," * (not is_own)
+
     def whole_cotangent(self, tensor: Tensor) -> str:
         """The formula of a cotangent from named ones; empty if the loss has parts without one."""
         original = self.originals.get(tensor, tensor)

@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies
 from autograd_lite.forensics.candidate import Candidate, Instead, joint
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.place import Place, Wrong, lines_along
+from autograd_lite.forensics.place import Place, Wrong, index_parts, lines_along
 from autograd_lite.forensics.subsets import other_pairs
 from autograd_lite.forensics.value_mistakes import next_slices
 from autograd_lite.node import Array, arrays_in, plain
@@ -215,11 +215,18 @@ def _neutral(data: Data) -> float | None:
     return 0.0 if place.traits.additive else 1.0 if place.traits.product else None
 
 
+def _numbers_rows(array: Array, index: Any) -> bool:
+    """Whether an array of an index for two axes is that of the rows, and not the labels."""
+    parts = index_parts(index) if isinstance(index, tuple) else []
+    return [np.array_equal(array, part) for part in parts] == [True, False]
+
+
 def _other_labels(labels: Array, node: Tensor) -> Iterator[tuple[str, Array]]:
     """Labels that are off by one, if a node picks by them; targets, if it compares with them."""
     scores, traits = plain(node.arguments[0]), node.operation.traits
     picks = traits.indexes and isinstance(node.arguments[1], tuple)
     picks = picks or node.operation.function is cross_entropies.softmax_cross_entropy
+    picks = picks and not _numbers_rows(labels, node.arguments[1])
     if picks and labels.ndim == 1 and np.ndim(scores) == 2 and labels.dtype.kind in "iu":
         for by, which in ((1, "after"), (-1, "before")):
             words = f"the labels are off by one: those of the class {which}"

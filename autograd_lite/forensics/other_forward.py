@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from autograd_lite.forensics.loops import at_other_times
 from autograd_lite.forensics.place import (
     Place,
     Wrong,
+    grouped,
     is_array,
     is_recorded,
     mask_of,
 )
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
+from autograd_lite.table import TABLE
 from autograd_lite.tensor import Tensor
 
 
@@ -73,6 +76,35 @@ def _may_be_left_out(graph: Graph, place: Place) -> Iterator[tuple[str, str]]:
     uses = [*uses, *(use for each in uses for use in graph.consumers.get(each.node, ()))]
     if any(map(np.ndim, arrays)) and any(use.traits.activation or use.traits.link for use in uses):
         yield "wrong place", "what is added there, such as noise, is left out in both passes"
+
+
+def other_activations(case: Case) -> Iterator[Candidate]:
+    """Another activation than the loss's in both passes, at one layer or at all alike."""
+    graph = case.graph
+    own = [place for place in graph.places if place.activates and place.traits.elementwise]
+    own = [place for place in own if not place.operation.residual]
+    alike = [g for g in grouped(own, lambda place: place.operation).values() if len(g) > 1]
+    for group in [*([place] for place in own if len(own) <= MOST_LAYERS), *alike]:
+        for function in OTHERS:
+            if group[0].operation.function is not function:
+                wrong: Wrong = {}
+                for place in group:
+                    wrong[place] = partial(_slope_of, function)
+                    value = lambda z, *_, of=function, **k: of(z)
+                    wrong[graph.forward_step(place.node)] = value
+                name = TABLE[function].name
+                words = f"{name} stands for {{operation}} in both passes: it is another activation"
+                yield joint("another loss", words, wrong)
+
+
+OTHERS = neural.relu, np.tanh, neural.sigmoid, neural.softplus
+"""Activations that stand for others."""
+MOST_LAYERS = 6
+"""Activations of which each alone may be another one."""
+
+
+def _slope_of(function: Any, g: Array, y: Array, z: Array, *rest: Any, **keywords: Any) -> Any:
+    return TABLE[function].contribution(0, [g, function(z), z], {})
 
 
 def _masks_scores(place: Place) -> bool:

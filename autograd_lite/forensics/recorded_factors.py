@@ -14,6 +14,7 @@ from autograd_lite.forensics.factors import RATES, is_round
 from autograd_lite.forensics.place import Place, is_usual, mask_of
 from autograd_lite.forensics.replay import SAMPLES, USES, Graph
 from autograd_lite.node import Array
+from autograd_lite.tensor import Tensor
 
 MOST_CONSTANTS = 5
 """Numbers in a record that explain a factor together with another one."""
@@ -93,6 +94,8 @@ def rarer(graph: Graph, named: Mapping[Any, str]) -> Factors:
     yield from _of_two({n: lengths[n] for n in lengths.keys() - divided}, lengths)
     yield from _with_constants(graph)
     yield from _computed_numbers(graph, named)
+    yield from _of_the_loss(graph)
+    yield from _of_parameters(graph, named)
 
 
 def _of_two(lengths: Mapping[int, str], others: Mapping[int, str]) -> Factors:
@@ -147,6 +150,34 @@ def _computed_numbers(graph: Graph, named: Mapping[Any, str]) -> Factors:
         if arriving not in (0, 1, -1):
             of = f"{arriving:.6g}, what arrives at {named.get(node, node.operation.name)}"
             yield arriving, f"it is multiplied by {of}: it belongs to another term"
+
+
+def _of_the_loss(graph: Graph) -> Factors:
+    """By what the gradient of a function of the loss differs from that of the loss."""
+    for loss in _value(graph.loss):
+        value = f"{loss:.6g}, the value of the loss"
+        yield 1 / loss, f"it is divided by {value}: it is the gradient of log(loss)"
+        yield loss, f"it is multiplied by {value}: it is the gradient of loss ** 2 / 2"
+        yield 2 * loss, f"it is multiplied by 2 and {value}: it is the gradient of loss ** 2"
+        for root in [math.sqrt(loss)] if loss > 0 else ():
+            words = f"the root of {value}: it is the gradient of the root of the loss"
+            yield 0.5 / root, f"it is divided by 2 and {words}"
+            yield 2 * root, f"it is multiplied by 2 and the root of {value}"
+
+
+def _value(node: Tensor) -> list[float]:
+    """The value of a node of one entry, if it can be a factor."""
+    number = float(np.sum(node._array))
+    return [number] if number and is_usual(number) else []
+
+
+def _of_parameters(graph: Graph, named: Mapping[Any, str]) -> Factors:
+    """Parameters of one entry, such as a scale."""
+    for leaf in [leaf for leaf in graph.leaves if leaf.size == 1]:
+        for number in _value(leaf):
+            name = f"{named.get(leaf, 'a parameter')}, {number:.6g}"
+            yield 1 / number, f"the factor {name}, is forgotten, or it is divided by it"
+            yield number, f"it is multiplied by {name}, once too often, or not divided by it"
 
 
 def of_arrays(arrays: Mapping[str, Array], lengths: Iterable[int]) -> Factors:
@@ -213,7 +244,8 @@ def _beyond(graph: Graph, place: Place) -> Factors:
         (use,) = uses
         if use.multiplies_entries and (to_leaf or not is_next):
             yield from _of_numbers(graph, use)
-        if not (use.traits.additive or (to_leaf and (use.bends or use.multiplies_entries))):
+        onward = use.bends or use.traits.product or use.traits.moves
+        if not (use.traits.additive or (to_leaf and onward)):
             return
         is_next, left = False, left - (not use.traits.additive)
         uses = graph.consumers.get(use.node, ())

@@ -22,7 +22,7 @@ from autograd_lite.forensics.factors import (
 from autograd_lite.forensics.penalties import strengths_of_penalties
 from autograd_lite.forensics.place import lines_along
 from autograd_lite.forensics.replay import Replay
-from autograd_lite.forensics.updates import made_of
+from autograd_lite.forensics.updates import limited, made_of
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -35,6 +35,7 @@ class Slip(NamedTuple):
     factor: float | None = None
     tensors: tuple[Tensor, ...] = ()
     other: Tensor | None = None  # that {0} in words stands for
+    solved: bool = False  # whether a number in words is one that makes any single entry right
 
     @property
     def says(self) -> Any:
@@ -140,12 +141,21 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     yield Slip("misplaced", _order(off)), one, other
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
-        words = f"{left_out.sum()} of its {given.size} entries are left at 0"
-        for axis, what in ((0, "row"), (-1, "column")) if given.ndim > 1 else ((0, "entry"),):
-            own = np.unique(np.argwhere(left_out)[:, axis])
-            if len(own) == 1:
-                words = f"its {what} {own[0]} is left at 0"
+        words = _left_at_0(given, left_out)
         yield Slip("misplaced", words), given, np.where(left_out, 0, right)
+
+
+def _left_at_0(given: Array, left_out: Array) -> str:
+    """Which entries are left at 0: one, or a row or column in which no other is left."""
+    places = np.argwhere(left_out)
+    if len(places) == 1:
+        index = ", ".join(map(str, places[0]))
+        return f"its entry {index if given.ndim == 1 else f'({index})'} is left at 0"
+    for axis, what in ((0, "row"), (-1, "column")) if given.ndim > 1 else ():
+        own = np.unique(places[:, axis])
+        if len(own) == 1 and not np.take(given, own[0], axis).any():
+            return f"its {what} {own[0]} is left at 0"
+    return f"{left_out.sum()} of its {given.size} entries are left at 0"
 
 
 def _order(off: Array) -> str:
@@ -155,7 +165,26 @@ def _order(off: Array) -> str:
     return "its entries are in another order"
 
 
+def _penalized_as_used(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    """The penalty on each row counts as often as the row is used, as in a loop over ratings."""
+    penalty = strengths_of_penalties(case.graph).get(tensor, 0.0) * tensor._array
+    along = tuple(range(1, right.ndim))
+    if right.ndim < 2 or not penalty.any(axis=along).all():
+        return
+    more = ((given - right) * penalty).sum(axis=along) / (penalty**2).sum(axis=along)
+    counts = np.round(more).reshape(-1, *[1] * (right.ndim - 1))
+    words = "the penalty on each row counts several times, as often as the row is used"
+    if counts.max() == 0:
+        words = "the penalty is only on the rows that are used: it belongs on the others, too"
+    elif counts.min() < 0:
+        words = "the penalty on each row counts as often as the row is used, in others not at all"
+    if len({*counts.ravel()}) > 1 and counts.min() >= -1:
+        yield Slip("penalty", words), given, right + counts * penalty
+
+
 def _updated(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    for words, array in limited(given, right):
+        yield Slip("another quantity", words, solved=True), given, array
     for words, array in made_of(case, tensor):
         yield Slip("another quantity", words), given, array
 
@@ -173,24 +202,12 @@ def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
     if own is None or right.size < 3:
         return
     penalty = own * tensor._array
-    yield from _counted(given, right, penalty)
     factors = multiples([penalty, right - penalty], given)
     words = [case.in_words(factor) for factor in factors]
     if all(words) and 1 not in factors and factors[0] != factors[1]:
         what = f"in the part of the penalty {words[0]}; in the rest {words[1]}"
         both = factors[0] * penalty + factors[1] * (right - penalty)
         yield Slip("penalty", what), given, both
-
-
-def _counted(given: Array, right: Array, penalty: Array) -> Slipped:
-    """The penalty on each row counts as often as the row is used, as in a loop over ratings."""
-    along = tuple(range(1, right.ndim))
-    if right.ndim > 1 and penalty.any(axis=along).all():
-        more = ((given - right) * penalty).sum(axis=along) / (penalty**2).sum(axis=along)
-        counts = np.round(more).reshape(-1, *[1] * (right.ndim - 1))
-        if len({*counts.ravel()}) > 1:
-            words = "the penalty on each row counts several times, as often as the row is used"
-            yield Slip("penalty", words), given, right + counts * penalty
 
 
 def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -309,4 +326,7 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     return None
 
 
-OF_RIGHT = (_on_the_bias, _misplaced, _by_another_variable, _updated, _in_two_parts)
+OF_RIGHT = (
+    *(_on_the_bias, _penalized_as_used, _misplaced, _by_another_variable, _updated),
+    _in_two_parts,
+)

@@ -354,8 +354,10 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
         yield "reshaped", words, lambda g, *given, **keywords: g.reshape(shape)
     if place.traits.moves and place.node.shape == shape:
         words = "{operation} is done again on the way back, where it is to be undone"
-        taken = place.taken()
-        yield "misplaced", words, lambda g, *given, **k: np.ravel(g)[taken]
+        if place.traits.indexes:
+            words = "the same index is taken on the way back, where what arrives is to be put "
+            words += "where it came from, as by the inverse permutation: np.argsort of the index"
+        yield "misplaced", words, lambda g, y, x, *how, **k: place.operation.function(g, *how, **k)
     if place.operation.function is np.sort:
         axis = place.node.keywords.get("axis", -1)
         sorting = np.argsort(place.argument._array, axis)

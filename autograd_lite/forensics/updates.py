@@ -33,9 +33,6 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
         yield from _multiple(given, signs, "it is the sign of the gradient")
         yield "it is the square of the gradient", right**2
         yield "the signs are lost: these are the absolute values of the gradient", abs(right)
-    largest = float(abs(given).max(initial=0.0))
-    if is_round(largest):
-        yield f"its entries are clipped at {rounded(largest):g}", right.clip(-largest, largest)
     weights = tensor._array
     if tensor.operation is None and weights.any():
         yield "these are the values of the parameter itself, and not its gradient", weights
@@ -51,11 +48,25 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
         over = "" if axes is None else f" over axis {axes}"
         mean = right.mean(axis=axes, keepdims=True)
         yield f"it is centred: its mean{over} is subtracted from it", right - mean
-    for decimals in range(1, 7):
-        yield f"it is rounded to {decimals} decimals", right.round(decimals)
     yield from for_a_root(case, tensor)
     yield from _by_its_size(case, tensor)
     yield from _with_velocity(case, tensor)
+
+
+def limited(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
+    """The gradient with a bound for its entries, or with a few of their digits."""
+    largest = float(abs(given).max(initial=0.0))
+    if is_round(largest):
+        yield f"its entries are clipped at {rounded(largest):g}", right.clip(-largest, largest)
+    for decimals in range(1, 7):
+        yield f"it is rounded to {decimals} decimals", right.round(decimals)
+    cut = "it is cut off to whole numbers, as in an array of integers"
+    for words, cut_off in (
+        (cut, np.trunc),
+        ("it is rounded to whole numbers", np.rint),
+        ("it is rounded down to whole numbers, as by //", np.floor),
+    ):
+        yield words, cut_off(right)
 
 
 def _by_its_size(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:

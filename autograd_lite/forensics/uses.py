@@ -195,7 +195,10 @@ def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
     near = sorted(graph.close_to(node), key=lambda other: abs(graph.position[other] - here))
     for other in near[:2]:
         if users.isdisjoint(_users(graph, other)):  # Else they are parts of one array.
-            yield other, "it is multiplied by what arrives at another layer, {other}"
+            words = "it is multiplied by what arrives at another layer, {other}"
+            if graph.position[other] > here:
+                words += ": the delta is carried on, or changed in place, before it is used here"
+            yield other, words
     for use in graph.consumers.get(node, ()):
         for argument in use.other_arguments if use.traits.additive else ():
             if is_recorded(argument) and len(graph.consumers[argument]) > 1:

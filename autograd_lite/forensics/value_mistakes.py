@@ -288,10 +288,33 @@ def _complements(one: Any, other: Any) -> bool:
 
 def elsewhere(argument: Any, other: Any) -> str:
     """Whose values others are that are not of a node close by, of its shape."""
+    if _whole_of(argument) is not None and _whole_of(argument) is _whole_of(other):
+        return "the values of another part of the same array, as of another time step"
+    if is_recorded(other) and other.operation is None:
+        return "the values of another parameter"
+    if is_mask(plain(argument)) and is_mask(plain(other)):
+        return "another mask, as that of another layer or step"
     if _steps_between(argument, other, any_shape=True):
         return "the values of an earlier layer"
     later = _steps_between(other, argument, any_shape=True)
     return f"the values of {'a later' if later else 'another'} layer"
+
+
+def is_mask(array: Any) -> bool:
+    """Whether all entries of an array are 0 or one other number."""
+    if not is_array(array) or array.size < 2:
+        return False
+    return (
+        bool(np.isin(array, (0, np.max(array))).all()) and 0 < np.count_nonzero(array) < array.size
+    )
+
+
+def _whole_of(part: Any) -> Any:
+    """What an array, or a node, is a part of."""
+    if is_recorded(part) and part.operation is not None:
+        return part.arguments[0] if part.operation.traits.indexes else None
+    array = plain(part)
+    return array.base if isinstance(array, np.ndarray) else None
 
 
 MOST_BETWEEN = 7

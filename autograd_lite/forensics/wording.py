@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
+    FACTORS,
     Always,
     Arriving,
     Candidate,
@@ -129,13 +130,8 @@ MOST_TARGETS = 4
 
 def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
-    targets = {names.cotangent(p.argument): None for p in mistake.wrong if p.slot >= 0}
-    targets.pop(names.cotangent(place.argument))
-    several = targets and not mistake.joint
-    likewise = f", and likewise to {', '.join(targets)}" if several else ""
-    if several and len(targets) > MOST_TARGETS:
-        likewise = f", and likewise in all {len(mistake.wrong)} steps of this kind"
-    what = mistake.what.replace("{operation}", place.operation.name)
+    likewise = "" if mistake.joint else _likewise(place, mistake, names)
+    what = mistake.what.replace("{operation}", names.function(place))
     what = what.replace("{argument}", names.of[place.argument])
     vjp = mistake.wrong[place]
     if isinstance(vjp, Instead):
@@ -157,20 +153,32 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
             number += f": {reason}" if reason else ""
         words += f", {number or _factor(case, mistake.strength, place)}"
     # Where a value is used more than once, a step is one of several contributions.
-    is_one = any(p not in mistake.wrong for p in case.graph.consumers[place.argument])
-    whole = ""
-    if not is_one and place.node not in names.known:
+    uses = case.graph.consumers[place.argument]
+    every, whole = all(use in mistake.wrong for use in uses), ""
+    if every and place.node not in names.known:
         whole = names.whole_cotangent(place.argument)
     right = whole or written(contribution_formula, place.node, place.slot, names.of)
     if right == f"d{names.of[place.argument]}":  # it only passes on what is called so itself
         right = names.whole_cotangent(place.node)
     used = right and _used(place, mistake, right, names)
     used = _with_whole(used, place.node, names) if whole and right not in used else used
-    target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
+    target = f"d{names.of[place.argument]} {'=' if whole or len(uses) == 1 else '+='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
     source = names.source(place.node)
     tensor, name = names.own(place.argument), place.operation.name
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
+
+
+def _likewise(place: Place, mistake: Candidate, names: Names) -> str:
+    """The other steps that a mistake is made in."""
+    count, targets = len(mistake.wrong), [names.cotangent(p.argument) for p in mistake.wrong]
+    others = dict.fromkeys(t for t in targets if t != names.cotangent(place.argument))
+    if len(others) > MOST_TARGETS:
+        return f", and likewise in all {count} steps of this kind"
+    if others:
+        return f", and likewise to {', '.join(others)}"
+    is_said = mistake.kind in FACTORS or count == 1
+    return "" if is_said else f", and likewise in {count - 1} other steps of this kind"
 
 
 def _with_factor(place: Place, what: str, is_negated: bool, names: Names) -> str:

@@ -113,11 +113,11 @@ def trained_parameters(
             f"{kind} holds none of its parameters, so that nothing would be learned",
             f"Write {kind}(model.parameters(), ...)",
         )
-    _require_none_exchanged(attempted, model, optimizer)
+    require_none_exchanged(attempted, model, optimizer)
     return parameters
 
 
-def _require_none_exchanged(attempted: str, model: Module, optimizer: Optimizer) -> None:
+def require_none_exchanged(attempted: str, model: Module, optimizer: Optimizer) -> None:
     """Raise if an optimizer has a parameter that the model had, and not the one in its place."""
     own, held = dict(model.named_parameters()), {*optimizer.parameters}
     modules = {id(module) for _, module in model.named_modules()}  # A dataclass has no hash.

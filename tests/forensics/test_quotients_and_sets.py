@@ -166,7 +166,7 @@ def a_sort_is_done_again():
     return ordered(13, np.sort, lambda g, x, y: g[np.argsort(x)])
 
 
-@planted("getitem is done again")
+@planted("the same index is taken on the way back")
 def an_index_is_applied_again():
     order = np.array([2, 0, 3, 1, 6, 4, 5])
     return ordered(14, lambda x: x[order], lambda g, x, y: g[order])

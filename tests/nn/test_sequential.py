@@ -168,6 +168,22 @@ def test_a_model_that_is_a_dataclass_is_trained_and_has_no_hash():
     assert (model.state_dict()["body.0.weight"] != before).any()
 
 
+@looped("hook", ["gradients", "batch_end", "epoch_end"])
+def test_so_it_is_where_a_callback_exchanges_a_layer(hook):
+    def exchange(self, training):
+        training.model[-1] = nn.Dense(2, 1, rng=5)
+
+    model, callback = network(), type("Exchanging", (nn.Callback,), {hook: exchange})()
+    optimizer = nn.SGD(model.parameters(), 0.1)
+    with pytest.raises(
+        ArgumentError, match=r"fit of Sequential: SGD has 2.bias, 2.weight as it was"
+    ):
+        nn.fit(
+            model, X, Y, loss="mse", optimizer=optimizer, epochs=3, progress=False,
+            callbacks=[callback],
+        )  # fmt: skip
+
+
 def test_an_optimizer_of_some_or_of_others_parameters_trains_on():
     other, model = network(), network()
     for parameters in (
