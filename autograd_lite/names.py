@@ -276,8 +276,6 @@ def told_of_call(
             remedy = f"Give them to what it returns: {name}(f)(...)"
         elif any(hasattr(x, "shape") for x in made):
             remedy = f"Give arrays to what it makes: {name}(...)(x)"
-        elif name.islower() and any(map(callable, made)):
-            remedy = f"Write @{name}() above the function"
         return UnsupportedError(f"{name}(...)", reason, remedy)
     return None
 

@@ -339,10 +339,6 @@ def test_a_picture_by_the_name_of_another_library_is_told_what_is_written_here(a
             lambda: nn.ReLU(X),
             "ReLU(...): it takes nothing without a name, and was given more. Give arrays to what",
         ),
-        (
-            lambda: autograd_lite.no_grad(print),
-            "no_grad(...): it takes nothing without a name, and was given more. Write @no_grad()",
-        ),
         (lambda: nn.fit(1, 2, scheduler=3), "fit(..., scheduler=): it takes no scheduler. A sch"),
     ],
 )
