@@ -134,9 +134,11 @@ def meant_by(name: str, known: Iterable[str]) -> str:
 
 
 def missing_name(
-    module: str, name: str, known: Iterable[str], elsewhere: Mapping[str, str]
+    module: str, name: str, known: Iterable[str], elsewhere: Mapping[str, str], home: str = ""
 ) -> MissingNameError | ImportError:
     """The error for a name that a module does not have; elsewhere says what to write for some.
+
+    The names that are known are those of `home`, by default the module itself.
 
     Of a missing attribute `from module import name` says nothing: that is told what to write by an
     ImportError.
@@ -147,9 +149,9 @@ def missing_name(
     if name in elsewhere:
         remedy = f"Write {elsewhere[name]}"
     elif meant := meant_by(name, known):
-        remedy = f"Write {module}.{meant}"
+        remedy = f"Write {home or module}.{meant}"
     else:
-        remedy = f"{module}.__all__ has what there is"
+        remedy = f"{home or module}.__all__ has what there is"
     error = MissingNameError(f"{module}.{name}", "there is no such name", remedy)
     return ImportError(str(error)) if _is_imported(module, name) else error
 

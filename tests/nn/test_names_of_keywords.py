@@ -367,6 +367,7 @@ def test_a_name_of_nn_that_is_asked_of_a_part_of_it_is_told():
     for part, name, told in (
         (nn.layers, "Dense", "nn.Dense"),
         (nn.losses, "MeanSquaredError", r"nn.MSELoss\(\)"),
+        (nn.losses, "MSELos", "nn.MSELoss"),
         (nn.optimizers, "Adam", "nn.Adam"),
     ):
         with pytest.raises(MissingNameError, match=f"there is no such name. Write {told}$"):
