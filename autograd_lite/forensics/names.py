@@ -19,6 +19,7 @@ from autograd_lite.textbook.naming import (
     Identifiers,
     distinct_names,
     given_names,
+    key_of,
     names_of,
     variables_of,
     visible_arrays,
@@ -44,11 +45,13 @@ class Names:
         self.distinct = distinct_names(graph.leaves, variables)
         self.known = set(self.given)
         self.originals: dict[Any, Tensor] = {}
+        self.passed_on: set[Any] = set()  # what is called as the node is that has its cotangent
         for node in graph.order:
             consumer = _passed_on(graph, node) if node not in self.given else None
             if consumer is not None:
                 self.of[node] = self.of[consumer]
                 self.known.add(node)
+                self.passed_on.add(node)
         self._name_parts(graph)
         self._name_states(graph)
 
@@ -91,6 +94,7 @@ class Names:
         self.distinct |= {again[n]: name for n, name in self.distinct.items() if n in again}
         self.given = frozenset(again.get(node, node) for node in self.given)
         self.known = {again.get(node, node) for node in self.known}
+        self.passed_on = {again.get(node, node) for node in self.passed_on}
 
     def source(self, node: Tensor) -> str:
         """File and line of the operation: as it ran, or where a variable of its name is set."""
@@ -130,14 +134,26 @@ class Names:
         """The operand that a step leads to, by its name, its formula or its number."""
         if place.argument in self.given:
             return self.of[place.argument]
-        node = self.originals.get(place.argument, place.argument)
-        formula = ""
-        if len(backward_order(self.loss)) <= MOST_NODES:
-            formula = written(value_formula, self.loss, node, self.variables)
-        short = f"the operand {formula}" if 0 < len(formula) <= LONGEST_OPERAND else ""
+        formula = self._formula(place.argument)
+        short = f"the operand {formula}" if formula else ""
         row = place.argument.operation
         given = f", which {row.name} gives" if row else ""
         return short or f"operand {place.slot + 1} of {place.operation.name}{given}"
+
+    def value(self, node: Any, unknown: str = "") -> str:
+        """What the values of a node, or array, are called: by a name, or by their formula."""
+        name = self.of.get(key_of(node), unknown)
+        formula = self._formula(node) if key_of(node) in self.passed_on else ""
+        is_sum = re.search(r" [+-] ", formula)
+        return (f"({formula})" if is_sum else formula) or name
+
+    def _formula(self, node: Tensor) -> str:
+        """What a node is computed by; empty where that is long."""
+        if len(backward_order(self.loss)) > MOST_NODES:
+            return ""
+        original = self.originals.get(node, node)
+        formula = written(value_formula, self.loss, original, self.variables)
+        return formula if len(formula) <= LONGEST_OPERAND else ""
 
     def function(self, place: Place) -> str:
         """The function of a step, and whether it is one that is written out with others."""

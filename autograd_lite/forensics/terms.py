@@ -17,7 +17,7 @@ from autograd_lite.forensics.candidate import (
 )
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.formula_mistakes import formulas
+from autograd_lite.forensics.formula_mistakes import formulas, softmax
 from autograd_lite.forensics.harmless import EPSILONS
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph, nearest
@@ -42,7 +42,7 @@ def of_one_summand(graph: Graph, place: Place) -> StepMistakes:
         if same:
             words = f"the {what} is forgotten {of_which}: parentheses are missing"
             yield "one path", words, _otherwise(place, part, unchanged)
-        for _, words, vjp in formulas(graph, place):
+        for _, words, vjp in (*formulas(graph, place), *softmax(graph, place)):
             yield "one path", f"{words}, {of_which}", _otherwise(place, part, vjp)
 
 

@@ -132,13 +132,15 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
     likewise = "" if mistake.joint else _likewise(place, mistake, names)
     what = mistake.what.replace("{operation}", names.function(place))
-    what = what.replace("{argument}", names.of[place.argument])
+    what = what.replace("{argument}", names.value(place.argument))
     vjp = mistake.wrong[place]
     if isinstance(vjp, Instead):
-        what = what.replace("{own}", names.of.get(key_of(place.node.arguments[vjp.slot]), "a"))
+        what = what.replace("{own}", names.value(place.node.arguments[vjp.slot], "a"))
     if isinstance(vjp, Instead | Arriving):
         unknown = "other data" if isinstance(vjp, Valued) else "another"
-        what = what.replace("{other}", names.of.get(key_of(vjp.written), unknown))
+        arrives = isinstance(vjp, Arriving) and not isinstance(vjp, Valued)
+        name = names.of.get(key_of(vjp.written), unknown)
+        what = what.replace("{other}", name if arrives else names.value(vjp.written, unknown))
     if vjp in (unchanged, negated) and place.multiplies_entries and len(place.others) == 1:
         what = _with_factor(place, what, vjp is negated, names)
     if mistake.kind == "dropped path" and not mistake.joint:
@@ -264,7 +266,7 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
         return factor + (f"({right})" if any(sign in right for sign in " +-*/@") else right)
     vjp = mistake.wrong[place]
     if isinstance(vjp, Always):
-        return vjp.written.format(names.of[place.argument], names.of.get(id(vjp.targets), "y"))
+        return vjp.written.format(names.value(place.argument), names.of.get(id(vjp.targets), "y"))
     if isinstance(vjp, Arriving):
         return _from_another(place, vjp, names)
     if not isinstance(vjp, Instead):
@@ -274,7 +276,8 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     if isinstance(vjp.written, str):
         name = vjp.written.format(names.of.get(key, "constant"))
     else:
-        name = names.of.get(key_of(vjp.written), "another") + ".T" * vjp.turned
+        name = names.value(vjp.written, "another")
+        name = (f"({name})" if " " in name else name) + ".T" * vjp.turned
     if not name:
         return ""
     formula = written(contribution_formula, place.node, place.slot, {**names.of, key: name})
@@ -285,7 +288,9 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
 def _from_another(place: Place, vjp: Arriving, names: Names) -> str:
     """The formula with what arrives elsewhere, or with the values of another array, if known."""
     name = names.of.get(key_of(vjp.written), "")
-    if not isinstance(vjp, Valued):
+    if isinstance(vjp, Valued):
+        name = names.value(vjp.written)
+    else:
         renamed = {**names.of, place.node: name or "another"}
         return written(contribution_formula, place.node, place.slot, renamed)
     mark = f" {name}"  # No name has a blank in it.

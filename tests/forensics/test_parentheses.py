@@ -68,3 +68,17 @@ def test_targets_that_are_subtracted_from_the_product_are_named():
     loss = ((X @ w + b - y) ** 2).sum() / 2
     said = said_first(loss, {w: X.T @ (error + y) - y, b: error.sum()})
     assert "X.T @ p - y" in said
+
+
+@pytest.mark.parametrize("beside", ["entropy", "divergence"])
+def test_one_of_two_terms_without_the_sum_of_softmax_is_named(beside):
+    rng = np.random.default_rng(4)
+    X, t, W = rng.normal(size=(6, 3)), rng.integers(4, size=6), leaf(rng, 3, 4, name="W")
+    prior = softmax(rng.normal(size=(6, 4)), axis=1)
+    p = softmax(X @ W, axis=1)
+    likelihood = -np.log(p[np.arange(6), t]).sum()
+    less = np.log(p) - np.log(prior) if beside == "divergence" else np.log(p)
+    d = p.data - np.eye(4)[t] + 0.3 * p.data * less.data
+    said = said_first(likelihood + 0.3 * (p * less).sum(), {W: X.T @ d})
+    assert "the subtracted sum is left out" in said
+    assert "one of several terms" in said

@@ -103,3 +103,13 @@ def test_an_index_that_is_not_inverted_is_written_as_the_caller_has_it():
     report = compare_gradients(loss, {W: X.T @ (weights[order] * (1 - h.data**2))})
     assert "the inverse permutation" in report.explanations[0].sentence
     assert "[order]" in report.explanations[0].mistakes[0].used
+
+
+def test_a_value_that_only_shares_a_cotangent_with_a_name_is_written_out():
+    rng = np.random.default_rng(7)
+    X, y, w = rng.normal(size=(10, 3)), rng.normal(size=10), leaf(rng, 3, name="w")
+    r = X @ w - y
+    loss = np.log(np.cosh(r)).mean()
+    report = compare_gradients(loss, {w: X.T @ r.data / 10})
+    (mistake,) = report.explanations[0].mistakes
+    assert mistake.used == "dr = 0.1 * (X @ w - y)"
