@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.candidates import LONG
 from autograd_lite.forensics.case import Case, relative_error
@@ -176,7 +178,9 @@ def _is_evidence(
     ):
         return False
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
-    entries = [sum(t.size for t in wrong & search.changed(mistake)) for mistake in solved]
+    # Zeros are right whatever the number is.
+    sizes = {tensor: np.count_nonzero(case.manual[tensor]) for tensor in wrong}
+    entries = [sum(sizes[t] for t in wrong & search.changed(mistake)) for mistake in solved]
     # One entry is some number times the right one, and the number may be round.
     large = [m for m in mistakes if m.kind == "factor" and abs(m.factor or 0) > LARGEST_OF_ONE]
     unknown = [m for m in large if not _is_known(case, m)]

@@ -118,3 +118,14 @@ def test_labels_of_the_sample_beside_are_said_to_be_on_their_side(shift, which, 
     delta[rows, np.roll(t, shift)] -= 1
     said = compare_gradients(loss, {W: X.T @ delta / 8}).explanations[0].sentence
     assert f"the labels are off by one sample: those of the one {which}" in said
+
+
+def test_labels_in_reverse_order_are_named():
+    rng = np.random.default_rng(11)
+    X, t, W = rng.normal(size=(8, 4)), np.array([0, 2, 1, 1, 0, 2, 0, 1]), leaf(rng, 4, 3, name="W")
+    scores = X @ W
+    loss = (np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(8), t]).sum()
+    e = np.exp(scores.data)
+    delta = e / e.sum(axis=1, keepdims=True) - np.eye(3)[t[::-1]]
+    said = compare_gradients(loss, {W: X.T @ delta}).explanations[0].sentence
+    assert "the labels are in reverse order" in said
