@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_on_card
+from autograd_lite.names import meant_by
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Array
@@ -23,9 +24,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Range:
     """What a hyper-parameter may be: a test, and its wording for errors."""
 
-    def __init__(self, holds: Callable[[Any], bool], wanted: str) -> None:
+    def __init__(
+        self, holds: Callable[[Any], bool], wanted: str, names: tuple[str, ...] = ()
+    ) -> None:
         self.holds = holds
         self.wanted = wanted
+        self.names = names
 
 
 def is_number(value: Any) -> bool:
@@ -76,12 +80,14 @@ FLOATING = Range(_is_floating, "a dtype of floats, such as numpy.float32")
 
 def one_of(*names: str) -> Range:
     """The range that consists of some names."""
-    return Range(lambda x: isinstance(x, str) and x in names, " or ".join(map(repr, names)))
+    wanted = " or ".join(map(repr, names))
+    return Range(lambda x: isinstance(x, str) and x in names, wanted, names)
 
 
 def optional(allowed: Range) -> Range:
     """The range with None."""
-    return Range(lambda x: x is None or allowed.holds(x), f"{allowed.wanted}, or None")
+    holds = allowed.holds
+    return Range(lambda x: x is None or holds(x), f"{allowed.wanted}, or None", allowed.names)
 
 
 def require(owner: object, name: str, value: Any, allowed: Range) -> None:
@@ -91,15 +97,17 @@ def require(owner: object, name: str, value: Any, allowed: Range) -> None:
     """
     if not allowed.holds(value):
         named = owner if isinstance(owner, str) else type(owner).__name__
-        raise ArgumentError(
-            f"{named} with {name}={describe_one(value)}",
-            _why_not(value, allowed),
-            f"Give {allowed.wanted}",
-        )
+        attempted = f"{named} with {name}={describe_one(value)}"
+        if isinstance(value, str) and (meant := meant_by(value, allowed.names)):
+            reason, remedy = "there is none of that name", f"Write {name}={meant!r}"
+            raise ArgumentError(attempted, reason, remedy)
+        raise ArgumentError(attempted, _why_not(value, allowed), f"Give {allowed.wanted}")
 
 
 def _why_not(value: Any, allowed: Range) -> str:
     """Why a value is not in a range, where it may be of another type than those that are."""
+    if isinstance(value, str) and allowed.names:
+        return "there is none of that name"
     if "number" not in allowed.wanted or isinstance(value, tuple | list):
         return "out of range"
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
@@ -197,7 +205,9 @@ def function_named(
 
     reason = f"there is no {argument} of that name"
     remedy = f"Give one of {', '.join(known)}, or {others}"
-    if isinstance(given, str) and given.lower() in CHOICES:
+    if isinstance(given, str) and (meant := meant_by(given, known)):
+        remedy = f"Write {argument}={meant!r}"
+    elif isinstance(given, str) and given.lower() in CHOICES:
         remedy = f"Write {argument}={CHOICES[given.lower()]}"
     if isinstance(given, type):
         reason, remedy = "it is no function, but a class", f"Write {argument}={given.__name__}()"

@@ -33,7 +33,7 @@ KEYWORDS = {
     "output_dim": "out_features",
     "output_size": "out_features",
     "n_out": "out_features",
-    "units": "out_features",
+    "units": "out_features hidden_size",
     "filters": "out_channels",
     "strides": "stride",
     "dilation_rate": "dilation",
@@ -120,6 +120,8 @@ NO_KEYWORD = {
     "save_best_only": "Leave it out: nn.EarlyStopping() restores the best weights",
     "num_workers": "Leave it out: batches are cut from arrays that are there",
     "pin_memory": "Leave it out: arrays are where NumPy has them, or CuPy",
+    "return_sequences": "Leave it out: states, last = layer(x) are those of all steps, and last",
+    "return_state": "Leave it out: states, last = layer(x) are those of all steps, and last",
     "drop_last": "Cut the arrays before: n = len(X) // batch_size * batch_size, X[:n], y[:n]",
     "early_stopping": "Write validation=0.1, callbacks=[nn.EarlyStopping()]",
     "scheduler": "A schedule is a learning rate: "

@@ -231,6 +231,10 @@ class SetRecording(SetForAWhile, ContextDecorator):
 
     on: bool
 
+    def __new__(cls, *decorated: Any, **named: Any) -> Any:
+        """An instance; of a function that function in it, as `@no_grad` without parentheses."""
+        return cls()(*decorated) if len(decorated) == 1 and not named else super().__new__(cls)
+
     @explains_keywords
     def __init__(self) -> None:
         super().__init__()

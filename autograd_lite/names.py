@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import inspect
 import re
 import sys
@@ -27,7 +26,7 @@ _OF_TWO = "allclose arctan2 isclose kron logaddexp maximum minimum outer"
 _OF_MORE = {
     **dict.fromkeys(_OF_TWO.split(), "x, y"),
     **dict.fromkeys(["argpartition", "partition"], "x, k"),
-    **dict.fromkeys(["diff", "expand_dims", "flip"], "x, axis=axis"),
+    **dict.fromkeys(["diff", "expand_dims", "flip", "ptp"], "x, axis=axis"),
     "choose": "indices, x",
     "moveaxis": "x, source, destination",
     "quantile": "x, q",
@@ -37,22 +36,33 @@ _OF_MORE = {
     "tile": "x, repeats",
     "where": "mask, x, y",
 }
-_OF_ARRAYS = "fill flags itemsize nbytes put setflags strides tobytes tofile"
+_OF_ARRAYS = (
+    "base byteswap ctypes dump fill flags itemsize nbytes put setflags strides tobytes tofile"
+)
 
 ATTRIBUTES = {
+    "_value": "x.data",
     "abs": "abs(x)",
+    "add_": "x.data += y inside of no_grad(), or x = x + y",
+    "assign": "x.data = y",
     "at": "np.where(mask, value, x)",
     "block_until_ready": "x alone: it is computed at once",
+    "chunk": "np.array_split(x, parts, axis)",
     "clamp": "x.clip(low, high)",
     "clone": "x.copy()",
     "contiguous": "x alone: NumPy copies where it has to",
+    "copy_": "x.data[...] = y",
     "cpu": "x alone: arrays are where NumPy has them, or CuPy",
     "cuda": "x alone: arrays are where NumPy has them, or CuPy",
+    "data_ptr": "x.data.ctypes.data",
     "detach_": "x.detach()",
     "device": "x.data.device: arrays are where NumPy has them, or CuPy",
     "dim": "x.ndim",
     "double": "x.astype(np.float64)",
+    "erf": "autograd_lite.erf(x)",
     "expand": "np.broadcast_to(x, shape)",
+    "expand_as": "np.broadcast_to(x, y.shape)",
+    "fill_": "x.data[...] = value",
     "flat": "x.reshape(-1)",
     "float": "x.astype(np.float32)",
     "gather": "np.take_along_axis(x, indices, axis)",
@@ -61,39 +71,36 @@ ATTRIBUTES = {
     "half": "x.astype(np.float16)",
     "index_select": "np.take(x, indices, axis)",
     "is_leaf": "x.operation is None",
+    "label": "x.name",
     "logsumexp": "autograd_lite.logsumexp(x, axis)",
     "masked_fill": "np.where(mask, value, x)",
+    "mul_": "x.data *= y inside of no_grad(), or x = x * y",
+    "neg": "-x",
+    "new_ones": "np.ones(shape)",
+    "new_zeros": "np.zeros(shape)",
     "norm": "np.linalg.norm(x)",
-    "numel": "x.size",
+    "normal_": "x.data[...] = rng.normal(size=x.shape)",
     "null_grad": "x.zero_grad()",
+    "numel": "x.size",
     "permute": "x.transpose(axes)",
     "register_hook": "x.grad after backward()",
     "requires_grad_": "x.requires_grad = True",
     "retain_grad": "x.grad after backward(): it is kept for all",
+    "split": "np.split(x, places, axis)",
+    "sub_": "x.data -= y inside of no_grad(), or x = x - y",
     "t": "x.T",
-    "topk": "np.sort(x, axis=axis)[..., -k:]",
     "to": "x.astype(dtype)",
+    "topk": "np.sort(x, axis=axis)[..., -k:]",
     "type": "x.dtype",
+    "type_as": "x.astype(y.dtype)",
+    "unbind": "[*x]",
+    "uniform_": "x.data[...] = rng.uniform(size=x.shape)",
     "unsqueeze": "np.expand_dims(x, axis)",
     "value": "x.data",
     "view": "x.reshape(shape)",
-    "zero_": "x.data[...] = 0",
-    "chunk": "np.array_split(x, parts, axis)",
-    "erf": "autograd_lite.erf(x)",
-    "expand_as": "np.broadcast_to(x, y.shape)",
-    "label": "x.name",
-    "neg": "-x",
-    "split": "np.split(x, places, axis)",
-    "type_as": "x.astype(y.dtype)",
-    "unbind": "[*x]",
     "view_as": "x.reshape(y.shape)",
-    "add_": "x.data += y inside of no_grad(), or x = x + y",
-    "mul_": "x.data *= y inside of no_grad(), or x = x * y",
-    "sub_": "x.data -= y inside of no_grad(), or x = x - y",
-    "copy_": "x.data[...] = y",
-    "fill_": "x.data[...] = value",
-    "uniform_": "x.data[...] = rng.uniform(size=x.shape)",
-    "normal_": "x.data[...] = rng.normal(size=x.shape)",
+    "zero_": "x.data[...] = 0",
+    **dict.fromkeys(["int", "long"], "x.data.astype(int)"),
     **{name: f"x {symbol} y" for name, symbol in _OPERATORS.items()},
     **{name: f"np.{name}(x)" for name in _OF_ONE.split()},
     **{name: f"np.{name}({given})" for name, given in _OF_MORE.items()},
@@ -127,9 +134,11 @@ def meant_by(name: str, known: Iterable[str]) -> str:
 
 
 def missing_name(
-    module: str, name: str, known: Iterable[str], elsewhere: Mapping[str, str]
+    module: str, name: str, known: Iterable[str], elsewhere: Mapping[str, str], home: str = ""
 ) -> MissingNameError | ImportError:
     """The error for a name that a module does not have; elsewhere says what to write for some.
+
+    The names that are known are those of `home`, by default the module itself.
 
     Of a missing attribute `from module import name` says nothing: that is told what to write by an
     ImportError.
@@ -140,9 +149,9 @@ def missing_name(
     if name in elsewhere:
         remedy = f"Write {elsewhere[name]}"
     elif meant := meant_by(name, known):
-        remedy = f"Write {module}.{meant}"
+        remedy = f"Write {home or module}.{meant}"
     else:
-        remedy = f"{module}.__all__ has what there is"
+        remedy = f"{home or module}.__all__ has what there is"
     error = MissingNameError(f"{module}.{name}", "there is no such name", remedy)
     return ImportError(str(error)) if _is_imported(module, name) else error
 
@@ -155,7 +164,9 @@ def _is_imported(module: str, name: str) -> bool:
     asking = frame and frame.f_back
     if not asking or asking.f_code.co_name != "_handle_fromlist":
         return False
-    return importlib.util.find_spec(f"{module}.{name}") is None
+    from importlib.util import find_spec
+
+    return find_spec(f"{module}.{name}") is None
 
 
 def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> UnsupportedError:

@@ -50,7 +50,7 @@ def unknown_attribute(owner: Any, name: str, value: Any) -> MissingNameError:
     fields = (field for field in getattr(kind, "_fields", ()) if hasattr(owner, field))
     own_names = getattr(owner, "__slots__", None) or vars(owner)
     known = [own for own in dict.fromkeys([*fields, *own_names]) if not own.startswith("_")]
-    similar = [KEYWORDS.get(name, ""), *difflib.get_close_matches(name, known, 1)]
+    similar = [*KEYWORDS.get(name, "").split(), *difflib.get_close_matches(name, known, 1)]
     here = next((each for each in similar if each in known), None)
     remedy = f"Write {kind.__name__}.{here}" if here else f"It has {', '.join(known) or 'none'}"
     if isinstance(elsewhere, Elsewhere):

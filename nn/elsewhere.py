@@ -190,8 +190,8 @@ def missing_of_part(part: str, name: str) -> Exception:
     """
     import nn
 
-    known = {own: f"nn.{own}" for own in nn.__all__}
-    return missing_name(part, name, [], NAMES | known)
+    here = {own: f"nn.{own}" for own in nn.__all__}
+    return missing_name(part, name, nn.__all__, NAMES | here, home="nn")
 
 
 def missing_initializer(name: str, known: Iterable[str]) -> Exception:

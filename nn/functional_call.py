@@ -110,7 +110,7 @@ OF_TWINS = ("_named", "_text_is_of", "_twins_state")
 
 def _state_of(model: Module) -> dict[str, Tensor]:
     """Parameters and buffers by name, also within another functional call."""
-    state: dict[str, Tensor] = vars(model).get(OF_TWINS[-1], model._state)()
+    state: dict[str, Tensor] = vars(model).get("_twins_state", model._state)()
     return state
 
 
@@ -138,8 +138,9 @@ class _Substitution:
             twin = self.made[id(value)] = object.__new__(type(value))
             own = {name: each for name, each in vars(value).items() if name not in OF_TWINS}
             vars(twin).update({name: self(each) for name, each in own.items()})
-            state = partial(self.state, value)
-            vars(twin).update(zip(OF_TWINS, (_refuse_search, value._text_is_of, state)))
+            vars(twin)["_named"] = _refuse_search
+            vars(twin)["_text_is_of"] = value._text_is_of
+            vars(twin)["_twins_state"] = partial(self.state, value)
         elif isinstance(value, Buffer):
             self.made[id(value)] = Buffer(value.data)
         elif isinstance(value, MappingProxyType):

@@ -235,16 +235,6 @@ def initializer(weight_init: str | Initializer) -> Initializer:
     return function_named("weight_init", weight_init, INITIALIZERS, others)
 
 
-if not TYPE_CHECKING:  # or type checkers would take any name for one of these
-
-    def __getattr__(name: str) -> Any:
-        if name.startswith("_"):  # of Python's own, which asks for them at each import
-            raise AttributeError(name)
-        from nn.elsewhere import missing_initializer
-
-        raise missing_initializer(name, INITIALIZERS)
-
-
 def initial_weight(
     layer: str, weight_init: str | Initializer, rng: Any, fan_in: int, fan_out: int
 ) -> Any:
@@ -257,3 +247,13 @@ def initial_weight(
             f"Return ({fan_in}, {fan_out}), fan_in first",
         )
     return weight
+
+
+if not TYPE_CHECKING:  # or type checkers would take any name for one of these
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # of Python's own, which asks for them at each import
+            raise AttributeError(name)
+        from nn.elsewhere import missing_initializer
+
+        raise missing_initializer(name, INITIALIZERS)

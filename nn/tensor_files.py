@@ -40,10 +40,16 @@ def arrays_of(state: Mapping[str, Any]) -> dict[str, Any]:
         given = as_array(plain(value), f"nn.save of {name!r},")
         array = np.array(on_host(given), order="C")
         if not isinstance(name, str) or array.dtype.name not in DTYPES.values():
+            remedy = "Convert it first: model.astype(np.float64)"
+            if array.dtype.hasobject:
+                remedy = (
+                    "Save model.state_dict() alone; nn.Checkpoint(path), a callback of nn.fit, "
+                    "writes optimizers, too, and nn.fit(..., resume_from=path) goes on from there"
+                )
             raise UnsupportedError(
                 f"nn.save of {name!r} {array.shape} {array.dtype}",
                 f"a file holds arrays by name, of dtypes {', '.join(DTYPES.values())}",
-                "Convert it first: model.astype(np.float64)",
+                remedy,
             )
         arrays[name] = array
     return arrays

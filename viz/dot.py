@@ -39,8 +39,14 @@ def dot_text(graph: Graph) -> str:
 
     digraph = graphviz.Digraph(
         "computation",
-        # Boxes hide no label of an edge.
-        graph_attr={"nodesep": "0.25", "ranksep": "0.4", "outputorder": "nodesfirst", **FONT},
+        # Boxes hide no label of an edge; the tabs of parameters stick out of them.
+        graph_attr={
+            "nodesep": "0.25",
+            "ranksep": "0.4",
+            "pad": "0.12",
+            "outputorder": "nodesfirst",
+            **FONT,
+        },
         node_attr={"style": "filled", "color": LINE_COLOR, **FONT},
         edge_attr={"color": LINE_COLOR, "arrowsize": "0.7", **FONT},
     )

@@ -252,7 +252,8 @@ def _beyond(graph: Graph, place: Place) -> Factors:
         (use,) = uses
         if use.multiplies_entries and (to_leaf or not is_next):
             yield from _of_numbers(graph, use)
-        if not (use.traits.additive or (to_leaf and (use.bends or use.multiplies_entries))):
+        onward = use.bends or use.traits.product or use.traits.moves
+        if not (use.traits.additive or (to_leaf and onward)):
             return
         is_next, left = False, left - (not use.traits.additive)
         uses = graph.consumers.get(use.node, ())

@@ -155,16 +155,16 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
             number += f": {reason}" if reason else ""
         words += f", {number or _factor(case, mistake.strength, place)}"
     # Where a value is used more than once, a step is one of several contributions.
-    is_one = any(p not in mistake.wrong for p in case.graph.consumers[place.argument])
-    whole = ""
-    if not is_one and place.node not in names.known:
+    uses = case.graph.consumers[place.argument]
+    every, whole = all(use in mistake.wrong for use in uses), ""
+    if every and place.node not in names.known:
         whole = names.whole_cotangent(place.argument)
     right = whole or written(contribution_formula, place.node, place.slot, names.of)
     if right == f"d{names.of[place.argument]}":  # it only passes on what is called so itself
         right = names.whole_cotangent(place.node)
     used = right and _used(place, mistake, right, names)
     used = _with_whole(used, place.node, names) if whole and right not in used else used
-    target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
+    target = f"d{names.of[place.argument]} {'=' if whole or len(uses) == 1 else '+='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
     source = names.source(place.node)
     tensor, name = names.own(place.argument), place.operation.name

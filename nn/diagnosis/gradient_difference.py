@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -109,12 +109,16 @@ def gradient_difference(
                         lambda: as_number(again(), attempted), parameter._array, index, step
                     )
                     slopes[index] = (above - below) / (2 * step)
-        joined = [np.concatenate([np.ravel(x) for x in arrays]) for arrays in (automatic, numeric)]
-        return joined[0], joined[1]
+        return _flat(automatic), _flat(numeric)
 
     automatic, numeric = call_left_alone(gradients, model, loss, X, y)
     lengths = float(np.linalg.norm(automatic) + np.linalg.norm(numeric))
     return float(np.linalg.norm(automatic - numeric)) / lengths if lengths else 0.0
+
+
+def _flat(arrays: Iterable[Any]) -> Any:
+    """The entries of arrays one after the other."""
+    return np.concatenate([np.ravel(array) for array in arrays])
 
 
 def _in_float64(array: Any, copy: bool) -> Any:

@@ -5,10 +5,9 @@ names, those with a range as fields (`nn.declared`): its text, its file and its 
 are made of them.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+if not TYPE_CHECKING:  # or type checkers would take any name for one of these
+    from nn.parts import told_of_names
 
-def __getattr__(name: str) -> Any:
-    from nn.elsewhere import missing_of_part
-
-    raise missing_of_part(__name__, name)
+    __getattr__ = told_of_names(__name__)

@@ -114,7 +114,13 @@ class Sequential(Module, Generic[*Layers]):
     @explains_keywords
     def extend(self, layers: Iterable[Module | Callable[[Any], Any]]) -> Self:
         """Add layers at the end; those of another Sequential are then layers of both."""
-        for layer in [*layers]:
+        if not isinstance(layers, Iterable):
+            raise UnsupportedError(
+                f"Sequential.extend with {describe_one(layers)}",
+                "it is no sequence of layers",
+                "Write append(layer) for a single one",
+            )
+        for layer in [self._layer(index, layer) for index, layer in enumerate(layers, len(self))]:
             self.append(layer)
         return self
 

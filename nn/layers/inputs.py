@@ -98,10 +98,13 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
             "Write x[None] for a single image, x[:, None] for images of one channel",
         )
     if channels is not None and images.shape[1] != channels:
+        remedy = f"Give inputs of shape {shape}, or make the layer for {images.shape[1]} channels"
+        if images.shape[-1] == channels:
+            remedy = f"Give inputs of shape {shape}: np.moveaxis(x, -1, 1) puts the channels there"
         raise ShapeError(
             called(layer, images),
             f"axis 1 of the input has {images.shape[1]} channels, and the layer takes {channels}",
-            f"Give inputs of shape {shape}, or make the layer for {images.shape[1]} channels",
+            remedy,
         )
     return images
 

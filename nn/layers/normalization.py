@@ -31,14 +31,16 @@ SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or mo
 class _NormOfFeatures(Module):
     """What layers have in common that normalize over the last axes."""
 
-    normalized_shape: Field[tuple[int, ...], int | tuple[int, ...]] = declared(SHAPE, size=True)
+    normalized_shape: Field[tuple[int, ...], int | tuple[int, ...] | list[int]] = declared(
+        SHAPE, size=True
+    )
     epsilon: float | None = declared(optional(POSITIVE), default=None)
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
     elementwise_affine: bool = declared(FLAG, default=True, kw_only=True, size=True)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         shape = values["normalized_shape"]
-        shape = shape if isinstance(shape, tuple) else (shape,)
+        shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
         return super()._checked({**values, "normalized_shape": shape})
 
     def _set_up(self, dtype: Any, bias: bool = False) -> None:

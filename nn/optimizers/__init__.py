@@ -6,10 +6,9 @@ rate is after t steps; parameter groups, states and the arrays are the same for 
 step, are SciPy's (`nn.optimizers.scipy_fits`). Muon is left out.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+if not TYPE_CHECKING:  # or type checkers would take any name for one of these
+    from nn.parts import told_of_names
 
-def __getattr__(name: str) -> Any:
-    from nn.elsewhere import missing_of_part
-
-    raise missing_of_part(__name__, name)
+    __getattr__ = told_of_names(__name__)

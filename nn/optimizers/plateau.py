@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
-from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, Range, one_of
+from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, Range, is_number, one_of
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import whole
 from nn.declared import declared
@@ -16,7 +16,14 @@ from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.schedules import DECAY, Schedule
 
 MODE = one_of("min", "max")
-NOT_NAN = Range(lambda x: isinstance(x, int | float) and not math.isnan(x), "a number or infinity")
+
+
+def _is_figure(value: Any) -> TypeGuard[float]:
+    """Whether a loss or a metric may be this: a number that is a float's, NaN or infinity."""
+    return is_number(value) or isinstance(value, float | np.floating)
+
+
+NOT_NAN = Range(lambda x: _is_figure(x) and x == x, "a number or infinity")
 
 
 class Progress:
@@ -96,8 +103,7 @@ class ReduceOnPlateau(Schedule):
         return max(base * self.factor**self.reductions, min(base, self.minimum))
 
     def _advance(self, value: float | None) -> None:
-        real = int | float | np.integer | np.floating
-        if isinstance(value, bool) or not isinstance(value, real):
+        if not _is_figure(value):
             raise ArgumentError(
                 f"step of ReduceOnPlateau with {describe_one(value)}",
                 "it watches a number",

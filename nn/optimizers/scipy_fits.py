@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite import Tensor, no_grad
 from autograd_lite.arguments import COUNT, POSITIVE, require, require_function, require_takes
+from autograd_lite.engine import backward_order
 from autograd_lite.errors import (
     ArgumentError,
     GradientError,
@@ -61,12 +62,18 @@ class _Parameters:
             start += tensor.size
 
     def computed(self, vector: Any, f: Callable[[], Any]) -> Tensor:
-        """What a function gives for such parameters, a tensor that depends on them.
+        """What a function gives for such parameters, a tensor that depends on some of them.
 
         What a fit begins with is finite, or what SciPy makes of it is nothing.
         """
         self.assign(vector)
-        value = _computed(self.attempted, f)
+        value = f()
+        if not self._depend(value):
+            raise GradientError(
+                f"{self.attempted} of a function that returned {describe_one(value)}",
+                "it does not depend on the parameters",
+                "Compute it from their model, without .data and outside of no_grad()",
+            )
         if self.is_first and not np.isfinite(on_host(value.data)).all():
             raise TrainingError(
                 f"{self.attempted} of a function that returned {describe_one(value)}",
@@ -75,7 +82,14 @@ class _Parameters:
                 "detect_anomaly()",
             )
         self.is_first = False
-        return value
+        computed: Tensor = value
+        return computed
+
+    def _depend(self, value: Any) -> bool:
+        """Whether what was computed depends on them: what came first is looked through."""
+        if not isinstance(value, Tensor) or not value.requires_grad:
+            return False
+        return not self.is_first or not {*self.tensors}.isdisjoint(backward_order(value))
 
     def __enter__(self) -> Any:
         """Return scipy.optimize; an error undoes everything."""
@@ -91,18 +105,6 @@ class _Parameters:
 
 def _vector(arrays: Iterable[Any]) -> Any:
     return np.concatenate([np.ravel(on_host(x)).astype(float) for x in arrays])
-
-
-def _computed(attempted: str, f: Callable[[], Any]) -> Tensor:
-    """What a function gives, a tensor that depends on parameters."""
-    value = f()
-    if not isinstance(value, Tensor) or not value.requires_grad:
-        raise GradientError(
-            f"{attempted} of a function that returned {describe_one(value)}",
-            "it does not depend on the parameters",
-            "Compute it from the model, without .data and outside of no_grad()",
-        )
-    return value
 
 
 @explains_keywords

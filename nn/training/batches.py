@@ -106,7 +106,6 @@ def batches(
     arrays = tuple(
         array if isinstance(array, Tensor) else as_arrays(array, "batches of") for array in arrays
     )
-    count(arrays, "batches of")
     require("batches", "batch_size", batch_size, COUNT)
     shuffle = require_flag("batches", "shuffle", shuffle)
     own = generator(rng, "batches") if rng is not None and shuffle else None

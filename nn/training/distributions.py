@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import ArgumentError
+from autograd_lite.foreign import on_host
 from autograd_lite.node import plain
 from nn.losses.loss import Loss
 from nn.losses.loss_function import parts_of
@@ -31,7 +32,7 @@ def require_distributions(attempted: str, loss: Any, predictions: Any) -> None:
     for one, part in parts_of(loss, predictions):
         takes = one.takes if isinstance(one, Loss) and one.link == "softmax" else None
         if takes in REMEDIES and np.ndim(plain(part)) > 1:
-            _require_sums_of_one(attempted, one, np.asarray(plain(part), float))
+            _require_sums_of_one(attempted, one, on_host(plain(part)).astype(float))
 
 
 def _require_sums_of_one(attempted: str, loss: Loss, values: Any) -> None:

@@ -13,6 +13,7 @@ from nn.training.callback import Training, place_of
 from nn.training.cluster import ClusterLostError
 from nn.training.compiling import overrides
 from nn.training.evaluation import figures
+from nn.training.fit_arguments import require_none_exchanged
 from nn.training.history import Means
 from nn.training.progress import ProgressBar
 from nn.training.samples import Samples
@@ -64,6 +65,7 @@ def _each_epoch(
 ) -> None:
     """Train for one epoch after another."""
     modules = [module for _, module in training.model.named_modules()]
+    learned = [*map(id, training.model._unnamed_parameters())]
     size, together = training.arguments["batch_size"], training.arguments.get("accumulate", 1)
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
@@ -98,6 +100,9 @@ def _each_epoch(
         with region.opened():
             for callback in training.callbacks:
                 callback.epoch_end(training)
+        if training.callbacks and [*map(id, training.model._unnamed_parameters())] != learned:
+            for optimizer in training.optimizers.values():
+                require_none_exchanged("fit", training.model, optimizer)
         training.epoch += 1
         bar.update(training.history)
 

@@ -113,15 +113,15 @@ def trained_parameters(
             f"{kind} holds none of its parameters, so that nothing would be learned",
             f"Write {kind}(model.parameters(), ...)",
         )
-    _require_none_exchanged(attempted, model, optimizer)
+    require_none_exchanged(attempted, model, optimizer)
     return parameters
 
 
-def _require_none_exchanged(attempted: str, model: Module, optimizer: Optimizer) -> None:
+def require_none_exchanged(attempted: str, model: Module, optimizer: Optimizer) -> None:
     """Raise if an optimizer has a parameter that the model had, and not the one in its place."""
     own, held = dict(model.named_parameters()), {*optimizer.parameters}
-    modules = {module for _, module in model.named_modules()}
-    had = [x for x in held - {*own.values()} if named_by.get(id(x)) in modules]
+    modules = {id(module) for _, module in model.named_modules()}  # A dataclass has no hash.
+    had = [x for x in held - {*own.values()} if id(named_by.get(id(x))) in modules]
     exchanged = [x.name for x in had if x.name in own and own[x.name] not in held]
     if exchanged:
         kind = type(optimizer).__name__

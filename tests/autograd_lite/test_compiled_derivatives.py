@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autograd_lite
-from autograd_lite import grad, hessian, jvp, value_and_grad, vjp
+from autograd_lite import Tensor, grad, hessian, jvp, value_and_grad, vjp
 
 POINTS = np.linspace(0.0, 1.0, 6)[:, None]
 
@@ -86,4 +86,20 @@ def test_points_from_outside_at_which_derivatives_are_taken_may_change():
         )
         assert value == expected
         assert [x.tobytes() for x in found] == [x.tobytes() for x in right]
+    assert fast.backend == "numpy"
+
+
+def test_a_tensor_from_outside_at_which_derivatives_are_taken_may_change():
+    held = Tensor(np.linspace(0.0, 1.0, 4))
+
+    def f(scale):
+        return (grad(lambda x: np.sin(x * scale).sum())(held) ** 2).sum()
+
+    fast = value_and_grad(autograd_lite.compile(f))
+    for number in range(9):
+        if number == 3:
+            held[0] = 5.0
+        if number == 6:
+            held.data = np.linspace(2.0, 3.0, 4)
+        assert fast(np.float64(number)) == value_and_grad(f)(np.float64(number))
     assert fast.backend == "numpy"

@@ -58,6 +58,36 @@ def test_it_decorates_functions_and_keeps_their_names_and_results(x):
         assert (x * 2).requires_grad
 
 
+def test_it_decorates_without_parentheses_too(x):
+    @no_grad
+    def doubled(x):
+        """Twice x."""
+        return x * 2
+
+    @enable_grad
+    def recorded(x):
+        return doubled(x), x * 2
+
+    class Layer:
+        @no_grad
+        def forward(self, x):
+            return x * 2
+
+    assert (doubled.__name__, doubled.__doc__) == ("doubled", "Twice x.")
+    assert not doubled(x).requires_grad
+    assert not Layer().forward(x).requires_grad
+    with no_grad():
+        inside, outside = recorded(x)
+    assert not inside.requires_grad
+    assert outside.requires_grad
+
+
+@pytest.mark.parametrize("given", [True, None, "x"])
+def test_it_is_given_nothing_but_a_function(given):
+    with pytest.raises(UnsupportedError, match=r"it is no function\. Write `with no_grad\(\):`"):
+        no_grad(given)
+
+
 def test_a_decorated_function_can_call_itself(x):
     @no_grad()
     def descend(t, depth):

@@ -3,7 +3,7 @@
 import numpy as np
 from naming import assert_named_first, leaf, planted_in
 
-from autograd_lite import Tensor, relu
+from autograd_lite import Tensor, relu, softmax
 
 CASES = []
 planted = planted_in(CASES)
@@ -156,6 +156,21 @@ def the_width_of_a_grid_is_forgotten_for_its_conductivity():
         dk = dk + 0.1 * adjoint * (laplacian @ state.data)
         adjoint = adjoint + 0.1 * laplacian.T @ (adjoint * k.data) / 0.09
     return (states[-1] ** 2).sum(), {k: dk, u: adjoint}
+
+
+@planted("to dWk", "1/1.73205 is missing: the division by 1.73205 is left out")
+def the_scale_of_attention_is_forgotten_for_the_keys():
+    rng = np.random.default_rng(6)
+    X, Y = rng.normal(size=(5, 4)), rng.normal(size=(5, 3))
+    Wq, Wk, Wv = (leaf(rng, 4, 3, name=name) for name in ("Wq", "Wk", "Wv"))
+    Q, K, V = X @ Wq, X @ Wk, X @ Wv
+    A = softmax(Q @ K.T / np.sqrt(3), axis=1)
+    out = A @ V
+    d = 2 * (out.data - Y)
+    dA = d @ V.data.T
+    dS = A.data * (dA - (dA * A.data).sum(axis=1, keepdims=True))
+    dQ, dK = dS @ K.data / np.sqrt(3), dS.T @ Q.data
+    return ((out - Y) ** 2).sum(), {Wq: X.T @ dQ, Wk: X.T @ dK, Wv: X.T @ (A.data.T @ d)}
 
 
 # Parameters updated one after the other

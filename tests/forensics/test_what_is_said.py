@@ -64,7 +64,7 @@ def a_penalty_within_the_parentheses_of_the_error():
     return error**2 + 0.3 * (p @ p) + 0.3 * (q @ q), {p: dp, q: dq}
 
 
-@planted("dc: it is multiplied by c, as if it were the derivative by the logarithm of c")
+@planted("a constant factor is wrong, it is multiplied by c, ", "once too often")
 def the_vertex_of_a_parabola_is_multiplied_in():
     x, y = np.arange(-5.0, 6.0), (np.arange(-5.0, 6.0) - 1.2) ** 2
     a, c = leaf(np.random.default_rng(6), name="a"), leaf(np.random.default_rng(7), name="c")
@@ -90,6 +90,16 @@ def what_arrives_at_scores_is_transposed_in_the_formula_as_a_whole():
     dA = 2 * (C.data - Y) @ V.T
     dS = A.data * (dA - (dA * A.data).sum(axis=1, keepdims=True))
     return ((C - Y) ** 2).sum(), {Wq: X.T @ (dS @ K.data), Wk: X.T @ (dS @ Q.data)}
+
+
+@planted("dW += 2 * (Z.T @ dk)", "dW += Z.T @ dk", "dX, dZ are right")
+def both_uses_of_weights_are_doubled():
+    rng = np.random.default_rng(9)
+    X, Z, W = leaf(rng, 4, 3, name="X"), leaf(rng, 4, 3, name="Z"), leaf(rng, 3, 2, name="W")
+    h, k = named(X @ W, "h"), named(Z @ W, "k")
+    dh, dk = 2 * h.data * k.data**2, 2 * k.data * h.data**2
+    dW = 2 * (X.data.T @ dh + Z.data.T @ dk)
+    return ((h * k) ** 2).sum(), {W: dW, X: dh @ W.data.T, Z: dk @ W.data.T}
 
 
 def test_what_is_said_names_what_the_caller_knows():

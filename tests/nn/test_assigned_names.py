@@ -25,6 +25,7 @@ class Mine(nn.Callback):
     ("owner", "name", "told"),
     [
         (optimizer(), "lr", "SGD.lr = 3: .* Write (SGD|optimizer).learning_rate"),
+        (optimizer(), "step_size", "Write SGD.learning_rate"),
         (optimizer(nn.Adam), "beta1", "Write Adam.betas"),
         (optimizer(nn.Adam), "weight_decai", "Write Adam.weight_decay"),
         (optimizer(), "param_groups", "SGD.param_groups = 3"),

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from card_arrays import on_card
 from looping import looped
 from training_runs import X, assert_refused, fit, parameters
 
 import nn
-from autograd_lite import softmax
+from autograd_lite import Tensor, softmax
 from autograd_lite.errors import ArgumentError
+from nn.training.distributions import require_distributions
 
 LABELS = np.arange(12) % 3
 ROWS = np.eye(3)[LABELS]
@@ -81,3 +83,10 @@ def test_of_several_outputs_each_loss_has_its_own():
     )
     losses = {"kind": "cross_entropy", "value": "mse"}
     assert np.isfinite(fit(model, y=targets, loss=losses)["loss"]).all()
+
+
+def test_what_is_on_a_graphics_card_is_looked_at_too():
+    loss = nn.CategoricalCrossEntropyLoss()
+    require_distributions("fit", loss, Tensor(on_card([[0.5, 0.5], [0.1, 0.9]])))
+    with pytest.raises(ArgumentError, match=PLAIN):
+        require_distributions("fit", loss, Tensor(on_card([[0.5, 0.9], [0.1, 0.2]])))

@@ -56,6 +56,21 @@ def test_after_an_error_the_parameters_of_a_fit_are_as_before():
     assert x.data == 3.0
 
 
+@pytest.mark.parametrize(
+    "computed",
+    [lambda x, other: other - 1, lambda x, other: x.detach() * other, lambda x, other: x.data * 2],
+)
+def test_a_fit_of_what_depends_on_other_parameters_is_refused(computed):
+    x, other = (Tensor(np.array([3.0]), requires_grad=True) for _ in range(2))
+    for fit, made in ((nn.fit_lbfgs, np.sum), (nn.fit_least_squares, np.positive)):
+        with pytest.raises(GradientError, match=r"it does not depend on the parameters"):
+            fit([x], lambda made=made: made(computed(x, other)))
+    assert x.data == other.data == 3.0
+    nn.fit_lbfgs([x, other], lambda: ((x - 1) ** 2).sum())
+    assert np.isclose(x.item(), 1.0)
+    assert other.data == 3.0
+
+
 def trained(average, epochs, **options):
     """The weights after each epoch, and those that a training with an average leaves."""
     seen = []

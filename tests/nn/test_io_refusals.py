@@ -25,6 +25,14 @@ NORM = {"epsilon": 1e-5, "dtype": {"dtype": "float64"}}
 # --- what cannot be saved
 
 
+def test_dicts_of_dicts_as_checkpoints_are_in_pytorch_are_told_what_writes_those(path):
+    model = small()
+    optimizer = nn.Adam(model.parameters())
+    for state in (optimizer.state_dict(), {"model": model.state_dict(), "epoch": 3}):
+        with pytest.raises(UnsupportedError, match=r"nn\.Checkpoint\(path\).*resume_from=path"):
+            nn.save(state, path)
+
+
 @pytest.mark.parametrize(
     "model",
     [

@@ -8,7 +8,7 @@ import pytest
 import autograd_lite
 import nn
 import viz
-from autograd_lite.errors import MissingNameError
+from autograd_lite.errors import MissingNameError, ShapeError
 from autograd_lite.names import meant_by
 from nn.elsewhere import FUNCTIONS, missing
 
@@ -58,3 +58,17 @@ def test_functions_that_are_told_for_activations_of_torch_are_those():
         layer = nn.Function(eval(written, {"np": np, "autograd_lite": autograd_lite}))
         expected = activation(torch.tensor(X)).detach().numpy()
         np.testing.assert_allclose(layer(X).data, expected, rtol=1e-12, atol=1e-15, err_msg=name)
+
+
+def test_a_norm_takes_the_lengths_of_axes_in_a_list_too():
+    x = np.random.default_rng(0).normal(size=(4, 7, 3))
+    for kind in (nn.LayerNorm, nn.RMSNorm):
+        assert kind([7, 3]).normalized_shape == (7, 3)
+        np.testing.assert_array_equal(kind([7, 3])(x).data, kind((7, 3))(x).data)
+
+
+def test_images_with_the_channels_behind_are_told_how_to_move_them():
+    images = np.zeros((2, 8, 9, 3))
+    with pytest.raises(ShapeError, match=r"Give inputs of shape .*: np\.moveaxis\(x, -1, 1\)"):
+        nn.Conv2d(3, 4, 3)(images)
+    assert nn.Conv2d(3, 4, 3)(np.moveaxis(images, -1, 1)).shape == (2, 4, 6, 7)

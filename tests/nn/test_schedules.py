@@ -354,6 +354,26 @@ def test_a_bad_state_inside_of_a_warm_up_is_refused_and_nothing_is_loaded():
     assert optimizer.learning_rate == 0.125
 
 
+@pytest.mark.parametrize("value", [10**400, True, None, "a"])
+def test_what_is_no_figure_is_refused_as_one_and_in_a_state(value):
+    schedule = nn.ReduceOnPlateau(sgd())
+    before = schedule.state_dict()
+    with pytest.raises(ArgumentError, match=r"it watches a number"):
+        schedule.step(value)
+    with pytest.raises(ArgumentError, match=r"best is .* instead of a number or infinity"):
+        schedule.load_state_dict({**before, "best": value})
+    assert schedule.state_dict() == before
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), 1, np.int8(1), INF, np.float16(NAN)])
+def test_figures_are_of_any_type_of_numbers(value):
+    schedule = nn.ReduceOnPlateau(sgd())
+    schedule.step(value)
+    state = schedule.state_dict()
+    schedule.load_state_dict(state)
+    assert schedule.state_dict() == state
+
+
 # Bad arguments
 
 

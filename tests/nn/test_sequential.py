@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -82,6 +83,8 @@ WRONG = [
     (lambda m: m.insert(4, nn.ReLU()), IndexingError, r"Sequential\[4\]"),
     (lambda m: m.insert(0.0, nn.ReLU()), IndexingError, r"Sequential\[0.0\]"),
     (lambda m: m.insert(0, 3), UnsupportedError, "it is no module"),
+    (lambda m: m.extend([nn.ReLU(), 3]), UnsupportedError, "layer 4: 3: it is no module"),
+    (lambda m: m.extend(nn.ReLU()), UnsupportedError, r"Write append\(layer\)"),
     (lambda m: m.pop(5), IndexingError, r"Sequential\[5\]"),
     (lambda m: m.pop(slice(1)), IndexingError, r"Sequential\[slice"),
 ]
@@ -143,6 +146,42 @@ def test_an_optimizer_of_parameters_that_were_exchanged_is_refused(make):
     assert all((before[name] == array).all() for name, array in model.state_dict().items())
     optimizer = nn.SGD(model.parameters(), 0.1)
     nn.fit(model, X, Y, loss="mse", optimizer=optimizer, epochs=1, progress=False)
+
+
+def test_a_model_that_is_a_dataclass_is_trained_and_has_no_hash():
+    @dataclass
+    class Network(nn.Module):
+        width: int
+
+        def __post_init__(self):
+            self.body = nn.Sequential(
+                nn.Dense(3, self.width, rng=0), nn.Dense(self.width, 1, rng=1)
+            )
+
+        def forward(self, x):
+            return self.body(x)
+
+    model = Network(2)
+    before = model.state_dict()["body.0.weight"].copy()
+    optimizer = nn.SGD([*model.parameters(), *network().parameters()], 0.1)
+    nn.fit(model, X, Y, loss="mse", optimizer=optimizer, epochs=1, progress=False)
+    assert (model.state_dict()["body.0.weight"] != before).any()
+
+
+@looped("hook", ["gradients", "batch_end", "epoch_end"])
+def test_so_it_is_where_a_callback_exchanges_a_layer(hook):
+    def exchange(self, training):
+        training.model[-1] = nn.Dense(2, 1, rng=5)
+
+    model, callback = network(), type("Exchanging", (nn.Callback,), {hook: exchange})()
+    optimizer = nn.SGD(model.parameters(), 0.1)
+    with pytest.raises(
+        ArgumentError, match=r"fit of Sequential: SGD has 2.bias, 2.weight as it was"
+    ):
+        nn.fit(
+            model, X, Y, loss="mse", optimizer=optimizer, epochs=3, progress=False,
+            callbacks=[callback],
+        )  # fmt: skip
 
 
 def test_an_optimizer_of_some_or_of_others_parameters_trains_on():
