@@ -165,7 +165,7 @@ def weights_of_terms(case: Case) -> Iterator[Candidate]:
     graph, wrong = case.graph, case.wrong_ones
     sums = [p for n, p in graph.places_of.items() if n.operation.traits.additive and len(p) == 2]
     given = flat(case.manual[t] for t in wrong) if case.are_usable(wrong) else np.zeros(0)
-    for places in sums[:MOST_SUMS] if given.size > 3 else ():
+    for places in sums[:MOST_SUMS] if given.size > 2 else ():
         without = [graph.replay(scaled([place], 0.0)) for place in places]
         parts = [flat(graph.right[t] - r[t] for t in wrong) for r in without if r is not None]
         if len(parts) < 2:

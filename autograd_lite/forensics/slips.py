@@ -141,21 +141,27 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     yield Slip("misplaced", _order(off)), one, other
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
-        words = _left_at_0(given, left_out)
+        words = f"{_which(left_out, given != 0)} left at 0"
         yield Slip("misplaced", words), given, np.where(left_out, 0, right)
+    turned = off & (given != 0)
+    if 0 < turned.sum() < given.size and off.sum() == turned.sum():
+        words = (
+            f"the sign is wrong in some of its entries: {_which(turned, ~turned)} of the wrong sign"
+        )
+        yield Slip("sign", words), given, np.where(turned, -right, right)
 
 
-def _left_at_0(given: Array, left_out: Array) -> str:
-    """Which entries are left at 0: one, or a row or column in which no other is left."""
-    places = np.argwhere(left_out)
+def _which(chosen: Array, others: Array) -> str:
+    """Which entries are chosen: one, or a row or column in which there are no others."""
+    places = np.argwhere(chosen)
     if len(places) == 1:
         index = ", ".join(map(str, places[0]))
-        return f"its entry {index if given.ndim == 1 else f'({index})'} is left at 0"
-    for axis, what in ((0, "row"), (-1, "column")) if given.ndim > 1 else ():
+        return f"its entry {index if chosen.ndim == 1 else f'({index})'} is"
+    for axis, what in ((0, "row"), (-1, "column")) if chosen.ndim > 1 else ():
         own = np.unique(places[:, axis])
-        if len(own) == 1 and not np.take(given, own[0], axis).any():
-            return f"its {what} {own[0]} is left at 0"
-    return f"{left_out.sum()} of its {given.size} entries are left at 0"
+        if len(own) == 1 and not np.take(others, own[0], axis).any():
+            return f"its {what} {own[0]} is"
+    return f"{len(places)} of its {chosen.size} entries are"
 
 
 def _order(off: Array) -> str:

@@ -129,3 +129,23 @@ def test_labels_in_reverse_order_are_named():
     delta = e / e.sum(axis=1, keepdims=True) - np.eye(3)[t[::-1]]
     said = compare_gradients(loss, {W: X.T @ delta}).explanations[0].sentence
     assert "the labels are in reverse order" in said
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [((1, 2), "its entry (1, 2) is"), (1, "its row 1 is"), ((slice(None), 0), "its column 0 is")],
+)
+def test_entries_of_the_wrong_sign_are_named(index, words):
+    X = np.random.default_rng(12).normal(size=(8, 3))
+    V = leaf(np.random.default_rng(13), 3, 4, name="V")
+    loss, dV = ((X @ V) ** 2).sum() / 2, X.T @ X @ V.data
+    dV[index] *= -1
+    said = compare_gradients(loss, {V: dV}).explanations[0].sentence
+    assert f"{words} of the wrong sign" in said
+
+
+def test_gradients_that_are_cut_off_after_some_decimals_are_named():
+    loss, W, b, dW, db = linear()
+    cut = {W: np.trunc(100 * dW) / 100, b: np.trunc(100 * db) / 100}
+    said = compare_gradients(loss, cut).explanations[0].sentence
+    assert "cut off after 2 decimals" in said

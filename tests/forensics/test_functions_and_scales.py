@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_lite import compare_gradients, relu, sigmoid, softplus
+from autograd_lite import compare_gradients, leaky_relu, relu, sigmoid, softplus
 from tests.forensics.naming import leaf
 
 
@@ -82,6 +82,7 @@ def test_a_penalty_that_is_added_where_rows_are_used_is_named(words, said):
         (relu, lambda z: z > 0, "relu"),
         (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z)), "sigmoid"),
         (softplus, sigmoid, "softplus"),
+        (leaky_relu, lambda z: np.where(z > 0, 1, 0.01), "leaky_relu"),
     ],
 )
 @pytest.mark.parametrize("layers", [1, 2])
