@@ -143,7 +143,8 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
         words = f"{_which(left_out, given != 0)} left at 0"
         yield Slip("misplaced", words), given, np.where(left_out, 0, right)
-    turned = off & (given != 0)
+    # Where no sign is left, the absolute values are said to be taken.
+    turned = off & (given != 0) & np.any(given < 0)
     if 0 < turned.sum() < given.size and off.sum() == turned.sum():
         words = (
             f"the sign is wrong in some of its entries: {_which(turned, ~turned)} of the wrong sign"
