@@ -7,9 +7,9 @@ reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`, `roundin
 `array_mistakes`, `sums`, `shares` and `windows` in one step, `group_mistakes`, `penalties`,
 `stale_weights`, `joint_mistakes`, `normalized`, `clipped`, `uses`, `terms`, `orders`, `loops`,
 `subsets`, `deltas`, `weighted_errors`, `other_data` and `other_forward` in several, all of them
-listed in `candidates`; `curvature`, `updates`, `bias_entries`, `slips`, `slips_in_all` and
-`differences` in what is handed in; `projection`, `search`, `coincidences`, `explain`; `names`,
-`wording`, `pattern`.
+listed in `candidates`; `curvature`, `updates`, `bias_entries`, `slips`, `slips_in_all`,
+`differences` and `online` in what is handed in; `projection`, `search`, `coincidences`, `explain`;
+`names`, `wording`, `pattern`.
 """
 
 from __future__ import annotations

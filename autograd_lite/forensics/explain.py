@@ -21,6 +21,7 @@ from autograd_lite.forensics.coincidences import is_met_by_chance
 from autograd_lite.forensics.differences import differences
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.harmless import Variation
+from autograd_lite.forensics.online import sample_by_sample
 from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
 from autograd_lite.forensics.slips import Slip, slips_in
@@ -118,7 +119,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
         return complete, singles
     if base is case.graph.right and not complete and not search.is_over:
         slips = of_all(case) or of_second_order(case) or computed_after_updates(case)
-        slips = slips or of_other_weights(case) or differences(case)
+        slips = slips or of_other_weights(case) or differences(case) or sample_by_sample(case)
         if slips:
             return [Hypothesis(slips)], singles
     singles += search.findings(base, search.others(wrong))

@@ -146,9 +146,7 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     # Where no sign is left, the absolute values are said to be taken.
     turned = off & (given != 0) & np.any(given < 0)
     if 0 < turned.sum() < given.size and off.sum() == turned.sum():
-        words = (
-            f"the sign is wrong in some of its entries: {_which(turned, ~turned)} of the wrong sign"
-        )
+        words = f"{_which(turned, ~turned)} of the wrong sign"
         yield Slip("sign", words), given, np.where(turned, -right, right)
 
 
