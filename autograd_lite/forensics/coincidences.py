@@ -23,12 +23,16 @@ DECIMALS = 4
 def is_met_by_chance(
     case: Case, mistake: Candidate | Slip, explained: Collection[Tensor], is_all: bool
 ) -> bool:
-    """Whether all that is explained is a few short numbers, where the right ones are none."""
+    """Whether all that is explained is a few short numbers, where the right ones are none.
+
+    Of data that are short themselves, as in a lesson, mistakes give short numbers, too.
+    """
     given = [case.manual[tensor] for tensor in explained]
     if not 0 < sum(array.size for array in given) <= FEW:
         return False
     right = [case.graph.right[tensor] for tensor in explained]
-    if not all(map(_is_short, given)) or all(map(_is_short, right)):
+    data = [*(leaf._array for leaf in case.graph.leaves), *case.graph.plain_arrays]
+    if not all(map(_is_short, given)) or all(map(_is_short, right)) or all(map(_is_short, data)):
         return False
     is_left_out = mistake.kind in LEFT_OUT or mistake.factor == 0
     return not (is_left_out and (is_all or not any(map(np.any, given))))

@@ -23,6 +23,19 @@ def test_whole_numbers_beside_the_right_ones_are_explained_by_nothing(seed):
     assert compare_gradients(loss, whole).explanations == []
 
 
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [((3, 3), "1/3 is missing"), ((-1, -1), "sign"), ((0.5, 0.5), "factor"), ((1, 3), "1/3")],
+)
+def test_what_is_wrong_with_the_whole_numbers_of_a_lesson_is_named(factors, words):
+    x, y = np.array([1.0, 0.0, 3.0]), np.array([2.0, 4.0, 5.0])
+    w, b = (Tensor(n, requires_grad=True, name=name) for n, name in ((1.5, "w"), (-0.5, "b")))
+    error = 1.5 * x - 0.5 - y
+    by_hand = {w: factors[0] * 2 * (error * x).mean(), b: factors[1] * 2 * error.mean()}
+    report = compare_gradients(((x * w + b - y) ** 2).mean(), by_hand)
+    assert words in str(report.explanations[0])
+
+
 def test_one_number_is_not_said_to_be_clipped_or_rounded():
     loss, a, b, right_of_a, right_of_b = of_a_line(3)
     for number in (np.sign(right_of_b) * 0.5, np.round(right_of_b, 1)):
