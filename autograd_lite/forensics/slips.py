@@ -141,17 +141,19 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     yield Slip("misplaced", _order(off)), one, other
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
-        words = f"{_which(left_out, given != 0)} left at 0"
-        yield Slip("misplaced", words), given, np.where(left_out, 0, right)
+        which = _which(left_out, given != 0)
+        which = which or f"{left_out.sum()} of its {given.size} entries are"
+        yield Slip("misplaced", f"{which} left at 0"), given, np.where(left_out, 0, right)
     # Where no sign is left, the absolute values are said to be taken.
     turned = off & (given != 0) & np.any(given < 0)
-    if 0 < turned.sum() < given.size and off.sum() == turned.sum():
-        words = f"{_which(turned, ~turned)} of the wrong sign"
+    which = _which(turned, ~turned) if 0 < turned.sum() < given.size else ""
+    if which and off.sum() == turned.sum():
+        words = f"{which} of the wrong sign"
         yield Slip("sign", words), given, np.where(turned, -right, right)
 
 
 def _which(chosen: Array, others: Array) -> str:
-    """Which entries are chosen: one, or a row or column in which there are no others."""
+    """Which entries are chosen: one, or a row or column in which there are no others; else ""."""
     places = np.argwhere(chosen)
     if len(places) == 1:
         index = ", ".join(map(str, places[0]))
@@ -160,7 +162,7 @@ def _which(chosen: Array, others: Array) -> str:
         own = np.unique(places[:, axis])
         if len(own) == 1 and not np.take(others, own[0], axis).any():
             return f"its {what} {own[0]} is"
-    return f"{len(places)} of its {chosen.size} entries are"
+    return ""
 
 
 def _order(off: Array) -> str:
