@@ -162,3 +162,14 @@ def test_gradients_that_are_cut_off_after_some_decimals_are_named():
     cut = {W: np.trunc(100 * dW) / 100, b: np.trunc(100 * db) / 100}
     said = compare_gradients(loss, cut).explanations[0].sentence
     assert "cut off after 2 decimals" in said
+
+
+def test_zeros_beside_a_whole_number_are_no_evidence_for_it():
+    rng = np.random.default_rng(70001)
+    X, t = rng.normal(size=(8, 2)), rng.integers(2, size=8)
+    w, b = leaf(rng, 2, name="w"), leaf(rng, name="b")
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    loss = -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
+    for number in (-1.0, 1.0, 2.0):
+        for each in compare_gradients(loss, {w: np.zeros(2), b: number}).explanations:
+            assert "nothing explains that" in each.sentence
