@@ -1,0 +1,41 @@
+"""What fits by chance is not said to be the cause, nor a step whose other results do not fit."""
+
+import numpy as np
+import pytest
+from naming import leaf
+
+from autograd_lite import compare_gradients, relu, softmax
+
+
+def said_of(loss, gradients):
+    """The first explanation, in words; nothing if there is none."""
+    report = compare_gradients(loss, gradients)
+    assert not report
+    return str(report.explanations[0]) if report.explanations else ""
+
+
+def two_layers(activation=np.tanh, samples=6):
+    """A loss, the parameters, and their gradients."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(samples, 3)), rng.normal(size=(samples, 2))
+    W1, b1 = leaf(rng, 3, 4, name="W1"), leaf(rng, 1, 4, name="b1")
+    W2, b2 = leaf(rng, 4, 2, name="W2"), leaf(rng, 2, name="b2")
+    h = activation(X @ W1 + b1)
+    d2 = (h @ W2 + b2).data - Y
+    slope = 1 - h.data**2 if activation is np.tanh else h.data > 0
+    d1 = d2 @ W2.data.T * slope
+    loss = ((h @ W2 + b2 - Y) ** 2).sum() / 2
+    return loss, {W1: X.T @ d1, b1: d1.sum(0, keepdims=True), W2: h.data.T @ d2, b2: d2.sum(0)}
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.2])
+def test_the_axis_that_is_to_be_summed_over_is_never_the_wrong_one(factor):
+    rng = np.random.default_rng(2)
+    X, Y = rng.normal(size=(5, 3)), np.eye(3)[rng.choice([1, 2], size=5)]
+    W, b = leaf(rng, 3, 3, name="W"), leaf(rng, 1, 3, name="b")
+    p = softmax(X @ W + b, axis=1)
+    loss = -(Y * np.log(p + 1e-8)).sum() / 5
+    dz = factor * (p.data - Y) / 5
+    said = said_of(loss, {W: X.T @ dz, b: dz.sum(axis=0)})
+    assert "the wrong one" not in said
+    assert "the shape is (3,) for (1, 3): keepdims is lost" in said
