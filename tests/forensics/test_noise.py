@@ -28,6 +28,15 @@ def two_layers(activation=np.tanh, samples=6):
     return loss, {W1: X.T @ d1, b1: d1.sum(0, keepdims=True), W2: h.data.T @ d2, b2: d2.sum(0)}
 
 
+def test_a_factor_behind_relu_is_not_called_another_slope():
+    loss, gradients = two_layers(relu)
+    W1, b1, W2, _ = gradients
+    wrong = {W1: 0.3 * gradients[W1], b1: 0.3 * gradients[b1], W2: gradients[W2][::-1]}
+    said = said_of(loss, gradients | wrong)
+    assert "another slope" not in said
+    assert "0.3" in said
+
+
 @pytest.mark.parametrize("factor", [0.1, 0.2])
 def test_the_axis_that_is_to_be_summed_over_is_never_the_wrong_one(factor):
     rng = np.random.default_rng(2)
