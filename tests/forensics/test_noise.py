@@ -28,6 +28,15 @@ def two_layers(activation=np.tanh, samples=6):
     return loss, {W1: X.T @ d1, b1: d1.sum(0, keepdims=True), W2: h.data.T @ d2, b2: d2.sum(0)}
 
 
+def test_gradients_that_are_0_rightly_and_have_another_shape_are_not_called_zero():
+    loss, gradients = two_layers(lambda z: relu(z - 100))
+    W1, b1, W2, b2 = gradients
+    zeros = {W1: np.zeros((4, 3)), b1: np.zeros((1, 4)), W2: np.zeros((4, 2))}
+    said = said_of(loss + 0 * b2.sum(), zeros)
+    assert "every gradient is zero" not in said
+    assert "dW1: the gradient is transposed" in said
+
+
 def test_a_factor_behind_relu_is_not_called_another_slope():
     loss, gradients = two_layers(relu)
     W1, b1, W2, _ = gradients
