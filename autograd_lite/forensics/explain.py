@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.candidates import LONG
 from autograd_lite.forensics.case import Case, relative_error
@@ -169,15 +171,20 @@ def _is_evidence(
         return False
     wrong = case.wrong if explained is None else case.wrong & explained
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
-    entries = [sum(t.size for t in wrong & search.changed(mistake)) for mistake in solved]
+    entries = [_shown(case, wrong & search.changed(mistake)) for mistake in solved]
     # One entry is some number times the right one, and the number may be round.
     large = [m for m in mistakes if m.kind == "factor" and abs(m.factor or 0) > LARGEST_OF_ONE]
     unknown = [m for m in large if not _is_known(case, m)]
-    if any(sum(t.size for t in wrong & search.changed(m)) < 2 for m in unknown):
+    if any(_shown(case, wrong & search.changed(m)) < 2 for m in unknown):
         return False
     return all(count > 2 for count in entries) and (
         not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
     )
+
+
+def _shown(case: Case, tensors: Iterable[Tensor]) -> int:
+    """How many entries show a number: what is 0 is so times any."""
+    return sum(int(np.count_nonzero(case.manual[tensor])) for tensor in tensors)
 
 
 def _is_negative(mistake: Candidate) -> bool:

@@ -28,6 +28,15 @@ def two_layers(activation=np.tanh, samples=6):
     return loss, {W1: X.T @ d1, b1: d1.sum(0, keepdims=True), W2: h.data.T @ d2, b2: d2.sum(0)}
 
 
+def test_a_number_is_shown_by_entries_that_are_not_0_which_it_leaves_as_they_are():
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(8, 3)), rng.normal(size=8)
+    w, b = leaf(rng, 3, name="w"), leaf(rng, name="b")
+    said = said_of(((X @ w + b - y) ** 2).mean(), {w: np.zeros(3), b: np.array(1.234567)})
+    assert "dw = 0" in said
+    assert "constant factor" not in said
+
+
 def test_gradients_that_are_0_rightly_and_have_another_shape_are_not_called_zero():
     loss, gradients = two_layers(lambda z: relu(z - 100))
     W1, b1, W2, b2 = gradients
