@@ -139,7 +139,9 @@ def _in_part(
     already = case.fitted(base) | fine
     some = [f for f in singles if f.fitted > already]
     some = [f for f in some if _is_evidence(case, search, [f.mistake], f.fitted - already)]
-    some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))
+    # What leads to more would have spoiled that in the same way.
+    off = {id(f): len(search.changed(f.mistake) - f.fitted) for f in some}
+    some.sort(key=lambda f: (-len(f.fitted), off[id(f)], rank(case, f.mistake)))
     mistakes: list[Candidate | Slip] = [f.mistake for f in some[:1]]
     left = case.everything - (some[0].fitted if some else already)
     for tensor in case.manual:

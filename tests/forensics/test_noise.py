@@ -28,6 +28,16 @@ def two_layers(activation=np.tanh, samples=6):
     return loss, {W1: X.T @ d1, b1: d1.sum(0, keepdims=True), W2: h.data.T @ d2, b2: d2.sum(0)}
 
 
+def test_a_sign_that_one_gradient_has_is_said_in_the_step_that_leads_to_no_other():
+    loss, gradients = two_layers()
+    rng = np.random.default_rng(1)
+    noise = {tensor: rng.normal(size=tensor.shape) for tensor in gradients}
+    *_, b2 = gradients
+    said = said_of(loss, noise | {b2: -gradients[b2]})
+    assert "db2 = -" in said
+    assert "dW1, db1, dW2 are wrong too, and nothing explains that" in said
+
+
 def test_a_number_is_shown_by_entries_that_are_not_0_which_it_leaves_as_they_are():
     rng = np.random.default_rng(2)
     X, y = rng.normal(size=(8, 3)), rng.normal(size=8)
