@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate
+from autograd_lite.forensics.candidate import SIGN, Candidate
 from autograd_lite.forensics.candidates import LONG
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
@@ -172,6 +172,8 @@ def _is_evidence(
     if any(isinstance(m, Candidate) and _is_negative(m) for m in mistakes):
         return False
     wrong = case.wrong if explained is None else case.wrong & explained
+    if any(_is_in_right_ones(case, search, mistake) for mistake in mistakes):
+        return False
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
     entries = [_shown(case, wrong & search.changed(mistake)) for mistake in solved]
     # One entry is some number times the right one, and the number may be round.
@@ -187,6 +189,14 @@ def _is_evidence(
 def _shown(case: Case, tensors: Iterable[Tensor]) -> int:
     """How many entries show a number: what is 0 is so times any."""
     return sum(int(np.count_nonzero(case.manual[tensor])) for tensor in tensors)
+
+
+def _is_in_right_ones(case: Case, search: Search, mistake: Candidate | Slip) -> bool:
+    """Whether it only takes back, in a gradient that is right, what another mistake did."""
+    changed = search.changed(mistake)
+    if isinstance(mistake, Slip):
+        return not changed <= case.wrong
+    return changed.isdisjoint(case.wrong)
 
 
 def _is_negative(mistake: Candidate) -> bool:
@@ -288,11 +298,19 @@ def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
         h for h in fewest for m, r in zip(h.mistakes, ranks[h]) if r[0] and isinstance(m, Candidate)
     }
     known = [h for h in fewest if h not in in_doubt]
-    best = sorted(known or fewest, key=ranks.__getitem__)
+    best = sorted(known or fewest, key=lambda h: (_twice(h), ranks[h]))
     distinct: dict[Any, Hypothesis] = {}
     for hypothesis in best:
         distinct.setdefault(frozenset(m.says for m in hypothesis.mistakes), hypothesis)
     return [*distinct.values()][:MOST]
+
+
+def _twice(hypothesis: Hypothesis) -> int:
+    """Of several mistakes, how many are two at once, or are in what another one gives."""
+    several = hypothesis.mistakes if len(hypothesis.mistakes) > 1 else ()
+    steps = {p.argument for m in several if isinstance(m, Candidate) for p in m.wrong}
+    mended = [m for m in several if isinstance(m, Slip) and not steps.isdisjoint(m.tensors)]
+    return len(mended) + sum(f"and {SIGN[1]}" in m.what for m in several)
 
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:

@@ -14,16 +14,16 @@ def said_of(loss, gradients):
     return str(report.explanations[0]) if report.explanations else ""
 
 
-def two_layers(activation=np.tanh, samples=6):
-    """A loss, the parameters, and their gradients."""
+def two_layers(activation=np.tanh, forgotten=False):
+    """A loss and gradients, without the derivative of the activation if it is forgotten."""
     rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(samples, 3)), rng.normal(size=(samples, 2))
+    X, Y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
     W1, b1 = leaf(rng, 3, 4, name="W1"), leaf(rng, 1, 4, name="b1")
     W2, b2 = leaf(rng, 4, 2, name="W2"), leaf(rng, 2, name="b2")
     h = activation(X @ W1 + b1)
     d2 = (h @ W2 + b2).data - Y
     slope = 1 - h.data**2 if activation is np.tanh else h.data > 0
-    d1 = d2 @ W2.data.T * slope
+    d1 = d2 @ W2.data.T * (1 if forgotten else slope)
     loss = ((h @ W2 + b2 - Y) ** 2).sum() / 2
     return loss, {W1: X.T @ d1, b1: d1.sum(0, keepdims=True), W2: h.data.T @ d2, b2: d2.sum(0)}
 
@@ -76,3 +76,22 @@ def test_the_axis_that_is_to_be_summed_over_is_never_the_wrong_one(factor):
     said = said_of(loss, {W: X.T @ dz, b: dz.sum(axis=0)})
     assert "the wrong one" not in said
     assert "the shape is (3,) for (1, 3): keepdims is lost" in said
+
+
+@pytest.mark.parametrize("factor", [-1, 3, 0.5])
+def test_a_gradient_that_is_right_is_not_said_to_be_wrong(factor):
+    loss, gradients = two_layers()
+    *_, b2 = gradients
+    said = said_of(loss, {t: g if t is b2 else factor * g for t, g in gradients.items()})
+    assert "db2 is right" in said
+    assert "db2 =" not in said
+    assert "db2:" not in said
+
+
+def test_no_second_mistake_takes_back_what_the_first_one_says():
+    loss, gradients = two_layers(forgotten=True)
+    W1, *_ = gradients
+    said = said_of(loss, gradients | {W1: -gradients[W1]})
+    assert "the derivative of tanh is forgotten.\n" in said
+    assert "dW1 = -" in said
+    assert "only here" not in said
