@@ -316,7 +316,7 @@ def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) ->
 
 
 def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
-    given = case.manual[tensor]
+    given, right = case.manual[tensor], predicted[tensor]
     for place in case.graph.consumers.get(tensor, ()):
         cotangent = predicted[place.node]
         for unsummed in (cotangent, place.unmatched(cotangent)):
@@ -329,11 +329,28 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
                         given.reshape(summed.shape), summed, rtol=1e-6, atol=nothing
                     ):
                         over = "all axes" if axis is None else f"axis {axis}, the wrong one"
+                        if _is_sum_over(unsummed, axis, right):
+                            return Slip("not summed", _without_axis(reduce, given, right))
                         return Slip("wrong axis", f"the {reduce.__name__} is taken over {over}")
     return None
 
 
+def _is_sum_over(unsummed: Array, axis: int | None, right: Array) -> bool:
+    """Whether an axis is the one that is to be summed over."""
+    summed = np.sum(unsummed, axis=axis)
+    return summed.size == right.size and np.allclose(summed.reshape(right.shape), right, rtol=1e-6)
+
+
+def _without_axis(reduce: Any, given: Array, right: Array) -> str:
+    words = "the mean is taken where the sum is right, and " if reduce is np.mean else ""
+    return f"{words}the shape is {given.shape} for {right.shape}: keepdims is lost"
+
+
 OF_RIGHT = (
-    *(_on_the_bias, _penalized_as_used, _misplaced, _by_another_variable, _updated),
+    _on_the_bias,
+    _penalized_as_used,
+    _misplaced,
+    _by_another_variable,
+    _updated,
     _in_two_parts,
 )
