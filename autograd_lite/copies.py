@@ -28,8 +28,7 @@ def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
     from copy import deepcopy
 
     if depends_on_differentiated(node):
-        memo[id(node)] = +node  # type: ignore[operator] # as tensors have operators
-        return memo[id(node)]
+        return +node  # type: ignore[operator] # as tensors have operators
     for original in reversed(backward_order(node)):
         if id(original) not in memo:
             copied = memo[id(original)] = _new(type(original))

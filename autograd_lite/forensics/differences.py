@@ -17,6 +17,8 @@ WAYS = {"central": (1, -1), "forward": (1, 0), "backward": (0, -1)}
 """Differences, by the steps that the loss is taken after."""
 MOST_ENTRIES = 200
 """Entries of the wrong gradients together, each of which takes two forward passes."""
+MOST_WORK = 2_000_000
+"""Entries of a graph whose loss is computed for each step."""
 CLOSE = 1e-6
 """Relative error that rounding leaves in a difference, but for a thousandth of what is off."""
 
@@ -25,7 +27,8 @@ def differences(case: Case) -> list[Slip] | None:
     """The slip if the wrong gradients are differences of the loss."""
     wrong = case.wrong_ones
     are_leaves = all(tensor.operation is None and tensor.size for tensor in wrong)
-    if not are_leaves or not case.are_usable(wrong) or sum(t.size for t in wrong) > MOST_ENTRIES:
+    is_small = case.graph.work <= MOST_WORK and sum(t.size for t in wrong) <= MOST_ENTRIES
+    if not are_leaves or not case.are_usable(wrong) or not is_small:
         return None
     apart = max(relative_error(case.manual[t], case.graph.right[t]) for t in wrong)
     close = min(CLOSE, apart / 1000)

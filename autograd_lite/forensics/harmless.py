@@ -101,8 +101,7 @@ def _kinks(graph: Graph) -> Iterator[tuple[str, Wrong]]:
 
 def kinks_one_by_one(graph: Graph) -> Iterator[Variation]:
     """The same with a choice of its own at each node that has ties, where that is no long work."""
-    work = sum(node.size for node in graph.order) + OF_A_STEP * len(graph.places)
-    for words, wrong in _ways(graph, lambda place, _: place.node, MOST_WORK // work):
+    for words, wrong in _ways(graph, lambda place, _: place.node, MOST_WORK // graph.work):
         replay = graph.replay(wrong)
         if replay is not None:
             yield Variation("kink", words, replay)
@@ -133,8 +132,6 @@ MOST_WAYS = 63
 """Choices at ties, one for each function, that are tried."""
 MOST_WORK = 20_000_000
 """Entries that are computed for choices at ties, one for each node."""
-OF_A_STEP = 1000
-"""Entries that take as long as a step does with few of them."""
 
 
 def _orders_of_equals(place: Place) -> Iterator[tuple[str, Vjp]]:

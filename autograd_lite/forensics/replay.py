@@ -36,6 +36,8 @@ DEEPEST = 16
 """Steps that are together one function."""
 NEARBY = 8
 """Nodes before and after one that it may be mistaken for."""
+OF_A_STEP = 1000
+"""Entries that take as long as a step does with few of them."""
 
 
 @dataclass(eq=False, slots=True)
@@ -148,6 +150,11 @@ class Graph:
             if rest:
                 return [place, *rest]
         return []
+
+    @functools.cached_property
+    def work(self) -> int:
+        """How long a replay takes, in entries that are computed."""
+        return sum(node.size for node in self.order) + OF_A_STEP * len(self.places)
 
     def sent(self, place: Place) -> Array:
         """What a step adds, in the right pass, to what arrives at its argument."""

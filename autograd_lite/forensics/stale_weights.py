@@ -111,8 +111,7 @@ def computed_after_updates(case: Case) -> list[Slip] | None:
     """The slip if what is wrong was computed anew with the updates of what is right."""
     fine = [t for t in case.manual if t not in case.wrong and t.operation is None]
     alike = all(case.manual[t].shape == t.shape and t.operation is None for t in case.wrong)
-    work = sum(node.size for node in case.graph.order) + OF_A_STEP * len(case.graph.places)
-    for rate in RATES if fine and alike and work <= LARGEST else ():
+    for rate in RATES if fine and alike and case.graph.work <= LARGEST else ():
         if case.wrong <= _after_updates(case, fine, rate):
             words = (
                 f"computed anew after {{0}} was updated, to {{0}} - {rate:g} d{{0}}: all gradients "
@@ -122,8 +121,8 @@ def computed_after_updates(case: Case) -> list[Slip] | None:
     return None
 
 
-LARGEST, OF_A_STEP = 2_000_000, 1000
-"""Entries of a graph that is run again with each learning rate; and what a step counts as."""
+LARGEST = 2_000_000
+"""Entries of a graph that is run again with each learning rate."""
 
 
 def _after_updates(case: Case, fine: Sequence[Tensor], rate: float) -> frozenset[Tensor]:

@@ -211,6 +211,14 @@ def test_quantiles_beside_infinite_numbers_are_those_of_the_numbers(
     np.testing.assert_allclose(grad(function)(x), slopes, atol=1e-15)
 
 
+def test_in_which_share_a_quantile_beside_infinity_changes_is_no_number():
+    x = np.array([1.0, 2.0, 3.0, INF])
+    with np.errstate(invalid="ignore"):
+        slopes = [grad(lambda q: np.quantile(x, q))(q) for q in (1 / 3, 2 / 3, 0.9)]
+    assert slopes[0] == 3.0
+    assert not np.isfinite(slopes[1:]).any()
+
+
 @looped("function", [np.nanmedian, np.nanmean, lambda x, axis: np.nanquantile(x, 0.3, axis=axis)])
 def test_what_is_left_of_nothing_is_not_a_number(function):
     with warnings.catch_warnings():

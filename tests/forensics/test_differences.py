@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from naming import leaf
 
 from autograd_lite import compare_gradients, sigmoid
-from tests.forensics.naming import leaf
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.differences import differences
+from autograd_lite.forensics.replay import Graph
 
 WAYS = {
     "central": lambda f, h: (f(h) - f(-h)) / (2 * h),
@@ -40,3 +43,16 @@ def test_noise_is_no_difference():
     for size in (1e-3, 0.1):
         noisy = {w: right * (1 + size * rng.normal(size=3))}
         assert compare_gradients(((X @ w - y) ** 2).mean(), noisy).explanations == []
+
+
+@pytest.mark.parametrize(("most", "is_looked_for"), [(20_000, True), (5_000, False)])
+def test_differences_are_looked_for_where_a_forward_pass_is_no_long_work(
+    most, is_looked_for, monkeypatch
+):
+    monkeypatch.setattr("autograd_lite.forensics.differences.MOST_WORK", most)
+    x, b = np.linspace(0, 1, 1000), leaf(np.random.default_rng(2), name="b")
+    case = Case(Graph((np.tanh(x + b) ** 2).mean()), {b: np.array(0.5)}, 1e-7, {}, {})
+    passes = []
+    monkeypatch.setattr(Graph, "run_again", lambda *given: passes.append(given))
+    assert differences(case) is None
+    assert bool(passes) is is_looked_for

@@ -8,7 +8,7 @@ from training_runs import X, assert_refused, fit, parameters
 
 import nn
 from autograd_lite import Tensor, softmax
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, ShapeError
 from nn.training.distributions import require_distributions
 
 LABELS = np.arange(12) % 3
@@ -90,3 +90,9 @@ def test_what_is_on_a_graphics_card_is_looked_at_too():
     require_distributions("fit", loss, Tensor(on_card([[0.5, 0.5], [0.1, 0.9]])))
     with pytest.raises(ArgumentError, match=PLAIN):
         require_distributions("fit", loss, Tensor(on_card([[0.5, 0.9], [0.1, 0.2]])))
+
+
+def test_predictions_without_classes_are_told_their_shape():
+    model = nn.Sequential(nn.Dense(3, 1, rng=0), lambda z: z[:, 0])
+    for loss in (nn.NLLLoss(), nn.CategoricalCrossEntropyLoss()):
+        assert_refused(ShapeError, "predictions are .n, classes.", model=model, y=LABELS, loss=loss)

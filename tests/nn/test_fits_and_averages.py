@@ -224,3 +224,18 @@ def test_a_step_of_a_fit_to_where_there_is_no_number_is_taken_back():
         found = nn.fit_lbfgs([w], lambda: (w - np.log(w)).sum())
     assert found.converged
     np.testing.assert_allclose(w.data, [1.0], rtol=1e-6)
+
+
+def test_a_step_to_where_there_is_no_number_is_taken_back():
+    x, seen = Tensor(np.array([20.0]), requires_grad=True), []
+
+    def residuals():
+        value = np.log(x)
+        seen.append(value.item())
+        return value
+
+    with np.errstate(invalid="ignore"):
+        fit = nn.fit_least_squares([x], residuals)
+    assert np.isnan(seen).any()
+    assert fit.converged
+    assert abs(x.item() - 1) < 1e-6

@@ -198,3 +198,7 @@ def test_an_optimizer_of_some_or_of_others_parameters_trains_on():
     first = model.pop(0)
     model.insert(0, first)
     nn.fit(model, X, Y, loss="mse", optimizer=optimizer, epochs=1, progress=False)
+    exchanged = [*model[-1].parameters()]
+    model[-1] = nn.Dense(2, 1, rng=7)
+    optimizer = nn.SGD([*exchanged, *model.parameters()], 0.1)  # which has the new one, too
+    nn.fit(model, X, Y, loss="mse", optimizer=optimizer, epochs=1, progress=False)
