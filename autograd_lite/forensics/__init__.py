@@ -7,9 +7,9 @@ reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`, `roundin
 `array_mistakes`, `sums`, `shares` and `windows` in one step, `group_mistakes`, `penalties`,
 `stale_weights`, `joint_mistakes`, `normalized`, `clipped`, `uses`, `terms`, `orders`, `loops`,
 `subsets`, `deltas`, `weighted_errors`, `other_data` and `other_forward` in several, all of them
-listed in `candidates`; `curvature`, `updates`, `bias_entries`, `slips`, `slips_in_all` and
-`differences` in what is handed in; `projection`, `search`, `coincidences`, `explain`; `names`,
-`wording`, `pattern`.
+listed in `candidates`; `curvature`, `updates`, `bias_entries`, `slips`, `slips_in_all`,
+`differences` and `online` in what is handed in; `projection`, `search`, `coincidences`, `explain`;
+`names`, `wording`, `pattern`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def examine(
         held = [(name, a) for name, a in visible_arrays(names.variables) if not is_recorded(a)]
         arrays = {name: plain(a) for name, a in held if is_array(plain(a))}
         named = {node: names.of[node] for node in names.given}
-        case = Case(graph, dict(manual), tolerance, named, arrays)
+        case = Case(graph, dict(manual), tolerance, named, arrays, names.numbers())
         return _examined(case, names, seconds, start)
 
 
@@ -77,7 +77,7 @@ def _with_activations(case: Case, names: Names) -> Case:
     again = recorded_again(nodes, found)
     manual = {again[tensor]: array for tensor, array in case.manual.items()}
     named = {again.get(node, node): name for node, name in case.named.items()}
-    other = Case(Graph(again[loss]), manual, case.tolerance, named, case.arrays)
+    other = Case(Graph(again[loss]), manual, case.tolerance, named, case.arrays, case.numbers)
     before = {again[tensor] for tensor in case.fitted(right)}
     after = other.fitted(other.graph.right)
     if not before <= after or (before != after and found == smooth):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,14 @@ import numpy as np
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.place import Place
-from autograd_lite.forensics.recorded_factors import OWN, factors_at, of_arrays, rarer, usual
+from autograd_lite.forensics.recorded_factors import (
+    OWN,
+    factors_at,
+    of_arrays,
+    of_numbers,
+    rarer,
+    usual,
+)
 from autograd_lite.forensics.replay import SAMPLES, Graph, Replay
 from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.node import Array, Node, plain
@@ -31,7 +38,7 @@ SAMPLED = 1000
 class Case:
     """What was handed in: a graph, gradients, the relative error allowed.
 
-    Besides, the names of the nodes that have one, and the arrays that the caller has, by name.
+    Besides, the names of the nodes that have one, and the caller's arrays and numbers, by name.
     """
 
     graph: Graph
@@ -39,6 +46,7 @@ class Case:
     tolerance: float
     named: Mapping[Any, str]
     arrays: Mapping[str, Array]
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         right = self.graph.right
@@ -57,7 +65,8 @@ class Case:
     @functools.cached_property
     def rarer_factors(self) -> list[tuple[float, str]]:
         """Learning rates, several factors at once, sums of the caller's arrays, in words."""
-        return [*rarer(self.graph, self.named), *of_arrays(self.arrays, self.graph.lengths)]
+        own = [*of_arrays(self.arrays, self.graph.lengths), *of_numbers(self.numbers)]
+        return [*rarer(self.graph, self.named), *own]
 
     def in_words(self, factor: float, place: Place | None = None) -> str:
         """What a gradient that is `factor` times the right one lacks or has; empty if unknown."""

@@ -28,7 +28,9 @@ def is_met_by_chance(
     Of data that are short themselves, as in a lesson, mistakes give short numbers, too.
     """
     given = [case.manual[tensor] for tensor in explained]
-    if not 0 < sum(array.size for array in given) <= FEW:
+    # Zeros beside other numbers show nothing: what leaves those is one mistake.
+    size = sum(map(np.count_nonzero, given)) or sum(array.size for array in given)
+    if not 0 < size <= FEW:
         return False
     right = [case.graph.right[tensor] for tensor in explained]
     data = [*(leaf._array for leaf in case.graph.leaves), *case.graph.plain_arrays]

@@ -128,13 +128,22 @@ def _at_one_term(
 ) -> Iterator[tuple[str, Array]]:
     """A factor of c slope (p - y) that is one of p alone, or of y: how it is written, values."""
     whole = c * slope
-    factors: list[Any] = [2.0, *(by / n for n in graph.lengths for by in (1.0, 2.0))]
-    factors = [whole, *[slope] * np.ndim(slope), *(f for f in factors if np.all(f != c))]
+    of_products = [p for p in graph.places if p.multiplies_entries]
+    constants = {abs(n) for place in of_products for n in place.numbers} - {0.0}
+    rates = [2.0, *(by / n for n in graph.lengths for by in (1.0, 2.0))]
+    rates += [by for n in sorted(constants)[:MOST_CONSTANTS] for by in (n, 1 / n)]
+    factors: list[Any] = [whole, *[slope] * np.ndim(slope), *(f for f in rates if np.all(f != c))]
+    factors += [whole / rate for rate in rates] if np.ndim(whole) else []
+    what = "the derivative" if np.ndim(slope) else "the weights"
     for factor in factors:
-        name = "the derivative" if np.ndim(factor) else _written(factor)
+        name = what if np.ndim(factor) else _written(factor)
         if np.all(factor != 0) and not (np.ndim(factor) == 0 and factor == 1):
             yield f"{name} * p - y", whole * p - whole / factor * y
             yield f"p - {name} * y", whole / factor * p - whole * y
+
+
+MOST_CONSTANTS = 4
+"""Numbers of a record that may stand at one term only."""
 
 
 def _written(factor: float) -> str:

@@ -12,13 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd_lite.forensics.candidate import Candidate
+import numpy as np
+
+from autograd_lite.forensics.candidate import SIGN, Candidate
 from autograd_lite.forensics.candidates import LONG
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.coincidences import is_met_by_chance
 from autograd_lite.forensics.differences import differences
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.harmless import Variation
+from autograd_lite.forensics.online import sample_by_sample
 from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
 from autograd_lite.forensics.slips import Slip, slips_in
@@ -116,7 +119,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
         return complete, singles
     if base is case.graph.right and not complete and not search.is_over:
         slips = of_all(case) or of_second_order(case) or computed_after_updates(case)
-        slips = slips or of_other_weights(case) or differences(case)
+        slips = slips or of_other_weights(case) or differences(case) or sample_by_sample(case)
         if slips:
             return [Hypothesis(slips)], singles
     singles += search.findings(base, search.others(wrong))
@@ -139,7 +142,9 @@ def _in_part(
     already = case.fitted(base) | fine
     some = [f for f in singles if f.fitted > already]
     some = [f for f in some if _is_evidence(case, search, [f.mistake], f.fitted - already)]
-    some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))
+    # What leads to more would have spoiled that in the same way.
+    off = {id(f): len(search.changed(f.mistake) - f.fitted) for f in some}
+    some.sort(key=lambda f: (-len(f.fitted), off[id(f)], rank(case, f.mistake)))
     mistakes: list[Candidate | Slip] = [f.mistake for f in some[:1]]
     left = case.everything - (some[0].fitted if some else already)
     for tensor in case.manual:
@@ -170,21 +175,36 @@ def _is_evidence(
     if any(isinstance(m, Candidate) and _is_negative(m) for m in mistakes):
         return False
     wrong = case.wrong if explained is None else case.wrong & explained
+    changed = [wrong & search.changed(mistake) for mistake in mistakes]
     if any(
-        is_met_by_chance(case, m, wrong & search.changed(m), is_all=explained is None)
-        for m in mistakes
+        is_met_by_chance(case, mistake, tensors, is_all=explained is None)
+        or _is_in_right_ones(case, search, mistake)
+        for mistake, tensors in zip(mistakes, changed)
     ):
         return False
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
-    entries = [sum(t.size for t in wrong & search.changed(mistake)) for mistake in solved]
+    entries = [_shown(case, wrong & search.changed(mistake)) for mistake in solved]
     # One entry is some number times the right one, and the number may be round.
     large = [m for m in mistakes if m.kind == "factor" and abs(m.factor or 0) > LARGEST_OF_ONE]
     unknown = [m for m in large if not _is_known(case, m)]
-    if any(sum(t.size for t in wrong & search.changed(m)) < 2 for m in unknown):
+    if any(_shown(case, wrong & search.changed(m)) < 2 for m in unknown):
         return False
     return all(count > 2 for count in entries) and (
         not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
     )
+
+
+def _shown(case: Case, tensors: Iterable[Tensor]) -> int:
+    """How many entries show a number: what is 0 is so times any."""
+    return sum(int(np.count_nonzero(case.manual[tensor])) for tensor in tensors)
+
+
+def _is_in_right_ones(case: Case, search: Search, mistake: Candidate | Slip) -> bool:
+    """Whether it only takes back, in a gradient that is right, what another mistake did."""
+    changed = search.changed(mistake)
+    if isinstance(mistake, Slip):
+        return not changed <= case.wrong
+    return changed.isdisjoint(case.wrong)
 
 
 def _is_negative(mistake: Candidate) -> bool:
@@ -288,11 +308,19 @@ def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
         h for h in fewest for m, r in zip(h.mistakes, ranks[h]) if r[0] and isinstance(m, Candidate)
     }
     known = [h for h in fewest if h not in in_doubt]
-    best = sorted(known or fewest, key=ranks.__getitem__)
+    best = sorted(known or fewest, key=lambda h: (_twice(h), ranks[h]))
     distinct: dict[Any, Hypothesis] = {}
     for hypothesis in best:
         distinct.setdefault(frozenset(m.says for m in hypothesis.mistakes), hypothesis)
     return [*distinct.values()][:MOST]
+
+
+def _twice(hypothesis: Hypothesis) -> int:
+    """Of several mistakes, how many are two at once, or are in what another one gives."""
+    several = hypothesis.mistakes if len(hypothesis.mistakes) > 1 else ()
+    steps = {p.argument for m in several if isinstance(m, Candidate) for p in m.wrong}
+    mended = [m for m in several if isinstance(m, Slip) and not steps.isdisjoint(m.tensors)]
+    return len(mended) + sum(f"and {SIGN[1]}" in m.what for m in several)
 
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:

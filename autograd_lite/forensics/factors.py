@@ -61,7 +61,9 @@ def factor_between(given: Array, right: Array) -> float | None:
     >>> factor_between(np.array([2.0, 5.0]), np.array([1.0, 2.0]))
     """
     by = closest_factor(given, right)
-    return by if np.allclose(given, by * right, rtol=1e-6, atol=1e-9 * abs(by)) else None
+    multiple = by * right
+    nothing = 1e-9 * np.max(abs(multiple), initial=0.0)
+    return by if np.allclose(given, multiple, rtol=1e-6, atol=nothing) else None
 
 
 def is_one_number(array: Array, within: float = 0.0) -> bool:

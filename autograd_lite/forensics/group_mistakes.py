@@ -134,7 +134,9 @@ def other_slopes(case: Case) -> Iterator[Candidate]:
     rectifiers = [p for p in case.graph.places if p.is_straight_twice]
     alike = grouped(rectifiers, lambda place: place.operation).values()
     for group in [*([place] for place in rectifiers), *(g for g in alike if len(g) > 1)]:
-        for above, side in ((False, "z < 0"), (True, "z > 0")):
+        # Of what is 0 where z < 0 the other slope is a factor, and no more.
+        sides = [(False, "z < 0"), (True, "z > 0")] if _passes_below_0(case, group) else SIDE_BELOW
+        for above, side in sides:
             words = f"the derivative of {{operation}} is another number where {side}, "
             words += "which is another slope than the function's"
             yield with_strength("wrong formula", words, _sloped, group, above, number="{:.6g}")
@@ -143,6 +145,15 @@ def other_slopes(case: Case) -> Iterator[Candidate]:
             words += "a factor is left out on that side, or is on the other one, too"
             said: dict[str, Any] = {"number": "{:.6g} times as large", "far_fetched": True}
             yield with_strength("wrong formula", words, _times_below_0, group, **said)
+
+
+SIDE_BELOW = [(False, "z < 0")]
+
+
+def _passes_below_0(case: Case, places: Sequence[Place]) -> bool:
+    """Whether anything of what arrives at rectifiers is passed on where z < 0."""
+    sent = ((case.graph.sent(place), place.argument._array) for place in places)
+    return any(np.any((z < 0) & (passed != 0)) for passed, z in sent)
 
 
 def _sloped(places: Sequence[Place], above: bool, slope: float) -> Wrong:
@@ -165,7 +176,7 @@ def weights_of_terms(case: Case) -> Iterator[Candidate]:
     graph, wrong = case.graph, case.wrong_ones
     sums = [p for n, p in graph.places_of.items() if n.operation.traits.additive and len(p) == 2]
     given = flat(case.manual[t] for t in wrong) if case.are_usable(wrong) else np.zeros(0)
-    for places in sums[:MOST_SUMS] if given.size > 3 else ():
+    for places in sums[:MOST_SUMS] if given.size > 2 else ():
         without = [graph.replay(scaled([place], 0.0)) for place in places]
         parts = [flat(graph.right[t] - r[t] for t in wrong) for r in without if r is not None]
         if len(parts) < 2:

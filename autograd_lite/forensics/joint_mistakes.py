@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from autograd_lite.forensics.candidate import Always, Candidate, Scaled, joint, 
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import flat, is_one_number
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
-from autograd_lite.forensics.place import Place, Wrong, is_bounded, is_recorded, mask_of
+from autograd_lite.forensics.place import Place, Vjp, Wrong, is_bounded, is_recorded, mask_of
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.shares import OVERWRITTEN
 from autograd_lite.node import Array, Node, plain
@@ -177,18 +178,17 @@ def to_all_arguments(case: Case) -> Iterator[Candidate]:
         if function is np.where:
             swapped = {place: place.given(_with_branches_swapped) for place in places}
             yield Candidate("branches", "the branches of where are swapped", swapped)
+            turned: Wrong = {place: partial(_negative, vjp) for place, vjp in swapped.items()}
+            yield joint("branches", f"the branches of where are swapped{EXCHANGED}", turned)
         if traits.extremum and traits.elementwise and len(places) == 2:
             words = "the branches of {operation} are swapped: what it is not gets what arrives"
-            for sign, more in (
-                (1, ""),
-                (-1, ", and the sign is wrong, as where their factors are"),
-            ):
-                wrong = {
-                    place: lambda g, y, *pair, slot=place.slot, by=sign: by * g * (pair[slot] != y)
-                    for place in places
-                }
-                also = f"{more} exchanged, tau and 1 - tau" if more else ""
-                yield joint("branches", words + also, wrong)
+            wrong = {
+                place: lambda g, y, *pair, slot=place.slot: g * (pair[slot] != y)
+                for place in places
+            }
+            yield joint("branches", words, wrong)
+            turned = {place: partial(_negative, vjp) for place, vjp in wrong.items()}
+            yield joint("branches", words + EXCHANGED, turned)
         if traits.product and len(places) == 2 and places[0].argument is places[1].argument:
             wrong = {places[0]: unchanged, places[1]: Scaled(places[1], 0.0)}
             words = "the derivative of the square is forgotten"
@@ -232,6 +232,14 @@ def _other_matrices(matrix: Array) -> Iterator[tuple[str, str, Array]]:
     yield "transposed", words, np.linalg.inv(matrix)
     words = "the system is not solved on the way back: the inverse matrix is left out"
     yield "derivative forgotten", words, np.eye(len(matrix))
+
+
+EXCHANGED = ", and the sign is wrong, as where their factors are exchanged, tau and 1 - tau"
+"""What swapped branches of a quantile loss are besides."""
+
+
+def _negative(vjp: Vjp, *given: Any, **keywords: Any) -> Any:
+    return -vjp(*given, **keywords)
 
 
 def _with_branches_swapped(y: Array, condition: Array, *both: Array) -> tuple[Array, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from types import FrameType
@@ -12,7 +13,7 @@ import numpy as np
 
 from autograd_lite.anomaly.watched import code_line_of
 from autograd_lite.engine import backward_order
-from autograd_lite.forensics.place import Place, is_array
+from autograd_lite.forensics.place import Place, is_array, is_usual
 from autograd_lite.forensics.replay import DEPTH, Graph
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import (
@@ -28,6 +29,8 @@ from autograd_lite.textbook.words import cotangent_formula, value_formula
 
 LONGEST_OPERAND = 80
 """Characters of the formula of an operand that has no name."""
+MOST_NUMBERS = 30
+"""Numbers of the caller's that a factor may be."""
 MOST_NODES = 1000
 """Nodes of a record that is read as formulas to name one of them."""
 
@@ -86,6 +89,16 @@ class Names:
                     if name not in taken and node not in self.known:
                         self.of[node] = name
                         self.known.add(node)
+
+    def numbers(self) -> dict[str, float]:
+        """The caller's numbers that are no whole ones, by the names of their variables."""
+        held = {
+            name: float(value)
+            for name, value in self.variables.items()
+            if isinstance(value, float | np.floating) and not name.startswith("_")
+        }
+        found = {name: n for name, n in held.items() if is_usual(n) and not n.is_integer()}
+        return dict(itertools.islice(found.items(), MOST_NUMBERS))
 
     def move(self, again: Mapping[Any, Tensor]) -> None:
         """Take over the names for the counterparts of nodes in a graph recorded again."""

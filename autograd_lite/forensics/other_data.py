@@ -233,6 +233,7 @@ def _other_labels(labels: Array, node: Tensor) -> Iterator[tuple[str, Array]]:
             yield words, (labels.astype(int) + by) % scores.shape[1]
             words = f"the labels are off by one sample: those of the one {which}"
             yield words, np.roll(labels, -by)
+        yield "the labels are in reverse order", np.flip(labels)
     if not traits.elementwise or not (traits.product or traits.additive):
         return
     if 1 < labels.size == len(labels):

@@ -97,7 +97,7 @@ def other_activations(case: Case) -> Iterator[Candidate]:
                 yield joint("another loss", words, wrong)
 
 
-OTHERS = neural.relu, np.tanh, neural.sigmoid, neural.softplus
+OTHERS = neural.relu, np.tanh, neural.sigmoid, neural.softplus, neural.leaky_relu, neural.elu
 """Activations that stand for others."""
 MOST_LAYERS = 6
 """Activations of which each alone may be another one."""

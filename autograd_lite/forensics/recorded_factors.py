@@ -198,6 +198,14 @@ def of_arrays(arrays: Mapping[str, Array], lengths: Iterable[int]) -> Factors:
             yield number, f"it is multiplied by {what}, or the division by it is forgotten"
 
 
+def of_numbers(numbers: Mapping[str, float]) -> Factors:
+    """The caller's numbers, such as a step size of an update."""
+    for name, number in numbers.items():
+        for sign, words in ((1.0, ""), (-1.0, ", and the sign is wrong")):
+            yield sign * number, f"it is multiplied by {name}, which is {number:.6g}{words}"
+            yield sign / number, f"it is divided by {name}, which is {number:.6g}{words}"
+
+
 MOST = 100_000
 MOST_ARRAYS = 12
 """Entries of arrays, and how many of these, whose sums explain a factor."""

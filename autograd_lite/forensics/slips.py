@@ -141,21 +141,28 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     yield Slip("misplaced", _order(off)), one, other
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
-        words = _left_at_0(given, left_out)
-        yield Slip("misplaced", words), given, np.where(left_out, 0, right)
+        which = _which(left_out, given != 0)
+        which = which or f"{left_out.sum()} of its {given.size} entries are"
+        yield Slip("misplaced", f"{which} left at 0"), given, np.where(left_out, 0, right)
+    # Where no sign is left, the absolute values are said to be taken.
+    turned = off & (given != 0) & np.any(given < 0)
+    which = _which(turned, ~turned) if 0 < turned.sum() < given.size else ""
+    if which and off.sum() == turned.sum():
+        words = f"{which} of the wrong sign"
+        yield Slip("sign", words), given, np.where(turned, -right, right)
 
 
-def _left_at_0(given: Array, left_out: Array) -> str:
-    """Which entries are left at 0: one, or a row or column in which no other is left."""
-    places = np.argwhere(left_out)
+def _which(chosen: Array, others: Array) -> str:
+    """Which entries are chosen: one, or a row or column in which there are no others; else ""."""
+    places = np.argwhere(chosen)
     if len(places) == 1:
         index = ", ".join(map(str, places[0]))
-        return f"its entry {index if given.ndim == 1 else f'({index})'} is left at 0"
-    for axis, what in ((0, "row"), (-1, "column")) if given.ndim > 1 else ():
+        return f"its entry {index if chosen.ndim == 1 else f'({index})'} is"
+    for axis, what in ((0, "row"), (-1, "column")) if chosen.ndim > 1 else ():
         own = np.unique(places[:, axis])
-        if len(own) == 1 and not np.take(given, own[0], axis).any():
-            return f"its {what} {own[0]} is left at 0"
-    return f"{left_out.sum()} of its {given.size} entries are left at 0"
+        if len(own) == 1 and not np.take(others, own[0], axis).any():
+            return f"its {what} {own[0]} is"
+    return ""
 
 
 def _order(off: Array) -> str:
@@ -309,7 +316,7 @@ def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) ->
 
 
 def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
-    given = case.manual[tensor]
+    given, right = case.manual[tensor], predicted[tensor]
     for place in case.graph.consumers.get(tensor, ()):
         cotangent = predicted[place.node]
         for unsummed in (cotangent, place.unmatched(cotangent)):
@@ -322,11 +329,28 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
                         given.reshape(summed.shape), summed, rtol=1e-6, atol=nothing
                     ):
                         over = "all axes" if axis is None else f"axis {axis}, the wrong one"
+                        if _is_sum_over(unsummed, axis, right):
+                            return Slip("not summed", _without_axis(reduce, given, right))
                         return Slip("wrong axis", f"the {reduce.__name__} is taken over {over}")
     return None
 
 
+def _is_sum_over(unsummed: Array, axis: int | None, right: Array) -> bool:
+    """Whether an axis is the one that is to be summed over."""
+    summed = np.sum(unsummed, axis=axis)
+    return summed.size == right.size and np.allclose(summed.reshape(right.shape), right, rtol=1e-6)
+
+
+def _without_axis(reduce: Any, given: Array, right: Array) -> str:
+    words = "the mean is taken where the sum is right, and " if reduce is np.mean else ""
+    return f"{words}the shape is {given.shape} for {right.shape}: keepdims is lost"
+
+
 OF_RIGHT = (
-    *(_on_the_bias, _penalized_as_used, _misplaced, _by_another_variable, _updated),
+    _on_the_bias,
+    _penalized_as_used,
+    _misplaced,
+    _by_another_variable,
+    _updated,
     _in_two_parts,
 )

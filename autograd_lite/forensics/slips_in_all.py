@@ -19,6 +19,8 @@ def nothing_arrives(case: Case) -> list[Slip] | None:
     """The slip if several gradients are handed in, and all are 0."""
     if len(case.manual) == 1 or any(map(np.any, case.manual.values())):
         return None
+    if not any(np.any(case.graph.right[tensor]) for tensor in case.wrong):
+        return None  # They are 0 rightly, and of another shape.
     words = "every gradient is zero: nothing arrives from the loss, as where it is a constant, is "
     words += "detached, is multiplied by 0, or where the gradients were reset before they were read"
     return [Slip("dropped path", words, tensors=case.wrong_ones)]

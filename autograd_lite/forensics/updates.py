@@ -60,6 +60,8 @@ def limited(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
         yield f"its entries are clipped at {rounded(largest):g}", right.clip(-largest, largest)
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
+        power = 10.0**decimals
+        yield f"it is cut off after {decimals} decimals", np.trunc(right * power) / power
     cut = "it is cut off to whole numbers, as in an array of integers"
     for words, cut_off in (
         (cut, np.trunc),

@@ -131,3 +131,45 @@ def test_labels_of_the_sample_beside_are_said_to_be_on_their_side(shift, which, 
     delta[rows, np.roll(t, shift)] -= 1
     said = compare_gradients(loss, {W: X.T @ delta / 8}).explanations[0].sentence
     assert f"the labels are off by one sample: those of the one {which}" in said
+
+
+def test_labels_in_reverse_order_are_named():
+    rng = np.random.default_rng(11)
+    X, t, W = rng.normal(size=(8, 4)), np.array([0, 2, 1, 1, 0, 2, 0, 1]), leaf(rng, 4, 3, name="W")
+    scores = X @ W
+    loss = (np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(8), t]).sum()
+    e = np.exp(scores.data)
+    delta = e / e.sum(axis=1, keepdims=True) - np.eye(3)[t[::-1]]
+    said = compare_gradients(loss, {W: X.T @ delta}).explanations[0].sentence
+    assert "the labels are in reverse order" in said
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [((1, 2), "its entry (1, 2) is"), (1, "its row 1 is"), ((slice(None), 0), "its column 0 is")],
+)
+def test_entries_of_the_wrong_sign_are_named(index, words):
+    X = np.random.default_rng(12).normal(size=(8, 3))
+    V = leaf(np.random.default_rng(13), 3, 4, name="V")
+    loss, dV = ((X @ V) ** 2).sum() / 2, X.T @ X @ V.data
+    dV[index] *= -1
+    said = compare_gradients(loss, {V: dV}).explanations[0].sentence
+    assert f"{words} of the wrong sign" in said
+
+
+def test_gradients_that_are_cut_off_after_some_decimals_are_named():
+    loss, W, b, dW, db = linear()
+    cut = {W: np.trunc(100 * dW) / 100, b: np.trunc(100 * db) / 100}
+    said = compare_gradients(loss, cut).explanations[0].sentence
+    assert "cut off after 2 decimals" in said
+
+
+def test_zeros_beside_a_whole_number_are_no_evidence_for_it():
+    rng = np.random.default_rng(70001)
+    X, t = rng.normal(size=(8, 2)), rng.integers(2, size=8)
+    w, b = leaf(rng, 2, name="w"), leaf(rng, name="b")
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    loss = -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
+    for number in (-1.0, 1.0, 2.0):
+        for each in compare_gradients(loss, {w: np.zeros(2), b: number}).explanations:
+            assert "nothing explains that" in each.sentence

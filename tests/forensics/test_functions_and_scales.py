@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_lite import compare_gradients, relu, sigmoid, softplus
+from autograd_lite import compare_gradients, leaky_relu, relu, sigmoid, softplus
 from tests.forensics.naming import leaf
 
 
@@ -82,6 +82,7 @@ def test_a_penalty_that_is_added_where_rows_are_used_is_named(words, said):
         (relu, lambda z: z > 0, "relu"),
         (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z)), "sigmoid"),
         (softplus, sigmoid, "softplus"),
+        (leaky_relu, lambda z: np.where(z > 0, 1, 0.01), "leaky_relu"),
     ],
 )
 @pytest.mark.parametrize("layers", [1, 2])
@@ -115,3 +116,23 @@ def test_another_row_and_another_parameter_are_no_layers():
     out = a.data @ V.data
     dU = X.T @ (out @ U.data.T * (1 - a.data**2))
     assert "the values of another parameter" in said_first(loss, {U: dU, V: a.data.T @ out})
+
+
+def test_a_number_of_the_callers_is_called_by_its_name():
+    rng = np.random.default_rng(5)
+    X, y, W = rng.normal(size=(8, 3)), rng.normal(size=(8, 2)), leaf(rng, 3, 2, name="W")
+    loss, right = ((X @ W - y) ** 2).mean(), X.T @ (X @ W.data - y) / 8
+    step_size = 0.0371
+    for by, words in ((step_size, "multiplied by step_size"), (-1 / step_size, "divided by step_")):
+        said = compare_gradients(loss, {W: by * right}).explanations[0].sentence
+        assert words in said
+        assert ("the sign is wrong" in said) == (by < 0)
+
+
+def test_a_number_that_zeros_come_out_of_is_no_evidence():
+    rng = np.random.default_rng(6)
+    x, y = rng.random(8), rng.random(8)
+    a, b, c = (leaf(rng, name=name) for name in "abc")
+    loss = ((sigmoid(a * x + b) * c - y) ** 2).sum()
+    explanations = compare_gradients(loss, {a: 0.0, b: 0.0, c: rng.normal()}).explanations
+    assert all("a constant factor" not in each.sentence for each in explanations)

@@ -82,3 +82,14 @@ def test_one_of_two_terms_without_the_sum_of_softmax_is_named(beside):
     said = said_first(likelihood + 0.3 * (p * less).sum(), {W: X.T @ d})
     assert "the subtracted sum is left out" in said
     assert "one of several terms" in said
+
+
+@pytest.mark.parametrize("by", [1, 2])
+def test_weights_of_samples_at_one_term_of_an_error_are_named(by):
+    rng = np.random.default_rng(5)
+    X, y, w = rng.normal(size=(8, 3)), rng.normal(size=8), leaf(rng, 3, name="w")
+    weights = rng.random(8) + 0.5
+    p = X @ w
+    delta = by * weights * p.data - y if by == 2 else 2 * (weights * p.data - y)
+    said = said_first((weights * (p - y) ** 2).mean(), {w: X.T @ delta / 8})
+    assert "the weights * p - y" in said

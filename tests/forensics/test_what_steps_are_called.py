@@ -53,14 +53,18 @@ def test_an_upper_bound_that_is_forgotten_is_said_by_where_the_derivative_is_0()
     assert "is above 0: the upper" not in said
 
 
+@pytest.mark.parametrize(
+    ("function", "of"),
+    [("maximum", np.maximum), ("where", lambda a, b: np.where(a > b, a, b))],
+)
 @pytest.mark.parametrize("tau", [0.2, 0.7])
-def test_the_factors_of_a_quantile_loss_that_are_exchanged_are_one_mistake(tau):
+def test_the_factors_of_a_quantile_loss_that_are_exchanged_are_one_mistake(tau, function, of):
     rng = np.random.default_rng(3)
     X, y, w = rng.normal(size=(8, 3)), rng.normal(size=8), leaf(rng, 3, name="w")
     error = y - X @ w
-    loss = np.maximum(tau * error, (tau - 1) * error).sum()
+    loss = of(tau * error, (tau - 1) * error).sum()
     said = said_first(loss, {w: X.T @ np.where(error.data > 0, tau - 1, tau)})
-    assert "the branches of maximum are swapped" in said
+    assert f"the branches of {function} are swapped" in said
     assert "the sign is wrong" in said
     assert "(2)" not in said
 
