@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from naming import leaf
 
 from autograd_lite import compare_gradients, sigmoid, softmax
-from tests.forensics.naming import leaf
 
 
 def said_first(loss, gradients):
