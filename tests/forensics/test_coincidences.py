@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from naming import leaf
+from tiers import in_second_tier
 
 from autograd_lite import Tensor, compare_gradients
 
@@ -164,12 +165,12 @@ def test_gradients_that_are_cut_off_after_some_decimals_are_named():
     assert "cut off after 2 decimals" in said
 
 
-def test_zeros_beside_a_whole_number_are_no_evidence_for_it():
+@pytest.mark.parametrize("number", in_second_tier((-1.0, 1.0, 2.0), but=(1.0,)))
+def test_zeros_beside_a_whole_number_are_no_evidence_for_it(number):
     rng = np.random.default_rng(70001)
     X, t = rng.normal(size=(8, 2)), rng.integers(2, size=8)
     w, b = leaf(rng, 2, name="w"), leaf(rng, name="b")
     p = 1 / (1 + np.exp(-(X @ w + b)))
     loss = -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
-    for number in (-1.0, 1.0, 2.0):
-        for each in compare_gradients(loss, {w: np.zeros(2), b: number}).explanations:
-            assert "nothing explains that" in each.sentence
+    for each in compare_gradients(loss, {w: np.zeros(2), b: number}).explanations:
+        assert "nothing explains that" in each.sentence
