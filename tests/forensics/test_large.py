@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from autograd_lite import Tensor, compare_gradients
+from autograd_lite.forensics import deltas
+from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph
 
 LAYERS, WIDTH, SAMPLES = 4, 256, 16
@@ -60,3 +62,20 @@ def test_a_slope_that_is_wrong_in_one_large_layer_is_named_there(wrong):
     assert "taken to be 1 - a" in sentence
     assert "likewise" not in sentence
     assert {f"W{layer}" for layer in range(wrong + 1)} == {*report.explanations[0].explained}
+
+
+def case_of_noise(loss, *tensors):
+    """A case in which nothing is right, as the search has it."""
+    rng = np.random.default_rng(1)
+    return Case(Graph(loss), {t: rng.normal(size=t.shape) for t in tensors}, 1e-6, {}, {})
+
+
+@pytest.mark.parametrize(("width", "replays"), [(8, 17), (1200, 0)])
+def test_a_large_layer_is_not_run_again_for_each_sample(width, replays, monkeypatch):
+    W = Tensor(np.ones((width, width)), requires_grad=True)
+    X = np.random.default_rng(0).normal(size=(16, width))
+    case = case_of_noise((np.tanh(X @ W) ** 2).sum(), W)
+    counted, replay = [], Graph.replay
+    monkeypatch.setattr(Graph, "replay", lambda *given: counted.append(1) or replay(*given))
+    assert [*deltas.some_samples(case)] == []
+    assert len(counted) == replays
