@@ -79,3 +79,21 @@ def test_a_large_layer_is_not_run_again_for_each_sample(width, replays, monkeypa
     monkeypatch.setattr(Graph, "replay", lambda *given: counted.append(1) or replay(*given))
     assert [*deltas.some_samples(case)] == []
     assert len(counted) == replays
+
+
+def loop(steps):
+    """The loss of a loop over arrays of its own, and what it is computed with."""
+    rng = np.random.default_rng(0)
+    w, h = Tensor(rng.normal(size=3), requires_grad=True), np.zeros(3)
+    for x in [rng.normal(size=3) for _ in range(steps)]:
+        h = np.tanh(w * x + h)
+    return (h**2).sum(), w
+
+
+def test_the_nearest_nodes_of_a_shape_are_those_that_a_look_at_all_would_give():
+    graph = Graph(loop(20)[0])
+    for node in graph.places_of:
+        here = graph.position[node]
+        others = [n for n in graph.places_of if n is not node and n.shape == node.shape]
+        others.sort(key=lambda n: (abs(graph.position[n] - here), graph.position[n]))
+        assert graph.nearest(node, 8) == others[:8]
