@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograd_lite import Tensor, compare_gradients
-from autograd_lite.forensics import deltas
+from autograd_lite.forensics import deltas, other_data
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph
 
@@ -97,3 +97,15 @@ def test_the_nearest_nodes_of_a_shape_are_those_that_a_look_at_all_would_give():
         others = [n for n in graph.places_of if n is not node and n.shape == node.shape]
         others.sort(key=lambda n: (abs(graph.position[n] - here), graph.position[n]))
         assert graph.nearest(node, 8) == others[:8]
+
+
+def test_arrays_of_a_loop_are_compared_with_few_others_each(monkeypatch):
+    compared, is_in_order = [], other_data._is_in_order
+    count = lambda *given: compared.append(1) or is_in_order(*given)
+    monkeypatch.setattr(other_data, "_is_in_order", count)
+    numbers = []
+    for steps in (50, 100):
+        compared.clear()
+        list(other_data.other_data(case_of_noise(*loop(steps))))
+        numbers.append(len(compared))
+    assert 0 < numbers[0] < numbers[1] < 3 * numbers[0]
