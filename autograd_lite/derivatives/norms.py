@@ -49,6 +49,11 @@ def p_norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) ->
     return (np.abs(x) ** p).sum(axis=axis, keepdims=keepdims) ** (1 / p)
 
 
+def _largest(sizes: Array, axis: Axis, keepdims: bool = False) -> Array:
+    """The largest; of none it is 0, as their sum is."""
+    return (np.max if sizes.size else np.sum)(sizes, axis=axis, keepdims=keepdims)
+
+
 @composed(np.linalg.vector_norm)
 def _vector_norm(
     x: Array,
@@ -59,10 +64,8 @@ def _vector_norm(
 ) -> Array:
     if isinstance(ord, str):
         raise TypeError(f"vectors have none of order {ord!r}", "Give a number, np.inf or -np.inf")
-    if ord == np.inf and x.size:
-        return np.max(np.absolute(x), axis=axis, keepdims=keepdims)
-    if ord == np.inf:  # of nothing the largest is 0, as its sum is
-        return np.sum(np.absolute(x), axis=axis, keepdims=keepdims)
+    if ord == np.inf:
+        return _largest(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == -np.inf:
         return np.min(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == 0:
@@ -74,7 +77,7 @@ def _vector_norm(
 
 @composed(np.linalg.matrix_norm)
 def _matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array:
-    extremum = np.min if ord in (-1, -2, -np.inf) else np.max
+    extremum = np.min if ord in (-1, -2, -np.inf) else _largest
     if ord in (None, "fro", "f"):
         return p_norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord in (1, -1):

@@ -2,14 +2,14 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `place`, `replay`, `candidate`, `factors`, `recorded_factors`, `rounding`, `case`,
-`harmless`; then mistakes: `step_mistakes`, `value_mistakes`, `formulas`, `formula_mistakes`,
-`array_mistakes`, `sums`, `shares` and `windows` in one step, `group_mistakes`, `penalties`,
-`stale_weights`, `joint_mistakes`, `normalized`, `clipped`, `uses`, `terms`, `orders`, `loops`,
-`subsets`, `deltas`, `weighted_errors`, `other_data` and `other_forward` in several, all of them
-listed in `candidates`; `curvature`, `updates`, `bias_entries`, `slips`, `slips_in_all`,
-`differences` and `online` in what is handed in; `projection`, `search`, `coincidences`, `explain`;
-`names`, `wording`, `pattern`.
+reading, each after those that it needs: `place`, `replay`, `candidate`, `factors`,
+`recorded_factors`, `rounding`, `case`; then mistakes: `formulas`, `formula_mistakes`,
+`array_mistakes`, `step_mistakes`, `sums`, `value_mistakes`, `shares` and `windows` in one step;
+`harmless`, which are none; `penalties`, `normalized`, `joint_mistakes`, `clipped`, `uses`, `terms`,
+`orders`, `loops`, `subsets`, `deltas`, `weighted_errors`, `other_data`, `group_mistakes` and
+`other_forward` in several; `projection`; `curvature`, `updates`, `bias_entries`, `slips`,
+`stale_weights`, `slips_in_all`, `differences` and `online` in what is handed in; `candidates`, a
+list of those in steps; `search`, `coincidences`, `explain`; `names`, `wording`, `pattern`.
 """
 
 from __future__ import annotations

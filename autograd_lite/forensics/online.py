@@ -14,8 +14,8 @@ from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
 MOST_SAMPLES = 32
-MOST_STEPS = 60
-"""Samples, and steps of a graph, with which some passes for each learning rate do not take long."""
+MOST_WORK = 100_000
+"""Samples, and entries of a graph, with which a pass of each for each learning rate is short."""
 CLOSE = 1e-6
 
 Gradients = dict[Tensor, Array]
@@ -26,7 +26,7 @@ def sample_by_sample(case: Case) -> list[Slip] | None:
     graph, wrong = case.graph, case.wrong_ones
     nodes = [n for n in graph.bottlenecks if n.ndim and graph.lengths.get(len(n._array)) == SAMPLES]
     nodes = [node for node in nodes if len(node._array) <= MOST_SAMPLES]
-    single = nodes and len(graph.consumers[nodes[0]]) == 1 and len(graph.places) <= MOST_STEPS
+    single = nodes and len(graph.consumers[nodes[0]]) == 1 and graph.work <= MOST_WORK
     if not single or not case.are_usable(wrong) or any(t.operation is not None for t in wrong):
         return None
     for words, totals in _totals(case, nodes[0]):

@@ -102,21 +102,32 @@ def distinct_names(tensors: Iterable[Any], variables: Mapping[str, Any]) -> dict
 
 
 def _held_parameters(variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The parameters of modules that variables hold, or lists or attributes, as they are written.
-
-    A module is what has a method `named_parameters`.
-    """
+    """The parameters of modules that variables, lists or attributes hold, as they are written."""
     for variable, value in variables.items():
         inside: dict[str, Any] = {variable: value}
         if isinstance(value, list | tuple):
             inside = {f"{variable}[{index}]": item for index, item in enumerate(value)}
         elif not isinstance(value, type | ModuleType):
-            attributes = getattr(value, "__dict__", {})
-            inside |= {f"{variable}.{name}": each for name, each in attributes.items()}
+            inside |= {f"{variable}.{name}": each for name, each in _attributes(value).items()}
         for written, module in inside.items():
-            if hasattr(type(module), "named_parameters"):
+            if _is_module(module):
                 found = module.named_parameters()
                 yield from ((f"{written}.{name}", parameter) for name, parameter in found)
+
+
+def _attributes(value: Any) -> Mapping[str, Any]:
+    """Those of an object itself, of which none is computed: it may be anybody's."""
+    try:
+        attributes: Mapping[str, Any] = object.__getattribute__(value, "__dict__")
+    except AttributeError:  # it has slots
+        return {}
+    return attributes
+
+
+def _is_module(value: Any) -> bool:
+    """Whether it is a layer or model of `nn`, which is not imported here."""
+    classes = [(each.__module__, each.__name__) for each in type(value).__mro__]
+    return ("nn.module", "Module") in classes
 
 
 def key_of(value: Any) -> Any:

@@ -245,6 +245,12 @@ def test_the_largest_of_no_entries_is_0_as_a_norm():
     x = Tensor(np.zeros((0, 3)), requires_grad=True)
     assert np.linalg.norm(x, np.inf, axis=0).data.tolist() == [0.0, 0.0, 0.0]
     assert np.linalg.vector_norm(x, ord=np.inf).item() == 0.0
+    for matrix, orders in ((x, (1, 2, np.inf)), (x.T, (1, 2, np.inf)), (x[None], (2, np.inf))):
+        for order in orders:
+            norm = np.linalg.matrix_norm(matrix, ord=order)
+            np.testing.assert_array_equal(norm.data, np.zeros(matrix.shape[:-2]))
+            norm.sum().backward()
+    assert x.grad.shape == (0, 3)
 
 
 @looped("n", [-1, 0, 1, 2, 3])

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from naming import leaf
 
 from autograd_lite import Tensor, compare_gradients
-from tests.forensics.naming import leaf
 
 
 def of_a_line(seed):

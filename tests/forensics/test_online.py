@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from naming import leaf
 
 from autograd_lite import compare_gradients
-from tests.forensics.naming import leaf
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.online import sample_by_sample
+from autograd_lite.forensics.replay import Graph
 
 
 @pytest.mark.parametrize("is_mean", [False, True])
@@ -27,3 +30,17 @@ def test_weights_that_are_updated_after_each_sample_are_named(rate, is_mean):
     said = report.explanations[0].sentence
     assert "the weights are updated after each sample" in said
     assert f"{rate:g} times its gradient" in said
+
+
+@pytest.mark.parametrize(("most", "is_looked_for"), [(20_000, True), (5_000, False)])
+def test_such_updates_are_looked_for_where_passes_are_no_long_work(
+    most, is_looked_for, monkeypatch
+):
+    monkeypatch.setattr("autograd_lite.forensics.online.MOST_WORK", most)
+    rng = np.random.default_rng(1)
+    X, y, w = rng.normal(size=(7, 3)), rng.normal(size=7), leaf(rng, 3, name="w")
+    case = Case(Graph(((np.tanh(X @ w) - y) ** 2).sum()), {w: np.ones(3)}, 1e-7, {}, {})
+    passes = []
+    monkeypatch.setattr(Graph, "run_again", lambda *given: passes.append(given))
+    assert sample_by_sample(case) is None
+    assert bool(passes) is is_looked_for

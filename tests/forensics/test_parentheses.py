@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from naming import leaf
 
 from autograd_lite import compare_gradients, sigmoid, softmax
-from tests.forensics.naming import leaf
 
 
 def said_first(loss, gradients):
@@ -93,3 +93,13 @@ def test_weights_of_samples_at_one_term_of_an_error_are_named(by):
     delta = by * weights * p.data - y if by == 2 else 2 * (weights * p.data - y)
     said = said_first((weights * (p - y) ** 2).mean(), {w: X.T @ delta / 8})
     assert "the weights * p - y" in said
+
+
+@pytest.mark.parametrize("factor", [0.5, 3.0])
+def test_a_factor_where_all_targets_are_0_is_no_parenthesis_that_is_missing(factor):
+    rng = np.random.default_rng(0)
+    X, y, w = rng.normal(size=(6, 3)), np.zeros(6), leaf(rng, 3, name="w")
+    r = X @ w - y
+    report = compare_gradients((r**2).sum(), {w: factor * 2 * X.T @ r.data})
+    assert report.explanations[0].mistakes[0].kind == "factor"
+    assert "parentheses are missing" not in str(report)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from naming import leaf
 
 from autograd_lite import compare_gradients, sigmoid
-from tests.forensics.naming import leaf
 
 
 def said_first(loss, gradients):
@@ -117,3 +117,19 @@ def test_a_value_that_only_shares_a_cotangent_with_a_name_is_written_out():
     report = compare_gradients(loss, {w: X.T @ r.data / 10})
     (mistake,) = report.explanations[0].mistakes
     assert mistake.used == "dr = 0.1 * (X @ w - y)"
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_a_mask_of_another_layer_is_called_another_mask(layer):
+    rng = np.random.default_rng(4)
+    X, masks = rng.normal(size=(6, 4)), [(rng.random((6, 4)) > 0.4) * 2.0 for _ in range(2)]
+    U, V = leaf(rng, 4, 4, name="U"), leaf(rng, 4, 4, name="V")
+    first = np.tanh(X @ U) * masks[0]
+    second = np.tanh(first @ V) * masks[1]
+    loss = (second**2).sum() / 2
+    by_hand = [masks[1 - layer] if n == layer else mask for n, mask in enumerate(masks)]
+    dz = second.data * by_hand[1] * (1 - np.tanh(first.data @ V.data) ** 2)
+    d = dz @ V.data.T * by_hand[0] * (1 - np.tanh(X @ U.data) ** 2)
+    said = said_first(loss, {U: X.T @ d, V: first.data.T @ dz})
+    assert "another mask" in said
+    assert "values of a" not in said

@@ -82,6 +82,31 @@ def test_tensors_that_are_called_alike_and_held_by_nothing_are_told_by_their_sha
     assert names == ["weight of shape (3, 4)", "weight of shape (4, 2)"]
 
 
+class Answering:
+    """What computes its attributes, or fails at that."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+
+class Reading:
+    """What has the method of a model, for something else."""
+
+    def named_parameters(self, path):
+        raise RuntimeError(path)
+
+
+@looped("other", [Answering(), Reading(), [Reading()], {"__dict__": Reading()}])
+def test_names_of_layers_are_asked_of_models_only(other):
+    hidden, output = nn.Dense(3, 4), nn.Dense(4, 2)
+    loss = (output(np.tanh(hidden(np.ones((5, 3))))) ** 2).sum()
+    loss.backward()
+    report = compare_gradients(loss, {p: p.grad for p in (hidden.weight, output.weight)})
+    assert [row.name for row in report] == ["hidden.weight", "output.weight"]
+
+
 # Factors
 
 

@@ -173,5 +173,29 @@ def the_mean_of_positions_after_an_activation():
     return ((p @ V - y) ** 2).sum(), {W: dW, V: np.outer(p.data, d)}
 
 
+@planted("through mean", "1/8 is missing, one over the number of samples")
+def the_mean_that_is_taken_off_all_samples():
+    rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 2))
+    W, V = leaf(rng, 3, 4, name="W"), leaf(rng, 4, 2, name="V")
+    h = X @ W
+    a = np.tanh(h - h.mean(axis=0))
+    d = 2 * (a.data @ V.data - y)
+    dc = d @ V.data.T * (1 - a.data**2)
+    return ((a @ V - y) ** 2).sum(), {W: X.T @ (dc - dc.sum(axis=0)), V: a.data.T @ d}
+
+
+@planted("Step from da to dz", "the factor 0.3 is missing")
+def the_factor_of_a_sum_is_forgotten_in_one_of_its_terms():
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 4))
+    W, V = leaf(rng, 3, 4, name="W"), leaf(rng, 3, 4, name="V")
+    a, b = np.tanh(X @ W), np.tanh(X @ V)
+    o = 0.3 * (a + b)
+    d = 2 * (o.data - y)
+    dW, dV = X.T @ (d * (1 - a.data**2)), X.T @ (0.3 * d * (1 - b.data**2))
+    return ((o - y) ** 2).sum(), {W: dW, V: dV}
+
+
 def test_rules_that_are_taken_for_others_are_named_first():
     assert_named_first(CASES)

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 from looping import looped
-from trajectories import GOLDEN, LOSSES, SCHEDULES, torch_rates
+from trajectories import GOLDEN, LOSSES, SCHEDULES, rates_of, sgd, torch_rates
 
 import nn
 from autograd_lite import AutogradError, Tensor
@@ -16,18 +16,6 @@ from autograd_lite.errors import ArgumentError
 EVERY = looped("case", SCHEDULES)
 RATES = json.loads((GOLDEN / "schedules.json").read_text())
 NAN, INF = float("nan"), float("inf")
-
-
-def sgd(rate=0.5):
-    return nn.SGD([Tensor([1.0], requires_grad=True)], learning_rate=rate)
-
-
-def rates_of(optimizer, schedule, values):
-    rates = [optimizer.learning_rate]
-    for value in values:
-        schedule.step(value)
-        rates.append(optimizer.learning_rate)
-    return rates
 
 
 @EVERY
@@ -242,60 +230,6 @@ def test_warm_up_rises_to_where_the_next_schedule_begins_and_then_follows_it(cas
     np.testing.assert_array_equal(rates[4:], expected)
 
 
-# ReduceOnPlateau
-
-
-@looped(("name", "value"), [("mode", "max"), ("threshold", 0.5)])
-def test_what_values_are_compared_by_may_be_assigned_and_forgets_the_best(name, value):
-    options = {"factor": 0.5, "patience": 1}
-    schedule, made = nn.ReduceOnPlateau(sgd(), **options), sgd()
-    schedule.step(1.0)
-    setattr(schedule, name, value)
-    rates = rates_of(schedule.optimizer, schedule, [2.0, 3.0, 1.5, 1.2, 1.1])
-    again = nn.ReduceOnPlateau(made, **options, **{name: value})
-    assert rates == rates_of(made, again, [2.0, 3.0, 1.5, 1.2, 1.1])
-
-
-def test_reduce_on_plateau_counts_from_the_last_improvement():
-    optimizer = sgd(1.0)
-    schedule = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=2)
-    rates = rates_of(optimizer, schedule, [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
-    assert rates == [1.0] * 7 + [0.5, 0.5, 0.5, 0.25]
-
-
-def test_reduce_on_plateau_with_mode_max_watches_for_growth():
-    optimizer = sgd(1.0)
-    schedule = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=0, mode="max")
-    assert rates_of(optimizer, schedule, [0.5, 0.7, 0.7, 0.6, 0.9]) == [1, 1, 1, 0.5, 0.25, 0.25]
-
-
-def test_a_threshold_is_a_share_of_the_best_also_below_zero():
-    optimizer = sgd(1.0)
-    schedule = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=0, threshold=0.1)
-    assert rates_of(optimizer, schedule, [-10.0, -10.5, -11.5]) == [1.0, 1.0, 0.5, 0.5]
-
-
-def test_nan_is_no_improvement():
-    optimizer = sgd(1.0)
-    schedule = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=0)
-    assert rates_of(optimizer, schedule, [NAN, 1.0, NAN]) == [1.0, 0.5, 0.5, 0.25]
-
-
-def test_a_rate_below_the_minimum_is_not_raised():
-    optimizer = sgd(0.01)
-    schedule = nn.ReduceOnPlateau(optimizer, patience=0, minimum=0.1)
-    assert rates_of(optimizer, schedule, [1.0, 1.0]) == [0.01, 0.01, 0.01]
-
-
-@looped("value", [None, "a", [1.0]])
-def test_reduce_on_plateau_needs_a_number(value):
-    schedule = nn.ReduceOnPlateau(sgd())
-    before = schedule.state_dict()
-    with pytest.raises(ArgumentError, match="ReduceOnPlateau"):
-        schedule.step(value)
-    assert schedule.state_dict() == before
-
-
 # State
 
 
@@ -352,26 +286,6 @@ def test_a_bad_state_inside_of_a_warm_up_is_refused_and_nothing_is_loaded():
         schedule.load_state_dict({"steps": 2, "base_rates": [0.1], "then": {}})
     assert schedule.state_dict() == before
     assert optimizer.learning_rate == 0.125
-
-
-@pytest.mark.parametrize("value", [10**400, True, None, "a"])
-def test_what_is_no_figure_is_refused_as_one_and_in_a_state(value):
-    schedule = nn.ReduceOnPlateau(sgd())
-    before = schedule.state_dict()
-    with pytest.raises(ArgumentError, match=r"it watches a number"):
-        schedule.step(value)
-    with pytest.raises(ArgumentError, match=r"best is .* instead of a number or infinity"):
-        schedule.load_state_dict({**before, "best": value})
-    assert schedule.state_dict() == before
-
-
-@pytest.mark.parametrize("value", [np.float32(0.5), 1, np.int8(1), INF, np.float16(NAN)])
-def test_figures_are_of_any_type_of_numbers(value):
-    schedule = nn.ReduceOnPlateau(sgd())
-    schedule.step(value)
-    state = schedule.state_dict()
-    schedule.load_state_dict(state)
-    assert schedule.state_dict() == state
 
 
 # Bad arguments

@@ -201,6 +201,20 @@ SCHEDULES = {
 }
 
 
+def sgd(rate=0.5):
+    """An optimizer of one number."""
+    return nn.SGD([Tensor([1.0], requires_grad=True)], learning_rate=rate)
+
+
+def rates_of(optimizer, schedule, values):
+    """The rates before and after each step of a schedule."""
+    rates = [optimizer.learning_rate]
+    for value in values:
+        schedule.step(value)
+        rates.append(optimizer.learning_rate)
+    return rates
+
+
 def torch_rates(case):
     """The learning rates that a schedule of PyTorch's sets, the first included."""
     import torch
