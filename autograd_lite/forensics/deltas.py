@@ -240,6 +240,8 @@ def like_predictions(array: Array, p: Array) -> Iterator[Array]:
 
 MOST_ENTRIES = 150
 """Entries of a mask that is looked for."""
+MOST_REPLAYED = 20_000_000
+"""Entries of a graph, times those of a mask, up to which it is run again with each of these."""
 TOGETHER = 12
 """Entries of which all subsets are tried."""
 
@@ -303,7 +305,8 @@ def _mask_that_fits(
     """The mask of units, some high and the others low, that the gradients are those of, if any."""
     graph = case.graph
     wrong = case.wrong_ones
-    if not case.are_usable(wrong):
+    replayed = len(units) * sum(node.size for node in graph.order)
+    if replayed > MOST_REPLAYED or not case.are_usable(wrong):
         return None
 
     def gradients(mask: Array) -> Array | None:

@@ -40,7 +40,8 @@ def _data(case: Case) -> list[Data]:
             continue
         whole, is_leaf = array, place.argument._array is array
         name = (place.argument.name or "{argument}") if is_leaf else "other data"
-        held = [*case.arrays.items(), *((data.name, data.array) for data in found.values())]
+        first = itertools.islice(found.values(), MOST_WHOLES)
+        held = [*case.arrays.items(), *((data.name, data.array) for data in first)]
         for known, other in held if not is_leaf else ():
             if (
                 _is_in_order(array, other)
@@ -52,6 +53,10 @@ def _data(case: Case) -> list[Data]:
         data = found.setdefault(id(whole), Data(name, whole, place, {}, is_leaf))
         data.parts[id(array)] = array
     return [*found.values()]
+
+
+MOST_WHOLES = 20
+"""Arrays of a record, of which others may be views: in a loop there is one in each step."""
 
 
 def _is_view(array: Array, whole: Array) -> bool:

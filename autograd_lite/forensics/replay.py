@@ -130,6 +130,22 @@ class Graph:
             found.setdefault(node.operation, []).append(node)
         return found
 
+    @functools.cached_property
+    def of_shape(self) -> dict[tuple[int, ...], list[Tensor]]:
+        """The nodes of each shape that are computed, in the order of the backward pass."""
+        found: dict[tuple[int, ...], list[Tensor]] = {}
+        for node in self.places_of:
+            found.setdefault(node.shape, []).append(node)
+        return found
+
+    def nearest(self, node: Tensor, most: int) -> list[Tensor]:
+        """The other nodes of one's shape, so many of them, those close to it first."""
+        same, here = self.of_shape[node.shape], self.position[node]
+        index = bisect.bisect_left(same, here, key=self.position.__getitem__)
+        others = [*same[max(index - most, 0) : index], *same[index + 1 : index + 1 + most]]
+        others.sort(key=lambda n: (abs(self.position[n] - here), self.position[n]))
+        return others[:most]
+
     def in_time(self, steps: Iterable[Place]) -> list[Place]:
         """Steps of a loop, the last one first."""
         return sorted(steps, key=lambda place: self.position[place.node])

@@ -167,11 +167,9 @@ def values_for_cotangents(graph: Graph, place: Place) -> StepMistakes:
     node = place.node
     if place.argument.operation is not None or node.size < 2:
         return
-    here = graph.position[node]
-    same = [n for n in graph.order if n is not node and n.operation and n.shape == node.shape]
-    same.sort(key=lambda other: (abs(graph.position[other] - here), graph.position[other]))
-    data = [array for array in graph.plain_arrays if array.shape == node.shape]
-    for other in [*same[:MOST_VALUES], *data[:MOST_VALUES]]:
+    data = (array for array in graph.plain_arrays if array.shape == node.shape)
+    first = itertools.islice(data, MOST_VALUES)
+    for other in [*graph.nearest(node, MOST_VALUES), *first]:
         words = "the values of {other} stand where what arrives belongs"
         yield "other values", words, Valued(place, other, plain(other))
 

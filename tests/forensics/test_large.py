@@ -5,6 +5,8 @@ import pytest
 from tiers import in_second_tier
 
 from autograd_lite import Tensor, compare_gradients
+from autograd_lite.forensics import deltas, other_data
+from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph
 
 LAYERS, WIDTH, SAMPLES = 4, 256, 16
@@ -61,3 +63,50 @@ def test_a_slope_that_is_wrong_in_one_large_layer_is_named_there(wrong):
     assert "taken to be 1 - a" in sentence
     assert "likewise" not in sentence
     assert {f"W{layer}" for layer in range(wrong + 1)} == {*report.explanations[0].explained}
+
+
+def case_of_noise(loss, *tensors):
+    """A case in which nothing is right, as the search has it."""
+    rng = np.random.default_rng(1)
+    return Case(Graph(loss), {t: rng.normal(size=t.shape) for t in tensors}, 1e-6, {}, {})
+
+
+@pytest.mark.parametrize(("width", "replays"), [(8, 17), (1200, 0)])
+def test_a_large_layer_is_not_run_again_for_each_sample(width, replays, monkeypatch):
+    W = Tensor(np.ones((width, width)), requires_grad=True)
+    X = np.random.default_rng(0).normal(size=(16, width))
+    case = case_of_noise((np.tanh(X @ W) ** 2).sum(), W)
+    counted, replay = [], Graph.replay
+    monkeypatch.setattr(Graph, "replay", lambda *given: counted.append(1) or replay(*given))
+    assert [*deltas.some_samples(case)] == []
+    assert len(counted) == replays
+
+
+def loop(steps):
+    """The loss of a loop over arrays of its own, and what it is computed with."""
+    rng = np.random.default_rng(0)
+    w, h = Tensor(rng.normal(size=3), requires_grad=True), np.zeros(3)
+    for x in [rng.normal(size=3) for _ in range(steps)]:
+        h = np.tanh(w * x + h)
+    return (h**2).sum(), w
+
+
+def test_the_nearest_nodes_of_a_shape_are_those_that_a_look_at_all_would_give():
+    graph = Graph(loop(20)[0])
+    for node in graph.places_of:
+        here = graph.position[node]
+        others = [n for n in graph.places_of if n is not node and n.shape == node.shape]
+        others.sort(key=lambda n: (abs(graph.position[n] - here), graph.position[n]))
+        assert graph.nearest(node, 8) == others[:8]
+
+
+def test_arrays_of_a_loop_are_compared_with_few_others_each(monkeypatch):
+    compared, is_in_order = [], other_data._is_in_order
+    count = lambda *given: compared.append(1) or is_in_order(*given)
+    monkeypatch.setattr(other_data, "_is_in_order", count)
+    numbers = []
+    for steps in (50, 100):
+        compared.clear()
+        list(other_data.other_data(case_of_noise(*loop(steps))))
+        numbers.append(len(compared))
+    assert 0 < numbers[0] < numbers[1] < 3 * numbers[0]
