@@ -129,6 +129,7 @@ def test_a_number_of_the_callers_is_called_by_its_name():
         assert ("the sign is wrong" in said) == (by < 0)
 
 
+@pytest.mark.exhaustive
 def test_a_number_that_zeros_come_out_of_is_no_evidence():
     rng = np.random.default_rng(6)
     x, y = rng.random(8), rng.random(8)

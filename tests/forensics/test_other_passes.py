@@ -142,6 +142,7 @@ def test_the_pass_that_the_gradients_are_right_for_is_named_first():
             assert words in said, f"{mistake}: {said}"
 
 
+@pytest.mark.exhaustive
 def test_what_is_right_for_data_that_nobody_has_is_not_explained():
     assert dense("noise").explanations == []
 

@@ -26,7 +26,7 @@ def first(report):
 
 
 @pytest.mark.parametrize(
-    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.exhaustive) for seed in range(2, 20))]
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.exhaustive) for seed in range(1, 20))]
 )
 def test_two_numbers_at_random_are_explained_by_nothing(seed):
     rng = np.random.default_rng(seed)
