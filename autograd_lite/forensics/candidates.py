@@ -50,6 +50,7 @@ USUAL: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
 )
 """Mistakes in one step that are made most often."""
 IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
+    formula_mistakes.formulas,
     step_mistakes.misplaced,
     step_mistakes.kinks,
     step_mistakes.another_derivative,
@@ -57,7 +58,6 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     value_mistakes.other_values,
     formula_mistakes.softmax,
     formula_mistakes.whole_losses,
-    formula_mistakes.formulas,
     formula_mistakes.of_kinks,
     formula_mistakes.of_quotients,
     formula_mistakes.inner_derivative,

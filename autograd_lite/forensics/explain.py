@@ -195,8 +195,14 @@ def _is_evidence(
 
 
 def _shown(case: Case, tensors: Iterable[Tensor]) -> int:
-    """How many entries show a number: what is 0 is so times any."""
-    return sum(int(np.count_nonzero(case.manual[tensor])) for tensor in tensors)
+    """How many entries show a number: what is 0 is so times any, and what is right has none."""
+    count = 0
+    for tensor in tensors:
+        given, right = case.manual[tensor], case.graph.right[tensor]
+        within = case.tolerance * case.largest[tensor]
+        off = abs(given - right) > within if given.shape == right.shape else True
+        count += int(np.count_nonzero(off & (given != 0)))
+    return count
 
 
 def _is_in_right_ones(case: Case, search: Search, mistake: Candidate | Slip) -> bool:

@@ -6,6 +6,7 @@ from tiers import in_second_tier
 
 from autograd_lite import Tensor, compare_gradients
 from autograd_lite.forensics import deltas, other_data
+from autograd_lite.forensics.candidates import candidates
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph
 
@@ -110,3 +111,8 @@ def test_arrays_of_a_loop_are_compared_with_few_others_each(monkeypatch):
         list(other_data.other_data(case_of_noise(*loop(steps))))
         numbers.append(len(compared))
     assert 0 < numbers[0] < numbers[1] < 3 * numbers[0]
+
+
+def test_formulas_in_all_steps_of_a_loop_are_tried_before_the_values_of_others():
+    tried = (candidate.kind for candidate in candidates(case_of_noise(*loop(20)), []))
+    assert next(k for k in tried if k in ("wrong formula", "other values")) == "wrong formula"

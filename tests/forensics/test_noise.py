@@ -95,3 +95,12 @@ def test_no_second_mistake_takes_back_what_the_first_one_says():
     assert "the derivative of tanh is forgotten.\n" in said
     assert "dW1 = -" in said
     assert "only here" not in said
+
+
+def test_one_entry_that_is_wrong_shows_no_number():
+    rng = np.random.default_rng(4)
+    x, k = rng.normal(size=6), leaf(rng, 2, name="k")
+    z = k[0] * x[:5] + k[1] * x[1:]
+    dz = 2 * z.data
+    dk = np.array([dz @ x[:5], dz @ x[1:]])
+    assert said_of((z**2).sum(), {k: dk * [1.0167831, 1]}) == ""
