@@ -330,6 +330,8 @@ def _reduction(function: Any) -> Any:
             return x
         if function is np.sum and is_broadcast(x) and x.arguments[0] == 0:
             return terms.broadcast(x.arguments[0], shape)
+        if "correction" in kept:
+            kept["ddof"] = kept.pop("correction")
         if not x.shape:  # a number has but one entry to reduce
             kept.pop("axis", None)
         if "axis" in kept:
