@@ -1,0 +1,78 @@
+"""Conditions of choices taken elsewhere, and other mistakes that one formula says.
+
+Each derivation is in NumPy alone, with its mistake in it.
+"""
+
+import numpy as np
+from naming import assert_named_first, leaf, planted_in
+
+from autograd_lite import Tensor, compare_gradients
+
+CASES = []
+planted = planted_in(CASES)
+
+
+def choice(ask, chosen, slope=-0.4):
+    """A choice between z and slope z; what each branch gets is what `chosen` says of z and out."""
+    rng = np.random.default_rng(0)
+    X, target, W = rng.normal(size=(9, 3)), rng.normal(size=(9, 2)), leaf(rng, 3, 2, name="W")
+    a = Tensor(np.array(slope), requires_grad=True, name="a")
+    z = X @ W
+    out = np.where(ask(z.data), z, a * z)
+    d = 2 * (out.data - target)
+    first = chosen(z.data, out.data, d)
+    dz, da = np.where(first, d, slope * d), (np.where(first, 0, d) * z.data).sum()
+    return ((out - target) ** 2).sum(), {W: X.T @ dz, a: da}
+
+
+@planted("the condition of where is the sign of its result, which is True everywhere")
+def condition_at_an_output_that_has_one_sign():
+    return choice(lambda z: z > 0, lambda z, out, d: out > 0)
+
+
+@planted("the condition of where is the sign of its result, not that of its input")
+def condition_at_an_output_of_both_signs():
+    rng = np.random.default_rng(1)
+    X, target, W = rng.normal(size=(9, 3)), rng.normal(size=(9, 2)), leaf(rng, 3, 2, name="W")
+    z = X @ W
+    out = np.where(z.data < 0, 0.1 * z, z - 1)
+    d = 2 * (out.data - target)
+    return ((out - target) ** 2).sum(), {W: X.T @ np.where(out.data < 0, 0.1 * d, d)}
+
+
+@planted("the condition of where is the sign of what arrives")
+def condition_at_what_arrives():
+    return choice(lambda z: z > 0, lambda z, out, d: d > 0, slope=0.2)
+
+
+@planted("the condition of where is forgotten: the second branch gets all that arrives")
+def condition_forgotten():
+    return choice(lambda z: abs(z) < 1, lambda z, out, d: 0 * d, slope=0.3)
+
+
+def test_numbers_that_are_not_truth_values_are_no_condition():
+    loss, gradients = condition_at_an_output_that_has_one_sign()
+    target, always = np.random.default_rng(7).normal(size=(9, 2)), np.ones((9, 2), bool)
+    report = compare_gradients(loss, gradients)
+    assert target.all()
+    assert always.all()
+    said = "\n".join(map(str, report.explanations))
+    assert "the condition of where" in said
+    assert "target" not in said
+    assert "always" not in said
+
+
+def test_a_condition_of_the_callers_own_may_stand_for_another():
+    rng = np.random.default_rng(2)
+    X, target, W = rng.normal(size=(9, 3)), rng.normal(size=(9, 2)), leaf(rng, 3, 2, name="W")
+    chosen, seen = rng.random((9, 2)) > 0.4, rng.random((9, 2)) > 0.4
+    z = X @ W
+    out = np.where(chosen, z, 0.0)
+    d = 2 * (out.data - target)
+    gradients = {W: X.T @ np.where(seen, d, 0)}
+    report = compare_gradients(((out - target) ** 2).sum(), gradients)
+    assert "it is computed with seen, the loss with chosen" in str(report.explanations[0])
+
+
+def test_mistakes_are_named_first():
+    assert_named_first(CASES)
