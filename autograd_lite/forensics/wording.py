@@ -274,7 +274,8 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
         return _without_constants(formula)
     key = key_of(place.node.arguments[vjp.slot])
     if isinstance(vjp.written, str):
-        name = vjp.written.format(names.of.get(key, "constant"))
+        own = names.of.get(place.argument, "")
+        name = vjp.written.format(names.of.get(key, "constant"), own)
     else:
         name = names.value(vjp.written, "another")
         name = (f"({name})" if " " in name else name) + ".T" * vjp.turned

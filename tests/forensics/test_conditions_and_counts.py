@@ -6,7 +6,7 @@ Each derivation is in NumPy alone, with its mistake in it.
 import numpy as np
 from naming import assert_named_first, leaf, planted_in
 
-from autograd_lite import Tensor, compare_gradients
+from autograd_lite import Tensor, compare_gradients, sigmoid
 
 CASES = []
 planted = planted_in(CASES)
@@ -72,6 +72,36 @@ def test_a_condition_of_the_callers_own_may_stand_for_another():
     gradients = {W: X.T @ np.where(seen, d, 0)}
     report = compare_gradients(((out - target) ** 2).sum(), gradients)
     assert "it is computed with seen, the loss with chosen" in str(report.explanations[0])
+
+
+def weights_for_inputs(shape):
+    """Weights v of a last layer that stand in its gradient where each sample's h belongs."""
+    rng = np.random.default_rng(3)
+    X, W, v = rng.normal(size=(7, 3)), leaf(rng, 3, 4, name="W"), leaf(rng, *shape, name="v")
+    h = sigmoid(X @ W)
+    p = v @ h.T if len(shape) > 1 and shape[1] == 4 else h @ v
+    target = rng.normal(size=p.shape)
+    delta = 2 * (p.data - target)
+    dh = delta.reshape(7, 1) * v.data.reshape(1, 4)
+    dW = X.T @ (dh * h.data * (1 - h.data))
+    return ((p - target) ** 2).sum(), {W: dW, v: delta.sum() * v.data}
+
+
+@planted(
+    "the product is taken with v itself, where the other factor", "np.broadcast_to(v, a.shape)"
+)
+def weights_for_the_input():
+    return weights_for_inputs((4,))
+
+
+@planted("the product is taken with v itself, where the other factor")
+def weights_of_one_column_for_the_input():
+    return weights_for_inputs((4, 1))
+
+
+@planted("the product is taken with v itself, where the other factor")
+def weights_of_one_row_for_the_input():
+    return weights_for_inputs((1, 4))
 
 
 def test_mistakes_are_named_first():
