@@ -6,7 +6,7 @@ Each derivation is in NumPy alone, with its mistake in it.
 import numpy as np
 from naming import assert_named_first, leaf, planted_in
 
-from autograd_lite import Tensor, compare_gradients, sigmoid
+from autograd_lite import Tensor, compare_gradients, sigmoid, softmax
 
 CASES = []
 planted = planted_in(CASES)
@@ -102,6 +102,30 @@ def weights_of_one_column_for_the_input():
 @planted("the product is taken with v itself, where the other factor")
 def weights_of_one_row_for_the_input():
     return weights_for_inputs((1, 4))
+
+
+def diagonal_of_softmax(slope):
+    rng = np.random.default_rng(5)
+    X, target, W = rng.normal(size=(6, 3)), rng.random((6, 4)), leaf(rng, 3, 4, name="W")
+    z = X @ W
+    p = softmax(z, axis=1)
+    d = 2 * (p.data - target)
+    return ((p - target) ** 2).sum(), {W: X.T @ (d * slope(p.data, z.data))}
+
+
+@planted("the cross terms are left out, and the input stands for the output: y (1 - x)")
+def diagonal_of_softmax_with_the_input():
+    return diagonal_of_softmax(lambda p, z: p * (1 - z))
+
+
+@planted("the cross terms are left out, and the input stands for the output: x (1 - y)")
+def diagonal_of_softmax_with_the_input_in_front():
+    return diagonal_of_softmax(lambda p, z: z * (1 - p))
+
+
+@planted("the cross terms are left out, and the input stands for the output: x (1 - x)")
+def diagonal_of_softmax_of_the_input_alone():
+    return diagonal_of_softmax(lambda p, z: z * (1 - z))
 
 
 def test_mistakes_are_named_first():
