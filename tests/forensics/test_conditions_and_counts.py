@@ -128,5 +128,38 @@ def diagonal_of_softmax_of_the_input_alone():
     return diagonal_of_softmax(lambda p, z: z * (1 - z))
 
 
+INDEX = np.array([0, 3, 3, 1, 0, 3, 2, 1])
+
+
+@planted("divided by its count, as by np.bincount of the index, where 8, the number of samples")
+def prototypes_divided_by_their_counts():
+    rng = np.random.default_rng(6)
+    x, P = rng.normal(size=(8, 2)), leaf(rng, 4, 2, name="P")
+    apart = P[INDEX] - x
+    d = np.zeros((4, 2))
+    np.add.at(d, INDEX, 2 * apart.data)
+    return (apart**2).sum() / 8, {P: d / np.bincount(INDEX)[:, None]}
+
+
+@planted("divided by its count, as by np.bincount of the index, where 8, the number of samples")
+def offsets_of_groups_divided_by_their_counts():
+    rng = np.random.default_rng(7)
+    X, y = rng.normal(size=(8, 3)), rng.normal(size=8)
+    w, offset = leaf(rng, 3, name="w"), leaf(rng, 4, name="offset")
+    error = X @ w + offset[INDEX] - y
+    sums = np.bincount(INDEX, weights=2 * error.data)
+    gradients = {w: X.T @ error.data / 4, offset: sums / np.bincount(INDEX)}
+    return (error**2).mean(), gradients
+
+
+@planted("what arrives for a repeated index is averaged, where all accumulate")
+def offsets_of_groups_averaged_besides():
+    rng = np.random.default_rng(8)
+    y, offset = rng.normal(size=8), leaf(rng, 4, name="offset")
+    error = offset[INDEX] - y
+    sums = np.bincount(INDEX, weights=2 * error.data / 8)
+    return (error**2).mean(), {offset: sums / np.bincount(INDEX)}
+
+
 def test_mistakes_are_named_first():
     assert_named_first(CASES)
