@@ -255,3 +255,17 @@ def test_of_a_penalty_that_is_subtracted_or_left_out_that_is_said_once(strength,
     assert words in mistake.sentence
     assert "times" not in mistake.sentence
     assert mistake.sentence.count("wrong") == (strength == -1)
+
+
+# Formulas and numbers
+
+
+def test_an_index_of_windows_is_not_called_labels():
+    rng = np.random.default_rng(9)
+    x, k = leaf(rng, 6, name="x"), rng.normal(size=3)
+    first_ones, gradient = np.arange(4)[:, None], np.zeros(6)
+    response = np.tanh(x[first_ones + np.arange(3)] * k)
+    gradient[first_ones + np.arange(3)] = 2 * response.data * (1 - response.data**2) * k
+    mistake = first(compare_gradients((response**2).sum(), {x: gradient})).mistakes[0]
+    assert "labels" not in mistake.used + mistake.right
+    assert ", indices, x.shape)" in mistake.right
