@@ -355,7 +355,10 @@ def _of_right_class(result: Any, g: Any, y: Any, logits: Any, labels: Any, *kept
 
 
 def _probabilities_over(other: int, g: Any, y: Any, x: Any, *axis: Any, **keywords: Any) -> Any:
-    return of_sum(g, y, x, *axis, **keywords) * neural.softmax(x, other)
+    # Written out as the right ones are, so that the axis is what differs.
+    exponentials = np.exp(x - x.max(axis=other, keepdims=True))
+    p = exponentials / exponentials.sum(axis=other, keepdims=True)
+    return of_sum(g, y, x, *axis, **keywords) * p
 
 
 def _not_normalized(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:

@@ -6,7 +6,7 @@ from looping import looped
 from naming import leaf
 
 import nn
-from autograd_lite import Tensor, compare_gradients, relu, sigmoid
+from autograd_lite import Tensor, compare_gradients, logsumexp, relu, sigmoid, softmax
 
 
 def first(report):
@@ -269,3 +269,14 @@ def test_an_index_of_windows_is_not_called_labels():
     mistake = first(compare_gradients((response**2).sum(), {x: gradient})).mistakes[0]
     assert "labels" not in mistake.used + mistake.right
     assert ", indices, x.shape)" in mistake.right
+
+
+def test_probabilities_over_another_axis_are_written_as_the_right_ones_are():
+    rng = np.random.default_rng(10)
+    X, Y, W = rng.normal(size=(5, 3)), np.eye(4)[[0, 3, 2, 2, 1]], leaf(rng, 3, 4, name="W")
+    z = X @ W
+    loss = (logsumexp(z, axis=1) - (Y * z).sum(axis=1)).sum()
+    gradient = X.T @ (softmax(z.data, axis=0) - Y)
+    mistake = first(compare_gradients(loss, {W: gradient})).mistakes[0]
+    assert "axis=1" in mistake.right
+    assert mistake.used == mistake.right.replace("axis=1", "axis=0")
