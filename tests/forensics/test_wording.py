@@ -280,3 +280,32 @@ def test_probabilities_over_another_axis_are_written_as_the_right_ones_are():
     mistake = first(compare_gradients(loss, {W: gradient})).mistakes[0]
     assert "axis=1" in mistake.right
     assert mistake.used == mistake.right.replace("axis=1", "axis=0")
+
+
+@looped(
+    ("factor", "written"),
+    [
+        (1 / 18, "1/18 * "),
+        (-1 / 18, "-1/18 * "),
+        (7**0.5, "np.sqrt(7) * "),
+        (7**-0.5, "1/np.sqrt(7) * "),
+        (0.04, "0.04 * "),
+        (0.2857, "0.2857 * "),
+    ],
+)
+def test_a_factor_is_written_as_people_write_it(factor, written):
+    rng = np.random.default_rng(11)
+    X, y, W = rng.normal(size=(5, 3)), rng.normal(size=5), leaf(rng, 3, name="W")
+    error = np.tanh(X @ W) - y
+    delta = error.data * (1 - (error.data + y) ** 2)
+    report = compare_gradients((error**2).sum() / 2, {W: factor * X.T @ delta})
+    assert f"= {written}" in first(report).mistakes[0].used
+
+
+def test_a_root_that_is_divided_by_is_called_one():
+    rng = np.random.default_rng(12)
+    x, W = rng.normal(size=5), leaf(rng, 5, 5, name="W")
+    y = np.tanh(W @ x / np.sqrt(5))
+    gradient = np.outer(2 * y.data * (1 - y.data**2), x)
+    sentence = first(compare_gradients((y**2).sum(), {W: gradient})).mistakes[0].sentence
+    assert "1/np.sqrt(5) is missing: the division by np.sqrt(5) is left out" in sentence
