@@ -19,8 +19,12 @@ SIGNS = np.greater, np.less, np.greater_equal, np.less_equal
 
 
 def other_conditions(case: Case) -> Iterator[Candidate]:
-    """What a choice is made by is the sign of another array than its own; one branch gets all."""
+    """What a choice is made by is the sign of another array than its own; one branch gets all.
+
+    It is done so in one choice, or in all, as in the layers of a network.
+    """
     graph = case.graph
+    found: dict[tuple[str, str], list[Wrong]] = {}
     for node, places in graph.places_of.items():
         condition = plain(node.arguments[0])
         if node.operation.function is not np.where or not is_condition(condition):
@@ -30,7 +34,12 @@ def other_conditions(case: Case) -> Iterator[Candidate]:
                 place: place.given(lambda y, own, *both, of=other: (y, of, *both))
                 for place in places
             }
-            yield joint(kind, words, wrong)
+            found.setdefault((kind, words), []).append(wrong)
+    for (kind, words), several in found.items():
+        if len(several) > 1:
+            every: Wrong = {place: vjp for wrong in several for place, vjp in wrong.items()}
+            yield joint(kind, f"{words}, in all {len(several)} choices", every)
+        yield from (joint(kind, words, wrong) for wrong in several)
 
 
 def is_condition(array: Any) -> bool:
@@ -44,8 +53,9 @@ def is_condition(array: Any) -> bool:
 
 def chooses_by(graph: Graph, arrays: Container[int]) -> bool:
     """Whether one of the arrays, by their `id`, is the condition of a choice."""
-    nodes = (node for node in graph.places_of if node.operation.function is np.where)
-    return any(id(plain(node.arguments[0])) in arrays for node in nodes)
+    found = graph.of_operation.items()
+    choices = (node for row, nodes in found if row.function is np.where for node in nodes)
+    return any(id(plain(node.arguments[0])) in arrays for node in choices)
 
 
 def _others(graph: Graph, node: Tensor, condition: Array) -> Iterator[tuple[str, str, Array]]:

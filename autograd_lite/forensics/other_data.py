@@ -95,7 +95,7 @@ def _held(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
     chooses = chooses_by(case.graph, data.parts)
     for name, other in case.arrays.items():
         alike = other.shape == data.array.shape and other.dtype.kind in "fiub"
-        alike = alike and (is_condition(other) or not chooses)
+        alike = alike and (not chooses or is_condition(other))
         if alike and id(other) not in seen and not np.array_equal(other, data.array):
             seen.add(id(other))
             yield name, other

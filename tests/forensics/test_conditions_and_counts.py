@@ -45,6 +45,24 @@ def condition_at_what_arrives():
     return choice(lambda z: z > 0, lambda z, out, d: d > 0, slope=0.2)
 
 
+@planted("the condition of where is the sign of what arrives", ", in all 2 choices")
+def conditions_of_two_layers_at_what_arrives():
+    rng = np.random.default_rng(9)
+    X, target = rng.normal(size=(9, 3)), rng.normal(size=(9, 2))
+    W, V = leaf(rng, 3, 4, name="W"), leaf(rng, 4, 2, name="V")
+    a = Tensor(np.array(0.3), requires_grad=True, name="a")
+    z = X @ W
+    h = np.where(z.data > 0, z, a * z)
+    s = h @ V
+    out = np.where(s.data > 0, s, a * s)
+    d = 2 * (out.data - target)
+    ds = np.where(d > 0, d, 0.3 * d)
+    dh = ds @ V.data.T
+    da = (np.where(d > 0, 0, d) * s.data).sum() + (np.where(dh > 0, 0, dh) * z.data).sum()
+    dW = X.T @ np.where(dh > 0, dh, 0.3 * dh)
+    return ((out - target) ** 2).sum(), {V: h.data.T @ ds, W: dW, a: da}
+
+
 @planted("the condition of where is forgotten: the second branch gets all that arrives")
 def condition_forgotten():
     return choice(lambda z: abs(z) < 1, lambda z, out, d: 0 * d, slope=0.3)
