@@ -5,11 +5,12 @@ What reproduces the gradients that were handed in is the explanation. Files in t
 reading, each after those that it needs: `place`, `replay`, `candidate`, `factors`,
 `recorded_factors`, `rounding`, `case`; then mistakes: `formulas`, `formula_mistakes`,
 `array_mistakes`, `step_mistakes`, `sums`, `value_mistakes`, `shares` and `windows` in one step;
-`harmless`, which are none; `penalties`, `normalized`, `joint_mistakes`, `clipped`, `uses`, `terms`,
-`orders`, `loops`, `subsets`, `deltas`, `weighted_errors`, `other_data`, `group_mistakes` and
-`other_forward` in several; `projection`; `curvature`, `updates`, `bias_entries`, `slips`,
-`stale_weights`, `slips_in_all`, `differences` and `online` in what is handed in; `candidates`, a
-list of those in steps; `search`, `coincidences`, `explain`; `names`, `wording`, `pattern`.
+`harmless`, which are none; `penalties`, `normalized`, `joint_mistakes`, `clipped`, `conditions`,
+`uses`, `terms`, `orders`, `loops`, `subsets`, `deltas`, `weighted_errors`, `other_data`,
+`group_mistakes` and `other_forward` in several; `projection`; `curvature`, `updates`,
+`bias_entries`, `slips`, `stale_weights`, `slips_in_all`, `differences` and `online` in what is
+handed in; `candidates`, a list of those in steps; `search`, `coincidences`, `explain`; `names`,
+`wording`, `pattern`.
 """
 
 from __future__ import annotations

@@ -141,7 +141,13 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     for chosen in (every, *[sent] * (not sent.all())):  # As by a maximum, the rest left alone.
         yield "repeated index", words + how, _kept(place, _last_of_each(taken, chosen))
     averaged = "what arrives for a repeated index is averaged, where all accumulate"
-    yield "repeated index", averaged, place.changed(lambda r, *_, **k: r / np.maximum(counts, 1))
+    divided = np.maximum(counts, 1)
+    yield "repeated index", averaged, place.changed(lambda r, *_, **k: r / divided)
+    for length in (n for n, name in graph.lengths.items() if name == SAMPLES):
+        what = "what arrives for a repeated index is divided by its count, as by np.bincount of "
+        what += f"the index, where {length}, {SAMPLES}, is right"
+        by = length / divided
+        yield "repeated index", what, place.changed(lambda r, *_, by=by, **k: r * by)
     for axis in range(place.node.ndim):
         if place.node.shape[axis] > 1:
             within = f" within one step of a loop over axis {axis}"

@@ -116,7 +116,8 @@ class Instead:
     place: Place
     slot: int
     value: Array
-    # In a formula, with {0} for the argument's name, none if it is empty; or what has a name.
+    # In a formula, with {0} for the argument's name and {1} for that of the place's argument, none
+    # if it is empty; or what has a name.
     written: Any = ""
     turned: bool = False  # whether what has a name is transposed
 

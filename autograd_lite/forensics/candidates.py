@@ -10,6 +10,7 @@ from typing import Any
 from autograd_lite.forensics import (
     array_mistakes,
     clipped,
+    conditions,
     deltas,
     formula_mistakes,
     group_mistakes,
@@ -127,6 +128,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     other_forward.targets_of_loops,
     subsets.parts_of_loops,
     clipped.clipped,
+    conditions.other_conditions,
     other_forward.masks,
     other_forward.other_activations,
     other_forward.softmax_in_forward,

@@ -92,3 +92,36 @@ def rounded(number: float) -> float:
     """The round number close by, if there is one, else the number itself."""
     short = float(f"{number:.6g}")
     return short if math.isclose(short, number, rel_tol=1e-6) else number
+
+
+MOST_EXACT = 1000
+"""Whole numbers over which 1 is said, and whose roots are."""
+
+
+def root_of(number: float) -> int:
+    """The whole number that a number is the root of; 0 if it is of none, or whole itself.
+
+    >>> root_of(math.sqrt(5)), root_of(3.0), root_of(2.2)
+    (5, 0, 0)
+    """
+    square = round(number**2) if 1 < number**2 <= MOST_EXACT else 0
+    is_root = number > 0 and math.isclose(number**2, square, rel_tol=1e-9)
+    return square if is_root and math.isqrt(square) ** 2 != square else 0
+
+
+def as_written(number: float) -> str:
+    """A number as people write it: 1/18, or a root, if it is one, else with six digits.
+
+    >>> as_written(1 / 18), as_written(math.sqrt(5)), as_written(0.05), as_written(2 / 7)
+    ('1/18', 'np.sqrt(5)', '0.05', '0.285714')
+    """
+    short = f"{number:.6g}"
+    if not number or not math.isfinite(number) or math.isclose(float(short), number, rel_tol=1e-9):
+        return short
+    sign, size = "-" * (number < 0), abs(number)
+    if root_of(size):
+        return f"{sign}np.sqrt({root_of(size)})"
+    if root_of(1 / size):
+        return f"{sign}1/np.sqrt({root_of(1 / size)})"
+    whole = round(1 / size) if 1 / size <= MOST_EXACT else 0
+    return f"{sign}1/{whole}" if math.isclose(whole * size, 1, rel_tol=1e-9) else short

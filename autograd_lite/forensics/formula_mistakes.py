@@ -293,6 +293,9 @@ def softmax(graph: Graph, place: Place) -> StepMistakes:
         what = "the input stands for one of the two outputs: y_i (1 - x_i) and -y_i x_j"
         yield "wrong place", words + what, _input_for_rows
         yield "wrong place", words + what, _input_for_columns
+        what = "the cross terms are left out, and the input stands for the output: "
+        for text, slope in DIAGONALS_AT_THE_INPUT:
+            yield "wrong place", words + what + text, partial(_by, slope)
     if function in RIGHT:
         for over in (*range(place.node.ndim), tuple(range(place.node.ndim))):
             what = f"the sum is taken over axis {over}, the wrong axis"
@@ -305,6 +308,14 @@ def _by_rule(
     own = axis if over is None else over
     p = y if function is neural.softmax else np.exp(y)
     return rule(g, y, p, lambda a: a.sum(axis=own, keepdims=True))
+
+
+DIAGONALS_AT_THE_INPUT: Formulas = (
+    ("y (1 - x), where y (1 - y) is the diagonal", lambda y, x: y * (1 - x)),
+    ("x (1 - y), where y (1 - y) is the diagonal", lambda y, x: x * (1 - y)),
+    ("x (1 - x), where y (1 - y) is the diagonal", lambda y, x: x * (1 - x)),
+)
+"""What is left of softmax's derivative without its cross terms, with the input in it."""
 
 
 def _input_for_rows(g: Any, y: Any, x: Any, axis: Any = -1, **keywords: Any) -> Any:
@@ -344,7 +355,10 @@ def _of_right_class(result: Any, g: Any, y: Any, logits: Any, labels: Any, *kept
 
 
 def _probabilities_over(other: int, g: Any, y: Any, x: Any, *axis: Any, **keywords: Any) -> Any:
-    return of_sum(g, y, x, *axis, **keywords) * neural.softmax(x, other)
+    # Written out as the right ones are, so that the axis is what differs.
+    exponentials = np.exp(x - x.max(axis=other, keepdims=True))
+    p = exponentials / exponentials.sum(axis=other, keepdims=True)
+    return of_sum(g, y, x, *axis, **keywords) * p
 
 
 def _not_normalized(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:

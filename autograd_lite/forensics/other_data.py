@@ -12,6 +12,7 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies
 from autograd_lite.forensics.candidate import Candidate, Instead, joint
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.conditions import chooses_by, is_condition
 from autograd_lite.forensics.place import Place, Wrong, index_parts, lines_along
 from autograd_lite.forensics.subsets import other_pairs
 from autograd_lite.forensics.value_mistakes import next_slices
@@ -91,8 +92,10 @@ def _numbers_of(array: Array, whole: Array) -> Array:
 def _held(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
     """The caller's arrays that may stand for data, each once."""
     seen = {id(gradient) for gradient in case.manual.values()}
+    chooses = chooses_by(case.graph, data.parts)
     for name, other in case.arrays.items():
         alike = other.shape == data.array.shape and other.dtype.kind in "fiub"
+        alike = alike and (not chooses or is_condition(other))
         if alike and id(other) not in seen and not np.array_equal(other, data.array):
             seen.add(id(other))
             yield name, other

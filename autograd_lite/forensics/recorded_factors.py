@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.factors import RATES, is_round
+from autograd_lite.forensics.factors import RATES, as_written, is_round, root_of
 from autograd_lite.forensics.place import Place, is_usual, mask_of
 from autograd_lite.forensics.replay import SAMPLES, USES, Graph
 from autograd_lite.node import Array
@@ -295,7 +295,7 @@ def _of_mean(place: Place, entries: int, lengths: Mapping[int, str]) -> Factors:
 
 def _of_constant(constant: float, divides: bool, lengths: Mapping[int, str]) -> Factors:
     """For a product with a number, or a quotient."""
-    whole, number = round(1 / constant), f"{constant:.6g}"
+    whole, number = round(1 / constant), as_written(constant)
     if divides:
         yield from _of_divisor(constant, lengths)
     elif not is_round(constant) and math.isclose(whole * constant, 1.0):
@@ -308,7 +308,7 @@ def _of_constant(constant: float, divides: bool, lengths: Mapping[int, str]) -> 
 
 
 def _of_divisor(constant: float, lengths: Mapping[int, str] | tuple[()]) -> Factors:
-    number = f"{constant:.6g}"
+    number = as_written(constant) if root_of(constant) else f"{constant:.6g}"
     yield constant, f"1/{number} is missing: the division by {number} is left out"
     yield 1 / constant, f"it is divided by {number} once too often"
     yield constant**2, f"it is multiplied by {number}, and not divided by it"

@@ -271,7 +271,8 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
     """What arrives over a skip connection is added at the block's output, or within, not below."""
     graph = case.graph
     for x, uses in graph.consumers.items():
-        skips = [use for use in uses if use.node.shape == x.shape]
+        added = [use for use in uses if use.operation.function is not np.where]  # It chooses.
+        skips = [use for use in added if use.node.shape == x.shape]
         if x.ndim == 0 or not 1 < len(uses) <= FEW_USES or x.operation is None:
             continue
         within = [(skip, node) for skip in skips for node in _within_block(graph, x, skip)]

@@ -47,6 +47,19 @@ def _parameters(graph: Graph, place: Place, argument: Any) -> Replacements:
         yield "wrong place", PRODUCT + "another matrix", plain(other).T, other, True
 
 
+def _leaf_itself(graph: Graph, place: Place, argument: Any) -> Replacements:
+    """Weights stand where each sample's input belongs: sum(delta) * w for x.T @ delta."""
+    leaf, value = place.argument, plain(argument)
+    if leaf.operation is not None or leaf.shape == value.shape or not place.multiplies_matrices:
+        return
+    for own, written in ((leaf._array, "{1}"), (leaf._array.T, "{1}.T"))[: leaf.ndim]:
+        ends = zip(own.shape[::-1], value.shape[::-1])
+        if own.ndim <= value.ndim and all(length in (1, of) for length, of in ends):
+            words = PRODUCT + "{argument} itself, where the other factor belongs"
+            written = f"np.broadcast_to({written}, {{0}}.shape)"
+            yield "other values", words, np.broadcast_to(own, value.shape), written
+
+
 def _transposed_from(argument: Any) -> Tensor | None:
     """The matrix that an argument is the transpose of, if it is one."""
     operation = argument.operation if isinstance(argument, Tensor) else None
@@ -235,7 +248,7 @@ def _in_a_loop(graph: Graph, place: Place, argument: Any) -> Replacements:
 
 IN_ITS_PLACE = (
     *(_parameters, _parts, _of_its_entries, _turned_kernels, _of_matrices, _of_other_rows),
-    *(_reciprocals, _in_a_loop, _without_what_is_added),
+    *(_reciprocals, _in_a_loop, _without_what_is_added, _leaf_itself),
 )
 """What yields values that a product is taken with instead of its other factor."""
 

@@ -20,7 +20,7 @@ from autograd_lite.forensics.candidate import (
 )
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
-from autograd_lite.forensics.factors import rounded
+from autograd_lite.forensics.factors import as_written, rounded
 from autograd_lite.forensics.names import Names, written
 from autograd_lite.forensics.place import Place, is_recorded
 from autograd_lite.forensics.slips import Slip
@@ -231,7 +231,7 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
 
 def _factor(case: Case, factor: float, place: Place | None = None) -> str:
     whole, part = rounded(factor), rounded(1 / factor) if factor else 0.0
-    number = f"{factor:.6g}"
+    number = as_written(factor)
     if whole > 1 and whole.is_integer():
         number += f": a factor of {number} too many"
     elif part > 1 and part.is_integer():
@@ -262,7 +262,7 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     if mistake.kind == "penalty" and mistake.far_fetched:
         return f"{right} + {mistake.strength * mistake.unit:.6g} * {names.of[place.argument]}"
     if mistake.factor is not None:
-        factor = "-" if mistake.factor == -1 else f"{mistake.factor:.6g} * "
+        factor = "-" if mistake.factor == -1 else f"{as_written(mistake.factor)} * "
         return factor + (f"({right})" if any(sign in right for sign in " +-*/@") else right)
     vjp = mistake.wrong[place]
     if isinstance(vjp, Always):
@@ -274,7 +274,8 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
         return _without_constants(formula)
     key = key_of(place.node.arguments[vjp.slot])
     if isinstance(vjp.written, str):
-        name = vjp.written.format(names.of.get(key, "constant"))
+        own = names.of.get(place.argument, "")
+        name = vjp.written.format(names.of.get(key, "constant"), own)
     else:
         name = names.value(vjp.written, "another")
         name = (f"({name})" if " " in name else name) + ".T" * vjp.turned

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Node, arrays_in, plain
 from autograd_lite.program.program import Step
@@ -46,19 +48,31 @@ def contribution_formula(
 def in_words(term: Any, names: Mapping[Step, str]) -> str:
     """A term as NumPy source, with a word for each plain array without a name.
 
-    It is labels for integers, mask for booleans and for zeros and ones, constant for all others; a
-    second array of a kind is constant_2. What NumPy has a call for, such as ones, is written so.
+    It is labels for integers, indices where they alone are an index, mask for booleans and for
+    zeros and ones, constant for all others; a second array of a kind is constant_2. What NumPy has
+    a call for, such as ones, is written so.
     """
     names = dict(names)
     identifiers = Identifiers()
     identifiers.taken.update(names.values())
     parts = (term, *parts_written(term, names)) if isinstance(term, Step) else ()
+    indices = [part.arguments[1] for part in parts if _takes_by_index(part)]
     for part in parts:
         if part not in names and part.function is None and not is_made(part.arguments[0]):
             array = part.arguments[0]
             word = "mask" if np.isin(array, (0, 1)).all() else "constant"
-            names[part] = identifiers.unique("labels" if array.dtype.kind in "iu" else word)
+            whole = "indices" if part in indices else "labels"
+            names[part] = identifiers.unique(whole if array.dtype.kind in "iu" else word)
     return NumpySource(names).text(term)
+
+
+def _takes_by_index(part: Step) -> bool:
+    """Whether entries are taken, or put, by an index that is no label of rows of np.eye."""
+    if part.function not in (operator.getitem, scatter):
+        return False
+    (whole, *_) = part.arguments
+    is_plain = isinstance(whole, Step) and whole.function is None
+    return not (is_plain and whole.arguments and is_made(whole.arguments[0]))
 
 
 LONGEST = 20

@@ -158,7 +158,7 @@ def the_width_of_a_grid_is_forgotten_for_its_conductivity():
     return (states[-1] ** 2).sum(), {k: dk, u: adjoint}
 
 
-@planted("to dWk", "1/1.73205 is missing: the division by 1.73205 is left out")
+@planted("to dWk", "1/np.sqrt(3) is missing: the division by np.sqrt(3) is left out")
 def the_scale_of_attention_is_forgotten_for_the_keys():
     rng = np.random.default_rng(6)
     X, Y = rng.normal(size=(5, 4)), rng.normal(size=(5, 3))

@@ -6,7 +6,7 @@ from looping import looped
 from naming import leaf
 
 import nn
-from autograd_lite import Tensor, compare_gradients, relu, sigmoid
+from autograd_lite import Tensor, compare_gradients, logsumexp, relu, sigmoid, softmax
 
 
 def first(report):
@@ -255,3 +255,57 @@ def test_of_a_penalty_that_is_subtracted_or_left_out_that_is_said_once(strength,
     assert words in mistake.sentence
     assert "times" not in mistake.sentence
     assert mistake.sentence.count("wrong") == (strength == -1)
+
+
+# Formulas and numbers
+
+
+def test_an_index_of_windows_is_not_called_labels():
+    rng = np.random.default_rng(9)
+    x, k = leaf(rng, 6, name="x"), rng.normal(size=3)
+    first_ones, gradient = np.arange(4)[:, None], np.zeros(6)
+    response = np.tanh(x[first_ones + np.arange(3)] * k)
+    gradient[first_ones + np.arange(3)] = 2 * response.data * (1 - response.data**2) * k
+    mistake = first(compare_gradients((response**2).sum(), {x: gradient})).mistakes[0]
+    assert "labels" not in mistake.used + mistake.right
+    assert ", indices, x.shape)" in mistake.right
+
+
+def test_probabilities_over_another_axis_are_written_as_the_right_ones_are():
+    rng = np.random.default_rng(10)
+    X, Y, W = rng.normal(size=(5, 3)), np.eye(4)[[0, 3, 2, 2, 1]], leaf(rng, 3, 4, name="W")
+    z = X @ W
+    loss = (logsumexp(z, axis=1) - (Y * z).sum(axis=1)).sum()
+    gradient = X.T @ (softmax(z.data, axis=0) - Y)
+    mistake = first(compare_gradients(loss, {W: gradient})).mistakes[0]
+    assert "axis=1" in mistake.right
+    assert mistake.used == mistake.right.replace("axis=1", "axis=0")
+
+
+@looped(
+    ("factor", "written"),
+    [
+        (1 / 18, "1/18 * "),
+        (-1 / 18, "-1/18 * "),
+        (7**0.5, "np.sqrt(7) * "),
+        (7**-0.5, "1/np.sqrt(7) * "),
+        (0.04, "0.04 * "),
+        (0.2857, "0.2857 * "),
+    ],
+)
+def test_a_factor_is_written_as_people_write_it(factor, written):
+    rng = np.random.default_rng(11)
+    X, y, W = rng.normal(size=(5, 3)), rng.normal(size=5), leaf(rng, 3, name="W")
+    error = np.tanh(X @ W) - y
+    delta = error.data * (1 - (error.data + y) ** 2)
+    report = compare_gradients((error**2).sum() / 2, {W: factor * X.T @ delta})
+    assert f"= {written}" in first(report).mistakes[0].used
+
+
+def test_a_root_that_is_divided_by_is_called_one():
+    rng = np.random.default_rng(12)
+    x, W = rng.normal(size=5), leaf(rng, 5, 5, name="W")
+    y = np.tanh(W @ x / np.sqrt(5))
+    gradient = np.outer(2 * y.data * (1 - y.data**2), x)
+    sentence = first(compare_gradients((y**2).sum(), {W: gradient})).mistakes[0].sentence
+    assert "1/np.sqrt(5) is missing: the division by np.sqrt(5) is left out" in sentence
