@@ -258,9 +258,9 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
             if not search.is_over:
                 found += _with_another(case, search, base, first, factors_only=True)
-    if not found and base is case.graph.right:
+    if all(map(_twice, found)) and base is case.graph.right:
         pairs = search.pairs(lambda mistake: rank(case, mistake), LIKELY)
-        found = [
+        found += [
             Hypothesis([first, f.mistake], error=f.error)
             for first, f in pairs
             if _explains(case, search, [Finding(first, frozenset()), f])

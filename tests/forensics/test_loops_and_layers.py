@@ -231,7 +231,7 @@ PLANTED = {
     },
     rectified: {
         "leak": "the derivative of leaky_relu is another number where z < 0, .* 0\\.1",
-        "value": "the derivative of elu is taken to be a where z < 0, the value",
+        "value": "the derivative of elu, written out, is taken to be a where z < 0, the value",
     },
     masked: {
         "unknown": ": the mask is missing",

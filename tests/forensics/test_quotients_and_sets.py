@@ -297,7 +297,7 @@ def the_epsilon_of_a_norm():
 # One sample at a time
 
 
-@planted("sigmoid is taken to be a, without the factor 1 - a")
+@planted("sigmoid, written out, is taken to be a, without the factor 1 - a")
 def a_sigmoid_that_is_written_out_for_one_sample_at_a_time():
     rng = np.random.default_rng(30)
     X, y, w = rng.normal(size=(5, 3)), rng.integers(2, size=5), leaf(rng, 3, name="w")

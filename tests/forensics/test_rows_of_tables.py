@@ -46,7 +46,7 @@ def larger_of_two_layers():
     return ((out - Y) ** 2).sum(), {V: X.T @ (d * ~larger), W: X.T @ (d * larger)}
 
 
-@planted("above -1: the upper bound is forgotten")
+@planted("below -1: the upper bound is forgotten")
 def hard_tanh_with_one_bound():
     return regression(2, lambda z: np.clip(z, -1, 1), lambda z: z > -1)
 

@@ -221,7 +221,7 @@ def one_of_two_equal_ways_is_forgotten():
     return ((G - T - T.T) ** 2).sum(), {W: 2 * (G.data - T - T.T) @ W.data}
 
 
-@planted("parentheses are missing: p - 0.2 * y")
+@planted("parentheses are missing: p - 1/5 * y")
 def only_the_targets_are_divided_by_the_number_of_samples():
     rng = np.random.default_rng(25)
     X, y, w = rng.normal(size=(5, 3)), np.array([1.0, 0, 1, 1, 0]), leaf(rng, 3, name="w")
