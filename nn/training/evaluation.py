@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 EVALUATED_AT_ONCE = 1024
 """Samples that go through the model together at the end of an epoch: few, as their intermediate
 results are to stay in the processor's cache."""
+AT_A_TIME = optional(COUNT)
+"""Range of a batch size."""
 REHEARSED = 8
 """Training samples that go through the model before training, to see whether all fits together."""
 
@@ -89,7 +91,7 @@ def predict(model: Any, X: GivenSamples, batch_size: int | None = None) -> Any:
     (4, 3)
     """
     require_model(model, "predict of")
-    require("predict", "batch_size", batch_size, optional(COUNT))
+    require("predict", "batch_size", batch_size, AT_A_TIME)
     X = as_arrays(X, "predict of X", is_read_later)
     if is_read_later(X):
         return _predicted(model, X, batch_size or EVALUATED_AT_ONCE)
