@@ -31,7 +31,7 @@ def rounding_of(graph: Graph, tensors: Iterable[Tensor]) -> dict[Tensor, Array]:
     entries = sum(node.size for node in graph.order)
     is_large = len(graph.places) >= LONG or entries >= MANY
     for _ in range(1 if is_large else REPEATS):
-        backward = graph.steps_of({place: _noisy(place, rng) for place in graph.places})
+        backward = graph.steps_of({place: _noisy(graph, place, rng) for place in graph.places})
         computed = [node for node in graph.order if node.operation is not None]
         forward = dict(_computed(graph, node, rng) for node in computed)
         noisy = graph.run_again({**forward, **backward}, right)
@@ -88,7 +88,7 @@ def _computed(graph: Graph, node: Tensor, rng: np.random.Generator) -> tuple[int
     return step.number, noisy
 
 
-def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
+def _noisy(graph: Graph, place: Place, rng: np.random.Generator) -> Vjp:
     """The backward step with noise in all that it computes with.
 
     Which entry is largest, and on which side of a kink one is, is not decided anew: that is no
@@ -98,7 +98,8 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
     picks = _picks(place)
     own = place.node._array, *map(plain, place.node.arguments)
     # Derivatives such as p - y and 1 - y * y are of the size of 1 before they cancel.
-    before = 1.0 if place.traits.activation or place.traits.link else 0.0
+    links = bool(place.traits.link) or _is_of_softplus(graph, place)
+    before = 1.0 if place.traits.activation or links else 0.0
 
     def noisy(*given: Any, **keywords: Any) -> Array:
         cotangent = given[0]
@@ -108,7 +109,9 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
         rest = rest if picks else tuple(map(noise.shaken, rest))
         contribution = place.vjp(noise.shaken(cotangent), *rest, **keywords)
         shape = np.shape(contribution)
-        if place.multiplies_entries or cotangent.shape not in ((), shape):
+        if links and cotangent.shape != shape:
+            cotangent = np.max(abs(cotangent), initial=0.0)
+        if place.multiplies_entries or np.shape(cotangent) not in ((), shape):
             return contribution
         largest = abs(contribution)
         if before or not place.traits.elementwise:
@@ -117,6 +120,17 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
         return contribution + size * noise.of(shape)
 
     return noisy
+
+
+def _is_of_softplus(graph: Graph, place: Place) -> bool:
+    """Whether it leads to log(1 + exp(z)), as logaddexp or by steps: its slope is p, or 1 - p."""
+    if place.operation.function is not np.exp:
+        return place.operation.function is np.logaddexp
+    uses = graph.consumers.get(place.node, ())
+    after = [u for use in uses if use.traits.additive for u in graph.consumers.get(use.node, ())]
+    after += [use for use in uses if not use.traits.additive]
+    logarithms = [u for u in after if u.traits.logarithm or u.operation.function is np.log1p]
+    return bool(after) and logarithms == after
 
 
 def _picks(place: Place) -> bool:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from autograd_lite import Tensor, compare_gradients, sigmoid, softmax
+from autograd_lite import (
+    Tensor,
+    compare_gradients,
+    logsumexp,
+    sigmoid,
+    sigmoid_cross_entropy,
+    softmax,
+    softplus,
+)
 from nn import BatchNorm1d, BCELoss, CategoricalCrossEntropyLoss
 
 
@@ -71,3 +79,23 @@ def test_the_error_is_what_certain_and_wrong_probabilities_send_to_their_logits(
     q, labels = softmax(z), np.array([1, 0])
     loss = CategoricalCrossEntropyLoss()(q, labels)
     assert compare_gradients(loss, {z: (q.data - np.eye(3)[labels]) / 2}, seconds=0)
+
+
+@pytest.mark.parametrize(
+    "loss_of",
+    [
+        lambda z: np.logaddexp(0, -z).mean(),
+        lambda z: logsumexp(np.stack([0 * z, -z]), axis=0).mean(),
+        lambda z: np.log1p(np.exp(-z)).mean(),
+        lambda z: np.log(1 + np.exp(-z)).mean(),
+        lambda z: softplus(-z).mean(),
+        lambda z: sigmoid_cross_entropy(z, np.ones(z.shape, z.dtype)),
+    ],
+)
+def test_a_probability_less_1_is_right_up_to_its_last_place_where_the_loss_does_without(loss_of):
+    rng = np.random.default_rng(3)
+    X = np.abs(rng.normal(size=(5, 2))).astype(np.float32)
+    w = Tensor(np.array([15.0, 15.0], np.float32), requires_grad=True, name="w")
+    p = 1 / (1 + np.exp(-X @ w.data))
+    assert compare_gradients(loss_of(X @ w), {w: X.T @ (p - 1) / 5}, seconds=0)
+    assert not compare_gradients(loss_of(X @ w), {w: X.T @ (p - 1) / 5 + 1e-3}, seconds=0)
