@@ -338,13 +338,14 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator
     if not is_one_number(slopes, within=1e-9):
         return
     inner = slopes.flat[0]
-    words = "the derivative of what is bounded is "
+    name = "clip" if all(map(is_bounded, parts)) else "what is bounded"
+    words = f"the derivative of {name} is "
     own = {*itertools.product({*bounds, -np.inf}, {*bounds, np.inf})}
     # Of windows with the same mask the one with the own bounds is said.
     windows = [*own, *itertools.product({0.0, -np.inf} - bounds, {*bounds, np.inf})]
     known: set[bytes] = set()
     for low, high in windows:
-        for what, at in (("what is bounded", node._array), ("its input", x)):
+        for what, at in (("its input", x), ("what is bounded", node._array)):
             mask = (at > low) & (at < high)
             if mask.all() or mask.tobytes() in known:
                 continue
@@ -353,13 +354,13 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator
             own_mask = _between(what, low, high)
             yield joint("branches", words + own_mask, only(graph, chain) | first)
     if inner != 1:
-        what = "the mask of what is bounded is forgotten: its derivative is 0 beyond the bounds"
+        what = f"the mask of {name} is forgotten: its derivative is 0 beyond the bounds"
         first = {chain[0]: times(inner * np.ones_like(x))}
         yield joint("derivative forgotten", what, only(graph, chain) | first)
-    for name, function in activations().items():
+    for other, function in activations().items():
         slope = TABLE[function].contribution(0, [np.ones_like(x), function(x), x], {})
         first = {chain[0]: times(slope)}
-        yield joint("another derivative", f"{words}that of {name}", only(graph, chain) | first)
+        yield joint("another derivative", f"{words}that of {other}", only(graph, chain) | first)
 
 
 def _between(what: str, low: float, high: float) -> str:

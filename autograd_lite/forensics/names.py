@@ -135,9 +135,9 @@ class Names:
         own = self.own(tensor)
         return f"d{self.of[tensor]}" + (f" (of {own})" if own != self.of[tensor] else "")
 
-    def step(self, place: Place) -> str:
-        """Where a step starts and ends."""
-        target = self.cotangent(place.argument)
+    def step(self, place: Place, end: Tensor) -> str:
+        """Where a step starts, and where it or others that follow it end."""
+        target = self.cotangent(end if end in self.given else place.argument)
         if place.node in self.known:
             start = self.cotangent(place.node)
             return f"Step from {start} to {self.operand(place) if start == target else target}"

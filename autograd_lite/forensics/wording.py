@@ -145,7 +145,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         what = _with_factor(place, what, vjp is negated, names)
     if mistake.kind == "dropped path" and not mistake.joint:
         what = _left_out(case, mistake, place, names) or what
-    words = f"{names.step(place)}{likewise}: {what}"
+    words = f"{names.step(place, _end(mistake, place))}{likewise}: {what}"
     is_exact = mistake.kind == "penalty" and mistake.factor in (0, -1)
     is_said = mistake.kind in ("sign", "dropped path") or is_exact
     if mistake.kind == "factor" or (mistake.solve and not is_said):
@@ -181,6 +181,16 @@ def _likewise(place: Place, mistake: Candidate, names: Names) -> str:
         return f", and likewise to {', '.join(others)}"
     is_said = mistake.kind in FACTORS or count == 1
     return "" if is_said else f", and likewise in {count - 1} other steps of this kind"
+
+
+def _end(mistake: Candidate, place: Place) -> Tensor:
+    """Where the steps of a mistake lead to, one after the other, from the first one on."""
+    end = place.argument
+    onward = [p for p in mistake.wrong if p.node is end]
+    while mistake.joint and len(onward) == 1:
+        end = onward[0].argument
+        onward = [p for p in mistake.wrong if p.node is end]
+    return end
 
 
 def _with_factor(place: Place, what: str, is_negated: bool, names: Names) -> str:

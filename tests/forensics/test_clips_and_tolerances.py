@@ -63,6 +63,16 @@ def a_pooled_image_with_nearly_equal_pixels():
     return ((p - T) ** 2).sum(), {w: (X * d * (abs(z.data - largest) <= 1e-2)).sum(axis=0)}
 
 
+@planted("to dz", "clip is 0 only where its input is below -1: the upper bound is forgotten")
+def one_bound_of_a_clip_is_forgotten():
+    rng = np.random.default_rng(20)
+    X, Y, W = rng.normal(size=(8, 3)), rng.normal(size=(8, 2)), leaf(rng, 3, 2, name="W")
+    z = X @ W
+    z.name = "z"
+    h = np.clip(z, -1, 1)
+    return ((h - Y) ** 2).sum(), {W: X.T @ (2 * (h.data - Y) * (z.data > -1))}
+
+
 @pytest.mark.parametrize("threshold", [-0.2, 0.2, 0.5])
 def test_a_rectifier_whose_mask_begins_elsewhere_is_named_with_the_number(threshold):
     rng = np.random.default_rng(4)
