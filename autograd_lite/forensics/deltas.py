@@ -62,13 +62,19 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
         yield "derivative twice", words, (p - y) * slope
 
 
+def _to_scores(graph: Graph) -> Iterator[Place]:
+    """The steps to arrays that p - y may arrive at: of some entries, and with few uses."""
+    for place in graph.places:
+        z = place.argument
+        if z.ndim and 2 <= z.size <= LARGEST and len(graph.consumers[z]) <= MOST_USES:
+            yield place
+
+
 def other_deltas(case: Case) -> Iterator[Candidate]:
     """Another formula in p and y where p - y arrives, but for a number."""
     graph = case.graph
-    for place in graph.places:
+    for place in _to_scores(graph):
         z = place.argument
-        if z.ndim == 0 or not 2 <= z.size <= LARGEST or len(graph.consumers[z]) > MOST_USES:
-            continue
         is_given = z.operation is not None and z.operation.traits.activation
         predictions = [*_predictions(graph, place)]
         for number, (p, made_by) in enumerate(predictions):
@@ -88,18 +94,15 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
 def missing_parentheses(case: Case) -> Iterator[Candidate]:
     """A factor stands at one term of p - y only, or one of the terms is no part of a product."""
     graph = case.graph
-    for place in graph.places:
-        z = place.argument
-        if z.ndim == 0 or not 2 <= z.size <= LARGEST or len(graph.consumers[z]) > MOST_USES:
-            continue
+    for place in _to_scores(graph):
         for p, slope in _predictions_and_slopes(place):
-            for y, c in _fitting(graph, p, graph.right[z], slope):
+            for y, c in _fitting(graph, p, graph.right[place.argument], slope):
                 by = c * slope
                 for words, value in _at_one_term(graph, p, y, c, slope):
                     what = f"parentheses are missing: {words}, where all of p - y is multiplied"
                     if factor_between(value, by * (p - y)) is None:  # One term may be 0.
                         yield from _delta(graph, place, "wrong place", what, value, y)
-                for below in _products_below(graph, z):
+                for below in _products_below(graph, place.argument):
                     if below.argument.shape == np.shape(y):
                         words = "parentheses are missing: in X.T @ p - y the product is with p only"
                         for off in (by * y, y):

@@ -8,6 +8,13 @@ def leaf(rng, *shape, name, scale=1.0):
     return Tensor(rng.normal(size=shape) * scale, requires_grad=True, name=name)
 
 
+def said_first(loss, gradients):
+    """The sentence of the first explanation."""
+    report = compare_gradients(loss, gradients)
+    assert report.explanations, report.pattern
+    return report.explanations[0].sentence
+
+
 def planted_in(cases):
     """A decorator for functions that give a loss and gradients: `@planted(*words)`."""
 

@@ -2,15 +2,9 @@
 
 import numpy as np
 import pytest
-from naming import leaf
+from naming import leaf, said_first
 
 from autograd_lite import compare_gradients, leaky_relu, relu, sigmoid, softplus
-
-
-def said_first(loss, gradients):
-    report = compare_gradients(loss, gradients)
-    assert report.explanations, report.pattern
-    return report.explanations[0].sentence
 
 
 @pytest.mark.parametrize(

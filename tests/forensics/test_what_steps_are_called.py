@@ -2,15 +2,9 @@
 
 import numpy as np
 import pytest
-from naming import leaf
+from naming import leaf, said_first
 
 from autograd_lite import compare_gradients, sigmoid
-
-
-def said_first(loss, gradients):
-    report = compare_gradients(loss, gradients)
-    assert report.explanations, report.pattern
-    return report.explanations[0].sentence
 
 
 def test_a_mistake_in_each_use_of_a_parameter_is_said_to_be_in_all_of_them():
