@@ -166,7 +166,7 @@ def require_function(f: Any, attempted: str, remedy: str) -> None:
 
 
 def require_takes(f: Any, count: int, attempted: str, remedy: str) -> None:
-    """Raise an UnsupportedError unless a function can be called with so many arguments.
+    """Raise an UnsupportedError unless it is a function that takes so many arguments.
 
     >>> require_takes(lambda x: x, 2, "fit with a step", "Write def step(training, batch)")
     Traceback (most recent call last):
@@ -174,6 +174,8 @@ def require_takes(f: Any, count: int, attempted: str, remedy: str) -> None:
     autograd_lite.errors.UnsupportedError: fit with a step: it is called with 2 arguments, and it \
 has too many positional arguments. Write def step(training, batch)
     """
+    if not callable(f):
+        raise UnsupportedError(attempted, "it is no function", remedy)
     # What has one as an attribute of its class says there how it is made, not how it is called.
     called = type(f).__call__.__get__(f) if hasattr(type(f), "__signature__") else f
     try:

@@ -15,6 +15,20 @@ from autograd_lite.errors import MissingNameError, UnsupportedError, describe_on
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
+
+def by_name(here: Mapping[str, str]) -> dict[str, str]:
+    """What is written here for each of the names elsewhere that stand behind it.
+
+    >>> by_name({"axis": "dim dims", "learning_rate": "step_size lr", "every": "step_size"})
+    {'dim': 'axis', 'dims': 'axis', 'step_size': 'learning_rate every', 'lr': 'learning_rate'}
+    """
+    found: dict[str, str] = {}
+    for own, names in here.items():
+        for name in names.split():
+            found[name] = f"{found[name]} {own}" if name in found else own
+    return found
+
+
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
 _OPERATORS |= {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _OPERATORS |= {"subtract": "-", "multiply": "*", "divide": "/", "mm": "@", "bmm": "@", "mv": "@"}

@@ -68,7 +68,7 @@ def declared(
     """A field, in the body of a `Declared` class.
 
     Args:
-        allowed: what it may be; None where the class itself says, in `_checked`.
+        allowed: what it may be; None where the class itself says, in `_require_consistent`.
         default: its value where none is given; without one it has to be.
         kw_only: whether it is given by name only.
         size: whether a layer has a tensor with at least as many entries as the product of all its
@@ -205,12 +205,21 @@ class Declared(Closed):
         """Take what the constructor was given."""
         given = {name: values.pop(name) for name in [*values] if self._fields[name].alias}
         vars(self).update(self._checked(values))
-        self._set_up(**Declared._checked(self, given))
+        self._set_up(**self._in_range(given))
 
     def _set_up(self, *given: Any, **named: Any) -> None:
         """Make what follows from the fields, which are assigned, and from those with an alias."""
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of all attributes by name, as they are kept."""
+        checked = self._in_range(values)
+        self._require_consistent(checked)
+        return checked
+
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        """Raise an error where values, each of which is in its range, do not go together."""
+
+    def _in_range(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values by name, numbers as Python's; an ArgumentError where one is out of its range."""
         for name, value in values.items():
             allowed = self._fields[name].allowed
@@ -223,7 +232,7 @@ class Declared(Closed):
         values = {**{each: own[each] for each in self._kept_fields if each in own}, name: value}
         # Until a constructor that is written out has assigned all, each is checked by itself.
         are_all = len(values) == len(self._kept_fields)
-        own.update(self._checked(values) if are_all else Declared._checked(self, values))
+        own.update(self._checked(values) if are_all else self._in_range(values))
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._kept_fields)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from autograd_lite.arguments import require_takes
-from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.errors import describe_one
 
 if TYPE_CHECKING:
     from nn.module import Module
@@ -36,10 +36,7 @@ class HookHandle:
 
     def __init__(self, module: Module, hook: ForwardHook) -> None:
         attempted = f"register_forward_hook of {type(module).__name__} with {describe_one(hook)}"
-        remedy = "Write def hook(module, inputs, output)"
-        if not callable(hook):
-            raise UnsupportedError(attempted, "it cannot be called", remedy)
-        require_takes(hook, 3, attempted, remedy)
+        require_takes(hook, 3, attempted, "Write def hook(module, inputs, output)")
         self.module, self.hook = module, hook
         self._set(*self._others(), self)
 

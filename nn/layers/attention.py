@@ -70,10 +70,8 @@ class MultiHeadAttention(Module):
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        require_multiple(self, checked, "embed_dim", "num_heads", "features")
-        return checked
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        require_multiple(self, values, "embed_dim", "num_heads", "features")
 
     def _set_up(self, rng: Any, dtype: Any) -> None:
         embed_dim, bias = self.embed_dim, self.bias
@@ -138,7 +136,7 @@ class MultiHeadAttention(Module):
         query, key, value = (
             in_dtype_of(weight, self._sequences(name, x, size)) for name, x, size in given
         )
-        self._require_together(query, key, value)
+        self._require_fitting(query, key, value)
         mask = self._mask(query, key, key_padding_mask, attn_mask)
         q, k, v = (self._in_heads(x) for x in self._projected(query, key, value))
         if need_weights or (self.training and self.dropout):
@@ -182,7 +180,7 @@ class MultiHeadAttention(Module):
         x = require_sequences(self, name, x, size)
         return x if self.batch_first else np.swapaxes(x, 0, 1)
 
-    def _require_together(self, query: Any, key: Any, value: Any) -> None:
+    def _require_fitting(self, query: Any, key: Any, value: Any) -> None:
         """Raise unless there are as many samples of each, and a value for each key."""
         if not query.shape[0] == key.shape[0] == value.shape[0] or key.shape[1] != value.shape[1]:
             shown = ", ".join(

@@ -51,7 +51,11 @@ class _Kernels(Module):
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
-        for name, value in checked.items():
+        kernel = per_axis(checked["kernel_size"], self.axes, "kernel_size")
+        return {**checked, "kernel_size": kernel}
+
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
             if isinstance(value, tuple) and len(value) != self.axes:
                 raise ArgumentError(
                     f"{type(self).__name__} with {name}={value}",
@@ -59,9 +63,7 @@ class _Kernels(Module):
                     "Give one number for all axes, or one for each",
                 )
         for name in ("in_channels", "out_channels"):
-            require_multiple(self, checked, name, "groups", "channels")
-        kernel = per_axis(checked["kernel_size"], self.axes, "kernel_size")
-        return {**checked, "kernel_size": kernel}
+            require_multiple(self, values, name, "groups", "channels")
 
     def _set_up(self, bias: bool, weight_init: Any, rng: Any, dtype: Any) -> None:
         self.weight = _weight(self, weight_init, rng, dtype)
@@ -101,16 +103,15 @@ class _Convolution(_Kernels):
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        stride = checked["stride"]
-        if checked["padding"] == "same" and set(per_axis(stride, self.axes, "stride")) != {1}:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        super()._require_consistent(values)
+        stride = values["stride"]
+        if values["padding"] == "same" and set(per_axis(stride, self.axes, "stride")) != {1}:
             raise ArgumentError(
                 f'{type(self).__name__} with padding="same", stride={stride}',
                 "a stride does not keep the shape",
                 "Give stride=1, or the padding in numbers",
             )
-        return checked
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, in_channels, ...), in the dtype of the parameters.
@@ -225,17 +226,16 @@ class ConvTranspose2d(_Kernels):
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        super()._require_consistent(values)
         names = ("output_padding", "stride", "dilation")
-        each = zip(*(per_axis(checked[name], self.axes, name) for name in names))
+        each = zip(*(per_axis(values[name], self.axes, name) for name in names))
         if any(added >= max(stride, dilation) for added, stride, dilation in each):
             raise ArgumentError(
-                f"ConvTranspose2d with {', '.join(f'{name}={checked[name]}' for name in names)}",
+                f"ConvTranspose2d with {', '.join(f'{name}={values[name]}' for name in names)}",
                 "so much more has no place that a convolution comes from",
                 "Give output_padding below the stride or the dilation",
             )
-        return checked
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, in_channels, height, width), in the dtype of the parameters.

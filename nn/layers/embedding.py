@@ -59,16 +59,14 @@ class Embedding(Module):
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        count, padding = checked["num_embeddings"], checked["padding_idx"]
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        count, padding = values["num_embeddings"], values["padding_idx"]
         if padding is not None and padding >= count:
             raise ArgumentError(
                 f"Embedding with num_embeddings={count}, padding_idx={padding}",
                 "there is no vector of that number",
                 f"Give a number from 0 to {count - 1}",
             )
-        return checked
 
     def _set_up(self, rng: Any, dtype: Any) -> None:
         source = generator(rng, "Embedding")

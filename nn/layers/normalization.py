@@ -193,10 +193,8 @@ class GroupNorm(NormOfChannels):
     affine: bool = declared(FLAG, default=True, size=True)
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        require_multiple(self, checked, "num_channels", "num_groups", "channels")
-        return checked
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        require_multiple(self, values, "num_channels", "num_groups", "channels")
 
     def _set_up(self, dtype: Any) -> None:
         self._make_parameters(self.num_channels, self.affine, dtype)

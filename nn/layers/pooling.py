@@ -36,22 +36,20 @@ class _Pool(Module):
     stride: int | Lengths | None = declared(optional(COUNT_EACH), default=None)
     padding: int | Lengths = declared(WHOLE_EACH, default=0)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        axes = max((len(v) for v in checked.values() if isinstance(v, tuple)), default=1)
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        axes = max((len(v) for v in values.values() if isinstance(v, tuple)), default=1)
         each = [
-            per_axis(checked[name], axes, name)
+            per_axis(values[name], axes, name)
             for name in ("kernel_size", "padding")
-            if len(_several(checked[name])) in (1, axes)
+            if len(_several(values[name])) in (1, axes)
         ]
         if len(each) == 2 and any(2 * width > k for k, width in zip(*each)):
             raise ArgumentError(
-                f"{type(self).__name__} with kernel_size={checked['kernel_size']}, "
-                f"padding={checked['padding']}",
+                f"{type(self).__name__} with kernel_size={values['kernel_size']}, "
+                f"padding={values['padding']}",
                 "windows would lie in the border alone",
                 "Give padding of at most half the kernel",
             )
-        return checked
 
     def _windows(self, x: Any, ceil_mode: bool, dilation: Any = 1) -> tuple[Lengths, Layout]:
         """By axis of the images: how long windows are, and where they are placed.
@@ -230,21 +228,19 @@ class Upsample(Module):
     mode: str = declared(one_of("nearest", "bilinear"), default="nearest")
     align_corners: bool = declared(FLAG, default=False)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        if (checked["size"] is None) == (checked["scale_factor"] is None):
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        if (values["size"] is None) == (values["scale_factor"] is None):
             raise ArgumentError(
-                f"Upsample with size={checked['size']}, scale_factor={checked['scale_factor']}",
+                f"Upsample with size={values['size']}, scale_factor={values['scale_factor']}",
                 "one says what the other does",
                 "Give one of them",
             )
-        if checked["align_corners"] and checked["mode"] == "nearest":
+        if values["align_corners"] and values["mode"] == "nearest":
             raise ArgumentError(
                 'Upsample with mode="nearest", align_corners=True',
                 "an entry that is repeated has no corners",
                 'Give mode="bilinear", or leave align_corners out',
             )
-        return checked
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, channels, ...).

@@ -296,16 +296,14 @@ class LSTM(_Recurrent[tuple[Tensor, Tensor]]):
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        hidden_size, proj_size = checked["hidden_size"], checked["proj_size"]
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        hidden_size, proj_size = values["hidden_size"], values["proj_size"]
         if proj_size >= hidden_size:
             raise ArgumentError(
                 f"LSTM with proj_size={proj_size}, hidden_size={hidden_size}",
                 "a projection leaves fewer features than there are",
                 "Give a smaller proj_size, or 0 for no projection",
             )
-        return checked
 
     def _sizes(self) -> tuple[int, ...]:
         return self.proj_size or self.hidden_size, self.hidden_size

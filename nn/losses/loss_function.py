@@ -81,7 +81,7 @@ class _OfOutputs(Declared):
 
     losses: Mapping[Any, Callable[..., Tensor]] = declared()
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         for name, loss in values["losses"].items():
             if isinstance(loss, Loss) and loss.reduction == "sum":
                 raise UnsupportedError(
@@ -89,7 +89,6 @@ class _OfOutputs(Declared):
                     "the losses of several outputs are means over samples",
                     "Leave out the reduction, or give one function of all predictions and targets",
                 )
-        return super()._checked(values)
 
     def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
         """The sum."""

@@ -275,15 +275,13 @@ class OneCycle(Schedule):
     initial_divisor: float = declared(POSITIVE, default=25.0)
     final_divisor: float = declared(POSITIVE, default=1e4)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        if checked["rise"] * checked["steps"] <= 1:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        if values["rise"] * values["steps"] <= 1:
             raise ArgumentError(
-                f"OneCycle with steps={checked['steps']} and rise={checked['rise']}",
+                f"OneCycle with steps={values['steps']} and rise={values['rise']}",
                 "it has no time to rise",
                 "Give steps and rise whose product is above 1",
             )
-        return checked
 
     def rate(self, base: float, t: int) -> float:
         """The equation above."""
@@ -312,16 +310,14 @@ class Warmup(Schedule):
     steps: int = declared(COUNT)
     then: Schedule | None = declared(default=None)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        base, then = checked["base"], checked["then"]
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        base, then = values["base"], values["then"]
         if then is not None and not (isinstance(then, Schedule) and then.base == base):
             raise UnsupportedError(
                 f"Warmup with then={describe_one(then)}",
                 "it is no schedule of the same optimizer, or of the same learning rate",
                 "Write then=CosineAnnealing(optimizer, ...)",
             )
-        return checked
 
     def _base_rates(self, optimizer: Optimizer) -> list[float]:
         first = super()._base_rates(optimizer)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import Tensor, no_grad
-from autograd_lite.arguments import COUNT, POSITIVE, require, require_function, require_takes
+from autograd_lite.arguments import COUNT, POSITIVE, require, require_takes
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import (
     ArgumentError,
@@ -143,8 +143,7 @@ def fit_lbfgs(
     require("fit_lbfgs", "iterations", iterations, COUNT)
     require("fit_lbfgs", "tolerance", tolerance, POSITIVE)
     remedy = "Give a function of no arguments, lambda: loss(model(X), y)"
-    require_function(loss, "fit_lbfgs with loss", remedy)
-    require_takes(loss, 0, "fit_lbfgs with loss", remedy)
+    require_takes(loss, 0, f"fit_lbfgs with loss={describe_one(loss)}", remedy)
     own = _Parameters("fit_lbfgs", parameters)
 
     def evaluate(vector: Any) -> tuple[float, Any]:
@@ -203,9 +202,8 @@ def fit_least_squares(
     """
     require("fit_least_squares", "evaluations", evaluations, COUNT)
     require("fit_least_squares", "tolerance", tolerance, POSITIVE)
-    remedy = "Give a function of no arguments, lambda: model(X) - y"
-    require_function(residuals, "fit_least_squares with", remedy)
-    require_takes(residuals, 0, "fit_least_squares with residuals", remedy)
+    attempted = f"fit_least_squares with residuals={describe_one(residuals)}"
+    require_takes(residuals, 0, attempted, "Give a function of no arguments, lambda: model(X) - y")
     own = _Parameters("fit_least_squares", parameters)
 
     def jacobian(vector: Any) -> Any:

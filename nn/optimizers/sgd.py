@@ -51,16 +51,14 @@ class SGD(Optimizer):
 
     state_names = ("velocity",)
 
-    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(options)
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         for name in ("nesterov", "average"):
-            if checked.get(name) and not checked["momentum"]:
+            if values.get(name) and not values["momentum"]:
                 raise ArgumentError(
                     f"SGD with {name}=True and momentum=0",
                     "it is a kind of momentum",
                     "Give a momentum above 0, such as 0.9",
                 )
-        return checked
 
     def update(
         self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any

@@ -206,9 +206,8 @@ class LRSchedule(Declared, Callback):
     every: str = declared(one_of("epoch", "batch"), default="epoch")
     monitor: str = declared(TEXT, default="validation_loss")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        schedule = checked["schedule"]
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        schedule = values["schedule"]
         if not isinstance(schedule, Schedule):
             raise UnsupportedError(
                 f"LRSchedule of {describe_one(schedule)}",
@@ -217,14 +216,13 @@ class LRSchedule(Declared, Callback):
             )
         plateau = _plateau(schedule)
         if plateau is not None:
-            if checked["every"] == "batch":
+            if values["every"] == "batch":
                 raise ArgumentError(
                     "LRSchedule of ReduceOnPlateau with every='batch'",
                     "it looks at a figure of the epoch",
                     "Leave out every='batch'",
                 )
-            _require_agreement(self, checked["monitor"], plateau.mode)
-        return checked
+            _require_agreement(self, values["monitor"], plateau.mode)
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot work."""
@@ -356,7 +354,7 @@ class GradientClipping(Declared, Callback):
     max_norm: float | None = declared(optional(LIMIT), default=None)
     max_value: float | None = declared(optional(LIMIT), default=None)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         max_norm, max_value = values["max_norm"], values["max_value"]
         if (max_norm is None) == (max_value is None):
             raise ArgumentError(
@@ -364,7 +362,6 @@ class GradientClipping(Declared, Callback):
                 "it clips by the norm or by the value",
                 "Give one of them",
             )
-        return super()._checked(values)
 
     def gradients(self, training: Training) -> None:
         """Clip."""

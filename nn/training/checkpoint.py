@@ -101,7 +101,7 @@ class Checkpoint(Declared, Callback):
     path: FileName = declared()
     every: int = declared(COUNT, default=1)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         require_file(values["path"], "Checkpoint in")
         name = os.path.basename(os.fsdecode(values["path"]))
         if _FIELD.search(name):
@@ -112,7 +112,6 @@ class Checkpoint(Declared, Callback):
                 "Give one name for the newest; for one of each write, in a callback of your own, "
                 'nn.save(model, f"{epoch}.safetensors")',
             )
-        return super()._checked(values)
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot be written."""

@@ -73,8 +73,6 @@ def require_step(step: Any, accumulate: int, client: Any) -> None:
     if step is None:
         return
     attempted = f"fit with step={describe_one(step)}"
-    if not callable(step):
-        raise UnsupportedError(attempted, "it cannot be called", OWN_STEP)
     require_takes(step, 2, attempted, OWN_STEP)
     if accumulate > 1:
         raise ArgumentError(

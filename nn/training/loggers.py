@@ -57,9 +57,8 @@ class CSVLog(Declared, Callback):
 
     state_ranges: ClassVar = {"learning_rates": [[FLOAT]]}
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         require_path(values["path"], "CSVLog in")
-        return super()._checked(values)
 
     def _set_up(self) -> None:
         self.learning_rates: list[list[float]] = []
@@ -147,9 +146,8 @@ class TensorBoard(Declared, Callback):
     folder: FileName = declared()
     histograms: int = declared(WHOLE, default=0)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         require_path(values["folder"], "TensorBoard in")
-        return super()._checked(values)
 
     def _set_up(self) -> None:
         self._writer: Any = None

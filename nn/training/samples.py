@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import is_number, require_function, require_takes
+from autograd_lite.arguments import is_number, require_takes
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.read_only import read_only
 from autograd_lite.trees import leaves_of, map_tree, matched
@@ -125,7 +125,6 @@ def prepared(
     Floats in X become of the dtype, unless it is None; `split_seed` shuffles before a split.
     """
     if augment is not None:
-        require_function(augment, "fit with augment", AUGMENTS)
         require_takes(augment, 3, f"fit with augment={describe_one(augment)}", AUGMENTS)
     trained, kept = _source(dtype, X, y, ""), slice(None)
     n, held_out = trained.n, None

@@ -138,7 +138,7 @@ FIT = declare(
     option("range", ArgumentError, "sampling", "-1.0", sampling=-np.ones(12)),
     option("range", ArgumentError, "sampling", "zero", sampling=np.zeros(12)),
     option("nan", ArgumentError, "sampling", "12", sampling=nans(12)),
-    option("type", UnsupportedError, "augment 3", "no function", augment=3),
+    option("type", UnsupportedError, "augment=3", "no function", augment=3),
     option("type", UnsupportedError, "client=3", "autograd-lite[distributed]", client=3),
     option("type", UnsupportedError, "class_weight='a'", class_weight="a"),
     option("type", UnsupportedError, "class_weight=[1.0]", class_weight=[1.0]),
