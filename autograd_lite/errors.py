@@ -121,6 +121,11 @@ def own_cause(error: Exception) -> Exception:
     return cause.with_traceback(error.__traceback__)
 
 
+def reason_of(error: Exception) -> str:
+    """Why something could not be, as a reason for an error of what it was done for."""
+    return ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
+
+
 @contextmanager
 def needed(
     attempted: str, package: str, install: str, kind: type[AutogradError] = MissingPackageError

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one, reason_of
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
@@ -174,7 +174,7 @@ def _rebuilt(entry: Any, tensors: Mapping[str, Any], attempted: str) -> Module:
     except Exception as error:  # a file can say anything, and each layer refuses in its own way
         raise ArgumentError(
             attempted,
-            f"its architecture cannot be built: {_reason(error)}",
+            f"its architecture cannot be built: {reason_of(error)}",
             "Save the model again; its tensors can be had with nn.load(path, model)",
         ) from error
     return model
@@ -191,7 +191,7 @@ def _built_again(model: Module, architecture: Any, entries: float) -> Module:
         except Exception as error:  # a constructor of a registered class can do anything
             raise UnsupportedError(
                 f"nn.save of {type(model).__name__}",
-                f"it cannot be built again from its configuration: {_reason(error)}",
+                f"it cannot be built again from its configuration: {reason_of(error)}",
                 "Let each constructor take what its attributes of the same names hold, or save "
                 "model.state_dict() and write nn.load(path, model)",
             ) from error
@@ -237,10 +237,6 @@ def _outline(model: Module) -> dict[str, Any]:
                 found[path] = identity(value, attempted, known)
         found.pop(f"{name}.training" if name else "training", None)
     return found
-
-
-def _reason(error: Exception) -> str:
-    return ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
 
 
 def _entry(metadata: Mapping[str, str], attempted: str) -> Any:
