@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +12,20 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, POSITIVE, require
 from autograd_lite.errors import ArgumentError, GradientError
-from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.read_only import refusing_writes
 from autograd_lite.trees import leaves_of
+from nn.left_alone import call_left_alone
 from nn.losses.loss_function import loss_function
 from nn.module import Module
-from nn.optimizers.groups import hyper_parameters
 from nn.optimizers.optimizer import Optimizer
-from nn.random_state import generator, generators
+from nn.random_state import generator
 from nn.training.distributions import require_distributions
-from nn.training.evaluation import require_scalar, training_mode
+from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import called
 from nn.training.pairing import require_own_targets
 from nn.training.samples import Samples, prepared, shared_dtype
-from nn.training.steps import kept
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,8 +156,11 @@ def find_learning_rate(
         )
     rng = generator(rng, "find_learning_rate")
     rates = np.geomspace(lowest, highest, int(steps)).tolist()
-    with _left_alone(model, optimizer, rng):
-        losses = _losses_while_rising(samples, model, optimizer, rates, int(batch_size), rng)
+
+    def rise(rewind: object) -> list[float]:
+        return _losses_while_rising(samples, model, optimizer, rates, int(batch_size), rng)
+
+    losses = call_left_alone(rise, model, optimizer, loss, rng)
     return LearningRateCurve(rates[: len(losses)], losses)
 
 
@@ -173,6 +173,7 @@ def _losses_while_rising(
     rng: np.random.Generator,
 ) -> list[float]:
     """The losses before steps with these rates, up to where they diverge."""
+    model.train()
     losses: list[float] = []
     epochs = (samples.batches(rng, batch_size) for _ in count())
     for rate, (inputs, targets, *_) in zip(rates, chain.from_iterable(epochs)):
@@ -278,13 +279,18 @@ def overfit_one_batch(
     require("overfit_one_batch", "batch_size", batch_size, COUNT)
     require("overfit_one_batch", "share", share, POSITIVE)
     inputs, targets, *_ = next(samples.trained.in_order(int(batch_size)))
-    losses: list[float] = []
-    told = f"overfit_one_batch of {type(model).__name__}"
-    with _left_alone(model, optimizer), refusing_writes(lambda: told):
+
+    def learn(rewind: object) -> list[float]:
+        model.train()
+        losses: list[float] = []
         for _ in range(int(steps) + 1):
             losses.append(_stepped(samples, model, optimizer, inputs, targets))
             if not math.isfinite(losses[-1]) or losses[-1] <= share * losses[0]:
                 break
+        return losses
+
+    with refusing_writes(lambda: f"overfit_one_batch of {type(model).__name__}"):
+        losses = call_left_alone(learn, model, optimizer, loss)
     return OverfitReport(losses, float(share))
 
 
@@ -294,24 +300,3 @@ def _prepared(
     loss = loss_function(loss)
     dtype = shared_dtype(trained_parameters(model, loss, optimizer, name))
     return prepared(dtype, X, y, loss)
-
-
-@contextmanager
-def _left_alone(model: Module, optimizer: Optimizer, *drawing: Any) -> Iterator[None]:
-    """Train inside, and put back model, optimizer, gradients, modes and generators."""
-    learned = set(optimizer.parameters)
-    tensors = [*dict.fromkeys([*model._state().values(), *optimizer.parameters])]
-    gradients = [(tensor, tensor.grad) for tensor in tensors]
-    drawn = [*dict.fromkeys([*generators(model).values(), *drawing, generator(None, "default")])]
-    groups = [hyper_parameters(group) for group in optimizer.groups]
-    others = [tensor for tensor in tensors if tensor not in learned]
-    put_back = kept(others, drawn, [optimizer])
-    with whole() as region, training_mode(model):
-        try:
-            with region.opened():
-                yield
-        finally:
-            optimizer._change(groups)
-            put_back()
-            for tensor, gradient in gradients:
-                tensor.grad = gradient
