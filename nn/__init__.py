@@ -89,7 +89,6 @@ from nn.optimizers.sgd import SGD
 from nn.parameters import Buffer, Parameter
 from nn.random_state import manual_seed
 from nn.summary import summary
-from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.callbacks import (
     EarlyStopping,
@@ -102,6 +101,7 @@ from nn.training.compiling import compile
 from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.history import History
+from nn.training.inputs import batches
 from nn.training.metrics import accuracy
 from nn.training.progress import ProgressBar
 

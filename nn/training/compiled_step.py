@@ -14,12 +14,11 @@ from nn.left_alone import call_left_alone
 from nn.losses.loss import Loss
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
+from nn.training.comparing import require_distributions, require_own_targets
 from nn.training.compiled import CompiledSteps
-from nn.training.distributions import require_distributions
 from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import require_depending, require_known_parameters
 from nn.training.inputs import as_arrays, called
-from nn.training.pairing import require_own_targets
 
 _ATTEMPTED = "a compiled step"
 

@@ -28,10 +28,9 @@ from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
-from nn.training.distributions import require_distributions
+from nn.training.comparing import require_distributions, require_own_targets
 from nn.training.history import Means
 from nn.training.inputs import (
-    Source,
     as_arrays,
     at,
     called,
@@ -43,9 +42,8 @@ from nn.training.inputs import (
     shown,
 )
 from nn.training.metrics import Metric
-from nn.training.pairing import require_own_targets
-from nn.training.rows import Part, Rows
 from nn.training.samples import Samples, measuring, shared_dtype
+from nn.training.sources import Part, Rows, Source
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Array, Forward

@@ -17,10 +17,9 @@ from autograd_lite.read_only import read_only
 from autograd_lite.trees import leaves_of, map_tree, matched
 from nn.losses.loss import Loss
 from nn.losses.loss_function import weighted_loss
-from nn.training.inputs import Source, at, checked, is_read_later, matching, shown
+from nn.training.inputs import at, checked, is_read_later, matching, shown
 from nn.training.metrics import Metric
-from nn.training.rows import Part, Rows, loaded
-from nn.training.streams import Stream, is_stream
+from nn.training.sources import Part, Rows, Source, Stream, is_stream, loaded
 from nn.training.weights import UNWEIGHED, Weighing
 
 AUGMENTS = "Write def augment(X, y, rng), and return (X, y)"

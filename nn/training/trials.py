@@ -20,11 +20,10 @@ from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generator
-from nn.training.distributions import require_distributions
+from nn.training.comparing import require_distributions, require_own_targets
 from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import called
-from nn.training.pairing import require_own_targets
 from nn.training.samples import Samples, prepared, shared_dtype
 
 if TYPE_CHECKING:
