@@ -32,11 +32,14 @@ from nn.optimizers.flat import Run, copy_in
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators
-from nn.training.laid_out import Ready, WholeStep, kind_of, laid_out
 from nn.training.recorded import (
     LossOf,
+    Ready,
     Recording,
+    WholeStep,
     Written,
+    kind_of,
+    laid_out,
     record_step,
     surroundings_of,
     written,

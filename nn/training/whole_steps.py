@@ -15,7 +15,7 @@ from autograd_lite import modes, mutation
 from autograd_lite.node import Array
 from nn.optimizers.traced import Update
 from nn.random_state import set_state, state_of
-from nn.training.laid_out import Ready, WholeStep, kind_of
+from nn.training.recorded import Ready, WholeStep, kind_of
 
 if TYPE_CHECKING:
     from nn.training.compiled import CompiledSteps
