@@ -31,10 +31,10 @@ from nn.optimizers.groups import (
     group_entries,
     hyper_parameters,
     loaded_options,
+    misfits,
     shown,
     told_options,
 )
-from nn.optimizers.states import misfits
 
 # In C, as they are asked for in each step.
 _at_once, _copied = attrgetter("at_once"), attrgetter("copied")
