@@ -25,11 +25,14 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.foreign import beside
 from autograd_lite.node import plain
 from nn.declared import declared
-from nn.losses.loss import REDUCTIONS, Loss, holds, other_classes
-from nn.losses.probabilities import (
+from nn.losses.loss import (
+    REDUCTIONS,
+    Loss,
     binary_cross_entropies,
     bounded_log,
+    holds,
     logarithms_that_count,
+    other_classes,
     positive_weights,
     require_probabilities,
     require_shares,

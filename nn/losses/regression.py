@@ -15,8 +15,7 @@ from autograd_lite.arguments import FLAG, POSITIVE, one_of
 from autograd_lite.errors import ArgumentError
 from autograd_lite.node import plain
 from nn.declared import declared
-from nn.losses.loss import REDUCTIONS, Loss, holds
-from nn.losses.probabilities import logarithms_that_count
+from nn.losses.loss import REDUCTIONS, Loss, holds, logarithms_that_count
 
 
 class MSELoss(Loss):
