@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import tell_of
-from nn.closed import Closed, unknown_attribute
+from nn.declared import Closed, unknown_attribute
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.schema import Schema, misfits
