@@ -71,6 +71,7 @@ from nn.losses.regression import (
     PoissonNLLLoss,
     RMSELoss,
 )
+from nn.members import Buffer, Parameter
 from nn.module import Module
 from nn.optimizers.adam import Adam, AdamW, AMSGrad, NAdam
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
@@ -86,7 +87,6 @@ from nn.optimizers.schedules import (
     Warmup,
 )
 from nn.optimizers.sgd import SGD
-from nn.parameters import Buffer, Parameter
 from nn.random_state import manual_seed
 from nn.summary import summary
 from nn.training.callback import Callback, Training

@@ -16,8 +16,8 @@ from nn.architecture import architecture_of, build
 from nn.configuration import opened
 from nn.forward_hooks import NAME as HOOKS
 from nn.identity import identity
+from nn.members import is_computed
 from nn.module import Module, require_model
-from nn.parameters import is_computed
 from nn.random_state import generator, set_state, state_of
 from nn.tensor_files import TRAINING, arrays_of, read_tensors, require_file, tensor_file
 

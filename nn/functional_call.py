@@ -17,8 +17,8 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
 from nn.configuration import MAPPINGS, opened
+from nn.members import Buffer
 from nn.module import Module, require_model
-from nn.parameters import Buffer
 
 
 @explains_keywords

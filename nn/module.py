@@ -20,11 +20,12 @@ from autograd_lite.trees import leaves_of
 from nn.configuration import opened, shown, text_of
 from nn.evaluating import watching_calls
 from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
-from nn.members import Members, same_name
-from nn.parameters import (
+from nn.members import (
+    Members,
     Parameter,
     fitting_arrays,
     require_assignable,
+    same_name,
     without_record,
 )
 

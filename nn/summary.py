@@ -18,8 +18,8 @@ from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.configuration import heading
 from nn.evaluating import watching_calls
+from nn.members import Parameter
 from nn.module import Module, require_model
-from nn.parameters import Parameter
 from nn.training.evaluation import predict
 from nn.training.inputs import as_arrays, shown
 

@@ -25,8 +25,8 @@ from nn.init import initializer
 from nn.layers.dense import Dense
 from nn.layers.dropout import dropped
 from nn.layers.inputs import in_dtype_of, require_input, require_multiple, require_sequences
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 from nn.random_state import generator
 
 

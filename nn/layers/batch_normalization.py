@@ -15,7 +15,7 @@ from nn.architecture import register
 from nn.declared import declared
 from nn.layers.inputs import in_dtype_of, in_place, require_input
 from nn.layers.normalization import NormOfChannels
-from nn.parameters import Buffer
+from nn.members import Buffer
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

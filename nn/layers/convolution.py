@@ -24,8 +24,8 @@ from nn.layers.inputs import (
     require_images,
     require_multiple,
 )
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

@@ -19,8 +19,8 @@ from nn.declared import declared
 from nn.init import Initializer, initial_weight
 from nn.layers.activations import Activation, ActivationField
 from nn.layers.inputs import in_dtype_of, require_input
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

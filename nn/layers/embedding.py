@@ -21,8 +21,8 @@ from nn.configuration import heading
 from nn.declared import declared
 from nn.init import normal
 from nn.layers.inputs import called, in_dtype_of, require_input
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 from nn.random_state import generator
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from autograd_lite.foreign import beside
 from nn.configuration import heading
 from nn.init import uniform
 from nn.layers.inputs import in_dtype_of, require_input
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 
 
 def gate_parameters(

@@ -17,8 +17,8 @@ from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import Field, declared
 from nn.layers.inputs import in_dtype_of, in_place, require_input, require_multiple
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

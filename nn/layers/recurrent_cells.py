@@ -15,8 +15,8 @@ from nn.configuration import heading
 from nn.declared import declared
 from nn.layers.gates import first_states, gate_parameters, of_inputs
 from nn.layers.inputs import in_dtype_of, require_input
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 from nn.random_state import generator
 
 

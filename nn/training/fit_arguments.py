@@ -19,10 +19,10 @@ from autograd_lite.trees import leaves_of
 from nn.layers.batch_normalization import BatchNorm1d
 from nn.losses.loss import Loss
 from nn.losses.loss_function import is_of_the_whole
+from nn.members import Parameter
 from nn.module import Module, named_by
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.schedules import Schedule
-from nn.parameters import Parameter
 from nn.training.callback import HOOKS, Callback
 from nn.training.checkpoint import Checkpoint
 from nn.training.metrics import Metric, accuracy
