@@ -47,12 +47,18 @@ from nn.layers.activations import (
     Swish,
     Tanh,
 )
-from nn.layers.batch_normalization import BatchNorm1d, BatchNorm2d
 from nn.layers.containers import Residual, Sequential
 from nn.layers.dense import Dense
 from nn.layers.dropout import Dropout, Dropout2d
 from nn.layers.flatten import Flatten
-from nn.layers.normalization import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from nn.layers.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    RMSNorm,
+)
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,

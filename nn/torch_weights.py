@@ -10,8 +10,8 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
-from nn.layers.batch_normalization import BatchNorm1d, BatchNorm2d
 from nn.layers.dense import Dense
+from nn.layers.normalization import BatchNorm1d, BatchNorm2d
 from nn.module import Module, require_model
 
 

@@ -16,7 +16,7 @@ from autograd_lite.names import parameters_of
 from autograd_lite.node import plain
 from autograd_lite.pullback import is_live_leaf, requires_grad
 from autograd_lite.trees import leaves_of
-from nn.layers.batch_normalization import BatchNorm1d
+from nn.layers.normalization import BatchNorm1d
 from nn.losses.loss import Loss
 from nn.losses.loss_function import is_of_the_whole
 from nn.members import Parameter
