@@ -24,8 +24,8 @@ from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
 from nn.layers.dropout import dropped
-from nn.layers.gates import first_states, gate_parameters, of_inputs
 from nn.layers.inputs import in_dtype_of, require_sequences
+from nn.layers.recurrent_cells import first_states, gate_parameters, of_inputs
 from nn.module import Module
 from nn.random_state import generator
 
