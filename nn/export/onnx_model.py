@@ -12,16 +12,12 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.spellings import function_written_out
-from nn.export import onnx_images, onnx_operators, onnx_sequences
+from nn.export import onnx_layers, onnx_operators
 from nn.export.forward import traced
 from nn.export.onnx_graph import DTYPES, Graph, given_as, kind_of, refused
 from nn.export.onnx_operators import ARITHMETIC
 
-CONVERTERS = {
-    **onnx_operators.CONVERTERS,
-    **onnx_images.CONVERTERS,
-    **onnx_sequences.CONVERTERS,
-}
+CONVERTERS = onnx_operators.CONVERTERS | onnx_layers.CONVERTERS
 OPSET, VERSION = 20, 9
 """Of the operators, and of the format: ONNX 1.15, which every newer runtime reads."""
 
