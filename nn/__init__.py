@@ -79,11 +79,10 @@ from nn.losses.regression import (
 )
 from nn.members import Buffer, Parameter
 from nn.module import Module
-from nn.optimizers.adam import Adam, AdamW, AMSGrad, NAdam
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.plateau import ReduceOnPlateau
-from nn.optimizers.scaled import Adagrad, Lion, RMSprop
+from nn.optimizers.rules import SGD, Adagrad, Adam, AdamW, AMSGrad, Lion, NAdam, RMSprop
 from nn.optimizers.schedules import (
     CosineAnnealing,
     ExponentialDecay,
@@ -92,7 +91,6 @@ from nn.optimizers.schedules import (
     StepDecay,
     Warmup,
 )
-from nn.optimizers.sgd import SGD
 from nn.random_state import manual_seed
 from nn.summary import summary
 from nn.training.callback import Callback, Training
