@@ -112,9 +112,8 @@ from nn.training.progress import ProgressBar
 Lambda = Function
 
 if _TYPE_CHECKING:
-    from nn.diagnosis.diagnose import diagnose
+    from nn.diagnosis.diagnose import DiagnosisMonitor, GraphWatch, diagnose
     from nn.diagnosis.gradient_difference import gradient_difference
-    from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
     from nn.diagnosis.report import Diagnosis, Finding
     from nn.export.numpy_source import to_numpy_source
     from nn.export.onnx_model import to_onnx
@@ -264,9 +263,8 @@ __all__ = [
 _LATER = {
     name: module
     for module, names in {
-        "nn.diagnosis.diagnose": "diagnose",
+        "nn.diagnosis.diagnose": "diagnose DiagnosisMonitor GraphWatch",
         "nn.diagnosis.gradient_difference": "gradient_difference",
-        "nn.diagnosis.monitor": "DiagnosisMonitor GraphWatch",
         "nn.diagnosis.report": "Diagnosis Finding",
         "nn.export.numpy_source": "to_numpy_source",
         "nn.export.onnx_model": "to_onnx",
