@@ -24,7 +24,6 @@ from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.cluster import on_cluster
 from nn.training.compiling import COMPILED, steps_of
-from nn.training.epochs import interrupt, train_epochs
 from nn.training.evaluation import rehearse, training_mode
 from nn.training.fit_arguments import (
     RESERVED,
@@ -41,7 +40,7 @@ from nn.training.metrics import Metric
 from nn.training.progress import SHOWN, ProgressBar
 from nn.training.samples import Weighing, prepared, shared_dtype
 from nn.training.sources import is_stream
-from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep
+from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep, interrupt, train_epochs
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Labels, Samples
