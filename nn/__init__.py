@@ -118,8 +118,8 @@ if _TYPE_CHECKING:
     from nn.export.numpy_source import to_numpy_source
     from nn.export.onnx_model import to_onnx
     from nn.layers.attention import MultiHeadAttention
-    from nn.layers.bilinear import Bilinear
     from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+    from nn.layers.dense import Bilinear
     from nn.layers.embedding import Embedding, PositionalEncoding
     from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
     from nn.layers.recurrent import GRU, LSTM, RNN
@@ -269,7 +269,7 @@ _LATER = {
         "nn.export.numpy_source": "to_numpy_source",
         "nn.export.onnx_model": "to_onnx",
         "nn.layers.attention": "MultiHeadAttention",
-        "nn.layers.bilinear": "Bilinear",
+        "nn.layers.dense": "Bilinear",
         "nn.layers.convolution": "Conv1d Conv2d Conv3d ConvTranspose2d",
         "nn.layers.embedding": "Embedding PositionalEncoding",
         "nn.layers.pooling": "AdaptiveAvgPool AvgPool MaxPool Upsample",
