@@ -48,7 +48,7 @@ from nn.layers.activations import (
     Tanh,
 )
 from nn.layers.containers import Residual, Sequential
-from nn.layers.dense import Dense
+from nn.layers.dense import Bilinear, Dense
 from nn.layers.dropout import Dropout, Dropout2d
 from nn.layers.flatten import Flatten
 from nn.layers.normalization import (
@@ -119,7 +119,6 @@ if _TYPE_CHECKING:
     from nn.export.onnx_model import to_onnx
     from nn.layers.attention import MultiHeadAttention
     from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
-    from nn.layers.dense import Bilinear
     from nn.layers.embedding import Embedding, PositionalEncoding
     from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
     from nn.layers.recurrent import GRU, LSTM, RNN
@@ -269,7 +268,6 @@ _LATER = {
         "nn.export.numpy_source": "to_numpy_source",
         "nn.export.onnx_model": "to_onnx",
         "nn.layers.attention": "MultiHeadAttention",
-        "nn.layers.dense": "Bilinear",
         "nn.layers.convolution": "Conv1d Conv2d Conv3d ConvTranspose2d",
         "nn.layers.embedding": "Embedding PositionalEncoding",
         "nn.layers.pooling": "AdaptiveAvgPool AvgPool MaxPool Upsample",

@@ -275,7 +275,7 @@ def _misfits(
 
 def _shared(state: Mapping[str, Any]) -> dict[str, Any]:
     """What two states have to have in common, by what it is called."""
-    others = [f"{np.asarray(array).dtype} {np.shape(array)}" for array in state["others"]]
+    others = [f"{array.dtype} {array.shape}" for array in state["others"]]
     return {
         "the number of optimizers": len(optimizer_states(state)),
         "the number of generators": len(state["generators"]),
@@ -283,7 +283,7 @@ def _shared(state: Mapping[str, Any]) -> dict[str, Any]:
         "the number of parameters": len(state["learned"]),
         "what the optimizer holds and the model lacks": others,
         "the list of callbacks with a state": [entry["class"] for entry in state["callbacks"]],
-        **{name: np.asarray(array).dtype for name, array in state["model"].items()},
+        **{name: array.dtype for name, array in state["model"].items()},
     }
 
 
