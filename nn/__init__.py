@@ -131,132 +131,34 @@ if _TYPE_CHECKING:
     from nn.training.loggers import CSVLog, TensorBoard
     from nn.training.trials import find_learning_rate, overfit_one_batch
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "GRU",
-    "LSTM",
-    "RNN",
-    "SGD",
-    "AMSGrad",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "AdaptiveAvgPool",
-    "AvgPool",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "Bilinear",
-    "Buffer",
-    "CSVLog",
-    "Callback",
-    "CategoricalCrossEntropyLoss",
-    "Checkpoint",
-    "Conv1d",
-    "Conv2d",
-    "Conv3d",
-    "ConvTranspose2d",
-    "CosineAnnealing",
-    "CosineEmbeddingLoss",
-    "CrossEntropyLoss",
-    "Dense",
-    "Diagnosis",
-    "DiagnosisMonitor",
-    "Dropout",
-    "Dropout2d",
-    "EarlyStopping",
-    "Embedding",
-    "ExponentialDecay",
-    "ExponentialMovingAverage",
-    "Finding",
-    "Flatten",
-    "Function",
-    "GRUCell",
-    "GaussianNLLLoss",
-    "GradientClipping",
-    "GradientMonitor",
-    "GraphWatch",
-    "GroupNorm",
-    "HalfSquaredErrorLoss",
-    "HingeLoss",
-    "History",
-    "HuberLoss",
-    "InstanceNorm",
-    "KLDivLoss",
-    "LRSchedule",
-    "LSTMCell",
-    "Lambda",
-    "LayerNorm",
-    "LeakyReLU",
-    "Lion",
-    "LogSoftmax",
-    "MAELoss",
-    "MSELoss",
-    "MaxPool",
-    "MissingPackageError",
-    "Module",
-    "MultiHeadAttention",
-    "NAdam",
-    "NLLLoss",
-    "OneCycle",
-    "Optimizer",
-    "Parameter",
-    "PoissonNLLLoss",
-    "PositionalEncoding",
-    "ProgressBar",
-    "RMSELoss",
-    "RMSNorm",
-    "RMSprop",
-    "RNNCell",
-    "ReLU",
-    "ReduceOnPlateau",
-    "Residual",
-    "Schedule",
-    "Sequential",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "StepDecay",
-    "StochasticWeightAveraging",
-    "Swish",
-    "Tanh",
-    "TensorBoard",
-    "Training",
-    "TrainingError",
-    "TransformerDecoderLayer",
-    "TransformerEncoderLayer",
-    "TripletMarginLoss",
-    "Upsample",
-    "Warmup",
-    "accuracy",
-    "batches",
-    "clip_gradient_norm",
-    "clip_gradient_value",
-    "compile",
-    "datasets",
-    "diagnose",
-    "find_learning_rate",
-    "fit",
-    "fit_lbfgs",
-    "fit_least_squares",
-    "from_torch",
-    "functional_call",
-    "gradient_difference",
-    "init",
-    "load",
-    "loss_function",
-    "manual_seed",
-    "overfit_one_batch",
-    "predict",
-    "register",
-    "save",
-    "summary",
-    "to_numpy_source",
-    "to_onnx",
-    "to_torch",
-]
+__all__ = ["Buffer", "Function", "Lambda", "Module", "Parameter", "Residual", "Sequential"]
+__all__ += ["Bilinear", "Dense", "Dropout", "Dropout2d", "Flatten"]
+__all__ += ["Embedding", "PositionalEncoding"]
+__all__ += ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d"]
+__all__ += ["AdaptiveAvgPool", "AvgPool", "MaxPool", "Upsample"]
+__all__ += ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
+__all__ += ["MultiHeadAttention", "TransformerDecoderLayer", "TransformerEncoderLayer"]
+__all__ += ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"]
+__all__ += ["ELU", "GELU", "LeakyReLU", "ReLU", "Sigmoid", "Softplus", "Swish", "Tanh"]
+__all__ += ["LogSoftmax", "Softmax"]
+__all__ += ["BCELoss", "BCEWithLogitsLoss", "CategoricalCrossEntropyLoss", "CrossEntropyLoss"]
+__all__ += ["HingeLoss", "KLDivLoss", "NLLLoss", "PoissonNLLLoss"]
+__all__ += ["HalfSquaredErrorLoss", "HuberLoss", "MAELoss", "MSELoss", "RMSELoss", "loss_function"]
+__all__ += ["CosineEmbeddingLoss", "GaussianNLLLoss", "TripletMarginLoss"]
+__all__ += ["SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "Optimizer", "RMSprop"]
+__all__ += ["clip_gradient_norm", "clip_gradient_value", "fit_lbfgs", "fit_least_squares"]
+__all__ += ["CosineAnnealing", "ExponentialDecay", "OneCycle", "Schedule", "StepDecay", "Warmup"]
+__all__ += ["LRSchedule", "ReduceOnPlateau"]
+__all__ += ["History", "ProgressBar", "Training", "TrainingError", "batches", "compile", "fit"]
+__all__ += ["Callback", "Checkpoint", "EarlyStopping", "GradientClipping", "GradientMonitor"]
+__all__ += ["CSVLog", "DiagnosisMonitor", "GraphWatch", "TensorBoard"]
+__all__ += ["ExponentialMovingAverage", "StochasticWeightAveraging"]
+__all__ += ["Diagnosis", "Finding", "diagnose", "gradient_difference"]
+__all__ += ["accuracy", "predict", "summary"]
+__all__ += ["find_learning_rate", "overfit_one_batch"]
+__all__ += ["datasets", "functional_call", "init", "manual_seed"]
+__all__ += ["MissingPackageError", "load", "register", "save"]
+__all__ += ["from_torch", "to_numpy_source", "to_onnx", "to_torch"]
 
 # What is imported when it is first used: training needs none of it.
 _LATER = {
