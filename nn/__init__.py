@@ -69,6 +69,8 @@ from nn.losses.classification import (
 )
 from nn.losses.loss_function import loss_function
 from nn.losses.regression import (
+    CosineEmbeddingLoss,
+    GaussianNLLLoss,
     HalfSquaredErrorLoss,
     HingeLoss,
     HuberLoss,
@@ -76,6 +78,7 @@ from nn.losses.regression import (
     MSELoss,
     PoissonNLLLoss,
     RMSELoss,
+    TripletMarginLoss,
 )
 from nn.members import Buffer, Parameter
 from nn.module import Module
@@ -124,7 +127,6 @@ if _TYPE_CHECKING:
     from nn.layers.recurrent import GRU, LSTM, RNN
     from nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
     from nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
-    from nn.losses.pairs import CosineEmbeddingLoss, GaussianNLLLoss, TripletMarginLoss
     from nn.optimizers.scipy_fits import fit_lbfgs, fit_least_squares
     from nn.torch_weights import from_torch, to_torch
     from nn.training.averages import ExponentialMovingAverage, StochasticWeightAveraging
@@ -176,7 +178,6 @@ _LATER = {
         "nn.layers.recurrent": "GRU LSTM RNN",
         "nn.layers.recurrent_cells": "GRUCell LSTMCell RNNCell",
         "nn.layers.transformer": "TransformerDecoderLayer TransformerEncoderLayer",
-        "nn.losses.pairs": "CosineEmbeddingLoss GaussianNLLLoss TripletMarginLoss",
         "nn.optimizers.scipy_fits": "fit_lbfgs fit_least_squares",
         "nn.torch_weights": "from_torch to_torch",
         "nn.training.averages": "ExponentialMovingAverage StochasticWeightAveraging",
