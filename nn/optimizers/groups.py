@@ -12,8 +12,8 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, NOT_NEGATIVE, WHOLE, Range, as_array
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn import schema
+from nn.configuration import identity
 from nn.declared import Declared, Field
-from nn.identity import identity
 from nn.schema import ANYTHING
 
 if TYPE_CHECKING:

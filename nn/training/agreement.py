@@ -10,9 +10,8 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.foreign import is_on_card, on_host
-from nn.configuration import configuration, shown
+from nn.configuration import configuration, identity, shown
 from nn.declared import Declared
-from nn.identity import identity
 from nn.module import Module
 from nn.optimizers.groups import hyper_parameters, told_options
 from nn.optimizers.groups import shown as name_of
