@@ -1,4 +1,4 @@
-"""What tells a module, and any value, from others: its configuration; and a digest, the same in each process."""
+"""What tells a module from others, its configuration, and any value: a digest of what is in it."""
 
 from __future__ import annotations
 

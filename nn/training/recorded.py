@@ -157,7 +157,7 @@ def surroundings_of(model: Module, loss: Any) -> Surroundings:
 kind_of = attrgetter("__class__", "shape", "strides", "dtype")
 """What tells arrays of a batch apart; in C, as it is asked for in each step."""
 WholeStep = Callable[..., float | None]
-"""Of the arrays of a batch, see `whole_steps.py`."""
+"""Of the arrays of a batch, see `whole_step`."""
 
 
 @dataclass(slots=True, eq=False)
