@@ -13,8 +13,8 @@ from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.architecture import architecture_of, build
+from nn.calls import NAME as HOOKS
 from nn.configuration import identity, opened
-from nn.forward_hooks import NAME as HOOKS
 from nn.members import is_computed
 from nn.module import Module, require_model
 from nn.random_state import generator, set_state, state_of

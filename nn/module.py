@@ -17,9 +17,8 @@ from autograd_lite.modes import modes
 from autograd_lite.names import explains_keywords, tell_of, told_of_own_call
 from autograd_lite.node import begun, plain
 from autograd_lite.trees import leaves_of
+from nn.calls import NAME, ForwardHook, HookHandle, Hooks, watching_calls
 from nn.configuration import opened, shown, text_of
-from nn.evaluating import watching_calls
-from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
 from nn.members import (
     Members,
     Parameter,

@@ -16,8 +16,8 @@ from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
+from nn.calls import watching_calls
 from nn.configuration import heading
-from nn.evaluating import watching_calls
 from nn.members import Parameter
 from nn.module import Module, require_model
 from nn.training.evaluation import predict

@@ -61,7 +61,7 @@ def plot_loss_landscape(
     >>> figure.axes[0].get_title()
     'loss 4 at the parameters'
     """
-    from nn.evaluating import evaluation
+    from nn.calls import evaluation
     from nn.functional_call import functional_call
     from nn.losses.loss_function import loss_function
     from nn.module import require_model

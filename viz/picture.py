@@ -197,7 +197,7 @@ def _computed(
         remedy = "Give it the tensor that was computed, such as the loss; or a model and its input"
         raise UnsupportedError(attempted, reason, remedy)
     several = inputs if isinstance(inputs, tuple) else (inputs,)
-    with setting(sys.modules["nn.evaluating"].modes, {}), enable_grad():
+    with setting(sys.modules["nn.calls"].modes, {}), enable_grad():
         result = model(*map_tree(recorded, several))
     for each in given.values():
         each.requires_grad = False  # they are inputs, and no parameters

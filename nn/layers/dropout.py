@@ -10,8 +10,8 @@ from autograd_lite import Tensor, dropout
 from autograd_lite.arguments import FRACTION
 from autograd_lite.foreign import beside
 from nn.architecture import register
+from nn.calls import drawn
 from nn.declared import declared
-from nn.evaluating import drawn
 from nn.layers.inputs import require_images, require_input
 from nn.module import Module
 from nn.random_state import generator

@@ -25,7 +25,7 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.read_only import is_of_writing, read_only, refused_write, refusing_writes
 from autograd_lite.trees import leaves_of, map_tree
-from nn.evaluating import evaluation
+from nn.calls import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
 from nn.training.comparing import require_distributions, require_own_targets

@@ -20,8 +20,8 @@ from autograd_lite.foreign import on_host
 from autograd_lite.node import Node, arrays_in, plain
 from autograd_lite.trees import leaves_of
 from autograd_lite.whole_files import FileName, in_words, write_file
+from nn.calls import HookHandle
 from nn.declared import Declared, declared
-from nn.forward_hooks import HookHandle
 from nn.module import Module
 from nn.schema import FLOAT
 from nn.training.callback import Callback, Training
