@@ -67,8 +67,8 @@ class Schedule(Declared):
         )
     )
 
-    state_ranges: ClassVar[dict[str, Range]] = {"steps": WHOLE}
-    """What a state has besides the first rates."""
+    state_ranges: ClassVar[dict[str, Range]] = {}
+    """The attributes that a state has besides the first rates and the number of steps."""
 
     def _set_up(self) -> None:
         self.t = 0
@@ -164,7 +164,8 @@ class Schedule(Declared):
     @explains_keywords
     def state_dict(self) -> dict[str, Any]:
         """What is needed to go on from here."""
-        return {"base_rates": list(self.base_rates), "steps": self.t}
+        own = {name: getattr(self, name) for name in self.state_ranges}
+        return {"base_rates": list(self.base_rates), "steps": self.t, **own}
 
     @explains_keywords
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -181,7 +182,7 @@ class Schedule(Declared):
 
     def _require_fitting(self, state: Mapping[str, Any]) -> None:
         known = dict.fromkeys(self.state_dict(), ANYTHING)
-        wanted = {**known, "base_rates": [NOT_NEGATIVE], **self.state_ranges}
+        wanted = {**known, "base_rates": [NOT_NEGATIVE], "steps": WHOLE, **self.state_ranges}
         problems = list(misfits(state, wanted))
         if problems or len(state["base_rates"]) != len(self.base_rates):
             raise ArgumentError(
@@ -192,6 +193,8 @@ class Schedule(Declared):
 
     def _take_over(self, state: Mapping[str, Any]) -> None:
         self.base_rates = list(state["base_rates"])
+        for name in self.state_ranges:
+            setattr(self, name, state[name])
 
 
 class StepDecay(Schedule):

@@ -19,7 +19,7 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from nn.declared import Declared, Field, declared
 from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
-from nn.optimizers.plateau import MODE, Progress, ReduceOnPlateau
+from nn.optimizers.plateau import MODE, ReduceOnPlateau, is_better, worst
 from nn.optimizers.schedules import Schedule, Warmup
 from nn.schema import ARRAY, FLOAT
 from nn.training.callback import (
@@ -105,21 +105,14 @@ class EarlyStopping(Declared, Callback):
         self.best_weights: dict[str, Any] = {}
         self.reason: str | None = None
         """Why it stopped the training; None if it did not."""
-        self._best = Progress(self.mode)
-        self._progress = Progress(self.mode, margin=self.min_delta)
-
-    @property
-    def best_value(self) -> float:
-        """Of the figure in the best epoch."""
-        return self._best.best
-
-    @property
-    def waited(self) -> int:
+        self.best_value = self.progress_value = worst(self.mode)
+        """Of the figure in the best epoch, and in the one that was progress."""
+        self.waited = 0
         """For how many epochs in a row there was no progress."""
-        return self._progress.waited
 
     def fit_start(self, training: Training) -> None:
         """Forget an earlier training; one that goes on may have to stop at once."""
+        self.reason = None
         if training.epoch == 0:
             self._reset()
         elif self.best_epoch is not None:
@@ -133,10 +126,13 @@ class EarlyStopping(Declared, Callback):
         value = newest(self, self.monitor, training)
         if value is None:
             return
-        if self._best.made_by(value):
-            self.best_epoch = training.epoch
-            self.best_weights = training.model.state_dict()
-        if not self._progress.made_by(value):
+        if is_better(value, self.best_value, self.mode):
+            self.best_epoch, self.best_weights = training.epoch, training.model.state_dict()
+            self.best_value = value
+        if is_better(value, self.progress_value, self.mode, self.min_delta):
+            self.progress_value, self.waited = value, 0
+        else:
+            self.waited += 1
             self._stop_if_waited_enough(training)
 
     def _stop_if_waited_enough(self, training: Training) -> None:
@@ -144,7 +140,7 @@ class EarlyStopping(Declared, Callback):
             return
         better = "lower" if self.mode == "min" else "higher"
         margin = f" by more than {self.min_delta:g}" if self.min_delta else ""
-        failing = f"not {better} than {self._progress.best:.6g}{margin}"
+        failing = f"not {better} than {self.progress_value:.6g}{margin}"
         if self.best_epoch is None:
             failing = "NaN or infinite"
         epochs = "1 epoch" if self.waited == 1 else f"{self.waited} epochs"
@@ -156,25 +152,6 @@ class EarlyStopping(Declared, Callback):
         if self.best_epoch is not None:
             training.model.load_state_dict(self.best_weights)
             training.history.best_epoch = self.best_epoch
-
-    def state_dict(self) -> dict[str, Any]:
-        """The best epoch with its weights, and how long nothing was better."""
-        return {
-            "best_epoch": self.best_epoch,
-            "best_value": self.best_value,
-            "best_weights": self.best_weights,
-            "progress_value": self._progress.best,
-            "waited": self.waited,
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, self.state_ranges)
-        self._reset()
-        self.best_epoch = state["best_epoch"]
-        self.best_weights = dict(state["best_weights"])
-        self._best.best = state["best_value"]
-        self._progress.best, self._progress.waited = state["progress_value"], state["waited"]
 
 
 class LRSchedule(Declared, Callback):
