@@ -20,7 +20,7 @@ from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared
 from nn.init import normal
-from nn.layers.inputs import called, in_dtype_of, require_input
+from nn.layers.inputs import called, in_dtype_of, require_input, require_shape
 from nn.members import Parameter
 from nn.module import Module
 from nn.random_state import generator
@@ -169,15 +169,8 @@ class PositionalEncoding(Module):
             ShapeError: x has other axes or features, or is longer than `max_length`.
             UnsupportedError: x is no array of real numbers.
         """
-        x = require_input(self, x)
-        wanted = f"(n, length, {self.embedding_dim})"
-        if x.ndim != 3 or x.shape[2] != self.embedding_dim:
-            raise ShapeError(
-                f"{heading(self)} of {describe_one(x)}",
-                f"it takes sequences of shape {wanted}: axis 2 of the input has "
-                f"{x.shape[2] if x.ndim > 2 else 'no'} features",
-                f"Give inputs of shape {wanted}, as Embedding(n, {self.embedding_dim}) makes them",
-            )
+        hint = f"as Embedding(n, {self.embedding_dim}) makes them"
+        x = require_shape(self, x, ("n", "length", self.embedding_dim), hint=hint)
         if x.shape[1] > self.max_length:
             raise ShapeError(
                 f"{heading(self)} of {describe_one(x)}",

@@ -17,7 +17,7 @@ from autograd_lite.precision import as_floats
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import Field, declared
-from nn.layers.inputs import in_dtype_of, in_place, require_input, require_multiple
+from nn.layers.inputs import in_dtype_of, in_place, require_multiple, require_shape
 from nn.members import Buffer, Parameter
 from nn.module import Module
 
@@ -53,14 +53,8 @@ class _NormOfFeatures(Module):
 
     def _features(self, x: Any) -> Any:
         """What is given, once its last axes are those that are normalized, in the layer's dtype."""
-        x = require_input(self, x)
-        name, shape = type(self).__name__, self.normalized_shape
-        if x.shape[-len(shape) :] != shape:
-            raise ShapeError(
-                f"{name}({shape}) of {describe_one(x)}",
-                f"it normalizes arrays whose last axes are {shape}",
-                f"Give inputs of that shape, or make the layer {name}(n_features)",
-            )
+        hint = f"or make the layer {type(self).__name__}(n_features)"
+        x = require_shape(self, x, (..., *self.normalized_shape), hint=hint)
         return as_floats(x) if self.weight is None else in_dtype_of(self.weight, x)
 
 
@@ -139,16 +133,10 @@ class NormOfChannels(Module):
         self.weight = Parameter(np.ones(channels), dtype=dtype) if affine else None
         self.bias = Parameter(np.zeros(channels), dtype=dtype) if affine else None
 
-    def _of_channels(self, x: Any, channels: int, ndim: int) -> Tensor:
-        """What is given, once it has so many channels along axis 1, and so many axes."""
-        x = require_input(self, x)
-        if x.ndim < ndim or x.shape[1] != channels:
-            raise ShapeError(
-                f"{heading(self)} of {describe_one(x)}",
-                f"it normalizes arrays of shape (n, {channels}, ...), with {channels} channels "
-                f"along axis 1 and {ndim} axes or more",
-                f"Give inputs of that shape, or make the layer {type(self).__name__} for others",
-            )
+    def _of_channels(self, x: Any, channels: int, *names: str) -> Tensor:
+        """What is given, once it has so many channels along axis 1, and axes behind it."""
+        hint = f"or make the layer {type(self).__name__} for others"
+        x = require_shape(self, x, ("n", channels, *names, ...), hint=hint)
         return as_floats(x) if self.weight is None else in_dtype_of(self.weight, x)
 
     def _require_several(self, x: Any, entries: int, of: str, remedy: str) -> None:
@@ -207,7 +195,7 @@ class GroupNorm(NormOfChannels):
             ShapeError: x has other axes or channels, or a group has one entry alone.
             UnsupportedError: x is no array of real numbers.
         """
-        x = self._of_channels(x, self.num_channels, 2)
+        x = self._of_channels(x, self.num_channels)
         n, channels, *lengths = x.shape
         entries = channels // self.num_groups * math.prod(lengths)
         self._require_several(x, entries, "group", "Give larger images, or make fewer groups")
@@ -250,7 +238,7 @@ class InstanceNorm(NormOfChannels):
             ShapeError: x has other axes or channels, or one position alone.
             UnsupportedError: x is no array of real numbers.
         """
-        x = self._of_channels(x, self.num_features, 3)
+        x = self._of_channels(x, self.num_features, "length")
         self._require_several(x, math.prod(x.shape[2:]), "channel", "Give larger images")
         return self._scaled_and_shifted(standardize(x, tuple(range(2, x.ndim)), self.epsilon))
 
@@ -295,15 +283,9 @@ class _BatchNorm(NormOfChannels):
         return self._scaled_and_shifted(y)
 
     def _checked_input(self, x: Any) -> Any:
-        x = require_input(self, x)
         name, features = type(self).__name__, self.running_mean.shape[0]
-        if x.ndim - 2 not in map(len, self.positions) or x.shape[1] != features:
-            shapes = (", ".join(["n", str(features), *names]) for names in self.positions)
-            raise ShapeError(
-                f"{name}({features}) of {describe_one(x)}",
-                f"it normalizes arrays of shape {' or '.join(f'({shape})' for shape in shapes)}",
-                f"Give inputs of that shape, or make the layer {name}(n_features)",
-            )
+        shapes = [("n", features, *names) for names in self.positions]
+        x = require_shape(self, x, *shapes, hint=f"or make the layer {name}(n_features)")
         if self.training and x.size // features < 2:
             raise ShapeError(
                 f"{name}({features}) of {describe_one(x)} in training",

@@ -16,7 +16,7 @@ from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared
 from nn.init import uniform
-from nn.layers.inputs import in_dtype_of, require_input
+from nn.layers.inputs import in_dtype_of, require_input, require_shape
 from nn.members import Parameter
 from nn.module import Module
 from nn.random_state import generator
@@ -109,15 +109,7 @@ class _Cell(Module):
         self.bias_hh: Parameter | None = own["bias_hh"]
 
     def _inputs(self, x: Any) -> Any:
-        x = require_input(self, x)
-        if x.ndim != 2 or x.shape[1] != self.input_size:
-            raise ShapeError(
-                f"{heading(self)} with weight_ih {describe_one(self.weight_ih)} of "
-                f"{describe_one(x)}",
-                f"it takes one step of each sample, (n, {self.input_size}): axis 1 of the input "
-                f"has {x.shape[1] if x.ndim > 1 else 'no'} features",
-                f"Give inputs of shape (n, {self.input_size}), as x[:, t] of sequences",
-            )
+        x = require_shape(self, x, ("n", self.input_size), hint="as x[:, t] of sequences")
         return in_dtype_of(self.weight_ih, x)
 
     def _begun(self, hx: Any, x: Any, *names: str) -> list[Any]:
