@@ -123,7 +123,8 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
         names = ("length",) if axes == 1 else ("depth", "height", "width")[-axes:]
     hint = "as x[None] of a single image and x[:, None] of images of one channel, or make the "
     hint += "layer for others"
-    if channels in getattr(x, "shape", ())[-1:]:
+    shape = getattr(x, "shape", ())
+    if len(shape) == len(names) + 2 and shape[-1] == channels:
         hint = "as np.moveaxis(x, -1, 1), which puts the channels there"
     return require_shape(layer, x, ("n", channels or "channels", *names), hint=hint)
 
