@@ -14,7 +14,7 @@ from autograd_lite.errors import UnsupportedError, describe_one, own_cause
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import modes
-from autograd_lite.names import explains_keywords, tell_of, told_of_own_call
+from autograd_lite.names import by_name, explains_keywords, tell_of, told_of_own_call
 from autograd_lite.node import begun, plain
 from autograd_lite.trees import leaves_of
 from nn.calls import NAME, ForwardHook, HookHandle, Hooks, watching_calls
@@ -298,42 +298,38 @@ SWITCHES = {
     "stop_training": 'training.stop_reason = "good enough", in a hook of a callback',
 }
 """Attributes that freeze or stop models of other libraries, and what to write here."""
-ATTRIBUTES = {
-    "W": "layer.weight",
-    "b": "layer.bias",
-    "kernel": "layer.weight",
-    "named_children": "model.children(), which gives names, too",
-    "trainable_variables": "model.parameters()",
-    "trainable_weights": "model.parameters()",
-    "weights": "model.parameters()",
-    "add_module": "self.name = module, in __init__; of an nn.Sequential model.append(layer)",
-    "load": "model = nn.load(path)",
-    "add": "model.append(layer), of an nn.Sequential",
-    "apply": "for name, module in model.named_modules(): ...",
-    "buffers": "dict(model.named_buffers()).values()",
-    "compile": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
-    **dict.fromkeys(["count_params", "num_parameters"], "sum(p.size for p in model.parameters())"),
-    "cpu": "tensor.data = cupy.asnumpy(tensor.data) for each parameter and buffer",
-    "cuda": "tensor.data = cupy.asarray(tensor.data) for each parameter and buffer",
-    "double": "model.astype(np.float64)",
-    "evaluate": "loss(model(X), y), or nn.accuracy(nn.predict(model, X), y)",
-    "fit": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
-    "float": "model.astype(np.float32)",
-    "get_weights": "model.state_dict()",
-    "half": "model.astype(np.float16)",
-    "load_weights": "nn.load(path, model)",
-    "modules": "[module for _, module in model.named_modules()]",
-    "predict": "nn.predict(model, X)",
-    "register_buffer": "self.name = nn.Buffer(array)",
-    "register_parameter": "self.name = nn.Parameter(array)",
-    "requires_grad_": "parameter.requires_grad = False for each of model.parameters()",
-    "save": "nn.save(model, path)",
-    "save_weights": "nn.save(model, path)",
-    "set_weights": "model.load_state_dict(state)",
-    "summary": "print(nn.summary(model, X))",
-    "to": "model.astype(dtype); to a graphics card goes the data of each tensor, by cupy.asarray",
-    **SWITCHES,
+HERE = {
+    "layer.weight": "W kernel",
+    "layer.bias": "b",
+    "model.children(), which gives names, too": "named_children",
+    "model.parameters()": "trainable_variables trainable_weights weights",
+    "self.name = module, in __init__; of an nn.Sequential model.append(layer)": "add_module",
+    "model = nn.load(path)": "load",
+    "model.append(layer), of an nn.Sequential": "add",
+    "for name, module in model.named_modules(): ...": "apply",
+    "dict(model.named_buffers()).values()": "buffers",
+    "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)": "compile fit",
+    "sum(p.size for p in model.parameters())": "count_params num_parameters",
+    "tensor.data = cupy.asnumpy(tensor.data) for each parameter and buffer": "cpu",
+    "tensor.data = cupy.asarray(tensor.data) for each parameter and buffer": "cuda",
+    "model.astype(np.float64)": "double",
+    "loss(model(X), y), or nn.accuracy(nn.predict(model, X), y)": "evaluate",
+    "model.astype(np.float32)": "float",
+    "model.state_dict()": "get_weights",
+    "model.astype(np.float16)": "half",
+    "nn.load(path, model)": "load_weights",
+    "[module for _, module in model.named_modules()]": "modules",
+    "nn.predict(model, X)": "predict",
+    "self.name = nn.Buffer(array)": "register_buffer",
+    "self.name = nn.Parameter(array)": "register_parameter",
+    "parameter.requires_grad = False for each of model.parameters()": "requires_grad_",
+    "nn.save(model, path)": "save save_weights",
+    "model.load_state_dict(state)": "set_weights",
+    "print(nn.summary(model, X))": "summary",
+    "model.astype(dtype); to a graphics card goes the data of each tensor, by cupy.asarray": "to",
 }
+"""What is written here, and attributes of other libraries' models that mean it."""
+ATTRIBUTES = by_name(HERE) | SWITCHES
 """Attributes of other libraries' models, and what to write for each."""
 tell_of(Module, ATTRIBUTES, "a model")
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from autograd_lite.errors import RenderingError
+from autograd_lite.names import by_name as _by_name
 from autograd_lite.names import missing_name as _missing_name
 from viz.decision_boundary import plot_decision_boundary
 from viz.landscape import plot_loss_landscape
@@ -76,22 +77,18 @@ _LATER = {
 }
 
 
-_ELSEWHERE = {
-    **dict.fromkeys(
-        ["draw", "draw_dot", "draw_graph", "make_dot", "plot_graph"], "viz.graph(loss)"
-    ),
-    **dict.fromkeys(
-        ["plot_boundary", "plot_decision_regions"], "viz.plot_decision_boundary(model, X, y)"
-    ),
-    **dict.fromkeys(
-        ["plot_accuracy", "plot_learning_curve", "plot_loss", "plot_losses", "plot_training"],
-        "viz.plot_history(history)",
-    ),
-    "Animation": "viz.TrainingAnimation(X, y, loss=loss)",
-    "plot_gradients": "viz.plot_gradient_flow(norms), of nn.GradientMonitor()",
-    "plot_model": "viz.graph(model, X)",
-    "plot_weights": "viz.plot_weight_images(weight, shape)",
-}
+_ELSEWHERE = _by_name(
+    {
+        "viz.graph(loss)": "draw draw_dot draw_graph make_dot plot_graph",
+        "viz.plot_decision_boundary(model, X, y)": "plot_boundary plot_decision_regions",
+        "viz.plot_history(history)": "plot_accuracy plot_learning_curve plot_loss plot_losses"
+        " plot_training",
+        "viz.TrainingAnimation(X, y, loss=loss)": "Animation",
+        "viz.plot_gradient_flow(norms), of nn.GradientMonitor()": "plot_gradients",
+        "viz.graph(model, X)": "plot_model",
+        "viz.plot_weight_images(weight, shape)": "plot_weights",
+    }
+)
 
 
 def __dir__() -> list[str]:
