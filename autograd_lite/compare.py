@@ -84,7 +84,7 @@ class GradientComparison(Sequence[GradientRow]):
         if not self.explanations:
             return [f"No single or double mistake explains this. {self.pattern}"]
         first, *others = map(str, self.explanations)
-        return [first, *(f"\nThe same numbers come out of this:\n{other}" for other in others)]
+        return [first, *(f"\nThis would give the same numbers:\n{other}" for other in others)]
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNTS, is_number
+from autograd_lite.arguments import COUNTS, as_array, is_number
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations, traits_of
@@ -110,21 +110,22 @@ def plot_confusion_matrix(
     """Count how many samples of each class were taken for each class.
 
     Args:
-        targets: classes (n,), whole numbers from 0 up, or one column a class.
-        predictions: likewise; of scores in columns the highest decides.
+        targets: the true classes (n,), whole numbers from 0 up, or rows with a column a class.
+        predictions: likewise, or scores with a column a class, of which the highest decides.
         names: of the classes; by default their numbers.
         ax: where to draw.
 
     Raises:
         ShapeError: there are not as many predictions as targets, or not as many names as classes.
-        ArgumentError: there are no samples, or they hold something else than classes.
+        ArgumentError: there are no samples, they hold something else than classes, or targets are
+            scores.
         UnsupportedError: the names are no list, or `ax` is no axes.
 
     >>> figure = plot_confusion_matrix([0, 0, 1], [0, 1, 1])
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '1', '0', '1']
     """
-    targets = classes_of(targets, "targets")
+    targets = _classes_of_targets(targets)
     predictions = classes_of(predictions, "predictions")
     if len(targets) != len(predictions) or not len(targets):
         both = f"targets {describe_one(targets)} and predictions {describe_one(predictions)}"
@@ -155,6 +156,19 @@ def plot_confusion_matrix(
     title = f"{right:.1%} of {len(targets)} samples right"
     ax.set(xlabel="predicted class", ylabel="true class", title=title)
     return figure
+
+
+def _classes_of_targets(targets: Any) -> Any:
+    """The classes of targets; scores, as of predictions that are given first, are refused."""
+    classes = classes_of(targets, "targets")
+    rows = as_array(targets.data if isinstance(targets, Tensor) else targets, "plot of targets")
+    if rows.ndim == 2 and rows.shape[1] > 1 and not ((rows >= 0) & (rows <= 1)).all():
+        raise ArgumentError(
+            f"plot of targets {describe_one(rows)}",
+            "these are scores, below 0 or above 1, and not the true classes",
+            "Write plot_confusion_matrix(targets, predictions)",
+        )
+    return classes
 
 
 @explains_keywords

@@ -129,7 +129,8 @@ def _columns(values: Any) -> Any:
         raise ShapeError(
             f"accuracy of {describe_one(values)}",
             "that is neither one number for each sample nor one column for each class",
-            "Give arrays (n,), (n, 1) or (n, classes)",
+            "Give arrays (n,), (n, 1) or (n, classes); for sequences and images, with classes on "
+            "axis 1, write lambda p, y: (p.argmax(axis=1) == y).mean()",
         )
     return values.reshape(len(values), -1) if len(values) else values
 
