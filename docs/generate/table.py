@@ -56,10 +56,10 @@ def pages() -> dict[str, str]:
 
 
 INTRODUCTION = f"""
-{len(ROWS)} functions have a row; some {len(SAMPLES) - len(ROWS)} more are made of them. $g$ is
-the cotangent of the result $y$, and $dx$ that of the argument $x$. What is written here is read off
-the rules themselves, for the arguments that are shown; long ones are written as code alone. Each
-page is a file of `autograd_lite/derivatives/`.
+{len(ROWS)} functions have a row, and {len(SAMPLES) - len(ROWS)} more are composed of them. $g$ is
+the cotangent of the result $y$, and $dx$ that of the argument $x$. The formulas are printed from
+the rules themselves, for the arguments that are shown; long ones appear only as code. Each page is
+a file of `autograd_lite/derivatives/`.
 """
 
 
@@ -84,7 +84,7 @@ def _entry(function: Any) -> str:
         except AutogradError:
             continue
     else:
-        parts.append("Its rule looks at entries, and has no formula that holds for all.")
+        parts.append("Its rule depends on the entries, so no single formula holds for all.")
     kinks = {kink for sample in samples if sample.kink for kink in _kinks(sample, function, shown)}
     if kinks:
         parts.append("At kinks, the gradient of the sum is " + "; ".join(sorted(kinks)[:4]) + ".")
@@ -137,7 +137,7 @@ def _rules(node: Any) -> str:
         sources.append(f"d{own} = {code.line('', term)}")
     longest = max(map(len, sources), default=0)
     if longest > READABLE:
-        return "Its rule is too long to be written out here."
+        return "Its rule is too long to print here."
     shapes = ", ".join(
         f"{name} {np.shape(plain(value))}"
         for value, name in zip(node.arguments, called)
