@@ -65,40 +65,39 @@ def diagnose(
 ) -> Diagnosis:
     """Say what keeps a model from learning: by name, with figure, threshold and remedy.
 
-    It runs one forward and backward pass in training mode; and some more, with the weights after
-    steps on trial, where a model may have what is found in the beginning alone, as constant outputs
-    before weights of 0. It changes nothing: neither parameters, gradients and buffers, nor modes
-    and other attributes of modules, with the lists, dicts, arrays and generators in them, nor the
-    optimizer.
+    It runs one forward and backward pass in training mode, and a few more with weights after trial
+    steps where a finding may hold only initially, such as constant outputs because of weights of 0.
+    It changes nothing: neither parameters, gradients and buffers, nor modes and other attributes of
+    modules, including the lists, dicts, arrays and generators in them, nor the optimizer.
 
-    It finds values that are not finite; labels that are indices where rows are wanted, or the other
-    way round; a softmax or sigmoid before a loss that applies it; logits or probabilities given to
-    a loss of log-probabilities; a ReLU on the logits; a negated loss; targets of one class only, or
-    that are indices of classes in a regression, out of the output's range, or far too large;
+    It finds values that are not finite; labels that are indices where rows are needed, or the
+    reverse; a softmax or sigmoid before a loss that applies it; logits or probabilities given to a
+    loss of log-probabilities; a ReLU on the logits; a negated loss; targets that are of one class
+    only, are class indices in a regression, are out of the output's range, or are far too large;
     inputs that are not standardized; a loss above chance; constant outputs; units that are all the
-    same; parameters without gradient; dead ReLUs; saturated sigmoids and tanhs; a dropout of nearly
-    all; vanishing and exploding gradients; and, given an optimizer, steps that are too large or
-    too small. It notes classes that are imbalanced. Activations that are written out, as
-    1 / (1 + np.exp(-z)), are found to be what they are. Records that grow from step to step are
-    found by `nn.GraphWatch`.
+    same; parameters without gradient; dead ReLUs; saturated sigmoids and tanhs; dropout of nearly
+    everything; vanishing and exploding gradients; and, given an optimizer, steps that are too large
+    or too small. It notes imbalanced classes. Activations that are written out, such as 1 / (1 +
+    np.exp(-z)), are recognized. Records that grow from step to step are found by `nn.GraphWatch`.
 
     Args:
         model: what is trained, with samples along axis 0.
-        X: samples (n, ...), such as a batch; some dozens tell more than a few. Several inputs are
-            in a tuple or a dict, as for `nn.fit`.
+        X: samples (n, ...), such as a batch; some dozens tell more than a few. For several inputs a
+            tuple or a dict, as for `nn.fit`.
         y: their targets (n, ...).
-        loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as "mse".
-        optimizer: what would take the next step.
+        loss: a function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
+            "mse".
+        optimizer: the optimizer that would take the next step.
 
     Returns:
-        A report that is true when nothing but notes was found. `findings` lists what was, and
-        printing it gives a paragraph for each.
+        A report that is true if nothing but notes was found. `findings` lists the findings, and
+        printing the report gives a paragraph for each.
 
     Raises:
-        UnsupportedError: the model is no module, the optimizer none, or X and y are not of real
-            numbers; or there are several outputs or targets.
-        ArgumentError: no parameter is learned, there are no samples, or the loss is no function
-            and no name of one, or not one number.
+        UnsupportedError: the model is not a module, the optimizer not an optimizer, X and y are not
+            real numbers, or there are several outputs or targets.
+        ArgumentError: no parameter is learned, there are no samples, or the loss is not a function
+            or the name of one, or does not return one number.
 
     >>> from nn import BCEWithLogitsLoss, Dense, Sequential
     >>> X = np.random.default_rng(0).normal(size=(64, 2))

@@ -27,12 +27,12 @@ the losses of a few batches before they go backward do so for fewer steps."""
 
 
 class GraphWatch:
-    """Counts the tensors with a record that are alive after each step of a loop.
+    """Count the tensors with a record that are alive after each step of a loop.
 
     A loop that drops its loss frees the record, and the count stays the same. It grows at each step
-    where something holds on to all losses or predictions with their records: `total += loss`
-    instead of `total += loss.item()`, a list of predictions, a state that is carried along without
-    `detach()`. A call takes some milliseconds, as it looks at all objects.
+    if something keeps all losses or predictions with their records: `total += loss` instead of
+    `total += loss.item()`, a list of predictions, or a state that is carried along without
+    `detach()`. A call takes some milliseconds, because it looks at all objects.
 
     >>> from autograd_lite import Tensor
     >>> weight, watch, total = Tensor(1.0, requires_grad=True), GraphWatch(), 0.0
@@ -63,7 +63,7 @@ class GraphWatch:
             self._findings.append(_growth(recorded, (latest[-1] - latest[0]) / GROWTH_STEPS))
 
     def diagnosis(self) -> Diagnosis:
-        """The finding, once the count grew at each of 20 steps in a row; or none."""
+        """The finding, once the count has grown at each of 20 steps in a row; otherwise None."""
         return Diagnosis(list(self._findings))
 
 
@@ -99,18 +99,19 @@ STATE = {"reports": [{"epochs": WHOLE, "findings": [FINDING]}], "findings": [FIN
 class DiagnosisMonitor(Callback):
     """Diagnose a model before training and after every few epochs, and print what is found.
 
-    A finding is printed once, when one of its name first comes up, also where `fit` shows no
-    progress; where nothing is found, nothing is printed. In the first steps of training, and in
-    those after it was resumed, a `GraphWatch` looks for records that grow.
+    A finding is printed once, when its name first comes up, even if `fit` shows no progress;
+    without findings nothing is printed. In the first steps of training, also after resuming, a
+    `GraphWatch` looks for growing records.
 
     Args:
-        X: samples to diagnose with, such as some of those trained on, as `nn.diagnose` takes them.
+        X: samples to diagnose with, such as some of the training samples, as `nn.diagnose` takes
+            them.
         y: their targets.
-        loss: the one that is trained with.
+        loss: the loss of the training.
         every: epochs from one diagnosis to the next.
 
     Raises:
-        ArgumentError: `every` is no whole number of at least 1.
+        ArgumentError: `every` is not a whole number of at least 1.
 
     >>> import numpy as np
     >>> import nn

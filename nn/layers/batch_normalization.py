@@ -46,7 +46,7 @@ class _BatchNorm(NormOfChannels):
 
         Raises:
             ShapeError: x has another shape.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = in_dtype_of(self.running_mean, self._checked_input(x))
         if self.training:
@@ -96,10 +96,10 @@ class _BatchNorm(NormOfChannels):
 class BatchNorm1d(_BatchNorm):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each feature over the batch.
 
-    Of (n, num_features), or of sequences (n, num_features, length) over all positions, too.
-    In training mean and variance are the batch's, and the running ones move towards them:
-    running = (1 - momentum) * running + momentum * batch's, where the running variance takes the
-    one divided by n - 1. In evaluation the running ones are used. Ioffe and Szegedy, "Batch
+    For inputs (n, num_features), or sequences (n, num_features, length), over all positions too. In
+    training, mean and variance are those of the batch, and the running ones move towards them:
+    running = (1 - momentum) * running + momentum * batch's, where the running variance uses the one
+    divided by n - 1. In evaluation the running ones are used. Ioffe and Szegedy, "Batch
     normalization", 2015; the conventions are PyTorch's.
 
     Args:
@@ -110,7 +110,7 @@ class BatchNorm1d(_BatchNorm):
         affine: whether to multiply by weight and add bias.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
 
     >>> layer = BatchNorm1d(1, momentum=0.5)
     >>> layer(np.array([[1.0], [3.0]])).data.round(3)

@@ -28,7 +28,7 @@ class Bilinear(Module):
         in1_features: length of the last axis of x1.
         in2_features: length of the last axis of x2.
         out_features: length of the last axis of the result.
-        bias: whether to add one; it starts at zero.
+        bias: whether to add a bias; it starts at zero.
         weight_init: a name from `nn.init`, or a function of (rng, fan_in, fan_out), with
             fan_in = in1_features in2_features.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
@@ -36,8 +36,8 @@ class Bilinear(Module):
 
     Raises:
         ArgumentError: a name is unknown, a number of features is not positive, or the dtype is
-            none of floats.
-        UnsupportedError: rng is no generator and no seed.
+            not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = Bilinear(2, 3, 4, rng=0)
     >>> layer.weight.shape, layer(np.ones((5, 2)), np.ones((5, 3))).shape

@@ -67,8 +67,9 @@ class CosineEmbeddingLoss(_OfSeveral):
     As in PyTorch, 1e-12 is added to the square of each length.
 
     Args:
-        margin: the cosine, from -1 to 1, that costs nothing for what does not belong together.
-        reduction: "mean", "sum" or "none", which gives (n,).
+        margin: the cosine, from -1 to 1, up to which vectors that do not belong together cost
+            nothing.
+        reduction: "mean", "sum" or "none", which returns (n,).
 
     >>> loss = CosineEmbeddingLoss()
     >>> float(loss(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]]), np.array([1])).round(4))
@@ -84,7 +85,7 @@ class CosineEmbeddingLoss(_OfSeveral):
         Raises:
             ShapeError: shapes do not go together.
             ArgumentError: a target is neither 1 nor -1.
-            UnsupportedError: something is no array of real numbers.
+            UnsupportedError: something is not an array of real numbers.
         """
         first, second, target = self._arrays(input1, input2, target)
         self._require_rows(first, second)
@@ -109,15 +110,15 @@ class CosineEmbeddingLoss(_OfSeveral):
 
 
 class TripletMarginLoss(_OfSeveral):
-    """max(0, margin + |a - p| - |a - n|): an anchor is nearer to what is like it than to others.
+    """max(0, margin + |a - p| - |a - n|): an anchor a closer to a positive p than to a negative n.
 
     Schroff et al., "FaceNet", 2015. As in PyTorch, 1e-6 is added to each difference.
 
     Args:
-        margin: by how much it has to be nearer, above 0.
-        p: of the norm, above 0.
-        swap: whether the distance of p and n counts, where it is the smaller one.
-        reduction: "mean", "sum" or "none", which gives (n,).
+        margin: how much closer it has to be, above 0.
+        p: the order of the norm, above 0.
+        swap: whether to use the distance of p and n if it is the smaller one.
+        reduction: "mean", "sum" or "none", which returns (n,).
 
     >>> a, p, n = np.array([[0.0]]), np.array([[1.0]]), np.array([[1.5]])
     >>> float(TripletMarginLoss()(a, p, n).round(4))
@@ -134,7 +135,7 @@ class TripletMarginLoss(_OfSeveral):
 
         Raises:
             ShapeError: shapes do not go together.
-            UnsupportedError: something is no array of real numbers.
+            UnsupportedError: something is not an array of real numbers.
         """
         anchor, positive, negative = self._arrays(anchor, positive, negative)
         self._require_rows(anchor, positive, negative)
@@ -151,7 +152,7 @@ class GaussianNLLLoss(_OfSeveral):
     """½ (log v + (m - t)² / v): -log of a normal density of mean m and variance v.
 
     Nix and Weigend, "Estimating the mean and variance of the target probability distribution",
-    1994. A variance counts as `epsilon` at least, and has no slope below.
+    1994. Variances are bounded below by `epsilon`, and have no slope there.
 
     Args:
         full: whether ½ log 2π is added.
@@ -172,7 +173,7 @@ class GaussianNLLLoss(_OfSeveral):
         Raises:
             ShapeError: shapes do not go together.
             ArgumentError: a variance is below 0.
-            UnsupportedError: something is no array of real numbers.
+            UnsupportedError: something is not an array of real numbers.
         """
         means, targets, variances = self._arrays(predictions, targets, variances)
         one_for_all = (*means.shape[:-1], 1)

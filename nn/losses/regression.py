@@ -36,8 +36,8 @@ class MSELoss(Loss):
 class HalfSquaredErrorLoss(Loss):
     """Half the sum of squares of each sample: ½‖predictions - targets‖².
 
-    A sample is an entry of the first axis; its other axes are summed. Reduction "sum" (the
-    default) gives ½ Σ (p - t)² over everything, "mean" the mean over samples, "none" (n,).
+    A sample is an entry along the first axis; the other axes are summed. Reduction "sum", the
+    default, is ½ Σ (p - t)² over everything, "mean" the mean over samples, and "none" returns (n,).
 
     >>> predictions, targets = Tensor([[1.0, 2.0], [0.0, 0.0]]), np.array([[1.0, 4.0], [2.0, 0.0]])
     >>> HalfSquaredErrorLoss()(predictions, targets).item()
@@ -69,7 +69,7 @@ class MAELoss(Loss):
 class RMSELoss(Loss):
     """Root mean squared error: sqrt(mean((predictions - targets)²)).
 
-    It belongs to all entries together, so "mean" is the only reduction; weights multiply the
+    It is a property of all entries together, so "mean" is the only reduction; weights multiply the
     squares. Its slope is 0 where all predictions are exact.
 
     >>> round(RMSELoss()(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item(), 4)
@@ -98,7 +98,7 @@ class HuberLoss(Loss):
     Huber, "Robust estimation of a location parameter", 1964.
 
     Args:
-        delta: where the parabola becomes a line, > 0.
+        delta: where the parabola turns into a line, > 0.
 
     >>> HuberLoss()(Tensor([0.5, 3.0]), np.array([0.0, 0.0])).item()
     1.3125
@@ -114,7 +114,7 @@ class HuberLoss(Loss):
 
 
 class PoissonNLLLoss(Loss):
-    """-log of the probability of counts: exp(p) - t p, of predictions that are logarithms of rates.
+    """-log of the probability of counts: exp(p) - t p, for predictions p that are log rates.
 
     As in PyTorch the term log t! is left out, unless `full` adds Stirling's t log t - t + ½ log 2πt
     for counts above 1.
@@ -122,7 +122,7 @@ class PoissonNLLLoss(Loss):
     Args:
         log_input: whether predictions are logarithms; if not, rates r: r - t log(r + epsilon).
         full: whether the term of the targets is added.
-        epsilon: is added in the logarithm of rates.
+        epsilon: added inside the logarithm of rates.
 
     >>> PoissonNLLLoss()(Tensor([0.0]), np.array([3.0])).item()
     1.0

@@ -29,7 +29,7 @@ class Adam(Optimizer):
 
     Args:
         parameters, l1, l2, weight_decay: see `Optimizer`.
-        learning_rate: factor of the step, and about the most that a parameter moves.
+        learning_rate: factor of the step, roughly the most that a parameter moves.
         betas: β1 and β2, in [0, 1).
         epsilon: keeps the divisor above 0.
 
@@ -101,7 +101,7 @@ class AMSGrad(Adam):
     m and v as in `Adam`;  u = max(u, v)
     θ = θ - learning_rate (m / (1 - β1ᵗ)) / (√(u / (1 - β2ᵗ)) + epsilon)
 
-    PyTorch's Adam with amsgrad=True; the arguments are those of `Adam`.
+    This is PyTorch's Adam with amsgrad=True; the arguments are those of `Adam`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)

@@ -57,7 +57,7 @@ class RMSprop(Optimizer):
 
     Args:
         parameters, learning_rate, l1, l2, weight_decay: see `Optimizer`.
-        alpha: share of the average that stays, in [0, 1).
+        alpha: share of the average that is kept, in [0, 1).
         epsilon: keeps the divisor above 0.
 
     >>> from autograd_lite import Tensor
@@ -102,7 +102,7 @@ class Lion(Optimizer):
     θ = θ - learning_rate sign(β1 m + (1 - β1) g)
     m = β2 m + (1 - β2) g
 
-    All parameters move by the learning rate, which is a tenth to a third of Adam's.
+    Every parameter moves by the learning rate, which is usually a tenth to a third of Adam's.
 
     Args:
         parameters, learning_rate, l1, l2, weight_decay: see `Optimizer`.

@@ -23,16 +23,16 @@ class SGD(Optimizer):
     v = momentum v + g
     θ = θ - learning_rate v, or with nesterov: θ - learning_rate (g + momentum v)
 
-    (Sutskever et al., "On the importance of initialization and momentum", 2013.) Classical
-    momentum is often written as v = momentum v - learning_rate g; θ = θ + v: the same path, as
-    long as the learning rate stays. With `average`, g is first multiplied by 1 - momentum, so
-    that v is an exponential average of the gradients: the same path as with a learning rate
-    smaller by that factor.
+    (Sutskever et al., "On the importance of initialization and momentum", 2013.) Classical momentum
+    is often written as v = momentum v - learning_rate g; θ = θ + v: this follows the same path as
+    long as the learning rate is constant. With `average`, g is first multiplied by 1 - momentum, so
+    v is an exponential average of the gradients: the same path as with a learning rate smaller by
+    that factor.
 
     Args:
         parameters, learning_rate, l1, l2, weight_decay: see `Optimizer`.
-        momentum: share of the velocity that stays, in [0, 1).
-        nesterov: whether to look ahead.
+        momentum: share of the velocity that is kept, in [0, 1).
+        nesterov: whether to use Nesterov's momentum, which looks ahead.
         average: whether the velocity is an average of gradients instead of a sum.
 
     >>> from autograd_lite import Tensor
