@@ -13,7 +13,7 @@
     by hand    compare_gradients, derive, to_source, gradcheck, detect_anomaly
     your own   differentiable, define
 
-`nn` has networks, `viz` pictures, `autograd_lite.typing` the roles for annotations.
+`nn` has networks, `viz` pictures, and `autograd_lite.typing` types for annotations.
 """
 
 import importlib

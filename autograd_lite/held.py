@@ -86,8 +86,9 @@ def seed_of(
         if array.size != 1:
             raise GradientError(
                 f"{attempted} {describe_one(root)}",
-                "only a scalar has a gradient without further ado",
-                "Reduce it, as by tensor.sum(), or give its cotangent: tensor.backward(gradient)",
+                "it is no scalar, and only a scalar has a gradient",
+                "Reduce it, by tensor.sum() or, with a cotangent g, by (g * tensor).sum(); "
+                "tensor.backward(g) does the latter",
             )
         if type(array) is np.float64 and not recorded:
             return ONE

@@ -286,7 +286,7 @@ def told_of_call(
         return UnsupportedError(f"{name}(...)", reason, "Give it once")
     if re.search(r"takes .*positional arguments? but|too many positional arguments", said):
         positional = [own for own in known if own not in by_name]
-        reason = f"it takes {', '.join(positional) or 'nothing'} without a name, and was given more"
+        reason = f"it takes {', '.join(positional) or 'nothing'} by position, and was given more"
         remedy = f"Give the others by name, as in {by_name[0]}=..." if by_name else "Leave them out"
         if known == ["f"]:
             remedy = f"Give them to what it returns: {name}(f)(...)"

@@ -22,7 +22,7 @@ A model is a `Module`: a `Sequential` of layers, or a class with a `forward` of 
     optimizers Adam, AdamW, SGD, RMSprop, ...; with StepDecay, CosineAnnealing, OneCycle, ...
     elsewhere  from_torch, to_torch, to_onnx, to_numpy_source
 
-Losses and activations can also be given by name. `manual_seed` seeds what was given no `rng`.
+Losses and activations can also be given by name. `manual_seed` seeds whatever is given no `rng`.
 """
 
 import importlib as _importlib

@@ -32,26 +32,26 @@ COMPUTED = "computed"
 
 @explains_keywords
 def save(model: Module | Mapping[str, Any], path: FileName) -> None:
-    """Write a model to a safetensors file, whole or not at all.
+    """Write a model to a safetensors file, completely or not at all.
 
-    The file takes the place of an older one in one step, so that a crash leaves the older one, and
-    has its permissions. A checksum in it tells `load` whether anything was changed since.
+    The file replaces an older one in one step, so a crash leaves the older one, and it gets the
+    older one's permissions. A checksum in it tells `load` whether anything was changed since.
 
     Args:
-        model: a module of a class that `nn` has or that was registered, which `load(path)` builds
-            again, with the parameters frozen that are; or `model.state_dict()` of a model of any
-            class, for `load(path, model)`. The training mode, gradients, tensors that `forward`
-            left in attributes, and generators of random numbers are not saved.
+        model: a module whose class is in `nn` or registered, which `load(path)` rebuilds, with the
+            same parameters frozen; or `model.state_dict()` of a model of any class, for `load(path,
+            model)`. The training mode, gradients, tensors that `forward` left in attributes, and
+            random generators are not saved.
         path: the file's name, usually ending in .safetensors.
 
     Raises:
-        UnsupportedError: a layer is not registered, its configuration does not tell all of it, an
-            activation is a function of one's own, a dtype is none that a file can hold, or the
-            path is no name of a file.
+        UnsupportedError: a layer is not registered, its configuration does not describe all of it,
+            an activation is a function of your own, a dtype cannot be stored in a file, or the path
+            is not the name of a file.
         ArgumentError: no file can have that name.
         MissingPackageError: safetensors is not installed.
-        FileError: the file cannot be written, or is no regular file; `MissingFileError`,
-            `FolderError` and `FilePermissionError` say what else, and are Python's errors too.
+        FileError: the file cannot be written, or is not a regular file; `MissingFileError`,
+            `FolderError` and `FilePermissionError` are more specific, and are Python's errors too.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -92,21 +92,21 @@ def load(path: FileName, model: ModelT) -> ModelT: ...
 def load(path: FileName, model: Module | None = None) -> Module:
     """Read a file that `save` wrote, into a new model or a given one, and return the model.
 
-    Nothing in the file is executed or drawn, what is read takes no more time and memory than a file
-    of its size should, and a given model is changed only when all is right.
+    Nothing in the file is executed, reading takes no more time and memory than a file of its size
+    should, and a given model is changed only if everything is right.
 
     Args:
         path: the file's name.
-        model: of any class, whose parameters have the names, shapes and dtypes in the file; by
-            default the model that was saved is built again, in training mode, with the parameters
-            frozen that were.
+        model: a model of any class, whose parameters have the names, shapes and dtypes in the file;
+            by default the saved model is rebuilt, in training mode, with the same parameters
+            frozen.
 
     Raises:
-        ArgumentError: the file is truncated, was changed since, or was written by something else,
-            or does not fit the model.
-        UnsupportedError: the path is no name of a file, or the model no module.
+        ArgumentError: the file is truncated, was changed, was written by something else, or does
+            not fit the model.
+        UnsupportedError: the path is not the name of a file, or the model not a module.
         MissingPackageError: safetensors is not installed.
-        FileError: the file cannot be read, or is no regular file.
+        FileError: the file cannot be read, or is not a regular file.
 
     >>> import tempfile
     >>> from pathlib import Path

@@ -40,18 +40,18 @@ named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 class Module(Members):
     """Base of layers and models: subclasses assign parameters and modules, and define `forward`.
 
-    Attributes that are parameters or modules, or hold them in lists, tuples and dicts at any depth,
-    are found by themselves, in the order of assignment; parameters are named after their
-    attributes, the keys of dicts and the places in lists. So are buffers, which are saved with the
-    parameters and not learned. A tensor that `forward` computed may be kept as an attribute, and is
-    no part of the model. There is no `__init__` here that a subclass has to call. Numbers that a
+    Attributes that are parameters or modules, or that hold them in lists, tuples and dicts at any
+    depth, are found automatically, in the order of assignment. Parameters are named after their
+    attributes, the keys of dicts and the positions in lists. The same holds for buffers, which are
+    saved with the parameters but not learned. A tensor that `forward` computed may be kept as an
+    attribute, and is not part of the model. Subclasses need not call `__init__`. Numbers that a
     subclass is given may be fields with a range, see `nn/declared.py`.
 
     Raises:
         ArgumentError: several have the same name, as under the keys 0 and "0".
-        UnsupportedError: a tensor that requires grad is no parameter; something else is assigned
-            in place of a parameter or a buffer; parameters or modules are attributes of a class or
-            in a container that is not looked into, such as a set; or an attribute has the name of a
+        UnsupportedError: a tensor that requires grad is not a parameter; something else is assigned
+            in place of a parameter or a buffer; parameters or modules are attributes of a class, or
+            in a container that is not searched, such as a set; or an attribute has the name of a
             method.
 
     >>> import numpy as np
@@ -79,7 +79,7 @@ class Module(Members):
     def training(self) -> bool:
         """Whether layers that differ between training and use, such as Dropout, are training.
 
-        In `nn.predict`, and where `nn.fit` measures, it is False unless it is set there.
+        It is False in `nn.predict`, and while `nn.fit` measures, unless it is set there.
         """
         given = modes.get()
         return vars(self).get("training", True) if given is None else given.get(self, False)
@@ -126,7 +126,7 @@ class Module(Members):
             named_by[id(parameter)] = self
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        """What calling the module computes, of any arguments: tensors, tuples or dicts of them."""
+        """What a call computes, from any arguments: tensors, or tuples or dicts of them."""
         own = type(self).__name__
         raise NotImplementedError(
             f"{own}(...): it has no method forward. Write def forward(self, x): in the class {own}"
@@ -169,19 +169,19 @@ class Module(Members):
 
     @explains_keywords
     def register_forward_hook(self, hook: ForwardHook) -> HookHandle:
-        """Have a function called with what this module computes, until it is removed.
+        """Call a function with what this module computes, until it is removed.
 
         Each call of the module calls `hook(module, inputs, output)`, with the tuple of its
-        positional arguments; what the hook returns, unless that is None, takes the output's place.
-        That is so in evaluation, too, and where `nn.fit` tries out whether all fits together:
-        `module.training` tells. Steps of training are not compiled meanwhile. Copies and files of
-        the module are without hooks.
+        positional arguments; if the hook returns something other than None, that replaces the
+        output. This includes evaluation, and the check that `nn.fit` makes before training:
+        `module.training` tells. Meanwhile training steps are not compiled. Copies and files of the
+        module contain no hooks.
 
         Returns:
-            A handle: its `remove()` removes the hook, as does the end of a `with`.
+            A handle whose `remove()` removes the hook, as does the end of a `with`.
 
         Raises:
-            UnsupportedError: the hook is no function of these three.
+            UnsupportedError: the hook is not a function of these three.
 
         >>> import numpy as np
         >>> from nn import Dense
@@ -199,10 +199,10 @@ class Module(Members):
         return {name: without_record(value) for name, value in kept}
 
     def extra_repr(self) -> str:
-        """The arguments that the text of this module shows: by default, its configuration.
+        """The arguments shown when this module is printed: by default, its configuration.
 
-        That is the arguments of its constructor that it keeps as attributes of the same names and
-        that are not the default.
+        These are the arguments of its constructor that it keeps as attributes of the same names and
+        that differ from the default.
         """
         return shown(self)
 
@@ -223,7 +223,7 @@ class Module(Members):
 
     @explains_keywords
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and all inside of it to training, or away from it.
+        """Switch this module and all inside it to training, or away from it.
 
         Raises:
             ArgumentError: the mode is neither True nor False.
@@ -237,7 +237,7 @@ class Module(Members):
 
     @explains_keywords
     def eval(self) -> Self:
-        """Switch this module and all inside of it from training to use."""
+        """Switch this module and all inside it from training to use."""
         return self.train(False)
 
     @explains_keywords
@@ -245,7 +245,7 @@ class Module(Members):
         """Convert all parameters and buffers to another floating dtype, and forget gradients.
 
         Raises:
-            ArgumentError: it is no dtype of floats.
+            ArgumentError: it is not a floating dtype.
         """
         require(self, "dtype", dtype, FLOATING)
         tensors = self._state().values()

@@ -75,40 +75,39 @@ def diagnose(
 ) -> Diagnosis:
     """Say what keeps a model from learning: by name, with figure, threshold and remedy.
 
-    It runs one forward and backward pass in training mode; and some more, with the weights after
-    steps on trial, where a model may have what is found in the beginning alone, as constant outputs
-    before weights of 0. It changes nothing: neither parameters, gradients and buffers, nor modes
-    and other attributes of modules, with the lists, dicts, arrays and generators in them, nor the
-    optimizer.
+    It runs one forward and backward pass in training mode, and a few more with weights after trial
+    steps where a finding may hold only initially, such as constant outputs because of weights of 0.
+    It changes nothing: neither parameters, gradients and buffers, nor modes and other attributes of
+    modules, including the lists, dicts, arrays and generators in them, nor the optimizer.
 
-    It finds values that are not finite; labels that are indices where rows are wanted, or the other
-    way round; a softmax or sigmoid before a loss that applies it; logits or probabilities given to
-    a loss of log-probabilities; a ReLU on the logits; a negated loss; targets of one class only, or
-    that are indices of classes in a regression, out of the output's range, or far too large;
+    It finds values that are not finite; labels that are indices where rows are needed, or the
+    reverse; a softmax or sigmoid before a loss that applies it; logits or probabilities given to a
+    loss of log-probabilities; a ReLU on the logits; a negated loss; targets that are of one class
+    only, are class indices in a regression, are out of the output's range, or are far too large;
     inputs that are not standardized; a loss above chance; constant outputs; units that are all the
-    same; parameters without gradient; dead ReLUs; saturated sigmoids and tanhs; a dropout of nearly
-    all; vanishing and exploding gradients; and, given an optimizer, steps that are too large or
-    too small. It notes classes that are imbalanced. Activations that are written out, as
-    1 / (1 + np.exp(-z)), are found to be what they are. Records that grow from step to step are
-    found by `nn.GraphWatch`.
+    same; parameters without gradient; dead ReLUs; saturated sigmoids and tanhs; dropout of nearly
+    everything; vanishing and exploding gradients; and, given an optimizer, steps that are too large
+    or too small. It notes imbalanced classes. Activations that are written out, such as 1 / (1 +
+    np.exp(-z)), are recognized. Records that grow from step to step are found by `nn.GraphWatch`.
 
     Args:
         model: what is trained, with samples along axis 0.
-        X: samples (n, ...), such as a batch; some dozens tell more than a few. Several inputs are
-            in a tuple or a dict, as for `nn.fit`.
+        X: samples (n, ...), such as a batch; some dozens tell more than a few. For several inputs a
+            tuple or a dict, as for `nn.fit`.
         y: their targets (n, ...).
-        loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as "mse".
-        optimizer: what would take the next step.
+        loss: a function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
+            "mse".
+        optimizer: the optimizer that would take the next step.
 
     Returns:
-        A report that is true when nothing but notes was found. `findings` lists what was, and
-        printing it gives a paragraph for each.
+        A report that is true if nothing but notes was found. `findings` lists the findings, and
+        printing the report gives a paragraph for each.
 
     Raises:
-        UnsupportedError: the model is no module, the optimizer none, or X and y are not of real
-            numbers; or there are several outputs or targets.
-        ArgumentError: no parameter is learned, there are no samples, or the loss is no function
-            and no name of one, or not one number.
+        UnsupportedError: the model is not a module, the optimizer not an optimizer, X and y are not
+            real numbers, or there are several outputs or targets.
+        ArgumentError: no parameter is learned, there are no samples, or the loss is not a function
+            or the name of one, or does not return one number.
 
     >>> from nn import BCEWithLogitsLoss, Dense, Sequential
     >>> X = np.random.default_rng(0).normal(size=(64, 2))
@@ -156,12 +155,12 @@ the losses of a few batches before they go backward do so for fewer steps."""
 
 
 class GraphWatch:
-    """Counts the tensors with a record that are alive after each step of a loop.
+    """Count the tensors with a record that are alive after each step of a loop.
 
     A loop that drops its loss frees the record, and the count stays the same. It grows at each step
-    where something holds on to all losses or predictions with their records: `total += loss`
-    instead of `total += loss.item()`, a list of predictions, a state that is carried along without
-    `detach()`. A call takes some milliseconds, as it looks at all objects.
+    if something keeps all losses or predictions with their records: `total += loss` instead of
+    `total += loss.item()`, a list of predictions, or a state that is carried along without
+    `detach()`. A call takes some milliseconds, because it looks at all objects.
 
     >>> from autograd_lite import Tensor
     >>> weight, watch, total = Tensor(1.0, requires_grad=True), GraphWatch(), 0.0
@@ -192,7 +191,7 @@ class GraphWatch:
             self._findings.append(_growth(recorded, (latest[-1] - latest[0]) / GROWTH_STEPS))
 
     def diagnosis(self) -> Diagnosis:
-        """The finding, once the count grew at each of 20 steps in a row; or none."""
+        """The finding, once the count has grown at each of 20 steps in a row; otherwise None."""
         return Diagnosis(list(self._findings))
 
 
@@ -228,18 +227,19 @@ STATE = {"reports": [{"epochs": WHOLE, "findings": [FINDING]}], "findings": [FIN
 class DiagnosisMonitor(Callback):
     """Diagnose a model before training and after every few epochs, and print what is found.
 
-    A finding is printed once, when one of its name first comes up, also where `fit` shows no
-    progress; where nothing is found, nothing is printed. In the first steps of training, and in
-    those after it was resumed, a `GraphWatch` looks for records that grow.
+    A finding is printed once, when its name first comes up, even if `fit` shows no progress;
+    without findings nothing is printed. In the first steps of training, also after resuming, a
+    `GraphWatch` looks for growing records.
 
     Args:
-        X: samples to diagnose with, such as some of those trained on, as `nn.diagnose` takes them.
+        X: samples to diagnose with, such as some of the training samples, as `nn.diagnose` takes
+            them.
         y: their targets.
-        loss: the one that is trained with.
+        loss: the loss of the training.
         every: epochs from one diagnosis to the next.
 
     Raises:
-        ArgumentError: `every` is no whole number of at least 1.
+        ArgumentError: `every` is not a whole number of at least 1.
 
     >>> import numpy as np
     >>> import nn

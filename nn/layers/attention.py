@@ -32,27 +32,27 @@ from nn.random_state import generator
 
 @register
 class MultiHeadAttention(Module):
-    """For each query a mean of the values, by how well their keys agree with it; in several heads.
+    """Each query's mean of the values, weighted by how well their keys match; in several heads.
 
-    Queries, keys and values are projected by weights, in each head to embed_dim / num_heads
-    features; what the heads find is put side by side and projected. Vaswani et al., "Attention is
-    all you need", 2017.
+    Queries, keys and values are projected to embed_dim / num_heads features in each head; the
+    results of the heads are concatenated and projected. Vaswani et al., "Attention is all you
+    need", 2017.
 
     Args:
         embed_dim: features of queries and of the result.
-        num_heads: into which these are divided.
-        dropout: the probability with which the weights of values are dropped in training.
-        bias: whether projections have one; it starts at zero.
+        num_heads: how many heads these are divided into.
+        dropout: the probability of dropping attention weights in training.
+        bias: whether projections have a bias; it starts at zero.
         kdim: features of keys, embed_dim by default.
         vdim: features of values, embed_dim by default.
-        batch_first: whether sequences are (n, length, features), else (length, n, features).
+        batch_first: whether sequences are (n, length, features) rather than (length, n, features).
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, the features are no multiple of the heads, or
-            the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, the features are not a multiple of the heads,
+            or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer, x = MultiHeadAttention(8, 2, rng=0), np.ones((4, 5, 8))
     >>> y, weights = layer(x, x, x)
@@ -104,28 +104,28 @@ class MultiHeadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Any]:
-        """What each query finds, and by which weights.
+        """The result for each query, and its attention weights.
 
         Args:
             query: (n, queries, embed_dim).
             key: (n, keys, kdim).
             value: (n, keys, vdim).
-            key_padding_mask: booleans (n, keys), True for keys that nothing may see; or numbers
+            key_padding_mask: booleans (n, keys), True for keys that no query may see; or numbers
                 that are added to the products of queries and keys.
-            need_weights: whether to return weights, without which it takes less time and memory.
-            attn_mask: booleans (queries, keys), True where a query may not see a key; or numbers
-                that are added. Also (n * num_heads, queries, keys).
-            average_attn_weights: whether the weights are the means of all heads.
-            is_causal: whether query i may see no key beyond i.
+            need_weights: whether to return weights; without them it takes less time and memory.
+            attn_mask: booleans (queries, keys), True where a query may not see a key; or numbers to
+                add. Also (n * num_heads, queries, keys).
+            average_attn_weights: whether the weights are averaged over all heads.
+            is_causal: whether query i may see only keys up to i.
 
         Returns:
-            The result (n, queries, embed_dim), and the weights (n, queries, keys), or
-            (n, num_heads, queries, keys) of each head, or None. Of a query that may see no key the
-            result is what the last projection makes of zeros, as the weights are.
+            The result (n, queries, embed_dim), and the weights (n, queries, keys), or (n,
+            num_heads, queries, keys) of each head, or None. For a query that may see no key, the
+            weights are zeros, and the result is the last projection of zeros.
 
         Raises:
-            ShapeError: shapes do not go together.
-            UnsupportedError: something is no array of real numbers.
+            ShapeError: shapes do not fit together.
+            UnsupportedError: something is not an array of real numbers.
         """
         weight = self.out_proj.weight
         given = zip(

@@ -118,7 +118,7 @@ class _Convolution(_Kernels):
 
         Raises:
             ShapeError: x has another number of axes or channels, or is smaller than the kernel.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
         try:
@@ -130,7 +130,7 @@ class _Convolution(_Kernels):
 
 @register
 class Conv1d(_Convolution):
-    """Convolution of (n, in_channels, length) with kernels that are learned; see `Conv2d`.
+    """Convolution of (n, in_channels, length) with learned kernels; see `Conv2d`.
 
     >>> Conv1d(2, 3, 5, padding="same", rng=0)(np.ones((4, 2, 10))).shape
     (4, 3, 10)
@@ -141,32 +141,33 @@ class Conv1d(_Convolution):
 
 @register
 class Conv2d(_Convolution):
-    """Convolution of images (n, in_channels, height, width) with kernels that are learned.
+    """Convolution of images (n, in_channels, height, width) with learned kernels.
 
     y[n, o, p] = bias[o] + Σ weight[o, c, k] x[n, c, stride p + dilation k] over channels c and
-    positions k, with borders of zeros: the kernels are not reversed. LeCun et al., "Gradient-based
+    positions k, with zero padding; the kernels are not flipped. LeCun et al., "Gradient-based
     learning applied to document recognition", 1998. Names, order and shapes are PyTorch's.
 
     Args:
-        in_channels: of x.
-        out_channels: of the result, of which each has a kernel.
-        kernel_size: of these, one whole number for all axes of an image, or a tuple of one each.
-        stride: from one position to the next.
-        padding: the width of the borders, 0 or more; "valid" for none; or "same" for as much as
-            keeps the shape, with one more behind than before where that is odd.
-        dilation: from one entry of the kernel to the next.
-        groups: of channels, each of which has kernels of its own.
-        bias: whether to add one; it starts at zero.
-        weight_init: a name from `nn.init`, or a function of (rng, fan_in, fan_out): the numbers of
-            entries that one of the result comes from, and that one of x goes to. The first
-            out_channels columns of what it returns are the kernels.
+        in_channels: channels of x.
+        out_channels: channels of the result, each of which has its own kernel.
+        kernel_size: size of the kernels: one whole number for all axes of an image, or a tuple with
+            one each.
+        stride: distance from one position to the next.
+        padding: width of the borders, 0 or more; "valid" for none; or "same" for as much as keeps
+            the shape, with one more at the end if that is odd.
+        dilation: distance from one entry of the kernel to the next.
+        groups: number of groups of channels, each of which has its own kernels.
+        bias: whether to add a bias; it starts at zero.
+        weight_init: a name from `nn.init`, or a function of (rng, fan_in, fan_out): the number of
+            entries that an entry of the result is computed from, and that an entry of x contributes
+            to. The first out_channels columns of what it returns are the kernels.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, a name unknown, the channels are no multiples
-            of the groups, or the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, a name is unknown, the channels are not a
+            multiple of the groups, or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = Conv2d(1, 8, 3, padding="same", rng=0)
     >>> layer.weight.shape, layer(np.ones((4, 1, 28, 28))).shape
@@ -189,27 +190,27 @@ class Conv3d(_Convolution):
 
 @register
 class ConvTranspose2d(_Kernels):
-    """The transpose of `Conv2d`: each entry of x puts a kernel, times that entry, in its place.
+    """The transpose of `Conv2d`: each entry of x adds a kernel, scaled by it, to the result.
 
-    So images become larger, by a stride of 2 twice as large. Zeiler et al., "Deconvolutional
+    This enlarges images; a stride of 2 doubles their size. Zeiler et al., "Deconvolutional
     networks", 2010. Names, order and shapes are PyTorch's.
 
     Args:
-        in_channels: of x.
-        out_channels: of the result.
-        kernel_size: one whole number for all axes of an image, or a tuple of one each.
-        stride: from one place of the result to the next.
-        padding: how much is left out at each border of the result.
-        output_padding: how much is added behind; below the stride or the dilation.
-        groups: of channels, each of which has kernels of its own.
-        bias: whether to add one; it starts at zero.
-        dilation: from one entry of the kernel to the next.
+        in_channels: channels of x.
+        out_channels: channels of the result.
+        kernel_size: one whole number for all axes of an image, or a tuple with one each.
+        stride: distance between the kernels in the result.
+        padding: how much is cut off at each border of the result.
+        output_padding: how much is added at the end; less than the stride or the dilation.
+        groups: number of groups of channels, each of which has its own kernels.
+        bias: whether to add a bias; it starts at zero.
+        dilation: distance from one entry of the kernel to the next.
         weight_init, rng, dtype: as in `Conv2d`.
 
     Raises:
-        ArgumentError: a number is out of its range, a name unknown, the channels are no multiples
-            of the groups, or the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, a name is unknown, the channels are not a
+            multiple of the groups, or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = ConvTranspose2d(8, 3, 4, stride=2, padding=1, rng=0)
     >>> layer.weight.shape, layer(np.ones((4, 8, 7, 7))).shape
@@ -242,7 +243,7 @@ class ConvTranspose2d(_Kernels):
 
         Raises:
             ShapeError: x has another number of axes or channels, or nothing is left of the result.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
         names = ("stride", "padding", "dilation", "output_padding")

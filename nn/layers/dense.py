@@ -36,18 +36,18 @@ class Dense(Module):
         in_features: length of the last axis of x.
         out_features: length of the last axis of the result.
         activation: a name, such as "relu", a function or a module, or None.
-        bias: whether to add one; it starts at zero.
+        bias: whether to add a bias; it starts at zero.
         weight_init: a name from `nn.init`, or a function of (rng, fan_in, fan_out); by default
-            "he_normal" if the activation is ReLU or its kin and "xavier_uniform" otherwise. A layer
-            does not know what follows it: before `nn.ReLU()` in a Sequential write
-            weight_init="he_normal", or activation="relu".
+            "he_normal" if the activation is ReLU or similar, and "xavier_uniform" otherwise. A
+            layer does not know what follows it: before `nn.ReLU()` in a Sequential write
+            weight_init="he_normal", or activation="relu" instead of it.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
         ArgumentError: a name is unknown, a number of features is not positive, or the dtype is
-            none of floats.
-        UnsupportedError: rng is no generator and no seed.
+            not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = Dense(2, 3, activation="relu", rng=0)
     >>> layer.weight.shape, layer.bias.data
@@ -79,7 +79,7 @@ class Dense(Module):
 
         Raises:
             ShapeError: the last axis of x has another length.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         array = x._array if isinstance(x, Tensor) else x
         given: Any = x
@@ -122,7 +122,7 @@ class Bilinear(Module):
         in1_features: length of the last axis of x1.
         in2_features: length of the last axis of x2.
         out_features: length of the last axis of the result.
-        bias: whether to add one; it starts at zero.
+        bias: whether to add a bias; it starts at zero.
         weight_init: a name from `nn.init`, or a function of (rng, fan_in, fan_out), with
             fan_in = in1_features in2_features.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
@@ -130,8 +130,8 @@ class Bilinear(Module):
 
     Raises:
         ArgumentError: a name is unknown, a number of features is not positive, or the dtype is
-            none of floats.
-        UnsupportedError: rng is no generator and no seed.
+            not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = Bilinear(2, 3, 4, rng=0)
     >>> layer.weight.shape, layer(np.ones((5, 2)), np.ones((5, 3))).shape

@@ -53,7 +53,7 @@ class Dropout(_Dropout):
 
     Raises:
         ArgumentError: p is out of its range.
-        UnsupportedError: rng is no generator and no seed.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = Dropout(0.5, rng=0)
     >>> layer(Tensor(np.ones(6))).data
@@ -87,7 +87,7 @@ class Dropout2d(_Dropout):
 
         Raises:
             ShapeError: x has other axes.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = require_images(self, x, None)
         return self._dropped(x, (*x.shape[:2], *(1,) * (x.ndim - 2)))

@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 
 @register
 class Embedding(Module):
-    """A vector for each of some numbers, such as those of words, that is learned.
+    """A learned vector for each whole number, such as the number of a word.
 
     Names, order and shapes are PyTorch's. Bengio et al., "A neural probabilistic language model",
     2003.
 
     Args:
-        num_embeddings: how many numbers there are, from 0.
-        embedding_dim: of their vectors.
-        padding_idx: the number that fills short sequences up; its vector begins with zeros and
-            gets no gradient.
+        num_embeddings: how many numbers there are, counted from 0.
+        embedding_dim: length of the vectors.
+        padding_idx: the number that pads short sequences; its vector starts at zero and gets no
+            gradient.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = Embedding(10, 3, padding_idx=0, rng=0)
     >>> layer([[4, 2, 0, 0]]).shape
@@ -80,8 +80,8 @@ class Embedding(Module):
         """The vectors (..., embedding_dim) of whole numbers of any shape.
 
         Raises:
-            ArgumentError: a number is below 0, or there is no vector of it.
-            UnsupportedError: x is no array of whole numbers.
+            ArgumentError: a number is below 0, or has no vector.
+            UnsupportedError: x is not an array of whole numbers.
         """
         if isinstance(x, list | tuple):
             x = np.asarray(x)
@@ -127,21 +127,21 @@ def sinusoids(length: int, features: int) -> Any:
 
 @register
 class PositionalEncoding(Module):
-    """Adds to each position of sequences (n, length, embedding_dim) a vector of its own.
+    """Add to each position of sequences (n, length, embedding_dim) its own vector.
 
-    Sines and cosines, as in Vaswani et al., "Attention is all you need", 2017, or vectors that are
-    learned, for at most `max_length` positions.
+    Sines and cosines, as in Vaswani et al., "Attention is all you need", 2017, or learned vectors,
+    for at most `max_length` positions.
 
     Args:
         embedding_dim: features of each position.
-        max_length: how many positions there may be.
-        learned: whether the vectors are parameters; they begin small.
+        max_length: the maximum number of positions.
+        learned: whether the vectors are parameters, which start small.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> PositionalEncoding(2)(np.zeros((1, 3, 2))).round(3)
     array([[[ 0.   ,  1.   ],
@@ -167,7 +167,7 @@ class PositionalEncoding(Module):
 
         Raises:
             ShapeError: x has other axes or features, or is longer than `max_length`.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         hint = f"as Embedding(n, {self.embedding_dim}) makes them"
         x = require_shape(self, x, ("n", "length", self.embedding_dim), hint=hint)

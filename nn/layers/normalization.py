@@ -65,14 +65,14 @@ class LayerNorm(_NormOfFeatures):
     Ba et al., "Layer normalization", 2016; the same in training and in evaluation.
 
     Args:
-        normalized_shape: length of the last axis of x, or those of the last axes.
+        normalized_shape: length of the last axis of x, or a tuple with those of the last axes.
         epsilon: added to the variance, > 0.
         dtype: of the parameters.
         elementwise_affine: whether to multiply by weight and add bias.
-        bias: whether to add bias, where there is a weight.
+        bias: whether to add bias, if there is a weight.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
 
     >>> LayerNorm(2)(np.array([[1.0, 3.0]])).data.round(3)
     array([[-1.,  1.]])
@@ -86,7 +86,7 @@ class LayerNorm(_NormOfFeatures):
 
         Raises:
             ShapeError: the last axes are others.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         y = standardize(self._features(x), self.axes, self.epsilon)
         y = y if self.weight is None else y * self.weight
@@ -100,14 +100,14 @@ class RMSNorm(_NormOfFeatures):
     Zhang and Sennrich, "Root mean square layer normalization", 2019.
 
     Args:
-        normalized_shape: length of the last axis of x, or those of the last axes.
-        epsilon: added to the mean, > 0; by default the distance from 1 to the next number of x's
+        normalized_shape: length of the last axis of x, or a tuple with those of the last axes.
+        epsilon: added to the mean, > 0; by default the distance from 1 to the next number in x's
             dtype.
         dtype: of the weight.
         elementwise_affine: whether to multiply by weight.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
 
     >>> RMSNorm(2)(np.array([[1.0, 7.0]])).data.round(3)
     array([[0.2, 1.4]])
@@ -118,7 +118,7 @@ class RMSNorm(_NormOfFeatures):
 
         Raises:
             ShapeError: the last axes are others.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = self._features(x)
         epsilon = float(np.finfo(x.dtype).eps) if self.epsilon is None else self.epsilon
@@ -161,15 +161,15 @@ class GroupNorm(NormOfChannels):
     Wu and He, "Group normalization", 2018; the same in training and in evaluation.
 
     Args:
-        num_groups: into which the channels are divided.
-        num_channels: axis 1 of x.
+        num_groups: how many groups the channels are divided into.
+        num_channels: length of axis 1 of x.
         epsilon: added to the variance, > 0.
-        affine: whether to multiply by weight and add bias, of each channel.
+        affine: whether to multiply by weight and add bias, for each channel.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, the channels are no multiple of the groups, or
-            the dtype is none of floats.
+        ArgumentError: a number is out of its range, the channels are not a multiple of the groups,
+            or the dtype is not floating.
 
     >>> GroupNorm(1, 2)(np.array([[[1.0], [3.0]]])).data.round(3)
     array([[[-1.],
@@ -192,8 +192,8 @@ class GroupNorm(NormOfChannels):
         """Apply to x of shape (n, num_channels, ...).
 
         Raises:
-            ShapeError: x has other axes or channels, or a group has one entry alone.
-            UnsupportedError: x is no array of real numbers.
+            ShapeError: x has other axes or channels, or a group has only one entry.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = self._of_channels(x, self.num_channels)
         n, channels, *lengths = x.shape
@@ -211,13 +211,13 @@ class InstanceNorm(NormOfChannels):
     Ulyanov et al., "Instance normalization", 2016; the same in training and in evaluation.
 
     Args:
-        num_features: axis 1 of x.
+        num_features: length of axis 1 of x.
         epsilon: added to the variance, > 0.
-        affine: whether to multiply by weight and add bias, of each channel.
+        affine: whether to multiply by weight and add bias, for each channel.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
 
     >>> InstanceNorm(1)(np.array([[[1.0, 3.0]]])).round(3)
     array([[[-1.,  1.]]])
@@ -235,8 +235,8 @@ class InstanceNorm(NormOfChannels):
         """Apply to x of shape (n, num_features, ...).
 
         Raises:
-            ShapeError: x has other axes or channels, or one position alone.
-            UnsupportedError: x is no array of real numbers.
+            ShapeError: x has other axes or channels, or only one position.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = self._of_channels(x, self.num_features, "length")
         self._require_several(x, math.prod(x.shape[2:]), "channel", "Give larger images")
@@ -266,7 +266,7 @@ class _BatchNorm(NormOfChannels):
 
         Raises:
             ShapeError: x has another shape.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = in_dtype_of(self.running_mean, self._checked_input(x))
         if self.training:
@@ -310,10 +310,10 @@ class _BatchNorm(NormOfChannels):
 class BatchNorm1d(_BatchNorm):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each feature over the batch.
 
-    Of (n, num_features), or of sequences (n, num_features, length) over all positions, too.
-    In training mean and variance are the batch's, and the running ones move towards them:
-    running = (1 - momentum) * running + momentum * batch's, where the running variance takes the
-    one divided by n - 1. In evaluation the running ones are used. Ioffe and Szegedy, "Batch
+    For inputs (n, num_features), or sequences (n, num_features, length), over all positions too. In
+    training, mean and variance are those of the batch, and the running ones move towards them:
+    running = (1 - momentum) * running + momentum * batch's, where the running variance uses the one
+    divided by n - 1. In evaluation the running ones are used. Ioffe and Szegedy, "Batch
     normalization", 2015; the conventions are PyTorch's.
 
     Args:
@@ -324,7 +324,7 @@ class BatchNorm1d(_BatchNorm):
         affine: whether to multiply by weight and add bias.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
 
     >>> layer = BatchNorm1d(1, momentum=0.5)
     >>> layer(np.array([[1.0], [3.0]])).data.round(3)

@@ -121,7 +121,7 @@ class _Recurrent(_Sizes, Generic[Last]):
         Raises:
             ShapeError: x has other axes or features, or states or lengths do not go with it.
             ArgumentError: a length is below 1, or larger than x is long.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         first = getattr(self, "weight_ih_l0")  # noqa: B009 # the constructor makes it
         x = in_dtype_of(first, self._sequences(x))
@@ -232,12 +232,12 @@ class RNN(_Recurrent[Tensor], _Nonlinear):
 
 @register
 class GRU(_Recurrent[Tensor]):
-    """Gated recurrent units, which keep of their state what a gate says.
+    """Gated recurrent units, whose gates say how much of the state is kept.
 
-    r = sigmoid(W_r x + b_r + U_r h + c_r), z = sigmoid(W_z x + b_z + U_z h + c_z),
-    n = tanh(W_n x + b_n + r (U_n h + c_n)), and the new state (1 - z) n + z h; weights have the
-    gates below each other in the order r, z, n. Cho et al., "Learning phrase representations using
-    RNN encoder-decoder", 2014. See `LSTM` for arguments and results.
+    r = sigmoid(W_r x + b_r + U_r h + c_r), z = sigmoid(W_z x + b_z + U_z h + c_z), n = tanh(W_n x +
+    b_n + r (U_n h + c_n)), and the new state is (1 - z) n + z h; the weights of the gates are
+    stacked in the order r, z, n. Cho et al., "Learning phrase representations using RNN
+    encoder-decoder", 2014. See `LSTM` for arguments and results.
 
     >>> y, last = GRU(2, 3, num_layers=2, rng=0)(np.ones((4, 5, 2)))
     >>> y.shape, last.shape
@@ -258,31 +258,31 @@ class GRU(_Recurrent[Tensor]):
 
 @register
 class LSTM(_Recurrent[tuple[Tensor, Tensor]]):
-    """Long short-term memory: a cell that gates let in, forget and let out.
+    """Long short-term memory: gates control what enters, stays in and leaves a cell.
 
-    i = sigmoid(W_i x + b_i + U_i h + c_i), f and o with weights of their own alike,
-    n = tanh(W_n x + b_n + U_n h + c_n), the new cell c = f c + i n and the new state o tanh(c);
-    weights have the gates below each other in the order i, f, n, o. Hochreiter and Schmidhuber,
-    "Long short-term memory", 1997.
+    i = sigmoid(W_i x + b_i + U_i h + c_i), likewise f and o with weights of their own, n = tanh(W_n
+    x + b_n + U_n h + c_n); the new cell is c = f c + i n and the new state o tanh(c). The weights
+    of the gates are stacked in the order i, f, n, o. Hochreiter and Schmidhuber, "Long short-term
+    memory", 1997.
 
     Args:
         input_size: features of x.
-        hidden_size: of the states.
-        num_layers: of which each takes the states of the one before.
+        hidden_size: features of the states.
+        num_layers: number of layers, each of which takes the states of the one before.
         bias: whether to add both biases.
-        batch_first: whether sequences are (n, length, features), else (length, n, features).
-        dropout: the probability with which states between layers are dropped in training.
-        bidirectional: whether each layer also goes from the end to the beginning.
-        proj_size: features to which states, not cells, are projected by weights of their own, fewer
-            than hidden_size; 0 for no projection. Sak et al., "Long short-term memory based
+        batch_first: whether sequences are (n, length, features) rather than (length, n, features).
+        dropout: the probability of dropping states between layers in training.
+        bidirectional: whether each layer also runs from the end to the beginning.
+        proj_size: features onto which states, but not cells, are projected by separate weights,
+            fewer than hidden_size; 0 for no projection. Sak et al., "Long short-term memory based
             recurrent neural network architectures", 2014.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
         ArgumentError: a number is out of its range, proj_size is not below hidden_size, or the
-            dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+            dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = LSTM(2, 3, bidirectional=True, rng=0)
     >>> y, (states, cells) = layer(np.ones((4, 5, 2)), lengths=[5, 1, 2, 3])

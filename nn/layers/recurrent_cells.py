@@ -148,7 +148,7 @@ class RNNCell(_Cell):
 
         Raises:
             ShapeError: x has other axes or features, or the state does not go with it.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = self._inputs(x)
         of_input, of_state = self._given(x, *self._begun(hx, x, "hx"))
@@ -174,7 +174,7 @@ class GRUCell(_Cell):
 
         Raises:
             ShapeError: x has other axes or features, or the state does not go with it.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = self._inputs(x)
         (h,) = self._begun(hx, x, "hx")

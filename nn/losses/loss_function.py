@@ -56,10 +56,10 @@ LOSSES: dict[str, type[Loss]] = {
 
 @explains_keywords
 def loss_function(loss: AnyLoss) -> Callable[..., Tensor]:
-    """The loss of that name with its defaults, or the function itself.
+    """The loss with that name, with its defaults; a function is returned as it is.
 
-    A dict or tuple of losses is their sum, for predictions and targets in dicts of the same names,
-    or in tuples: {"price": "mse", "kind": "cross_entropy"}.
+    A dict or tuple of losses becomes their sum, for predictions and targets in dicts with the same
+    names, or in tuples: {"price": "mse", "kind": "cross_entropy"}.
 
     Raises:
         ArgumentError: there is none of that name, or it is a class.

@@ -39,8 +39,8 @@ class MSELoss(Loss):
 class HalfSquaredErrorLoss(Loss):
     """Half the sum of squares of each sample: ½‖predictions - targets‖².
 
-    A sample is an entry of the first axis; its other axes are summed. Reduction "sum" (the
-    default) gives ½ Σ (p - t)² over everything, "mean" the mean over samples, "none" (n,).
+    A sample is an entry along the first axis; the other axes are summed. Reduction "sum", the
+    default, is ½ Σ (p - t)² over everything, "mean" the mean over samples, and "none" returns (n,).
 
     >>> predictions, targets = Tensor([[1.0, 2.0], [0.0, 0.0]]), np.array([[1.0, 4.0], [2.0, 0.0]])
     >>> HalfSquaredErrorLoss()(predictions, targets).item()
@@ -72,7 +72,7 @@ class MAELoss(Loss):
 class RMSELoss(Loss):
     """Root mean squared error: sqrt(mean((predictions - targets)²)).
 
-    It belongs to all entries together, so "mean" is the only reduction; weights multiply the
+    It is a property of all entries together, so "mean" is the only reduction; weights multiply the
     squares. Its slope is 0 where all predictions are exact.
 
     >>> round(RMSELoss()(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item(), 4)
@@ -101,7 +101,7 @@ class HuberLoss(Loss):
     Huber, "Robust estimation of a location parameter", 1964.
 
     Args:
-        delta: where the parabola becomes a line, > 0.
+        delta: where the parabola turns into a line, > 0.
 
     >>> HuberLoss()(Tensor([0.5, 3.0]), np.array([0.0, 0.0])).item()
     1.3125
@@ -117,7 +117,7 @@ class HuberLoss(Loss):
 
 
 class PoissonNLLLoss(Loss):
-    """-log of the probability of counts: exp(p) - t p, of predictions that are logarithms of rates.
+    """-log of the probability of counts: exp(p) - t p, for predictions p that are log rates.
 
     As in PyTorch the term log t! is left out, unless `full` adds Stirling's t log t - t + ½ log 2πt
     for counts above 1.
@@ -125,7 +125,7 @@ class PoissonNLLLoss(Loss):
     Args:
         log_input: whether predictions are logarithms; if not, rates r: r - t log(r + epsilon).
         full: whether the term of the targets is added.
-        epsilon: is added in the logarithm of rates.
+        epsilon: added inside the logarithm of rates.
 
     >>> PoissonNLLLoss()(Tensor([0.0]), np.array([3.0])).item()
     1.0
@@ -251,8 +251,9 @@ class CosineEmbeddingLoss(_OfSeveral):
     As in PyTorch, 1e-12 is added to the square of each length.
 
     Args:
-        margin: the cosine, from -1 to 1, that costs nothing for what does not belong together.
-        reduction: "mean", "sum" or "none", which gives (n,).
+        margin: the cosine, from -1 to 1, up to which vectors that do not belong together cost
+            nothing.
+        reduction: "mean", "sum" or "none", which returns (n,).
 
     >>> loss = CosineEmbeddingLoss()
     >>> float(loss(np.array([[1.0, 0.0]]), np.array([[1.0, 1.0]]), np.array([1])).round(4))
@@ -268,7 +269,7 @@ class CosineEmbeddingLoss(_OfSeveral):
         Raises:
             ShapeError: shapes do not go together.
             ArgumentError: a target is neither 1 nor -1.
-            UnsupportedError: something is no array of real numbers.
+            UnsupportedError: something is not an array of real numbers.
         """
         first, second, target = self._arrays(input1, input2, target)
         self._require_rows(first, second)
@@ -293,15 +294,15 @@ class CosineEmbeddingLoss(_OfSeveral):
 
 
 class TripletMarginLoss(_OfSeveral):
-    """max(0, margin + |a - p| - |a - n|): an anchor is nearer to what is like it than to others.
+    """max(0, margin + |a - p| - |a - n|): an anchor a closer to a positive p than to a negative n.
 
     Schroff et al., "FaceNet", 2015. As in PyTorch, 1e-6 is added to each difference.
 
     Args:
-        margin: by how much it has to be nearer, above 0.
-        p: of the norm, above 0.
-        swap: whether the distance of p and n counts, where it is the smaller one.
-        reduction: "mean", "sum" or "none", which gives (n,).
+        margin: how much closer it has to be, above 0.
+        p: the order of the norm, above 0.
+        swap: whether to use the distance of p and n if it is the smaller one.
+        reduction: "mean", "sum" or "none", which returns (n,).
 
     >>> a, p, n = np.array([[0.0]]), np.array([[1.0]]), np.array([[1.5]])
     >>> float(TripletMarginLoss()(a, p, n).round(4))
@@ -318,7 +319,7 @@ class TripletMarginLoss(_OfSeveral):
 
         Raises:
             ShapeError: shapes do not go together.
-            UnsupportedError: something is no array of real numbers.
+            UnsupportedError: something is not an array of real numbers.
         """
         anchor, positive, negative = self._arrays(anchor, positive, negative)
         self._require_rows(anchor, positive, negative)
@@ -335,7 +336,7 @@ class GaussianNLLLoss(_OfSeveral):
     """½ (log v + (m - t)² / v): -log of a normal density of mean m and variance v.
 
     Nix and Weigend, "Estimating the mean and variance of the target probability distribution",
-    1994. A variance counts as `epsilon` at least, and has no slope below.
+    1994. Variances are bounded below by `epsilon`, and have no slope there.
 
     Args:
         full: whether ½ log 2π is added.
@@ -356,7 +357,7 @@ class GaussianNLLLoss(_OfSeveral):
         Raises:
             ShapeError: shapes do not go together.
             ArgumentError: a variance is below 0.
-            UnsupportedError: something is no array of real numbers.
+            UnsupportedError: something is not an array of real numbers.
         """
         means, targets, variances = self._arrays(predictions, targets, variances)
         one_for_all = (*means.shape[:-1], 1)

@@ -46,13 +46,13 @@ def is_better(
 
 
 class ReduceOnPlateau(Schedule):
-    """A rate that is multiplied by a factor when a value has stopped getting better.
+    """A rate that is multiplied by a factor when a value no longer improves.
 
-    That is when it was not better than the best so far for more than `patience` calls in a row;
-    better means below best - threshold |best|, or with mode "max" above best + threshold |best|.
-    NaN is not better. The rate goes down to `minimum`, or stays where it was if that is lower.
-    Assigning `threshold` or `mode` forgets the best so far.
-    (ReduceLROnPlateau in PyTorch.)
+    That is when it has not been better than the best so far for more than `patience` calls in a
+    row; better means below best - threshold |best| or, with mode "max", above best + threshold
+    |best|. NaN is not better. The rate falls no lower than `minimum`, or stays where it is if that
+    is lower. Assigning `threshold` or `mode` forgets the best so far. (ReduceLROnPlateau in
+    PyTorch.)
 
     >>> from autograd_lite import Tensor
     >>> from nn import SGD
@@ -88,7 +88,7 @@ class ReduceOnPlateau(Schedule):
             self.best, self.waited = worst(self.mode), 0
 
     def rate(self, base: float, t: int) -> float:
-        """The equation above."""
+        """The rate after the reductions so far."""
         return max(base * self.factor**self.reductions, min(base, self.minimum))
 
     def _advance(self, value: float | None) -> None:

@@ -27,16 +27,16 @@ class SGD(Optimizer):
     v = momentum v + g
     θ = θ - learning_rate v, or with nesterov: θ - learning_rate (g + momentum v)
 
-    (Sutskever et al., "On the importance of initialization and momentum", 2013.) Classical
-    momentum is often written as v = momentum v - learning_rate g; θ = θ + v: the same path, as
-    long as the learning rate stays. With `average`, g is first multiplied by 1 - momentum, so
-    that v is an exponential average of the gradients: the same path as with a learning rate
-    smaller by that factor.
+    (Sutskever et al., "On the importance of initialization and momentum", 2013.) Classical momentum
+    is often written as v = momentum v - learning_rate g; θ = θ + v: this follows the same path as
+    long as the learning rate is constant. With `average`, g is first multiplied by 1 - momentum, so
+    v is an exponential average of the gradients: the same path as with a learning rate smaller by
+    that factor.
 
     Args:
         parameters, learning_rate, l1, l2, weight_decay: see `Optimizer`.
-        momentum: share of the velocity that stays, in [0, 1).
-        nesterov: whether to look ahead.
+        momentum: share of the velocity that is kept, in [0, 1).
+        nesterov: whether to use Nesterov's momentum, which looks ahead.
         average: whether the velocity is an average of gradients instead of a sum.
 
     >>> from autograd_lite import Tensor
@@ -126,7 +126,7 @@ class RMSprop(Optimizer):
 
     Args:
         parameters, learning_rate, l1, l2, weight_decay: see `Optimizer`.
-        alpha: share of the average that stays, in [0, 1).
+        alpha: share of the average that is kept, in [0, 1).
         epsilon: keeps the divisor above 0.
 
     >>> from autograd_lite import Tensor
@@ -171,7 +171,7 @@ class Lion(Optimizer):
     θ = θ - learning_rate sign(β1 m + (1 - β1) g)
     m = β2 m + (1 - β2) g
 
-    All parameters move by the learning rate, which is a tenth to a third of Adam's.
+    Every parameter moves by the learning rate, which is usually a tenth to a third of Adam's.
 
     Args:
         parameters, learning_rate, l1, l2, weight_decay: see `Optimizer`.
@@ -217,7 +217,7 @@ class Adam(Optimizer):
 
     Args:
         parameters, l1, l2, weight_decay: see `Optimizer`.
-        learning_rate: factor of the step, and about the most that a parameter moves.
+        learning_rate: factor of the step, roughly the most that a parameter moves.
         betas: β1 and β2, in [0, 1).
         epsilon: keeps the divisor above 0.
 
@@ -289,7 +289,7 @@ class AMSGrad(Adam):
     m and v as in `Adam`;  u = max(u, v)
     θ = θ - learning_rate (m / (1 - β1ᵗ)) / (√(u / (1 - β2ᵗ)) + epsilon)
 
-    PyTorch's Adam with amsgrad=True; the arguments are those of `Adam`.
+    This is PyTorch's Adam with amsgrad=True; the arguments are those of `Adam`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)

@@ -65,14 +65,14 @@ class StochasticWeightAveraging(_Average):
     """Leave the model with the mean of its weights after each epoch, from one epoch on.
 
     Izmailov et al., "Averaging weights leads to wider optima and better generalization", 2018.
-    Running statistics are not averaged: of a model with BatchNorm, call it on training data in
-    training mode afterwards.
+    Running statistics are not averaged: afterwards call a model with BatchNorm on training data in
+    training mode.
 
     Args:
-        first_epoch: the first whose weights count, from 0.
+        first_epoch: the first epoch whose weights count, from 0.
 
     Raises:
-        ArgumentError: that is no whole number.
+        ArgumentError: it is not a whole number of at least 0.
 
     >>> import nn
     >>> model, average = nn.Dense(1, 1, rng=0), StochasticWeightAveraging(3)
@@ -92,14 +92,14 @@ class StochasticWeightAveraging(_Average):
 
 
 class ExponentialMovingAverage(_Average):
-    """Leave the model with a moving average of its weights, which follows them after each step.
+    """Leave the model with a moving average of its weights, updated after each step.
 
-    average = decay average + (1 - decay) weights, from the first step's on. Polyak and Juditsky,
-    "Acceleration of stochastic approximation by averaging", 1992. Running statistics are not
-    averaged.
+    average = decay average + (1 - decay) weights, beginning with those after the first step. Polyak
+    and Juditsky, "Acceleration of stochastic approximation by averaging", 1992. Running statistics
+    are not averaged.
 
     Args:
-        decay: the share that stays, from 0 to below 1.
+        decay: the share that is kept, from 0 to below 1.
 
     Raises:
         ArgumentError: it is out of its range.

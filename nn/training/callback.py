@@ -22,7 +22,7 @@ from nn.training.history import History
 
 @dataclass(eq=False, slots=True)
 class Training:
-    """How far a training has come: what `nn.fit` gives to callbacks, and to a step of one's own.
+    """The state of a training: what `nn.fit` gives to callbacks, and to a step of your own.
 
     - `model`, `optimizer` (or several, in `optimizers`, by name), `history`, `callbacks`, and
       `rng`, which shuffles.

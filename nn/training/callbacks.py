@@ -37,20 +37,20 @@ LOSSES = ("loss", "running_loss", "validation_loss")
 
 
 class EarlyStopping(Declared, Callback):
-    """Stop when a figure has stopped getting better, and in any case restore the best weights.
+    """Stop when a figure no longer improves, and always restore the best weights.
 
-    After `patience` epochs in a row without progress training stops; progress is a figure that is
-    better by more than `min_delta` than the one that was progress before. At the end, whether or
-    not it came to that, the model gets back the parameters and buffers of the epoch with the best
-    figure: also after Ctrl-C or an error. NaN is no progress and not the best; where all figures
-    are NaN, nothing is restored. Assigning `monitor`, `min_delta` or `mode` forgets the best.
+    Training stops after `patience` epochs in a row without progress; progress is a figure that is
+    better by more than `min_delta` than that of the last progress. At the end, whether or not it
+    was stopped, the model gets back the parameters and buffers of the epoch with the best figure,
+    even after Ctrl-C or an error. NaN is neither progress nor the best; if all figures are NaN,
+    nothing is restored. Assigning `monitor`, `min_delta` or `mode` forgets the best.
 
     Args:
-        patience: epochs to wait, 1 or more, of those whose figures are measured.
+        patience: epochs to wait, 1 or more; only epochs whose figures are measured count.
         monitor: the figure's name in the history.
         min_delta: what progress has to exceed, 0 or more.
-        mode: "min" if lower is better, "max" if higher is; by default "min" for a figure whose
-            name ends in "loss", and to be given for others.
+        mode: "min" if lower is better, "max" if higher is. The default is "min" for a figure whose
+            name ends in "loss"; for others it has to be given.
 
     Raises:
         ArgumentError: an option is out of its range, or the mode is missing, or contradicts the
@@ -158,15 +158,15 @@ class LRSchedule(Declared, Callback):
     """Step a learning-rate schedule after each epoch, or each batch.
 
     Args:
-        schedule: of the optimizer that is trained with.
+        schedule: a schedule of the optimizer that is used in training.
         every: "epoch" or "batch".
-        monitor: the figure in the history that `ReduceOnPlateau` is given; others need none.
+        monitor: the figure in the history that `ReduceOnPlateau` watches; others need none.
 
     Raises:
-        UnsupportedError: that is no schedule.
-        ArgumentError: `every` is neither; the schedule needs a figure, which belongs to an
-            epoch, after each batch; or its mode contradicts the figure's name. At the start of
-            training, the schedule is of another optimizer, or the history lacks the figure.
+        UnsupportedError: that is not a schedule.
+        ArgumentError: `every` is neither; the schedule needs a figure, which belongs to an epoch,
+            after each batch; or its mode contradicts the figure's name. At the start of training:
+            the schedule belongs to another optimizer, or the history lacks the figure.
 
     >>> import nn
     >>> model = nn.Dense(1, 1, rng=0)
@@ -258,11 +258,11 @@ def _require_agreement(callback: Callback, monitor: str, mode: str) -> None:
 
 
 class GradientMonitor(Callback):
-    """Record the Euclidean norm of each parameter's gradient, as a mean over the epoch's steps.
+    """Record the Euclidean norm of each parameter's gradient, averaged over an epoch's steps.
 
-    `norms` has a list for each parameter of the model that is learned, by its dotted name, with
-    one entry an epoch: what `viz.plot_gradient_flow` draws. A parameter without a gradient in
-    some batch has the norm 0 there. Give it before `GradientClipping` to see what is clipped.
+    `norms` has a list for each learned parameter of the model, by its dotted name, with one entry
+    per epoch: what `viz.plot_gradient_flow` draws. A parameter without a gradient in some batch has
+    the norm 0 there. Put it before `GradientClipping` to see what is clipped.
 
     >>> import nn
     >>> model, monitor = nn.Dense(1, 1, rng=0), GradientMonitor()
@@ -309,14 +309,14 @@ class GradientMonitor(Callback):
 
 
 class GradientClipping(Declared, Callback):
-    """Clip the gradients before each step, see `nn.clip_gradient_norm`, `nn.clip_gradient_value`.
+    """Clip the gradients before each step: see `clip_gradient_norm`, `clip_gradient_value`.
 
     Args:
         max_norm: of all gradients together, above 0.
         max_value: of each entry, above 0.
 
     Raises:
-        ArgumentError: not exactly one of them is given, or it is out of range.
+        ArgumentError: both or neither of them are given, or it is out of range.
 
     >>> import nn
     >>> model = nn.Dense(1, 1, weight_init="zeros")

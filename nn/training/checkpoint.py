@@ -61,21 +61,21 @@ STATE = {
 
 
 class Checkpoint(Declared, Callback):
-    """Write at the end of epochs all that `nn.fit(..., resume_from=path)` needs to go on.
+    """Write all that `nn.fit(..., resume_from=path)` needs to resume, at the end of epochs.
 
-    That is parameters, also those that only the optimizer holds, and which of them are frozen;
-    buffers; the optimizers' state and hyper-parameters; NumPy's generators, namely the one that
-    shuffles, those in attributes of modules, and the global one; the state of other callbacks; and
-    the history. It is not what callbacks keep that have no `state_dict`, what modules keep in other
-    attributes, and generators that batches, losses, metrics or callbacks hold, or of Python's
-    `random`: a run that depends on those does not go on bit for bit.
+    These are the parameters, including those that only the optimizer holds, and which of them are
+    frozen; buffers; the state and hyper-parameters of optimizers; NumPy generators, namely the one
+    that shuffles, those in attributes of modules, and the global one; the state of other callbacks;
+    and the history. Not included are what callbacks without a `state_dict` keep, what modules keep
+    in other attributes, generators that batches, losses, metrics or callbacks hold, and Python's
+    `random`: a run that depends on those does not resume bit for bit.
 
-    The file takes the place of an older one in one step, so that a crash leaves the older one, and
-    it holds no code.
+    The file replaces an older one in one step, so a crash leaves the older one; it contains no
+    code.
 
     Args:
-        path: the file's name, usually ending in .safetensors, without {fields} to be filled in.
-        every: epochs from one to the next.
+        path: the file's name, usually ending in .safetensors; {fields} in it are not filled in.
+        every: epochs from one file to the next.
 
     Raises:
         ArgumentError: `every` is not a whole number of at least 1, or no file can have that name.

@@ -190,22 +190,21 @@ def compile(
 ) -> CompiledStep:
     """A step of training as one function: forward pass, loss, backward pass and update.
 
-    `step(X, y)` takes a step on a batch, and returns the loss before it, a number. For each shape
-    of a batch the first two steps are taken eagerly, and recorded; the others are run as one
-    function, with the same results to the last bit. It is recorded again, a few times, where
-    something changes that a step depends on: modes, attributes, parameters that are frozen. Where a
-    step cannot be compiled it is taken eagerly, and `step.backend` says why. Gradients are not kept
-    in `.grad`.
+    `step(X, y)` takes a step on a batch and returns the loss before it, a number. For each shape of
+    a batch the first two steps are taken eagerly and recorded; the others run as one function, with
+    the same results to the last bit. It is recorded again, a few times, when something changes that
+    a step depends on: modes, attributes, frozen parameters. A step that cannot be compiled is taken
+    eagerly, and `step.backend` says why. Gradients are not kept in `.grad`.
 
     Args:
-        model: in the mode that it is in.
+        model: the model, in its current mode.
         loss: a function of predictions and targets, or a name, such as "mse".
         optimizer: holds the model's parameters.
-        backend: "numpy", or "c", for which a compiler is needed, and which rounds otherwise.
+        backend: "numpy", or "c", which needs a compiler and rounds differently.
 
     Raises:
         ArgumentError: the loss or the back end is unknown, or nothing would be learned.
-        UnsupportedError: the model is no module, or the optimizer none.
+        UnsupportedError: the model is not a module, or the optimizer not an optimizer.
 
     >>> import nn
     >>> import numpy as np

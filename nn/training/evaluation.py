@@ -66,23 +66,23 @@ def predict(
 def predict(model: Module, X: GivenSamples, batch_size: int | None = None) -> Any: ...
 @explains_keywords
 def predict(model: Any, X: GivenSamples, batch_size: int | None = None) -> Any:
-    """The model's outputs as arrays, computed as in evaluation mode and without recording.
+    """The model's outputs as arrays, computed in evaluation mode and without recording.
 
     Args:
-        model: what to apply; the modes that it is in stay as they are.
-        X: samples (n, ...). Floats are converted to the dtype of the model's parameters, if all
-            have the same. A tuple of arrays holds the arguments of a model with several inputs, a
-            dict its named arguments.
+        model: what to apply; its modes are not changed.
+        X: samples (n, ...). Floats are converted to the dtype of the model's parameters, if they
+            all have the same one. For a model of several inputs, a tuple of its arguments, or a
+            dict of its named arguments.
         batch_size: samples at a time, to save memory; all by default. Memory maps and Dask arrays
-            are read a block at a time, and by default 1024 samples go through the model together.
+            are read a block at a time, with 1024 samples at a time by default.
 
     Returns:
-        An array (n, ...); or tuples, lists and dicts of such arrays, where the model returns them.
+        An array (n, ...), or tuples, lists and dicts of such arrays if the model returns them.
 
     Raises:
-        UnsupportedError: the model is no module, or X no array.
+        UnsupportedError: the model is not a module, or X not an array.
         ArgumentError: the batch size is no whole number of at least 1.
-        ShapeError: X has no axis of samples, or what the model returns.
+        ShapeError: X, or what the model returns, has no axis of samples.
 
     >>> from nn import Dense
     >>> predict(Dense(2, 3, weight_init="zeros"), np.ones((4, 2))).shape

@@ -300,24 +300,24 @@ def batches(
     rng: np.random.Generator | int | None = None,
     shuffle: bool = True,
 ) -> Batches[tuple[Any, ...]]:
-    """Go through arrays together, in mini-batches, of which the last one may be smaller.
+    """Go through arrays together in mini-batches; the last one may be smaller.
 
-    What is returned can be gone through again, in another order each time; its length is how many
-    batches there are.
+    The result can be iterated over repeatedly, in a new order each time; its length is the number
+    of batches.
 
     Args:
-        arrays: of one length n along axis 0; or tuples or dicts of such arrays, which are cut
-            alike.
+        arrays: arrays of one length n along axis 0; or tuples or dicts of such arrays, which are
+            cut alike.
         batch_size: samples in each batch.
-        rng: a `numpy.random.Generator`, or a seed for one, of which a permutation is drawn
-            each time; by default that of `nn.manual_seed`.
-        shuffle: draw the samples in random order, each once. Otherwise they come in the order of
+        rng: a `numpy.random.Generator`, or a seed for one, from which a permutation is drawn each
+            time; by default that of `nn.manual_seed`.
+        shuffle: take the samples in random order, each once. Otherwise they come in the order of
             the arrays, and the batches are views of them.
 
     Raises:
         ShapeError: there are no arrays, or their lengths differ.
         ArgumentError: the batch size is no whole number of at least 1, or `shuffle` no flag.
-        UnsupportedError: rng is no generator and no seed.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> X, y = np.arange(10).reshape(5, 2), np.arange(5)
     >>> for samples, targets in batches(X, y, batch_size=2, shuffle=False):

@@ -120,18 +120,18 @@ REMEDY = "Make room, or write elsewhere; the model and its history are as they w
 
 
 class CSVLog(Declared, Callback):
-    """Write a line of comma-separated values after each epoch: its number, figures, learning rates.
+    """Write a line of comma-separated values after each epoch: number, figures, learning rates.
 
-    A file that is there is replaced. When a training goes on from a checkpoint, the file has all
-    epochs, also those before.
+    An existing file is replaced. When training resumes from a checkpoint, the file contains all
+    epochs, including those before.
 
     Args:
         path: the file's name, usually ending in .csv.
 
     Raises:
-        UnsupportedError: the path is no name of a file.
-        FileError: at the start of training, or after an epoch, the file cannot be written; lines
-            that are in it are whole.
+        UnsupportedError: the path is not the name of a file.
+        FileError: at the start of training, or after an epoch, the file cannot be written; lines in
+            it are complete.
 
     >>> import nn, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "log.csv")
@@ -213,16 +213,17 @@ def _lines(rows: Iterable[Iterable[Any]]) -> str:
 class TensorBoard(Declared, Callback):
     """Write figures for TensorBoard, the model's graph, and histograms of weights and gradients.
 
-    Each training writes a file of its own into the folder: the learning rates too, and what the
-    model computed when it was first called. Gradients are those of the epoch's last step.
+    Each training writes its own file into the folder. It includes the learning rates, and the graph
+    of what the model computed when it was first called. Gradients are those of the epoch's last
+    step.
 
     Args:
-        folder: where to write; it is made if it is not there.
+        folder: where to write; it is created if needed.
         histograms: epochs from one set of histograms to the next; 0 for none.
 
     Raises:
-        ArgumentError: `histograms` is no whole number of at least 0.
-        UnsupportedError: the folder is no name of one.
+        ArgumentError: `histograms` is not a whole number of at least 0.
+        UnsupportedError: the folder is not the name of one.
         MissingPackageError: at the start of training, tensorboardX is not installed.
         FileError: at the start of training, or after an epoch, nothing can be written there.
 

@@ -115,24 +115,24 @@ def find_learning_rate(
     batch_size: int = 32,
     rng: np.random.Generator | int | None = None,
 ) -> LearningRateCurve:
-    """Try steps with learning rates that rise from one to the next, and put everything back.
+    """Try steps with rising learning rates, and restore everything.
 
-    After L. Smith, "Cyclical learning rates for training neural networks", 2017. It ends early
-    where the smoothed loss is beyond four times its lowest, or is no longer finite. The model, the
-    optimizer, and all generators are afterwards as they were.
+    After L. Smith, "Cyclical learning rates for training neural networks", 2017. It ends early when
+    the smoothed loss exceeds four times its minimum or is no longer finite. The model, the
+    optimizer and all generators are restored afterwards.
 
     Args:
         model, X, y, loss, batch_size: as for `nn.fit`.
-        optimizer: with its kind of step; its own learning rate is not used.
+        optimizer: takes the steps; its own learning rate is not used.
         lowest, highest: the first and the last learning rate.
         steps: how many there are, 2 or more.
-        rng: what shuffles, as for `nn.fit`.
+        rng: shuffles, as for `nn.fit`.
 
     Returns:
         The curve, with its `suggestion`; `plot()` draws it.
 
     Raises:
-        ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does; or the range is none.
+        ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does; or the range is empty.
 
     >>> from nn import SGD, Dense
     >>> X = np.linspace(-1, 1, 64).reshape(64, 1)
@@ -248,20 +248,19 @@ def overfit_one_batch(
     batch_size: int = 8,
     share: float = 0.1,
 ) -> OverfitReport:
-    """Try whether a model can learn its first few samples by heart, and put everything back.
+    """Test whether a model can memorize its first few samples, and restore everything.
 
-    One that cannot has a fault in its layers, its loss, its learning rate or its data: a test
-    before a long training. The model, the optimizer, and all generators are afterwards as they
-    were.
+    A model that cannot has a fault in its layers, loss, learning rate or data: worth a test before
+    a long training. The model, the optimizer and all generators are restored afterwards.
 
     Args:
         model, X, y, loss, optimizer: as for `nn.fit`.
-        steps: how many are taken at most; it ends where the batch is learned.
-        batch_size: how many samples, from the first on.
-        share: of the loss at the beginning, above 0, at which they count as learned.
+        steps: the maximum number; it ends as soon as the batch is learned.
+        batch_size: how many samples to take from the beginning.
+        share: of the initial loss, above 0, at which they count as learned.
 
     Returns:
-        A report, which is true if the batch was learned, and says what happened.
+        A report that is true if the batch was learned, and says what happened.
 
     Raises:
         ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does.
