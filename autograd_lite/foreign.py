@@ -35,14 +35,12 @@ _ENCODE = {
 }
 """Whose columns are arrays, whatever their labels, and what makes numbers of others there."""
 
-_ARRAYS = (np.matrix, np.memmap, np.recarray)
-"""Arrays of NumPy's that calculate, or are kept, otherwise than all others."""
+_ARRAYS = (np.matrix, np.memmap, np.recarray, memoryview)
+"""Arrays that calculate, or are kept, otherwise than all others."""
 
 
 PLAIN = {np.ndarray, np.float64, np.float32, float, int, bool, str, type(None)}
 """Types of what stays as it is, to be asked first: most of what is given. Tensors are added."""
-OWN = {tuple, list, slice, *PLAIN}
-"""Those and what holds others."""
 
 
 def admit(value: Any, attempted: str) -> Any:
@@ -50,6 +48,7 @@ def admit(value: Any, attempted: str) -> Any:
 
     The columns of pandas and polars count by position, never by label, and what is missing in
     them is NaN. What speaks NumPy's protocols otherwise stays what it is, as a Dask or CuPy array.
+    Lists and tuples are looked through: NumPy would make numbers of whatever is in them.
 
     Raises:
         UnsupportedError: it is masked or sparse, another framework's, or no numbers.
@@ -62,26 +61,23 @@ def admit(value: Any, attempted: str) -> Any:
     autograd_lite.errors.UnsupportedError: multiply of numpy.ma.MaskedArray (2,): what it knows \
 besides its numbers would be lost. Write x.filled(0) in place of x
     """
-    if type(value) in OWN:
+    if type(value) in PLAIN:
         return value
+    if isinstance(value, list | tuple):
+        return _admitted_parts(value, attempted)
     make = _gate(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
     return value if make is None else make(value, attempted)
 
 
-def admit_parts(value: Any, attempted: str) -> Any:
-    """`admit`, of what is in lists and tuples too."""
-    if type(value) in PLAIN:
-        return value
-    if not isinstance(value, list | tuple):
-        return admit(value, attempted)
-    kinds = set(map(type, value))
+def _admitted_parts(values: Any, attempted: str) -> Any:
+    kinds = set(map(type, values))
     if kinds.isdisjoint((list, tuple)) and all(_gate(kind) is None for kind in kinds):
-        return value
+        return values
     try:
-        parts = [admit_parts(part, attempted) for part in value]
+        parts = [admit(part, attempted) for part in values]
     except RecursionError:
-        raise nested_without_end(value) from None
-    return parts if isinstance(value, list) else tuple(parts)
+        raise nested_without_end(values) from None
+    return parts if isinstance(values, list) else tuple(parts)
 
 
 @functools.lru_cache(maxsize=512)

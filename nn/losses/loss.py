@@ -12,7 +12,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.derivatives.cross_entropies import other_shape
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import OWN, admit, beside
+from autograd_lite.foreign import PLAIN, admit, beside
 from autograd_lite.modes import noted_now, take
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, plain
@@ -78,9 +78,9 @@ class Loss(Declared):
         >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
         3.25
         """
-        if type(predictions) not in OWN:
+        if type(predictions) not in PLAIN:
             predictions = admit(predictions, f"{type(self).__name__} of predictions")
-        if type(targets) not in OWN:
+        if type(targets) not in PLAIN:
             targets = admit(targets, f"{type(self).__name__} of targets")
         try:
             shape, _ = predictions.shape, targets.shape
