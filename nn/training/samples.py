@@ -147,18 +147,23 @@ def prepared(
             "Give (X, y), or a number between 0 and 1",
         )
     if isinstance(trained, Part | Rows):
-        _weigh(trained, kept, n, weighing)
+        _weigh(trained, kept, n, weighing, getattr(loss, "ignore_index", None))
         if loss is not None and trained.weights is not None:
             loss = weighted_loss(loss)
     return Samples(trained, held_out, loss, metrics, augment)
 
 
-def _weigh(trained: Part | Rows, kept: Any, n: int, weighing: Weighing) -> None:
+def _weigh(
+    trained: Part | Rows, kept: Any, n: int, weighing: Weighing, ignored: int | None
+) -> None:
     """Give samples, those that are kept of n, their weights and odds."""
+    if all(each is None for each in weighing):
+        return
     y, read_later = trained.y, isinstance(trained, Rows)
     if read_later:
-        y = at(map_tree(loaded, y), kept) if weighing.is_by_class else None
-    weights, odds = weighing.weights(kept, y, n), weighing.odds(kept, y, n)
+        y = at(map_tree(loaded, y), kept) if weighing.is_by_class or ignored is not None else None
+    weights = weighing.weights(kept, y, n, ignored)
+    odds = weighing.odds(kept, y, n, ignored)
     if read_later:
         weights, odds = spread(weights, kept, n), spread(odds, kept, n)
     trained.weights, trained.odds = read_only(weights), odds
