@@ -43,7 +43,7 @@ from nn.training.inputs import (
     shown,
 )
 from nn.training.metrics import Metric
-from nn.training.pairing import require_own_targets
+from nn.training.pairing import require_own_targets, require_own_targets_in
 from nn.training.rows import Part, Rows
 from nn.training.samples import Samples, measuring, shared_dtype
 
@@ -209,6 +209,8 @@ def rehearse(model: Module, samples: Samples) -> None:
             if samples.loss is not None:
                 require_own_targets("fit", samples.loss_of, *some)
                 require_distributions("fit", samples.loss, some[0])
+            for name, metric in samples.metrics.items():
+                require_own_targets_in(f"fit with the metric {name!r}", metric, *some)
             if n < part.n and all(len(leaf) == n for leaf in leaves):
                 as_many = lambda leaf, n=part.n: np.resize(leaf, (n, *leaf.shape[1:]))
                 predictions = map_tree(as_many, predictions)
@@ -267,7 +269,7 @@ def _figure(name: str, metric: Metric, predictions: Any, y: Any) -> float:
             return float(metric(predictions, y))
     except AutogradError:
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         kind = UnsupportedError if isinstance(error, TypeError) else ArgumentError
         raise kind(
             f"fit with the metric {name!r} of predictions {describe_one(predictions)} and "
