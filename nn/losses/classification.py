@@ -29,6 +29,7 @@ from nn.losses.loss import REDUCTIONS, Loss, holds, other_classes
 from nn.losses.probabilities import (
     binary_cross_entropies,
     bounded_log,
+    log_above,
     logarithms_that_count,
     positive_weights,
     require_probabilities,
@@ -331,7 +332,9 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithm of the probabilities; raises an ArgumentError if they are none."""
         require_probabilities(self, predictions, targets)
-        return np.log(predictions + self.epsilon) if self.epsilon else bounded_log(predictions)
+        if not self.epsilon:
+            return bounded_log(predictions)
+        return log_above(predictions, self.epsilon)
 
 
 class NLLLoss(_ClassLoss):

@@ -12,6 +12,7 @@ from autograd_lite.derivatives.cross_entropies import SMALLEST_LOGARITHM, are_sh
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.operation import Traits
+from autograd_lite.precision import widened
 from nn.losses.loss import Loss, holds
 
 LOGARITHM = Traits(elementwise=True, logarithm=True)
@@ -27,6 +28,12 @@ def bounded_log(p: Any) -> Any:
     """log p, -100 at least, entry by entry."""
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(p), SMALLEST_LOGARITHM)
+
+
+def log_above(values: Any, epsilon: float) -> Any:
+    """log(values + epsilon), computed in float32 of float16, in which a small epsilon is 0."""
+    logarithms = np.log(widened(values) + epsilon)
+    return logarithms if logarithms.dtype == values.dtype else logarithms.astype(values.dtype)
 
 
 def _are_possible(logarithms: Any) -> bool:

@@ -16,7 +16,7 @@ from autograd_lite.errors import ArgumentError
 from autograd_lite.node import plain
 from nn.declared import declared
 from nn.losses.loss import REDUCTIONS, Loss, holds
-from nn.losses.probabilities import logarithms_that_count
+from nn.losses.probabilities import log_above, logarithms_that_count
 
 
 class MSELoss(Loss):
@@ -144,7 +144,7 @@ class PoissonNLLLoss(Loss):
             losses = np.exp(predictions) - targets * logarithms_that_count(targets, predictions)
         else:
             self._require_rates(predictions, targets)
-            losses = predictions - targets * np.log(predictions + self.epsilon)
+            losses = predictions - targets * log_above(predictions, self.epsilon)
         if not self.full:
             return losses
         several = np.where(targets > 1, targets, 1)
