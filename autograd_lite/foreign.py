@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MappingView, Set
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,10 @@ _ENCODE = {
 
 _ARRAYS = (np.matrix, np.memmap, np.recarray, memoryview)
 """Arrays that calculate, or are kept, otherwise than all others."""
+
+
+_OBJECTS = (Iterator, MappingView, Set)
+"""What holds numbers, of which NumPy makes no array of them."""
 
 
 PLAIN = {np.ndarray, np.float64, np.float32, float, int, bool, str, type(None)}
@@ -85,12 +89,16 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
     """What makes plain arrays of the values of a type; None if they stay what they are."""
     if issubclass(kind, int | float | tuple | list | dict | str | np.generic):
         return None
+    if issubclass(kind, _OBJECTS):
+        return functools.partial(_refuse_object, "list(x)")
     for base in kind.__mro__:
         package, _, rest = base.__module__.partition(".")
         subpackage = f"{package}.{rest.partition('.')[0]}"
         remedy = _REFUSED.get(package) or _REFUSED.get(subpackage)
         if remedy and hasattr(base, "__mul__"):
             return functools.partial(_refuse, base, remedy)
+        if package in _ENCODE and hasattr(base, "collect"):
+            return functools.partial(_refuse_object, "x.collect()")
         if package in _ENCODE and hasattr(base, "to_numpy") and hasattr(base, "shape"):
             return _from_columns
         if base in _ARRAYS:
@@ -160,6 +168,14 @@ def _refuse(kind: type, remedy: str, value: Any, attempted: str) -> Any:
     raise UnsupportedError(
         f"{attempted} {package}.{type(value).__name__} {shape}",
         "what it knows besides its numbers would be lost",
+        f"Write {remedy} in place of x",
+    )
+
+
+def _refuse_object(remedy: str, value: Any, attempted: str) -> Any:
+    raise UnsupportedError(
+        f"{attempted} {type(value).__name__}",
+        "it is no array, and NumPy would take it for a single object",
         f"Write {remedy} in place of x",
     )
 

@@ -165,6 +165,28 @@ def test_so_it_is_in_lists_which_numpy_would_make_numbers_of(kind, use):
         use(Tensor(np.ones((2, 3)), requires_grad=True), [make(), make()])
 
 
+OBJECTS = {
+    "generators": lambda: (x for x in VALUES),
+    "iterators": lambda: map(float, VALUES),
+    "values of dicts": lambda: {"a": 1.0, "b": 2.0, "c": 3.0}.values(),
+    "sets": lambda: {*VALUES.tolist()},
+}
+
+
+@looped("kind", OBJECTS)
+@looped("use", [operator.mul, operator.matmul, np.maximum, np.dot, lambda x, given: Tensor(given)])
+def test_what_numpy_takes_for_one_object_is_refused(kind, use):
+    with pytest.raises(UnsupportedError, match=r"single object.*Write list\(x\)"):
+        use(leaf(), OBJECTS[kind]())
+
+
+def test_a_lazy_frame_is_told_to_be_collected():
+    lazy = pytest.importorskip("polars").DataFrame({"a": VALUES}).lazy()
+    for use in (leaf().__mul__, leaf().__rmatmul__, Tensor):
+        with pytest.raises(UnsupportedError, match=r"LazyFrame.*Write x\.collect\(\)"):
+            use(lazy)
+
+
 @looped("kind", PLAIN)
 def test_lists_of_what_means_an_array_are_arrays_by_position(kind, tmp_path):
     given = PLAIN[kind](tmp_path)
