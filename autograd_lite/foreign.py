@@ -29,6 +29,9 @@ _REFUSED = {
 }
 """By the module of a type: how its values are made arrays, by whoever knows what they are."""
 
+_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "jaxlib")
+"""Whose functions take no other tensors than their own."""
+
 _ENCODE = {
     "pandas": "pandas.get_dummies(frame), pandas.factorize(labels)[0], series.astype(float)",
     "polars": "frame.to_dummies(), series.cast(float)",
@@ -155,6 +158,15 @@ def beside(array: Any, other: Any) -> Any:
     if not is_on_card(other):
         return array
     return np.asarray(array, like=getattr(other, "_array", other))
+
+
+def framework_of(function: Any) -> str | None:
+    """The framework with whose tensors alone a function computes; None for those of others."""
+    owner = getattr(function, "__self__", None)
+    kinds = [*type(function).__mro__, *(owner if isinstance(owner, type) else type(owner)).__mro__]
+    modules = [getattr(function, "__module__", None) or "", *[kind.__module__ for kind in kinds]]
+    packages = [module.partition(".")[0] for module in modules]
+    return next((package for package in packages if package in _FRAMEWORKS), None)
 
 
 def is_labelled(value: Any) -> bool:
