@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from autograd_lite.foreign import admit, is_on_card
+from autograd_lite.foreign import admit, framework_of, is_on_card
 from autograd_lite.names import meant_by
 
 if TYPE_CHECKING:
@@ -195,18 +195,22 @@ def function_named(
 
     Raises:
         ArgumentError: there is none of that name, or it is a class.
+        UnsupportedError: it is another framework's.
 
     >>> function_named("activation", "tanh", {"tanh": np.tanh}, "a function") is np.tanh
     True
     """
+    remedy = f"Give one of {', '.join(known)}, or {others}" if known else f"Give {others}"
     if callable(given) and not isinstance(given, type):
+        if framework := framework_of(given):
+            reason = f"it is of {framework}, and computes with that library's tensors alone"
+            raise UnsupportedError(f"{argument}={describe_one(given)}", reason, remedy)
         return given
     if isinstance(given, str) and given in known:
         return known[given]
     from autograd_lite.elsewhere import CHOICES
 
     reason = f"there is no {argument} of that name"
-    remedy = f"Give one of {', '.join(known)}, or {others}"
     if isinstance(given, str) and (meant := meant_by(given, known)):
         remedy = f"Write {argument}={meant!r}"
     elif isinstance(given, str) and given.lower() in CHOICES:

@@ -14,7 +14,7 @@ from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
 from autograd_lite.engine import carry_back, computed_and_leaves
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
-from autograd_lite.foreign import OWN, PLAIN, admit
+from autograd_lite.foreign import PLAIN, admit
 from autograd_lite.gradients import hand_out, separate
 from autograd_lite.held import held_array, seed_of
 from autograd_lite.methods import Methods
@@ -395,5 +395,4 @@ _FOR_ARRAYS = (
 )
 
 Node.tensor_class = Tensor
-OWN.add(Tensor)
 PLAIN.add(Tensor)

@@ -157,8 +157,14 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
             )
         if not isinstance(given, Mapping):
             return given
-        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
-        return {numbers.get(label, label): weight for label, weight in given.items()}
+        labels = self.classes_.tolist()
+        if missing := [label for label in labels if label not in given]:
+            raise ArgumentError(
+                f"{type(self).__name__} with class_weight={describe_one(given)}",
+                f"y has the labels {', '.join(map(repr, missing))}, which are not in it",
+                "Give a weight for each label; 1.0 where nothing is to change",
+            )
+        return {number: given[label] for number, label in enumerate(labels)}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

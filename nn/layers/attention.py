@@ -17,7 +17,7 @@ from autograd_lite import Tensor, affine
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional
 from autograd_lite.derivatives.attention import attention_weights, scaled_dot_product_attention
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import beside
+from autograd_lite.foreign import admit, beside
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
@@ -221,6 +221,7 @@ class MultiHeadAttention(Module):
 
     def _checked_mask(self, name: str, mask: Any, allowed: tuple[tuple[int, ...], ...]) -> Any:
         """A mask of one of some shapes; of booleans those of what is seen."""
+        mask = admit(mask, f"{heading(self)} with {name}")
         mask = require_input(self, np.asarray(mask) if isinstance(mask, list) else mask)
         attempted = f"{heading(self)} with {name} {describe_one(mask)}"
         if mask.shape not in allowed:

@@ -13,7 +13,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional
 from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import beside
+from autograd_lite.foreign import admit, beside
 from autograd_lite.modes import entries_of
 from autograd_lite.node import plain
 from nn.architecture import register
@@ -83,9 +83,8 @@ class Embedding(Module):
             ArgumentError: a number is below 0, or has no vector.
             UnsupportedError: x is not an array of whole numbers.
         """
-        if isinstance(x, list | tuple):
-            x = np.asarray(x)
-        x = require_input(self, x)
+        x = admit(x, f"{heading(self)} of")
+        x = require_input(self, np.asarray(x) if isinstance(x, list | tuple) else x)
         if x.dtype.kind == "f":
             x = entries_of(x)
         numbers = plain(x)

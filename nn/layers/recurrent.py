@@ -17,7 +17,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, WHOLE, one_of
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import beside, on_host
+from autograd_lite.foreign import admit, beside, on_host
 from autograd_lite.modes import entries_of
 from autograd_lite.node import plain
 from nn.architecture import register
@@ -182,9 +182,9 @@ class _Recurrent(_Sizes, Generic[Last]):
         if lengths is None:
             return None
         length, n = x.shape[:2][::-1] if self.batch_first else x.shape[:2]
-        lengths = entries_of(lengths)  # which decide on what is computed
-        counts = on_host(plain(lengths))
         attempted = f"{heading(self)} of {describe_one(x)} with lengths {describe_one(lengths)}"
+        lengths = entries_of(admit(lengths, attempted))  # which decide on what is computed
+        counts = on_host(plain(lengths))
         if counts.shape != (n,):
             raise ShapeError(
                 attempted,

@@ -31,6 +31,7 @@ from nn.losses.loss import (
     binary_cross_entropies,
     bounded_log,
     holds,
+    log_above,
     logarithms_that_count,
     other_classes,
     positive_weights,
@@ -334,7 +335,9 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithm of the probabilities; raises an ArgumentError if they are none."""
         require_probabilities(self, predictions, targets)
-        return np.log(predictions + self.epsilon) if self.epsilon else bounded_log(predictions)
+        if not self.epsilon:
+            return bounded_log(predictions)
+        return log_above(predictions, self.epsilon)
 
 
 class NLLLoss(_ClassLoss):

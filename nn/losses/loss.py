@@ -17,11 +17,12 @@ from autograd_lite.derivatives.cross_entropies import (
     other_shape,
 )
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import OWN, admit, beside
+from autograd_lite.foreign import PLAIN, admit, beside
 from autograd_lite.modes import noted_now, take
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, plain
 from autograd_lite.operation import Traits
+from autograd_lite.precision import widened
 from autograd_lite.trees import leaves_of
 from nn.declared import Declared, declared
 
@@ -84,9 +85,9 @@ class Loss(Declared):
         >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
         3.25
         """
-        if type(predictions) not in OWN:
+        if type(predictions) not in PLAIN:
             predictions = admit(predictions, f"{type(self).__name__} of predictions")
-        if type(targets) not in OWN:
+        if type(targets) not in PLAIN:
             targets = admit(targets, f"{type(self).__name__} of targets")
         try:
             shape, _ = predictions.shape, targets.shape
@@ -236,6 +237,12 @@ REMEDIES: dict[str | None, str] = {
     "softmax": "Apply softmax, or give logits to CrossEntropyLoss",
 }
 """For predictions that are no probabilities, by the link of the loss."""
+
+
+def log_above(values: Any, epsilon: float) -> Any:
+    """log(values + epsilon), computed in float32 of float16, in which a small epsilon is 0."""
+    logarithms = np.log(widened(values) + epsilon)
+    return logarithms if logarithms.dtype == values.dtype else logarithms.astype(values.dtype)
 
 
 @differentiable(lambda g, y, p: g / as_divisor(p), traits=LOGARITHM)

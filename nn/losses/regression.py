@@ -18,8 +18,9 @@ from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
+from autograd_lite.precision import widened
 from nn.declared import Declared, declared
-from nn.losses.loss import REDUCTIONS, Loss, holds, logarithms_that_count
+from nn.losses.loss import REDUCTIONS, Loss, holds, log_above, logarithms_that_count
 
 
 class MSELoss(Loss):
@@ -147,7 +148,7 @@ class PoissonNLLLoss(Loss):
             losses = np.exp(predictions) - targets * logarithms_that_count(targets, predictions)
         else:
             self._require_rates(predictions, targets)
-            losses = predictions - targets * np.log(predictions + self.epsilon)
+            losses = predictions - targets * log_above(predictions, self.epsilon)
         if not self.full:
             return losses
         several = np.where(targets > 1, targets, 1)
@@ -286,8 +287,10 @@ class CosineEmbeddingLoss(_OfSeveral):
                 f"they are 1 or -1, and these range from {signs.min()} to {signs.max()}",
                 "Write 2 * targets - 1 for targets 0 and 1",
             )
-        squares = [(x * x).sum(axis=1) + 1e-12 for x in (first, second)]
-        cosine = (first * second).sum(axis=1) / np.sqrt(squares[0] * squares[1])
+        one, other = widened(first), widened(second)  # in float16 1e-12 is 0
+        squares = [(x * x).sum(axis=1) + 1e-12 for x in (one, other)]
+        cosine = (one * other).sum(axis=1) / np.sqrt(squares[0] * squares[1])
+        cosine = cosine if one is first else cosine.astype(first.dtype)
         alike = (1 + target.astype(cosine.dtype)) / 2
         apart = relu(cosine - self.margin)
         return self._reduced(alike * (1 - cosine) + (1 - alike) * apart)
@@ -375,5 +378,5 @@ class GaussianNLLLoss(_OfSeveral):
                 "Give numbers above 0, such as autograd_lite.softplus of what a layer returns",
             )
         v = np.maximum(variances, self.epsilon)
-        losses = (np.log(v) + np.square(means - targets) / v) / 2
+        losses = (np.log(v) + np.square(means - targets.astype(means.dtype)) / v) / 2
         return self._reduced(losses + math.log(2 * math.pi) / 2 if self.full else losses)

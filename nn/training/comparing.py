@@ -1,8 +1,10 @@
-"""What a loss is given, and whether that is what it compares."""
+"""What a loss or a metric is given, and whether that is what it compares."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,9 +30,7 @@ def require_own_targets(
     from one of them alone entry by entry. A loss that means all pairs lays them out for that.
     Nothing else that a loss does, or raises, is looked at.
     """
-    n = next(map(len, leaves_of(y)), 0)
-    shapes = {np.shape(leaf) for leaf in (*leaves_of(predictions), *leaves_of(y))}
-    if n < 2 or not shapes >= {(n,), (n, 1)}:
+    if not _may_make_pairs(predictions, y):
         return
     of_predictions, of_targets = map_tree(_watched, predictions), map_tree(_watched, y)
     try:
@@ -45,10 +45,71 @@ def require_own_targets(
             continue
         operands, shape = inputs_of(node), np.shape(node._array)
         found = {origins[each]: np.shape(each._array) for each in operands if each in origins}
-        if len(found) == 1 and all(each in origins for each in operands) and node._array.size == n:
-            origins[node] = next(iter(found))
-        elif len(found) == 2 and {*found.values()} == {(n,), (n, 1)} and shape == (n, n):
+        if _are_pairs(found, shape):
             raise _compared_with_all(f"{attempted}: {node.operation.name}", found)
+        own = len(found) == 1 and all(each in origins for each in operands)
+        if own and node._array.size == len(next(iter(leaves_of(y)))):
+            origins[node] = next(iter(found))
+
+
+def require_own_targets_in(
+    attempted: str, metric: Callable[..., Any], predictions: Any, y: Any, *_: Any
+) -> None:
+    """The same of a metric, which is given arrays, and may compare them by == or >, too."""
+    if not _may_make_pairs(predictions, y):
+        return
+    pairs: list[Any] = []
+    of_predictions = map_tree(partial(_traced, "predictions", pairs), predictions)
+    of_targets = map_tree(partial(_traced, "targets", pairs), y)
+    with suppress(Exception):  # it is called with the arrays themselves, too
+        metric(of_predictions, of_targets)
+    if pairs:
+        operation, shapes = pairs[0]
+        raise _compared_with_all(f"{attempted}: {operation}", shapes)
+
+
+class _Traced(np.ndarray[Any, Any]):
+    """An array that knows whether its entries are of predictions or of targets."""
+
+    of = ""
+    pairs: list[Any]
+    """The operations that have compared all with all, and the shapes."""
+
+    def __array_finalize__(self, other: Any) -> None:
+        if isinstance(other, _Traced) and self.shape == other.shape:
+            self.of, self.pairs = other.of, other.pairs
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        plain_inputs = [np.asarray(x) if isinstance(x, _Traced) else x for x in inputs]
+        if "out" in keywords:
+            keywords["out"] = tuple(None if x is None else np.asarray(x) for x in keywords["out"])
+        result = getattr(ufunc, method)(*plain_inputs, **keywords)
+        found = {x.of: x.shape for x in inputs if isinstance(x, _Traced) and x.of}
+        if ufunc.signature or method != "__call__" or not isinstance(result, np.ndarray):
+            return result
+        if _are_pairs(found, result.shape):
+            self.pairs.append((ufunc.__name__, found))
+        if len(found) == 1 and result.shape == next(iter(found.values())):
+            return _traced(next(iter(found)), self.pairs, result)
+        return result
+
+
+def _traced(of: str, pairs: list[Any], array: Any) -> _Traced:
+    traced = np.array(array).view(_Traced)
+    traced.of, traced.pairs = of, pairs
+    return traced
+
+
+def _may_make_pairs(predictions: Any, y: Any) -> bool:
+    n = next(map(len, leaves_of(y)), 0)
+    shapes = {np.shape(leaf) for leaf in (*leaves_of(predictions), *leaves_of(y))}
+    return n > 1 and shapes >= {(n,), (n, 1)}
+
+
+def _are_pairs(found: dict[str, tuple[int, ...]], shape: tuple[int, ...]) -> bool:
+    """Whether an operation has made (n, n) of predictions and targets (n,) and (n, 1)."""
+    n = shape[0] if shape else 0
+    return len(found) == 2 and {*found.values()} == {(n,), (n, 1)} and shape == (n, n)
 
 
 def _watched(array: Any) -> Any:
@@ -62,7 +123,7 @@ def _compared_with_all(attempted: str, shapes: dict[str, tuple[int, ...]]) -> Sh
     return ShapeError(
         f"{attempted} of predictions {own} and targets {shapes['targets']}",
         "NumPy broadcasts them to all pairs, so that each prediction is compared with every target",
-        f"Give {alike}; a loss that means pairs writes predictions.reshape(-1, 1) and "
+        f"Give {alike}; what means pairs is written predictions.reshape(-1, 1) and "
         "targets.reshape(1, -1)",
     )
 

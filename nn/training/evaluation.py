@@ -28,7 +28,7 @@ from autograd_lite.trees import leaves_of, map_tree
 from nn.calls import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
-from nn.training.comparing import require_distributions, require_own_targets
+from nn.training.comparing import require_distributions, require_own_targets, require_own_targets_in
 from nn.training.history import Means
 from nn.training.inputs import (
     as_arrays,
@@ -207,6 +207,8 @@ def rehearse(model: Module, samples: Samples) -> None:
             if samples.loss is not None:
                 require_own_targets("fit", samples.loss_of, *some)
                 require_distributions("fit", samples.loss, some[0])
+            for name, metric in samples.metrics.items():
+                require_own_targets_in(f"fit with the metric {name!r}", metric, *some)
             if n < part.n and all(len(leaf) == n for leaf in leaves):
                 as_many = lambda leaf, n=part.n: np.resize(leaf, (n, *leaf.shape[1:]))
                 predictions = map_tree(as_many, predictions)
@@ -265,7 +267,7 @@ def _figure(name: str, metric: Metric, predictions: Any, y: Any) -> float:
             return float(metric(predictions, y))
     except AutogradError:
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         kind = UnsupportedError if isinstance(error, TypeError) else ArgumentError
         raise kind(
             f"fit with the metric {name!r} of predictions {describe_one(predictions)} and "

@@ -35,20 +35,25 @@ class Weighing(NamedTuple):
         """Whether that depends on targets."""
         return self.class_weight is not None or isinstance(self.sampling, str)
 
-    def weights(self, kept: Any, y: Any, n: int) -> Any:
-        """The weight of each sample that is kept of n, of mean 1; None where all count the same."""
+    def weights(self, kept: Any, y: Any, n: int, ignored: int | None = None) -> Any:
+        """The weight of each sample that is kept of n, of mean 1; None where all count the same.
+
+        The mean is over those that count in the loss, of which the label is not the ignored one.
+        """
         weights = None
         if self.sample_weight is not None:
             weights = _one_each("sample_weight", self.sample_weight, n)[kept]
         if self.class_weight is not None:
-            of_classes = _class_weights("class_weight", self.class_weight, y)
+            of_classes = _class_weights("class_weight", self.class_weight, y, ignored)
             weights = of_classes if weights is None else weights * of_classes
         if weights is None:
             return None
-        _require_some("fit with sample_weight and class_weight", weights)
-        return weights / weights.mean()
+        are_labels = ignored is not None and getattr(y, "shape", ()) == weights.shape
+        counted = on_host(y) != ignored if are_labels else ...
+        _require_some("fit with sample_weight and class_weight", weights[counted])
+        return weights / weights[counted].mean()
 
-    def odds(self, kept: Any, y: Any, n: int) -> Any:
+    def odds(self, kept: Any, y: Any, n: int, ignored: int | None = None) -> Any:
         """How likely each sample that is kept of n is drawn; None where each comes once."""
         sampling = self.sampling
         if sampling is None:
@@ -56,7 +61,7 @@ class Weighing(NamedTuple):
         if not isinstance(sampling, str):
             odds = _one_each("sampling", sampling, n)[kept]
         elif sampling == "balanced":
-            odds = _class_weights("sampling", sampling, y)
+            odds = _class_weights("sampling", sampling, y, ignored)
         else:
             raise UnsupportedError(
                 f"fit with sampling={sampling!r}",
@@ -85,15 +90,19 @@ def _require_some(attempted: str, weights: Any) -> None:
         )
 
 
-def _class_weights(name: str, class_weight: Any, y: Any) -> Any:
-    """The weight of each sample's class.
+def _class_weights(name: str, class_weight: Any, y: Any, ignored: int | None) -> Any:
+    """The weight of each sample's class; the ignored label is none, and weighs 0.
 
     "balanced" is n / (classes * count), so that each class has the same sum (King and Zeng,
     "Logistic regression in rare events data", 2001; as scikit-learn has it).
     """
-    labels, of_sample, counts = np.unique(_labels(name, y), return_inverse=True, return_counts=True)
+    of_all = _labels(name, y)
+    counted = np.ones(len(of_all), bool) if ignored is None else of_all != ignored
+    found = np.zeros(len(of_all))
+    labels, places, counts = np.unique(of_all[counted], return_inverse=True, return_counts=True)
     if isinstance(class_weight, str) and class_weight == "balanced":
-        return (len(y) / (len(labels) * counts))[of_sample]
+        found[counted] = (len(places) / (len(labels) * counts))[places]
+        return found
     if not isinstance(class_weight, Mapping):
         raise UnsupportedError(
             f"fit with class_weight={class_weight!r}",
@@ -114,7 +123,8 @@ def _class_weights(name: str, class_weight: Any, y: Any) -> Any:
             "a weight is no finite number, or below 0",
             "Give numbers of 0 or more",
         )
-    return np.array(weights, dtype=float)[of_sample]
+    found[counted] = np.array(weights, dtype=float)[places]
+    return found
 
 
 def _labels(name: str, y: Any) -> Any:
@@ -266,18 +276,23 @@ def prepared(
             "Give (X, y), or a number between 0 and 1",
         )
     if isinstance(trained, Part | Rows):
-        _weigh(trained, kept, n, weighing)
+        _weigh(trained, kept, n, weighing, getattr(loss, "ignore_index", None))
         if loss is not None and trained.weights is not None:
             loss = weighted_loss(loss)
     return Samples(trained, held_out, loss, metrics, augment)
 
 
-def _weigh(trained: Part | Rows, kept: Any, n: int, weighing: Weighing) -> None:
+def _weigh(
+    trained: Part | Rows, kept: Any, n: int, weighing: Weighing, ignored: int | None
+) -> None:
     """Give samples, those that are kept of n, their weights and odds."""
+    if all(each is None for each in weighing):
+        return
     y, read_later = trained.y, isinstance(trained, Rows)
     if read_later:
-        y = at(map_tree(loaded, y), kept) if weighing.is_by_class else None
-    weights, odds = weighing.weights(kept, y, n), weighing.odds(kept, y, n)
+        y = at(map_tree(loaded, y), kept) if weighing.is_by_class or ignored is not None else None
+    weights = weighing.weights(kept, y, n, ignored)
+    odds = weighing.odds(kept, y, n, ignored)
     if read_later:
         weights, odds = spread(weights, kept, n), spread(odds, kept, n)
     trained.weights, trained.odds = read_only(weights), odds
