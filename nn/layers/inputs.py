@@ -116,17 +116,18 @@ def _wrong_axes(have: tuple[int, ...], wanted: tuple[Any, ...]) -> list[int] | N
     return [axis for axis, (one, two) in pairs if one != two and type(two) is not str]
 
 
-def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = None) -> Any:
+def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = None) -> Tensor:
     """What a layer is given, once it is images (n, channels, ...) of so many axes and channels."""
     names: tuple[Any, ...] = ("length", ...)
     if axes is not None:
         names = ("length",) if axes == 1 else ("depth", "height", "width")[-axes:]
     hint = "as x[None] of a single image and x[:, None] of images of one channel, or make the "
     hint += "layer for others"
-    shape = getattr(x, "shape", ())
+    shape: Any = getattr(x, "shape", ())
     if len(shape) == len(names) + 2 and shape[-1] == channels:
         hint = "as np.moveaxis(x, -1, 1), which puts the channels there"
-    return require_shape(layer, x, ("n", channels or "channels", *names), hint=hint)
+    images: Tensor = require_shape(layer, x, ("n", channels or "channels", *names), hint=hint)
+    return images
 
 
 def require_sequences(layer: Any, name: str, x: Any, features: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -199,6 +200,20 @@ def holds(condition: Callable[..., bool], *values: Any) -> bool:
     return outcome
 
 
+def require_each(
+    condition: Callable[..., bool],
+    values: Any,
+    attempted: Callable[[], str],
+    wanted: str,
+    remedy: str,
+) -> None:
+    """Raise an ArgumentError with the range of the entries unless a condition of them holds."""
+    if not holds(condition, values):
+        low, high = plain(values).min(), plain(values).max()
+        reason = f"{wanted}, and these range from {low} to {high}"
+        raise ArgumentError(attempted(), reason, remedy)
+
+
 def _are_weights(values: Any) -> bool:
     return bool((np.isfinite(values) & (values >= 0)).all())
 
@@ -279,22 +294,17 @@ def _are_probabilities(values: Any) -> bool:
 
 def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
     """Raise an ArgumentError unless predictions lie between 0 and 1."""
-    if not holds(_are_probabilities, predictions):
-        attempted = loss.describe(predictions, targets)
-        raise _beyond(attempted, "predictions", predictions, REMEDIES[loss.link])
+    wanted = "predictions are probabilities, from 0 to 1"
+    attempted = partial(loss.describe, predictions, targets)
+    require_each(_are_probabilities, predictions, attempted, wanted, REMEDIES[loss.link])
 
 
 def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
     """Raise if a target is below 0 or above 1; NaN is let through, into the loss."""
-    if not holds(are_shares, targets):
-        remedy = "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1"
-        raise _beyond(loss.describe(predictions, targets), "targets", targets, remedy)
-
-
-def _beyond(attempted: str, name: str, values: Any, remedy: str) -> ArgumentError:
-    low, high = plain(values).min(), plain(values).max()
-    reason = f"the {name} range from {low} to {high}, and probabilities from 0 to 1"
-    return ArgumentError(attempted, reason, remedy)
+    remedy = "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1"
+    wanted = "targets are probabilities, from 0 to 1"
+    attempted = partial(loss.describe, predictions, targets)
+    require_each(are_shares, targets, attempted, wanted, remedy)
 
 
 def positive_weights(loss: Loss, name: str, weights: Any) -> Any:

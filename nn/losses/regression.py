@@ -8,19 +8,19 @@ is a function of that: `lambda outputs, y: loss(outputs[0], y, outputs[1])`.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor, relu
 from autograd_lite.arguments import FLAG, POSITIVE, Range, is_number, one_of, require_real
-from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import plain
 from autograd_lite.precision import widened
 from nn.declared import Declared, declared
-from nn.losses.loss import REDUCTIONS, Loss, holds, log_above, logarithms_that_count
+from nn.losses.loss import REDUCTIONS, Loss, log_above, logarithms_that_count, require_each
 
 
 class MSELoss(Loss):
@@ -138,31 +138,24 @@ class PoissonNLLLoss(Loss):
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """The loss of each entry."""
-        if holds(are_below_0, targets):
-            raise ArgumentError(
-                self.describe(predictions, targets),
-                f"counts are 0 or more, and one is {np.min(plain(targets))}",
-                "Give numbers of events",
-            )
+        attempted = partial(self.describe, predictions, targets)
+        counts = "targets are counts, 0 or more"
+        require_each(_are_not_below_0, targets, attempted, counts, "Give numbers of events")
         if self.log_input:
             losses = np.exp(predictions) - targets * logarithms_that_count(targets, predictions)
         else:
-            self._require_rates(predictions, targets)
+            remedy = (
+                "Give what autograd_lite.softplus makes of a layer's outputs, or leave out "
+                "log_input=False for logarithms of rates"
+            )
+            rates = "predictions are rates, 0 or more"
+            require_each(_are_not_below_0, predictions, attempted, rates, remedy)
             losses = predictions - targets * log_above(predictions, self.epsilon)
         if not self.full:
             return losses
         several = np.where(targets > 1, targets, 1)
         term = several * np.log(several) - several + np.log(2 * math.pi * several) / 2
         return losses + np.where(targets > 1, term, 0)
-
-    def _require_rates(self, predictions: Any, targets: Any) -> None:
-        if holds(are_below_0, predictions):
-            raise ArgumentError(
-                self.describe(predictions, targets),
-                f"rates are 0 or more, and one is {np.min(plain(predictions))}",
-                "Give what autograd_lite.softplus makes of a layer's outputs, or leave out "
-                "log_input=False for logarithms of rates",
-            )
 
 
 class HingeLoss(Loss):
@@ -178,23 +171,18 @@ class HingeLoss(Loss):
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """max(0, 1 - t z) of each entry."""
-        if not holds(are_signs, targets):
-            values = plain(targets)
-            raise ArgumentError(
-                self.describe(predictions, targets),
-                f"targets are -1 or 1, and these range from {np.min(values)} to {np.max(values)}",
-                "Write 2 * targets - 1 for targets 0 and 1",
-            )
+        require_each(_are_signs, targets, partial(self.describe, predictions, targets), *SIGNS)
         return relu(1 - predictions * targets)
 
 
-def are_below_0(values: Any) -> bool:
-    """Whether one is below 0."""
-    return bool(np.min(values) < 0)
+SIGNS = "targets are -1 or 1", "Write 2 * targets - 1 for targets 0 and 1"
 
 
-def are_signs(values: Any) -> bool:
-    """Whether all are -1 or 1."""
+def _are_not_below_0(values: Any) -> bool:
+    return not np.min(values) < 0
+
+
+def _are_signs(values: Any) -> bool:
     return bool(np.all(np.abs(values) == 1))
 
 
@@ -280,13 +268,8 @@ class CosineEmbeddingLoss(_OfSeveral):
                 "there is one target for each pair",
                 f"Give targets of shape ({len(target) if target.ndim else 'n'},)",
             )
-        if not holds(are_signs, target):
-            signs = plain(target)
-            raise ArgumentError(
-                f"CosineEmbeddingLoss with targets {describe_one(target)}",
-                f"they are 1 or -1, and these range from {signs.min()} to {signs.max()}",
-                "Write 2 * targets - 1 for targets 0 and 1",
-            )
+        attempted = f"CosineEmbeddingLoss with targets {describe_one(target)}"
+        require_each(_are_signs, target, lambda: attempted, *SIGNS)
         one, other = widened(first), widened(second)  # in float16 1e-12 is 0
         squares = [(x * x).sum(axis=1) + 1e-12 for x in (one, other)]
         cosine = (one * other).sum(axis=1) / np.sqrt(squares[0] * squares[1])
@@ -371,12 +354,9 @@ class GaussianNLLLoss(_OfSeveral):
                 "they have one shape, or the last axis of variances has length 1",
                 f"Give arrays of shape {means.shape}",
             )
-        if holds(are_below_0, variances):
-            raise ArgumentError(
-                f"GaussianNLLLoss with variances {describe_one(variances)}",
-                f"one is {plain(variances).min()}",
-                "Give numbers above 0, such as autograd_lite.softplus of what a layer returns",
-            )
+        attempted = f"GaussianNLLLoss with variances {describe_one(variances)}"
+        remedy = "Give numbers above 0, such as autograd_lite.softplus of what a layer returns"
+        require_each(_are_not_below_0, variances, lambda: attempted, "they are above 0", remedy)
         v = np.maximum(variances, self.epsilon)
         losses = (np.log(v) + np.square(means - targets.astype(means.dtype)) / v) / 2
         return self._reduced(losses + math.log(2 * math.pi) / 2 if self.full else losses)

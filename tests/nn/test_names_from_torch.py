@@ -69,8 +69,7 @@ def test_a_norm_takes_the_lengths_of_axes_in_a_list_too():
 
 def test_images_with_the_channels_behind_are_told_how_to_move_them():
     images = np.zeros((2, 8, 9, 3))
-    told = r"as np\.moveaxis\(x, -1, 1\), which puts the channels there"
-    with pytest.raises(ShapeError, match=told):
+    with pytest.raises(ShapeError, match=r"np\.moveaxis\(x, -1, 1\), which puts"):
         nn.Conv2d(3, 4, 3)(images)
     assert nn.Conv2d(3, 4, 3)(np.moveaxis(images, -1, 1)).shape == (2, 4, 6, 7)
 
