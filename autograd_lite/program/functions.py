@@ -22,12 +22,13 @@ from autograd_lite.program.given import are_equal, form, in_new_object, key_of, 
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import (
     RECORDINGS,
+    Record,
+    are_alike,
     difference,
     same_outcomes,
     task_of,
     uncollected,
 )
-from autograd_lite.program.records import Record, are_alike
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Tracer, guarded, program_of
 from autograd_lite.pullback import is_live_leaf

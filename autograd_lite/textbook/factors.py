@@ -2,7 +2,7 @@
 
 The loss often is a constant times a sum, such as 1/m. Rules are linear in the cotangent, so that
 the constant jumps over all steps of a rule, and is applied once where the first array with a name
-is complete.
+is complete. Sums of arrays that are 0 but for slices are these slices side by side.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.joined import joined
 from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
 from autograd_lite.textbook.written_out import slope_of_written_out
@@ -153,7 +153,7 @@ def summed(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Co
     for factor, part in parts:
         own = Factor(math.copysign(1, factor.numerator), 1) if common != ONE else factor
         found.append(own.to(terms, part, lengths))
-    total = joined(terms, found)
+    total = _joined(terms, found)
     if total is None:
         total = functools.reduce(functools.partial(terms.call, np.add), found)
     if is_call(total, np.negative):
@@ -169,6 +169,53 @@ def _collected(parts: list[Cotangent]) -> list[Cotangent]:
         above = found[key][0].numerator if key in found else 0
         found[key] = Factor(above + factor.numerator, *factor[1:]), term
     return [(factor, term) for factor, term in found.values() if factor.numerator] or parts
+
+
+MOST = 8
+"""Slices that are written side by side."""
+
+
+def _joined(terms: Terms, parts: Sequence[Any]) -> Any:
+    """The sum of terms, if each fills another slice of zeros, and all of them all; else None.
+
+    >>> terms = Terms()
+    >>> low, high = terms.leaf((2,)), terms.leaf((2,))
+    >>> places = (high, np.s_[2:4]), (low, np.s_[:2])
+    >>> term = _joined(terms, [terms.build(scatter, (*at, (4,)), {}, (4,)) for at in places])
+    >>> term.function.__name__, term.arguments == ([low, high],)
+    ('concatenate', True)
+    """
+    found = [_placed(part) for part in parts] if 1 < len(parts) <= MOST else [None]
+    if None in found:
+        return None
+    pieces = sorted([piece for piece in found if piece], key=lambda piece: piece[:3])
+    axes, starts, stops, arrays = ([*column] for column in zip(*pieces))
+    axis = axes[0]
+    keywords = {"axis": axis} if axis else {}
+    length = parts[0].shape[axis]
+    if {*axes} != {axis} or starts[0] != 0:
+        return None
+    if stops == [None] * length and starts == [*range(length)]:
+        return terms.build(np.stack, (arrays,), keywords, parts[0].shape)
+    if stops[-1] == length and starts[1:] == stops[:-1]:
+        return terms.build(np.concatenate, (arrays,), keywords, parts[0].shape)
+    return None
+
+
+def _placed(part: Any) -> tuple[int, int, int | None, Any] | None:
+    """Of zeros with a slice in them: the axis, where it starts and stops, and what is there."""
+    if not is_call(part, scatter):
+        return None
+    x, index, _ = part.arguments
+    parts = index if isinstance(index, tuple) else (index,)
+    own = [axis for axis, at in enumerate(parts) if at != slice(None)]
+    if len(own) != 1 or not all(isinstance(at, slice | int) for at in parts):
+        return None
+    at, length = parts[own[0]], part.shape[own[0]]
+    if isinstance(at, int):
+        return own[0], at % length, None, x
+    start, stop, step = at.indices(length)
+    return (own[0], start, stop, x) if step == 1 and start < stop else None
 
 
 def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:

@@ -21,8 +21,8 @@ from autograd_lite.program.loops import (
 from autograd_lite.program.loops import is_number as is_whole
 from autograd_lite.program.program import Step
 from autograd_lite.program.rolling import read_call
-from autograd_lite.textbook.line_names import is_view
 from autograd_lite.textbook.terms import Terms, is_number
+from autograd_lite.textbook.weights import is_view
 
 
 class Uneven(Exception):  # noqa: N818 - no mistake, and nobody sees it

@@ -10,7 +10,7 @@ from typing import Any
 from autograd_lite.names import explains_keywords
 from autograd_lite.program.program import Step
 from autograd_lite.table import TABLE
-from autograd_lite.textbook.listing import listing_of
+from autograd_lite.textbook.listing import Listing
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import ATOM, NumpySource, Written, is_short
 from autograd_lite.textbook.source import Definitions, texts_of
@@ -68,7 +68,7 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     returned = {name: names.unique(name) for name in forward.outputs}
     outputs = dict(zip(returned.values(), forward.outputs.values()))
     needed = needed_for(outputs.values())
-    listing = listing_of(outputs, needed, named, {}, names, (), {})
+    listing = Listing(outputs, needed, named, names)
     counts = {count: n if k == 1 else f"({k} * {n})" for count, k in forward.counts.items()}
     source = _Source(listing.names, counts)
     definitions = Definitions(term.function for term in listing.terms)

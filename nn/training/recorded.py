@@ -13,8 +13,7 @@ from autograd_lite import Tensor, enable_grad
 from autograd_lite.modes import draws, moves, setting
 from autograd_lite.node import Array, clock
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import uncollected
-from autograd_lite.program.records import Record
+from autograd_lite.program.recordings import Record, uncollected
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Tracer, guarded
 from autograd_lite.trees import leaves_of, map_tree
