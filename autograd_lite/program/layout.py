@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.exact import Adding
 from autograd_lite.program.folding import Repeated
 from autograd_lite.program.memory import Memory
 from autograd_lite.program.program import Step, function_of
 from autograd_lite.program.simpler import layout_of
+from autograd_lite.program.templates import Adding
 from autograd_lite.table import TABLE
 from autograd_lite.trees import leaves_of
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
-from autograd_lite.program.exact import adds_at
 from autograd_lite.program.program import Step, mapped
+from autograd_lite.program.templates import adds_at
 
 
 class Sliced(NamedTuple):

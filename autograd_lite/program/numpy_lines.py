@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
-from autograd_lite.program.exact import Adding
 from autograd_lite.program.folding import Repeated
 from autograd_lite.program.layout import (
     Layout,
@@ -39,6 +38,7 @@ from autograd_lite.program.numpy_forms import (
 from autograd_lite.program.numpy_names import Names
 from autograd_lite.program.program import Step, function_of, steps_in
 from autograd_lite.program.simpler import Simpler, needed
+from autograd_lite.program.templates import Adding
 
 WIDTH = 96
 """Characters of a line in which a loop begins."""

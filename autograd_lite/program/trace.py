@@ -17,16 +17,18 @@ from autograd_lite.engine import backward_order, step_through
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import SetForAWhile, Taken, taken
 from autograd_lite.node import Array, Node, Pass, arrays_in, plain
-from autograd_lite.program.exact import (
+from autograd_lite.program.expressions import Template, is_plain
+from autograd_lite.program.program import Guard, Program, Step, behind, mapped, run_steps, steps_in
+from autograd_lite.program.templates import (
     Contribution,
+    Templates,
     adding,
+    arrays_of,
     backward_of,
     forward_of,
     kept_steps,
+    recorded_slots,
 )
-from autograd_lite.program.expressions import Template, is_plain
-from autograd_lite.program.program import Guard, Program, Step, behind, mapped, run_steps, steps_in
-from autograd_lite.program.templates import Templates, arrays_of, recorded_slots
 from autograd_lite.pullback import is_live_leaf
 from autograd_lite.trees import leaves_of
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +18,8 @@ import numpy as np
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step, steps_in
-from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
-from autograd_lite.textbook.written_out import slope_of_written_out
 
 
 class Factor(NamedTuple):
@@ -80,39 +78,7 @@ Cotangent = tuple[Factor, Any]
 """A factor times the term of an array."""
 
 
-def passed_on(
-    formulas: Formulas,
-    node: Node,
-    factor: Factor,
-    term: Any,
-    careful: bool,
-    wanted: Collection[Node] | None,
-) -> Iterable[tuple[Node, Factor, Any]]:
-    """What a node passes on of its cotangent, which is a factor times a term."""
-    if node._array.dtype.type is not np.float64:
-        term = _in_dtype(formulas.terms, term, node._array.dtype)
-    g = formulas.terms.broadcast(term, node._array.shape)
-    slope = None if wanted is None else slope_of_written_out(formulas, node, g, wanted)
-    if slope is not None:
-        return [(slope.node, ONE, slope.term)]
-    return _contributed(formulas, node, g, careful, factor != ONE or is_constant(term))
-
-
-def _contributed(
-    formulas: Formulas, node: Node, g: Any, careful: bool, loose: bool
-) -> Iterator[tuple[Any, Factor, Any]]:
-    """What a node contributes to its arguments: signs, or if factors are loose these, and terms."""
-    since = formulas.terms.count
-    for slot, part in formulas.contributions(node, g, careful).items():
-        own = ONE
-        if loose:
-            own, part = _split(formulas.terms, part, since, node)
-        elif is_call(part, np.negative):
-            own, part = MINUS_ONE, part.arguments[0]
-        yield node.arguments[slot], own, part
-
-
-def _in_dtype(terms: Terms, term: Any, dtype: np.dtype[Any]) -> Any:
+def in_dtype(terms: Terms, term: Any, dtype: np.dtype[Any]) -> Any:
     """The term, as a scalar of a dtype if it is of numbers alone."""
     number = term.arguments[0] if is_broadcast(term) else term
     if is_number(number):
@@ -218,7 +184,7 @@ def _placed(part: Any) -> tuple[int, int, int | None, Any] | None:
     return (own[0], start, stop, x) if step == 1 and start < stop else None
 
 
-def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:
+def taken_out(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:
     """The constant factor of a product that the rule of a node gave, and what it multiplies.
 
     Terms of numbers up to `since` were looked at before, and have none unless they are one.
@@ -232,14 +198,14 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
     function = term.function
     if function not in (np.negative, np.broadcast_to, np.multiply, np.divide):
         return ONE, term
-    factor, inner = _split(terms, term.arguments[0], since, node)
+    factor, inner = taken_out(terms, term.arguments[0], since, node)
     if function is np.negative:
         return factor.times(MINUS_ONE), inner
     if function is np.broadcast_to:
         return factor, terms.broadcast(inner, term.shape, term)
     other = term.arguments[1]
     if function is np.multiply:
-        right, other = _split(terms, other, since, node)
+        right, other = taken_out(terms, other, since, node)
         factor = factor.times(right)
     elif is_number(other) and other and math.isfinite(other):
         return factor.times(Factor(1, other, _count(other, node))), inner
