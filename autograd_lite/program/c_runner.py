@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite.program import backends
 from autograd_lite.program.backends import Call, Missed
 from autograd_lite.program.c_arrays import Array, Host, Kept
+from autograd_lite.program.memory import memory_of
 from autograd_lite.program.program import mapped
 from autograd_lite.trees import leaves_of
 
@@ -42,9 +43,7 @@ class Runner(backends.Runner):
     def __init__(self, plan: Plan, compiled: ctypes.CDLL, name: str) -> None:
         self.source = ""
         self._plan = plan
-        room = np.zeros(plan.size + 64, np.uint8)
-        start = -room.ctypes.data % 64
-        self._memory = room[start : start + plan.size]
+        self._memory = memory_of(plan.size)
         for buffer in plan.constants:
             shown = self._memory[buffer.offset : buffer.offset + buffer.size]
             shown[...] = np.ascontiguousarray(buffer.constant).reshape(-1).view(np.uint8)

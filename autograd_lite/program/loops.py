@@ -7,7 +7,7 @@ array, number in an index, or value of an earlier loop. How loops are found is i
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -104,6 +104,18 @@ def index_place(step: Step) -> int | None:
 def is_number(value: Any) -> bool:
     """Whether it is a whole number, which may move in an index."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def evenly(start: int, step: int, count: int) -> range:
+    """So many numbers from one on."""
+    return range(start, start + step * count, step)
+
+
+def as_range(numbers: Sequence[int]) -> range | None:
+    """The range that different numbers are, if they lie evenly."""
+    step = numbers[1] - numbers[0]
+    found = evenly(numbers[0], step or 1, len(numbers))
+    return found if [*found] == [*numbers] else None
 
 
 def distance_between(one: Array, two: Array) -> int:

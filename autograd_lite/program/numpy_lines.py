@@ -27,6 +27,7 @@ from autograd_lite.program.layout import (
     replaceable,
     shows,
 )
+from autograd_lite.program.loops import as_range
 from autograd_lite.program.memory import Memory
 from autograd_lite.program.numpy_forms import (
     entry_by_entry,
@@ -280,11 +281,8 @@ class LoopLines:
 
     def _indices(self, values: Sequence[Any]) -> str:
         """The text of values that are no steps, one for each iteration."""
-        if all(type(x) is int for x in values) and values[0] != values[1]:
-            numbers = range(values[0], values[-1] + values[1] - values[0], values[1] - values[0])
-            if [*numbers] == [*values]:
-                return repr(numbers)
-        return self.names.bind([*values], "indices")
+        numbers = as_range(values) if all(type(x) is int for x in values) else None
+        return repr(numbers) if numbers else self.names.bind([*values], "indices")
 
     def written(self) -> list[str]:
         """The lines of the loop, and of what is before it."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.program.loops import Loop, Sliced
+from autograd_lite.program.loops import Loop, Sliced, evenly
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.table import traits_of
 from autograd_lite.textbook.terms import parts_written
@@ -111,8 +111,7 @@ class Repeater:
         if not (isinstance(of, Step) and of in self.lists):
             return at
         over = self.lists[of].indices
-        start, step = over[0] + over.step * at[0], over.step * at.step
-        return range(start, start + step * len(at), step)
+        return evenly(over[0] + over.step * at[0], over.step * at.step, len(at))
 
     def _read(self, sliced: Sliced, over: range) -> tuple[str, str]:
         """What is read, in a source and in mathematics."""

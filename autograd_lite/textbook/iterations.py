@@ -15,6 +15,7 @@ from autograd_lite.node import Node
 from autograd_lite.program.loops import (
     Loop,
     Sliced,
+    as_range,
     moving_in,
     with_moved,
 )
@@ -159,9 +160,8 @@ class Iterations:
         return self.terms.build(first.function, arguments, keywords, first.shape)
 
     def _evenly(self, numbers: Sequence[int]) -> range:
-        step = numbers[1] - numbers[0]
-        found = range(numbers[0], numbers[0] + step * len(numbers), step or 1)
-        if [*found] != [*numbers]:
+        found = as_range(numbers)
+        if found is None:
             raise Uneven(self.nodes())
         return found
 
