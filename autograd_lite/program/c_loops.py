@@ -24,8 +24,8 @@ from autograd_lite.program.c_arrays import (
 )
 from autograd_lite.program.c_forms import C_TYPES
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
-from autograd_lite.program.folding import Repeated, Uneven
-from autograd_lite.program.loops import as_range
+from autograd_lite.program.folding import Repeated
+from autograd_lite.program.loops import Uneven, as_range
 from autograd_lite.program.program import Step
 
 

@@ -134,16 +134,12 @@ class Runner(backends.Runner):
         for i, taken in zip([*self._fixed], self._taken):
             array = arrays[i]
             fits = type(array) is np.ndarray and array.flags.c_contiguous and array.flags.aligned
-            if i in targets:
-                if not fits:
-                    self._moving.append((i, np.empty_like(array, order="C", subok=False)))
-                    self._aside.append(self._moving[-1])
-            elif (
-                not fits
-                or (taken is not None and array is not taken)
-                or any(np.may_share_memory(array, x) for x in written)
-            ):
+            is_written = i in targets
+            is_other = taken is not None and array is not taken
+            shares = any(np.may_share_memory(array, x) for x in written)
+            if not fits or (not is_written and (is_other or shares)):
                 self._moving.append((i, np.empty_like(array, order="C", subok=False)))
+                self._aside += self._moving[-1:] if is_written else []
         moving = dict(self._moving)
         self._fixed = [i for i in self._fixed if i not in moving]
         self._taken = [arrays[i] for i in self._fixed]

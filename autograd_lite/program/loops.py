@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
-from autograd_lite.node import Array
+from autograd_lite.node import Array, Node
 from autograd_lite.program.program import Step, mapped
 from autograd_lite.program.templates import adds_at
 
@@ -27,6 +27,18 @@ class Sliced(NamedTuple):
     list of arrays as steps, which are slices of one array; or None: it is the index itself. At
     index -1 a step that is carried has what it is at first."""
     indices: range
+
+
+class Uneven(Exception):  # noqa: N818 - no mistake, and nobody sees it
+    """An iteration differs from others in how it is laid out, or in what is made of it.
+
+    Attributes:
+        nodes: those behind which another loop has to begin.
+    """
+
+    def __init__(self, nodes: Sequence[Node] = ()) -> None:
+        super().__init__()
+        self.nodes = nodes
 
 
 @dataclass(eq=False)

@@ -17,6 +17,7 @@ import numpy as np
 
 from autograd_lite.engine import step_through
 from autograd_lite.node import Node, Pass, inputs_of
+from autograd_lite.program.loops import Uneven
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.factors import (
@@ -29,7 +30,7 @@ from autograd_lite.textbook.factors import (
     summed,
     taken_out,
 )
-from autograd_lite.textbook.iterations import Iterations, Uneven
+from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.reading import Reader
 from autograd_lite.textbook.terms import is_call
 from autograd_lite.textbook.written_out import slope_of_written_out

@@ -17,9 +17,9 @@ import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Node
-from autograd_lite.program.program import Step, steps_in
+from autograd_lite.program.program import Step, needed_for, steps_in
 from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
-from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
+from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number
 
 
 class Factor(NamedTuple):

@@ -15,6 +15,7 @@ from autograd_lite.node import Node
 from autograd_lite.program.loops import (
     Loop,
     Sliced,
+    Uneven,
     as_range,
     moving_in,
     with_moved,
@@ -24,18 +25,6 @@ from autograd_lite.program.program import Step
 from autograd_lite.program.rolling import read_call
 from autograd_lite.textbook.terms import Terms, is_number
 from autograd_lite.textbook.weights import is_view
-
-
-class Uneven(Exception):  # noqa: N818 - no mistake, and nobody sees it
-    """An iteration differs from others in what is made of it.
-
-    Attributes:
-        nodes: those behind which another loop has to begin.
-    """
-
-    def __init__(self, nodes: Sequence[Node]) -> None:
-        super().__init__()
-        self.nodes = nodes
 
 
 class Iterations:

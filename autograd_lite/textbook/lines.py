@@ -13,19 +13,19 @@ import numpy as np
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.held import seed_of
 from autograd_lite.node import Node
-from autograd_lite.program.program import Step
+from autograd_lite.program.loops import Uneven
+from autograd_lite.program.program import Step, needed_for
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.blocks import Block, Line
 from autograd_lite.textbook.cotangents import cotangents
 from autograd_lite.textbook.factors import value_of
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.iterations import Uneven
 from autograd_lite.textbook.listing import Listing
 from autograd_lite.textbook.numpy_source import NumpySource
 from autograd_lite.textbook.reading import Reader
 from autograd_lite.textbook.spellings import Count, Reduced, Share
-from autograd_lite.textbook.terms import is_broadcast, is_one_number, needed_for
+from autograd_lite.textbook.terms import is_broadcast, is_one_number
 
 Batch = tuple[str, int, str]
 """The number of samples: m is 100, which is X.shape[1]."""

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from autograd_lite.program.loops import Loop
-from autograd_lite.program.program import Step, steps_in
+from autograd_lite.program.program import Step, needed_for, steps_in
 from autograd_lite.textbook.blocks import Block, Line, Repeater, terms_of
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import is_short
 from autograd_lite.textbook.repeated import with_loops
-from autograd_lite.textbook.terms import needed_for, parts_written
+from autograd_lite.textbook.terms import parts_written
 from autograd_lite.textbook.weights import LONG, LONG_LOSS, SHORT, needs_line, weight_of
 
 

@@ -20,12 +20,12 @@ from autograd_lite.errors import UnsupportedError
 from autograd_lite.foreign import beside
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
+from autograd_lite.program.program import needed_for
 from autograd_lite.textbook.blocks import Block, Line, terms_of
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
 from autograd_lite.textbook.spellings import DEFINITIONS
-from autograd_lite.textbook.terms import needed_for
 
 
 class Definitions:

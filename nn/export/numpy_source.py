@@ -8,14 +8,13 @@ from types import FunctionType
 from typing import Any
 
 from autograd_lite.names import explains_keywords
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, needed_for
 from autograd_lite.table import TABLE
 from autograd_lite.textbook.listing import Listing
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import ATOM, NumpySource, Written, is_short
 from autograd_lite.textbook.source import Definitions, texts_of
 from autograd_lite.textbook.spellings import function_written_out
-from autograd_lite.textbook.terms import needed_for
 from nn.export.forward import traced
 
 READ = """def array(text, dtype, shape):
