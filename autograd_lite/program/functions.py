@@ -16,18 +16,18 @@ from autograd_lite.linearization import name_of
 from autograd_lite.modes import draws, enable_grad, moves, recording, setting, unusual
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
-from autograd_lite.program.agreement import differing, spreads
-from autograd_lite.program.backends import Runner, backend_of, suited
+from autograd_lite.program.backends import Runner, backend_of, differing, spreads, suited
 from autograd_lite.program.given import are_equal, form, in_new_object, key_of, nearby
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import (
     RECORDINGS,
+    Record,
+    are_alike,
     difference,
     same_outcomes,
     task_of,
     uncollected,
 )
-from autograd_lite.program.records import Record, are_alike
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Tracer, guarded, program_of
 from autograd_lite.pullback import is_live_leaf

@@ -8,14 +8,13 @@ from types import FunctionType
 from typing import Any
 
 from autograd_lite.names import explains_keywords
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, needed_for
 from autograd_lite.table import TABLE
-from autograd_lite.textbook.listing import listing_of
+from autograd_lite.textbook.listing import Listing
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import ATOM, NumpySource, Written, is_short
 from autograd_lite.textbook.source import Definitions, texts_of
 from autograd_lite.textbook.spellings import function_written_out
-from autograd_lite.textbook.terms import needed_for
 from nn.export.forward import traced
 
 READ = """def array(text, dtype, shape):
@@ -68,7 +67,7 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     returned = {name: names.unique(name) for name in forward.outputs}
     outputs = dict(zip(returned.values(), forward.outputs.values()))
     needed = needed_for(outputs.values())
-    listing = listing_of(outputs, needed, named, {}, names, (), {})
+    listing = Listing(outputs, needed, named, names)
     counts = {count: n if k == 1 else f"({k} * {n})" for count, k in forward.counts.items()}
     source = _Source(listing.names, counts)
     definitions = Definitions(term.function for term in listing.terms)

@@ -22,8 +22,7 @@ from autograd_lite.modes import draws, moves, setting
 from autograd_lite.node import Array, clock
 from autograd_lite.program.backends import Output, Runner, Task
 from autograd_lite.program.program import Guard, Step
-from autograd_lite.program.recordings import task_of, uncollected
-from autograd_lite.program.records import Record
+from autograd_lite.program.recordings import Record, task_of, uncollected
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Tracer, guarded
 from autograd_lite.pullback import is_live_leaf
