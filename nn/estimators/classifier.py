@@ -120,7 +120,7 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
         if len(self.classes_) < 2:
             raise ArgumentError(
                 f"{type(self).__name__} of y {describe_one(y)}",
-                f"it has one class, {self.classes_.tolist()[0]!r}, and nothing is to be told apart",
+                f"it has one class, {self.classes_.tolist()[0]!r}: nothing to distinguish",
                 "Give samples of two classes at least, or name all in partial_fit(classes=)",
             )
         return len(self.classes_) if self._loss().link == "softmax" else 1

@@ -22,11 +22,11 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
             parameters and `learning_rate`, such as `functools.partial(nn.SGD, momentum=0.9)`.
         learning_rate: as optimizers take it; a schedule is copied.
         epochs, batch_size, accumulate, step, validation, metrics, sampling, augment, callbacks,
-            progress, compile: as `nn.fit` takes them, which has what else there is, checkpoints to
-            go on from and clusters. Of callbacks copies are used. Early stopping is a callback:
-            `validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]`.
-        evaluate_every: as in `nn.fit`; by default 1 if there are validation samples, metrics or
-            callbacks, and else only the last epoch's figures are measured.
+            progress, compile: as for `nn.fit`, which also resumes from checkpoints and uses
+            clusters. Callbacks are copied. Early stopping is a callback: `validation=0.1,
+            callbacks=[nn.EarlyStopping(patience=10)]`.
+        evaluate_every: as for `nn.fit`; the default is 1 if there are validation samples, metrics
+            or callbacks, otherwise only the last epoch's figures are measured.
         warm_start: whether `fit` starts from the current weights.
         random_state: a whole number, a `numpy.random.RandomState`, or None: for initial weights,
             shuffling, and everything else that is drawn in a fit without its own `rng`, as by
