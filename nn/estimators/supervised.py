@@ -31,11 +31,11 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
             parameters and `learning_rate`, such as `functools.partial(nn.SGD, momentum=0.9)`.
         learning_rate: as optimizers take it; a schedule is copied.
         epochs, batch_size, accumulate, step, validation, metrics, sampling, augment, callbacks,
-            progress, compile: as `nn.fit` takes them, which has what else there is, checkpoints to
-            go on from and clusters. Of callbacks copies are used. Early stopping is a callback:
-            `validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]`.
-        evaluate_every: as in `nn.fit`; by default 1 if there are validation samples, metrics or
-            callbacks, and else only the last epoch's figures are measured.
+            progress, compile: as for `nn.fit`, which also resumes from checkpoints and uses
+            clusters. Callbacks are copied. Early stopping is a callback: `validation=0.1,
+            callbacks=[nn.EarlyStopping(patience=10)]`.
+        evaluate_every: as for `nn.fit`; the default is 1 if there are validation samples, metrics
+            or callbacks, otherwise only the last epoch's figures are measured.
         warm_start: whether `fit` starts from the current weights.
         random_state: a whole number, a `numpy.random.RandomState`, or None: for initial weights,
             shuffling, and everything else that is drawn in a fit without its own `rng`, as by
@@ -189,7 +189,7 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
         if len(self.classes_) < 2:
             raise ArgumentError(
                 f"{type(self).__name__} of y {describe_one(y)}",
-                f"it has one class, {self.classes_.tolist()[0]!r}, and nothing is to be told apart",
+                f"it has one class, {self.classes_.tolist()[0]!r}: nothing to distinguish",
                 "Give samples of two classes at least, or name all in partial_fit(classes=)",
             )
         return len(self.classes_) if self._loss().link == "softmax" else 1

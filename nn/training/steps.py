@@ -137,7 +137,7 @@ class OwnStep:
 
     def __init__(self, training: Training, step: Step) -> None:
         self._training, self._step = training, step
-        self.steps = EagerSteps("the step is one's own")
+        self.steps = EagerSteps("the step is your own")
         inside = {*_learned(training)}
         self._changed = [each for each in training.model._state().values() if each not in inside]
         self._drawing = generators_of(training.model)
