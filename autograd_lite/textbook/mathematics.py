@@ -39,8 +39,8 @@ from autograd_lite.textbook.numpy_source import (
     Written,
     full_name,
 )
+from autograd_lite.textbook.slopes import input_of
 from autograd_lite.textbook.terms import is_call, is_number, is_one, several, shape_of
-from autograd_lite.textbook.written_out import input_of
 
 GREEK = {
     **{"alpha": ("α", "alpha"), "beta": ("β", "beta"), "gamma": ("γ", "gamma")},
@@ -53,15 +53,15 @@ GREEK = {
 ROOTS = {math.sqrt(n): n for n in range(2, 1025) if math.isqrt(n) ** 2 != n}
 """Of what a number is the square root."""
 OF_PI = {
-    math.pi: ("π", r"\pi"),
-    2 * math.pi: ("2π", r"2 \pi"),
-    math.sqrt(math.pi): ("√π", r"\sqrt{\pi}"),
-    math.sqrt(2 * math.pi): ("√(2π)", r"\sqrt{2 \pi}"),
-    math.sqrt(2 / math.pi): ("√(2/π)", r"\sqrt{2 / \pi}"),
-    0.5 * math.log(2 * math.pi): ("log(2π)/2", r"\frac{1}{2} \log\left(2 \pi\right)"),
-    math.log(2 * math.pi): ("log(2π)", r"\log\left(2 \pi\right)"),
+    math.pi: ("π", r"\pi", ATOM),
+    2 * math.pi: ("2π", r"2 \pi", PRODUCT),
+    math.sqrt(math.pi): ("√π", r"\sqrt{\pi}", ATOM),
+    math.sqrt(2 * math.pi): ("√(2π)", r"\sqrt{2 \pi}", ATOM),
+    math.sqrt(2 / math.pi): ("√(2/π)", r"\sqrt{2 / \pi}", ATOM),
+    0.5 * math.log(2 * math.pi): ("log(2π)/2", r"\frac{1}{2} \log\left(2 \pi\right)", PRODUCT),
+    math.log(2 * math.pi): ("log(2π)", r"\log\left(2 \pi\right)", ATOM),
 }
-"""Numbers of π, in text and in LaTeX."""
+"""Numbers of π, in text and in LaTeX, and how tightly these bind."""
 DIGITS = 12
 """So many are too many to be read."""
 NAMES = {"maximum": "max", "minimum": "min", "normal_cdf": "Φ"}
@@ -110,27 +110,21 @@ def shortened(texts: Sequence[str]) -> list[str]:
     ['a', 'h[4]', '...', 'h[1]', 'b[1]']
     """
     found: list[str] = []
-    start = 0
-    while start < len(texts):
-        parts = [NUMBERED.fullmatch(text) for text in texts[start:]]
-        numbers = [(x[1], int(x[2]), x[3]) for x in itertools.takewhile(bool, parts) if x]
-        stop = start + max(_length_of_run(numbers), 1)
-        run = texts[start:stop]
+    while texts:
+        run = texts[: max(_length_of_run(texts, step) for step in (1, -1))]
+        texts = texts[len(run) :]
         found += [run[0], "...", run[-1]] if len(run) > 3 else run
-        start = stop
     return found
 
 
-def _length_of_run(numbers: Sequence[tuple[str, int, str]]) -> int:
-    """How many are numbered one after another, up or down, and alike besides."""
-    steps = (
-        next_number - number if (before, behind) == (next_before, next_behind) else 0
-        for (before, number, behind), (next_before, next_number, next_behind) in itertools.pairwise(
-            numbers
-        )
-    )
-    first = next(steps, 0)
-    return 2 + len([*itertools.takewhile(first.__eq__, steps)]) if first in (1, -1) else 1
+def _length_of_run(texts: Sequence[str], step: int) -> int:
+    """How many texts from the first one on are numbered one after another, and alike besides."""
+    first = NUMBERED.fullmatch(texts[0])
+    if not first:
+        return 1
+    before, number, behind = first.groups()
+    run = (f"{before}[{n}]{behind}" for n in itertools.count(int(number), step))
+    return len([*itertools.takewhile(lambda pair: pair[0] == pair[1], zip(texts, run))])
 
 
 class Mathematics(NumpySource):
@@ -200,13 +194,11 @@ class Mathematics(NumpySource):
             return self.written(self.constants[value])
         if type(value) is not float:
             return super().number(value)
-        root, word = ROOTS.get(value), OF_PI.get(abs(value))
-        if word and value > 0:
-            return word[self.is_latex], PRODUCT if word[0][:2] == "2π" or word[0][
-                -2:
-            ] == "/2" else ATOM
-        if root:
-            return self.root(root)
+        if value in OF_PI:
+            *texts, precedence = OF_PI[value]
+            return texts[self.is_latex], precedence
+        if value in ROOTS:
+            return self.root(ROOTS[value])
         return self.ratio(value) or super().number(int(value) if value % 1 == 0 else value)
 
     def ratio(self, value: float) -> Written | None:
