@@ -236,30 +236,27 @@ class Mathematics(NumpySource):
             return self.quotient(
                 *fraction(Step(np.divide, (term, 1), {}, term.shape, -1), self.names, self.counts)
             )
-        written = self.written(right) if isinstance(right, Step) else None
         first = self.operand(left, TIGHT)
-        if written and right not in self.names and right.function in (np.matmul, np.dot):
-            return f"{first} {written[0]}", TIGHT if shape_of(right) else PRODUCT
-        if written and right not in self.names and right.function is np.sum:
-            return f"{first} {written[0]}", PRODUCT
+        function = right.function if isinstance(right, Step) and right not in self.names else None
+        if function in (np.matmul, np.dot, np.sum):
+            is_tight = shape_of(right) and function is not np.sum
+            return f"{first} {self.written(right)[0]}", TIGHT if is_tight else PRODUCT
         return f"{first} {self.operand(right, TIGHT + 1)}", TIGHT
 
     def matrix_product(self, term: Step) -> Written:
         """A B; wᵀ x of two vectors."""
-        left, right = term.arguments
-        if len(shape_of(left)) == len(shape_of(right)) == 1:
-            sign = self.infix[np.matmul][1]
-            return f"{self.row(left)}{sign}{self.text(right, TIGHT + 1)}", TIGHT
-        return super().between(term)
+        is_of_vectors = all(len(shape_of(x)) == 1 for x in term.arguments)
+        return (self.after_row(term), TIGHT) if is_of_vectors else super().between(term)
 
-    def row(self, vector: Any) -> str:
-        """A vector at the left of another one: wᵀ, or wᵀ A."""
-        named = vector in self.names
-        if is_call(vector, np.matmul) and not named and len(shape_of(vector.arguments[0])) == 1:
-            left, right = vector.arguments
-            sign = self.infix[np.matmul][1]
-            return f"{self.row(left)}{sign}{self.text(right, TIGHT + 1)}"
-        return f"{self.text(vector, ATOM)}{self.transposed}"
+    def after_row(self, product: Step) -> str:
+        """wᵀ x of a vector, and wᵀ A x if that is a product itself."""
+        vector, right = product.arguments
+        is_product = is_call(vector, np.matmul) and vector not in self.names
+        if is_product and len(shape_of(vector.arguments[0])) == 1:
+            row = self.after_row(vector)
+        else:
+            row = f"{self.text(vector, ATOM)}{self.transposed}"
+        return f"{row}{self.infix[np.matmul][1]}{self.text(right, TIGHT + 1)}"
 
     def choice(self, term: Step) -> Written:
         """[c] for 1 where c holds, else 0; x ⊙ [c] for x there."""
@@ -364,10 +361,7 @@ class Mathematics(NumpySource):
 
     def outer(self, term: Step) -> Written:
         left, right = term.arguments
-        return (
-            f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{self.around[np.transpose][1]}",
-            TIGHT,
-        )
+        return f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{self.transposed}", TIGHT
 
     def inner(self, term: Step) -> Written:
         return self.written(term.arguments[0])
