@@ -17,13 +17,17 @@ from autograd_lite.modes import draws, enable_grad, moves, recording, setting, u
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.backends import Runner, backend_of, differing, spreads, suited
-from autograd_lite.program.given import are_equal, form, in_new_object, key_of, nearby
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import (
     RECORDINGS,
     Record,
     are_alike,
+    are_equal,
     difference,
+    form,
+    in_new_object,
+    key_of,
+    nearby,
     same_outcomes,
     task_of,
     uncollected,
