@@ -6,6 +6,7 @@ import functools
 import threading
 import warnings
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -52,8 +53,9 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:
 
     f is a function of arrays, or of structures of them. It is called a few times more at first, and
     what it does besides computing, such as printing, is not done later on. Variables that it reads
-    from outside are looked at in each call. Where arguments are tensors, or f depends on tensors,
-    and where gradients are watched, f itself is called; `backend` of the result says so.
+    from outside are looked at in each call; if f itself changes them, it is called as it is. So it
+    is where arguments are tensors, or f depends on tensors, and where gradients are watched;
+    `backend` of the result says so.
 
     Args:
         f: the function.
@@ -134,6 +136,9 @@ class Compiled:
     def __reduce__(self) -> Any:
         return Compiled, (self._f, self._name, self._argnums)
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
     @property
     def source(self) -> str:
         """The text of what ran in the last call; empty if that was the function itself."""
@@ -173,9 +178,10 @@ class Compiled:
             if result is not None:
                 return result
             del self._found[key]
+        outside = Surroundings([self._f], strict=False)
         result = self._eager(*arguments, **keywords)
         self.backend = "eager: it is being recorded"
-        self._prepare(key, arguments, keywords, arrays, result)
+        self._prepare(key, arguments, keywords, arrays, result, outside)
         return result
 
     def _run(self, found: _Ready, arrays: list[Array]) -> Any:
@@ -206,11 +212,21 @@ class Compiled:
 
     @uncollected()
     def _prepare(
-        self, key: Any, arguments: Any, keywords: Any, arrays: list[Array], result: Any
+        self,
+        key: Any,
+        arguments: Any,
+        keywords: Any,
+        arrays: list[Array],
+        result: Any,
+        outside: Surroundings,
     ) -> None:
         self._recorded += 1
         if self._recorded > RECORDINGS:
             self._reason = "what is computed changes too often"
+        elif not outside.are_unchanged():
+            # To call it once more would change that once more.
+            self.backend = "eager: it changes what it reads from outside"
+            return
         elif any(isinstance(leaf, Node) for leaf in leaves_of(result)):
             self._reason = "it depends on tensors that require grad"
         if self._reason:
