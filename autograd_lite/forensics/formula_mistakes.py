@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import StepMistakes
-from autograd_lite.forensics.factors import both_signs
+from autograd_lite.forensics.factors import both_signs, distinct_masks
 from autograd_lite.forensics.formulas import FORMULAS, VJPS, Formulas, Slope, of_mean, of_sum
 from autograd_lite.forensics.place import Place, is_recorded
 from autograd_lite.forensics.replay import Graph
@@ -99,12 +99,9 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
 
 def _beyond_0(place: Place) -> StepMistakes:
     """The two straight parts meet at another number than 0, each mask once that is another."""
-    z, known = place.argument._array, set[bytes]()
-    known.add((z > 0).tobytes())
-    for number in THRESHOLDS:
-        mask = z > number
-        if mask.tobytes() not in known and mask.any() and not mask.all():
-            known.add(mask.tobytes())
+    z = place.argument._array
+    for number, mask in distinct_masks(z > 0, ((number, z > number) for number in THRESHOLDS)):
+        if mask.any():
             words = f"the mask of {{operation}} is z > {number:g}, where z > 0 is right"
             at = np.where(mask, abs(z), -abs(z))
             compute = place.operation.value

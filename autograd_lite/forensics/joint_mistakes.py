@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Always, Candidate, Scaled, joint, times, unchanged
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import flat, is_one_number
+from autograd_lite.forensics.factors import distinct_masks, flat, is_one_number
 from autograd_lite.forensics.normalized import NORMALIZATIONS, as_a_whole, normalizations
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_bounded, is_recorded, mask_of
 from autograd_lite.forensics.replay import Graph
@@ -334,15 +334,12 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator
     own = {*itertools.product({*bounds, -np.inf}, {*bounds, np.inf})}
     # Of windows with the same mask the one with the own bounds is said.
     windows = [*own, *itertools.product({0.0, -np.inf} - bounds, {*bounds, np.inf})]
-    known: set[bytes] = set()
-    for low, high in windows:
-        for what, at in (("its input", x), ("what is bounded", node._array)):
-            mask = (at > low) & (at < high)
-            if mask.all() or mask.tobytes() in known:
-                continue
-            known.add(mask.tobytes())
-            wrong = as_a_whole(graph, chain, times(inner * mask))
-            yield joint("branches", words + _between(what, low, high), wrong)
+    arrays = ("its input", x), ("what is bounded", node._array)
+    ways = [(what, at, low, high) for low, high in windows for what, at in arrays]
+    masks = ((_between(what, low, high), (at > low) & (at < high)) for what, at, low, high in ways)
+    for own_mask, mask in distinct_masks(np.ones(x.shape, bool), masks):
+        wrong = as_a_whole(graph, chain, times(inner * mask))
+        yield joint("branches", words + own_mask, wrong)
     if inner != 1:
         what = f"the mask of {name} is forgotten: its derivative is 0 beyond the bounds"
         wrong = as_a_whole(graph, chain, times(inner * np.ones_like(x)))

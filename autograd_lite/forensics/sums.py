@@ -18,6 +18,7 @@ from autograd_lite.derivatives.pooling import average_pool, max_pool, windows_of
 from autograd_lite.derivatives.reductions import axes_of
 from autograd_lite.forensics.array_mistakes import entry_of
 from autograd_lite.forensics.candidate import StepMistakes
+from autograd_lite.forensics.factors import distinct_masks
 from autograd_lite.forensics.place import Place, Vjp, sets_of_axes
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
@@ -214,11 +215,8 @@ def _near_extremes(x: Array, own: Array) -> Iterator[tuple[float, Array]]:
     apart, size = abs(x - extreme), abs(extreme)
     masks = [apart <= 1e-8 + 1e-5 * size]  # That of np.isclose.
     masks += [apart <= number * by for number in TOLERANCES for by in (1.0, size)]
-    known = {own.tobytes()}
-    for mask in masks:
-        if mask.tobytes() not in known and not mask.all():
-            known.add(mask.tobytes())
-            yield float(apart[mask].max()), mask
+    for _, mask in distinct_masks(own, (("", mask) for mask in masks)):
+        yield float(apart[mask].max()), mask
 
 
 def choices_at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
