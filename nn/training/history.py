@@ -33,7 +33,7 @@ class Means:
 
 
 class History(dict[str, list[float]]):
-    """The figures of each epoch, by name, in lists with one entry an epoch.
+    """The figures of each epoch, by name, in lists with one entry per epoch.
 
     - "running_loss": the mean over the epoch's samples of the losses of their batches, taken while
       the weights were changing. A loss that is a sum over samples is divided by their number, here
@@ -80,7 +80,7 @@ class History(dict[str, list[float]]):
         return ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.items() if values)
 
     def record(self, **figures: float) -> None:
-        """Add an epoch; what has no figure, then or before, is NaN there.
+        """Add an epoch; missing figures, then or before, are NaN.
 
         >>> history = History()
         >>> history.record(loss=3.0)

@@ -326,7 +326,7 @@ def batches(
 
     Raises:
         ShapeError: there are no arrays, or their lengths differ.
-        ArgumentError: the batch size is no whole number of at least 1, or `shuffle` no flag.
+        ArgumentError: the batch size is not a whole number of at least 1, or `shuffle` not a flag.
         UnsupportedError: rng is neither a generator nor a seed.
 
     >>> X, y = np.arange(10).reshape(5, 2), np.arange(5)
