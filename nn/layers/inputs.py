@@ -84,7 +84,7 @@ def require_shape(
     name: str = "inputs",
     hint: str = "",
     beside: Any = None,
-) -> Any:
+) -> Tensor:
     """What a layer is given, once it is real numbers of one of some shapes.
 
     A shape has for each axis its length, or a name where that may be any, and `...` where there may
@@ -94,16 +94,18 @@ def require_shape(
         ShapeError: it has another shape.
         UnsupportedError: it is no array of real numbers.
     """
-    x = require_input(layer, x)
-    wrong = [_wrong_axes(x.shape, shape) for shape in shapes]
+    given = require_input(layer, x)
+    wrong = [_wrong_axes(given.shape, shape) for shape in shapes]
     if [] in wrong:
-        return x
+        return given
     axis = next((axes[0] for axes in wrong if axes), None)
-    found = f"{x.ndim} axes" if axis is None else f"length {x.shape[axis]} along axis {axis}"
+    found = (
+        f"{given.ndim} axes" if axis is None else f"length {given.shape[axis]} along axis {axis}"
+    )
     texts = (", ".join("..." if each is ... else str(each) for each in shape) for shape in shapes)
     other = "" if beside is None else f" beside {describe_one(beside)}"
     raise ShapeError(
-        f"{called(layer, x)}{other}",
+        f"{called(layer, given)}{other}",
         f"it takes {name} of shape {' or '.join(f'({text})' for text in texts)}, and this has "
         f"{found}",
         f"Give {name} of that shape{hint and ', '}{hint}",
@@ -132,8 +134,7 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
     shape: Any = getattr(x, "shape", ())
     if len(shape) == len(names) + 2 and shape[-1] == channels:
         hint = "as np.moveaxis(x, -1, 1), which puts the channels there"
-    images: Tensor = require_shape(layer, x, ("n", channels or "channels", *names), hint=hint)
-    return images
+    return require_shape(layer, x, ("n", channels or "channels", *names), hint=hint)
 
 
 def require_sequences(
