@@ -35,6 +35,7 @@ from nn.optimizers.groups import (
     shown,
     told_options,
 )
+from nn.schema import require_fitting
 
 # In C, as they are asked for in each step.
 _at_once, _copied = attrgetter("at_once"), attrgetter("copied")
@@ -353,12 +354,7 @@ class Optimizer(Declared):
         >>> optimizer.learning_rate
         0.5
         """
-        if problems := list(misfits(self, state)):
-            raise ArgumentError(
-                f"load_state_dict into {type(self).__name__}",
-                "; ".join(problems),
-                "Give a state_dict() of an optimizer made the same way; nothing was loaded",
-            )
+        require_fitting(self, misfits(self, state))
         with whole():
             self._change(map(loaded_options, self.groups, state["groups"]))
             self.steps = int(state["steps"])
