@@ -71,7 +71,7 @@ def _joined(some: set[Loop], loops: Sequence[Loop]) -> set[Loop]:
     owner = {step: loop for loop in loops for step in loop.body}
     for _ in loops:
         for loop in loops:
-            others = {owner[step] for step in read_from(loop)}
+            others = {owner[of] for of, _ in loop.sliced.values() if isinstance(of, Step)}
             if loop in some or not others.isdisjoint(some):
                 some |= {loop, *others}
     return some
@@ -154,8 +154,3 @@ class _Reader:
         place = next(known, None) or Step(None, (), {}, like.shape, -1)
         places[place] = Sliced(of, at)
         return place
-
-
-def read_from(loop: Loop) -> list[Step]:
-    """The steps of earlier loops that a loop reads."""
-    return [of for of, _ in loop.sliced.values() if isinstance(of, Step)]
