@@ -119,12 +119,8 @@ def _rebound(a: Expression, b: Any) -> Any:
     return NotImplemented
 
 
-def _converted(number: Callable[..., Any]) -> Any:
-    return lambda self: number(_looked_at(self))
-
-
 for _name, _number in {"bool": bool, "int": int, "float": float, "index": int}.items():
-    setattr(Expression, f"__{_name}__", _converted(_number))
+    setattr(Expression, f"__{_name}__", lambda self, to=_number: to(_looked_at(self)))
 for _name in vars(NDArrayOperatorsMixin):
     if _name.startswith("__i") and _name != "__invert__":
         setattr(Expression, _name, _rebound)

@@ -193,15 +193,13 @@ class _Body:
         self.new: dict[Step, Step] = {}  # in place of the loop's placeholders and steps
         self.outputs: list[int] = []  # places in the body
         self._folder = folder
-        self._once: dict[Step, Step] = {}  # placeholders of what is the same in each iteration
         self._given: dict[Step, Step] = {}  # by step outside
         self._sequences: list[Any] = []
         self._count = 0
         numbers = {place for place, (of, _) in loop.sliced.items() if of is None}
         for place, (of, indices) in loop.sliced.items():
-            once = None if type(of) is list else folder.same.get(of)
-            if once:
-                self._once[place] = once
+            if type(of) is Step and of in folder.same:
+                folder.same[place] = folder.same[of]
             elif of is not None:
                 self.new[place] = self._slice(folder.sequence(of), indices, place)
         self.new |= {place: self._numbered(None, (), {}, place) for place in loop.carried}
@@ -245,7 +243,7 @@ class _Body:
         """A part of an argument, with what stands for it in the body."""
         if type(value) is not Step or value in self.new:
             return self.new[value] if type(value) is Step else value
-        outside = self._once.get(value) or self._folder.same.get(value) or self._folder.own(value)
+        outside = self._folder.same.get(value) or self._folder.own(value)
         if outside not in self._given:
             self._given[outside] = self._numbered(None, (), {}, outside)
         return self._given[outside]

@@ -12,14 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from autograd_lite.node import Node
-from autograd_lite.program.loops import (
-    Loop,
-    Sliced,
-    Uneven,
-    as_range,
-    moving_in,
-    with_moved,
-)
+from autograd_lite.program.loops import Loop, Sliced, Uneven, as_range, moving_in, with_moved
 from autograd_lite.program.loops import is_number as is_whole
 from autograd_lite.program.program import Step
 from autograd_lite.program.rolling import read_call
