@@ -225,11 +225,7 @@ class Tape:
             return rule(*self.given)
 
     def expression(
-        self,
-        data: Array,
-        function: Callable[..., Any] | None,
-        arguments: tuple[Any, ...],
-        keywords: dict[str, Any] = NO_KEYWORDS,
+        self, data: Array, function: Any, arguments: Any, keywords: Any = NO_KEYWORDS
     ) -> Expression:
         """An expression for what a function gave, or for what the rule was given."""
         node = Expression.__new__(Expression)

@@ -27,6 +27,7 @@ from autograd_lite.table import TABLE
 from autograd_lite.trees import leaves_of
 
 Vjps = Mapping[Callable[..., Any], Sequence[Callable[..., Any]]]
+Slots = Sequence[int] | None
 
 
 Made = TypeVar("Made", bound=Template | None)
@@ -82,11 +83,7 @@ class Rules:
         return tape.template({0: tape.expression(node._array, *called)})
 
     def template(
-        self,
-        node: Node,
-        values: Callable[[], list[Array]],
-        careful: bool = False,
-        slots: tuple[int, ...] | None = None,
+        self, node: Node, values: Callable[[], list[Array]], careful: bool, slots: Slots
     ) -> Template:
         """What a node contributes to the cotangents of its arguments, or of some of them.
 
@@ -120,7 +117,7 @@ class Contributions:
     node: Node
     operation: Operation
     careful: bool  # no NaN arises from a cotangent of 0
-    slots: Sequence[int] | None = None  # the arguments, by default those that require grad
+    slots: Slots = None  # the arguments, by default those that require grad
     kept: Any = None
 
     def __call__(self, g: Any, y: Any, *given: Any) -> dict[int, Any]:
