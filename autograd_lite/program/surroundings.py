@@ -84,6 +84,7 @@ class Surroundings:
     Attributes:
         acts: what they do besides computing, in words; empty if nothing was found.
         unseen: what they read of which it is not seen whether it changes, in words.
+        are_unchanged: tells whether all that is read is what it was.
     """
 
     def __init__(self, roots: Iterable[Any], strict: bool, given: Iterable[Node] = ()) -> None:
@@ -99,7 +100,6 @@ class Surroundings:
         if "data" in self._names:
             self._miss("data")
         self.are_unchanged = self._watched.begin()
-        """Whether all that is read is what it was."""
 
     def _visit(self, value: Any) -> None:
         if id(value) in self._seen or isinstance(value, CONSTANT):

@@ -34,11 +34,13 @@ class Watched:
     """What is compared in each run: by a function that is written for it, as nothing is faster.
 
     Of each variable and attribute that there is, `found` is told.
+
+    Attributes:
+        size: how many entries containers have.
     """
 
     def __init__(self, found: Callable[[Any], object]) -> None:
         self._found, self.size = found, 0
-        """How many entries containers have."""
         self._bytes = 0
         self._read: set[Any] = set()
         # What the function's text reads: what objects are read from, and what these were.
@@ -52,8 +54,7 @@ class Watched:
         # Texts of what gives an object each, and of conditions on keys and lengths.
         self._single: list[str] = []
         self._sizes: list[str] = []
-        self._many: list[str] = []
-        """Names of what gives many objects."""
+        self._many: list[str] = []  # names of what gives many objects
         # With their forms, and what says whether they have the entries that they had.
         self._arrays: list[tuple[Array, Any, Callable[[], Any]]] = []
 
