@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
 from autograd_lite.program.loops import Loop, Sliced, evenly, with_moved
 from autograd_lite.program.program import Step, steps_in
-from autograd_lite.program.rolling import collect, rolled
+from autograd_lite.program.rolling import Between, collect, rolled
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.iterations import Iterations
+from autograd_lite.textbook.numpy_source import is_trivial, is_view, weight_of
 from autograd_lite.textbook.slopes import input_of_activation
-from autograd_lite.textbook.weights import is_trivial, is_view, weight_of
 
 LEAST, MANY = 3, 6
 """Iterations that make a loop of a recurrence; and of the rest."""
@@ -41,10 +41,7 @@ def with_loops(
 
 
 def loops_in(
-    steps: Iterable[Step],
-    named: Collection[Step],
-    least: int = LEAST,
-    between: Callable[[Step, Step], int] | None = None,
+    steps: Iterable[Step], named: Collection[Step], least: int = LEAST, between: Between = None
 ) -> list[Step | Loop]:
     """Steps in order, with loops in place of what repeats so often, if these are some to a reader.
 
