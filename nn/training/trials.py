@@ -24,7 +24,7 @@ from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generator, generators
 from nn.training.distributions import require_distributions
 from nn.training.evaluation import require_scalar, training_mode
-from nn.training.fit_arguments import trained_parameters
+from nn.training.fit_arguments import require_depending, trained_parameters
 from nn.training.inputs import called
 from nn.training.pairing import require_own_targets
 from nn.training.samples import Samples, prepared, shared_dtype
@@ -180,6 +180,8 @@ def _losses_while_rising(
         try:
             losses.append(_stepped(samples, model, optimizer, inputs, targets))
         except GradientError:
+            if not losses:
+                raise
             break
         smoothed = _smoothed(losses)
         if not math.isfinite(losses[-1]):
@@ -190,7 +192,7 @@ def _losses_while_rising(
     if not losses:
         raise ArgumentError(
             f"find_learning_rate of {type(model).__name__}",
-            "the loss or a gradient is NaN or infinite from the first step on",
+            "the loss is NaN or infinite from the first step on",
             "Look for a logarithm or a division of 0 with detect_anomaly()",
         )
     return losses
@@ -205,6 +207,7 @@ def _stepped(
     require_distributions(attempted, samples.loss, predictions)
     loss = samples.loss_of(predictions, targets)
     require_scalar(loss)
+    require_depending(attempted, model, loss)
     value: float = loss.item()
     if math.isfinite(value):
         optimizer.zero_grad()
