@@ -98,6 +98,9 @@ class ReduceOnPlateau(Schedule):
         if name in ("threshold", "mode"):
             self.progress = Progress(self.mode, share=self.threshold)
 
+    def _kind(self) -> str:
+        return f"{super()._kind()} with mode={self.mode!r}"
+
     def rate(self, base: float, t: int) -> float:
         """The equation above."""
         return max(base * self.factor**self.reductions, min(base, self.minimum))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, one_of, optional
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, Range, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
@@ -160,6 +160,7 @@ class EarlyStopping(Declared, Callback):
     def state_dict(self) -> dict[str, Any]:
         """The best epoch with its weights, and how long nothing was better."""
         return {
+            "monitor": self.monitor,
             "best_epoch": self.best_epoch,
             "best_value": self.best_value,
             "best_weights": self.best_weights,
@@ -168,8 +169,9 @@ class EarlyStopping(Declared, Callback):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, self.state_ranges)
+        """Take over what `state_dict` gave; an ArgumentError if it is of something else."""
+        own = Range(lambda given: given == self.monitor, repr(self.monitor))
+        require_state(self, state, {**self.state_ranges, "monitor": own})
         self._reset()
         self.best_epoch = state["best_epoch"]
         self.best_weights = dict(state["best_weights"])
@@ -225,6 +227,11 @@ class LRSchedule(Declared, Callback):
                 )
             _require_agreement(self, checked["monitor"], plateau.mode)
         return checked
+
+    def told(self) -> str:
+        """What it does to learning rates, in words."""
+        figure = "" if _plateau(self.schedule) is None else f" by {self.monitor}"
+        return f"{self.schedule.told()} each {self.every}{figure}"
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot work."""
