@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MappingView
 from functools import partial
-from types import SimpleNamespace
+from types import GeneratorType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,6 +155,10 @@ CLOSED = (set, frozenset, MappingView, np.ndarray, partial)
 """Containers that are not opened, and so are records: parts of a model in them are refused."""
 
 
+ONCE = (map, filter, zip, enumerate, reversed)
+"""What may give parts of a model, which nobody can look at without taking them."""
+
+
 class Members(Declared):
     """Base of `Module`: finds what is in its attributes, also in lists, tuples and dicts."""
 
@@ -186,6 +190,12 @@ class Members(Declared):
                 require_kept(type(self).__name__, name, item)
             elif isinstance(item, CLOSED) or _is_record(item):
                 _require_no_parts(self, name, item)
+            elif isinstance(item, ONCE) or _is_generator_expression(item):
+                raise UnsupportedError(
+                    f"{type(self).__name__}.{name} = a {type(item).__name__}",
+                    "what it gives it gives once, and is not looked for in it",
+                    "Keep it in a list or a dict: list(x)",
+                )
         return tensors + modules
 
     def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
@@ -281,6 +291,10 @@ def same_name(module: Members, name: str, part: Any) -> ArgumentError:
         f"two parts have the name {name!r}, one of them {type(part).__name__}",
         "Give keys and attributes that differ as text",
     )
+
+
+def _is_generator_expression(value: Any) -> bool:
+    return isinstance(value, GeneratorType) and value.gi_code.co_name == "<genexpr>"
 
 
 def _is_record(value: Any) -> bool:

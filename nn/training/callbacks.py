@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, one_of, optional
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, Range, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
@@ -71,6 +71,7 @@ class EarlyStopping(Declared, Callback):
     mode: Field[str, str | None] = declared(optional(MODE), default=None)
 
     state_ranges: ClassVar = {
+        "monitor": TEXT,  # the first one, as assigning it forgets the others
         "best_value": FLOAT,
         "progress_value": FLOAT,
         "waited": WHOLE,
@@ -152,6 +153,12 @@ class EarlyStopping(Declared, Callback):
             training.model.load_state_dict(self.best_weights)
             training.history.best_epoch = self.best_epoch
 
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave; an ArgumentError if it is of something else."""
+        own = Range(lambda given: given == self.monitor, repr(self.monitor))
+        require_fitting(self, misfits(state, {**self.state_ranges, "monitor": own}))
+        super().load_state_dict(state)
+
 
 class LRSchedule(Declared, Callback):
     """Step a learning-rate schedule after each epoch, or each batch.
@@ -199,6 +206,11 @@ class LRSchedule(Declared, Callback):
                     "Leave out every='batch'",
                 )
             _require_agreement(self, values["monitor"], plateau.mode)
+
+    def told(self) -> str:
+        """What it does to learning rates, in words."""
+        figure = "" if _plateau(self.schedule) is None else f" by {self.monitor}"
+        return f"{self.schedule.told()} each {self.every}{figure}"
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot work."""
