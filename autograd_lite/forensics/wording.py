@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
+    DROPPED,
     FACTORS,
+    SIGN,
     Always,
     Arriving,
     Candidate,
@@ -24,6 +26,7 @@ from autograd_lite.forensics.factors import as_written, rounded
 from autograd_lite.forensics.names import Names, written
 from autograd_lite.forensics.place import Place, is_recorded
 from autograd_lite.forensics.slips import Slip
+from autograd_lite.forensics.uses import ONLY_HERE, OnOneWay
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import key_of
 from autograd_lite.textbook.words import contribution_formula
@@ -130,7 +133,10 @@ MOST_TARGETS = 4
 
 def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
-    likewise = "" if mistake.joint else _likewise(place, mistake, names)
+    # Where a value is used more than once, a step is one of several contributions.
+    uses = case.graph.consumers[place.argument]
+    every, whole = all(use in mistake.wrong for use in uses), ""
+    likewise = "" if mistake.joint else _likewise(place, mistake, every, names)
     what = mistake.what.replace("{operation}", names.function(place))
     what = what.replace("{argument}", names.value(place.argument))
     vjp = mistake.wrong[place]
@@ -141,10 +147,14 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         arrives = isinstance(vjp, Arriving) and not isinstance(vjp, Valued)
         name = names.of.get(key_of(vjp.written), unknown)
         what = what.replace("{other}", name if arrives else names.value(vjp.written, unknown))
-    if vjp in (unchanged, negated) and place.multiplies_entries and len(place.others) == 1:
-        what = _with_factor(place, what, vjp is negated, names)
-    if mistake.kind == "dropped path" and not mistake.joint:
-        what = _left_out(case, mistake, place, names) or what
+    step, forgets = place, vjp in (unchanged, negated)
+    if isinstance(vjp, OnOneWay):
+        step, forgets = vjp.use, "forgotten" in what
+    if forgets and step.multiplies_entries and len(step.others) == 1:
+        what = _with_factor(step, what, names)
+    if mistake.kind == DROPPED[0] and not mistake.joint:
+        own = "" if _has_own_words(mistake) else _left_out(case, mistake, place, names)
+        what = _parts_left_out(mistake, uses) or own or what
     words = f"{names.step(place, _end(mistake, place))}{likewise}: {what}"
     is_exact = mistake.kind == "penalty" and mistake.factor in (0, -1)
     is_said = mistake.kind in ("sign", "dropped path") or is_exact
@@ -154,9 +164,6 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
             reason = case.in_words(mistake.strength)
             number += f": {reason}" if reason else ""
         words += f", {number or _factor(case, mistake.strength, place)}"
-    # Where a value is used more than once, a step is one of several contributions.
-    uses = case.graph.consumers[place.argument]
-    every, whole = all(use in mistake.wrong for use in uses), ""
     if every and place.node not in names.known:
         whole = names.whole_cotangent(place.argument)
     right = whole or written(contribution_formula, place.node, place.slot, names.of)
@@ -171,7 +178,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
 
 
-def _likewise(place: Place, mistake: Candidate, names: Names) -> str:
+def _likewise(place: Place, mistake: Candidate, every: bool, names: Names) -> str:
     """The other steps that a mistake is made in."""
     count, targets = len(mistake.wrong), [names.cotangent(p.argument) for p in mistake.wrong]
     others = dict.fromkeys(t for t in targets if t != names.cotangent(place.argument))
@@ -179,9 +186,14 @@ def _likewise(place: Place, mistake: Candidate, names: Names) -> str:
         return f", and likewise in all {count} steps of this kind"
     if others:
         return f", and likewise to {', '.join(others)}"
-    is_said = mistake.kind in FACTORS or count == 1
+    is_said = count == 1 or (mistake.kind in FACTORS and (every or _has_own_words(mistake)))
     further = "one other step" if count == 2 else f"{count - 1} other steps"
     return "" if is_said else f", and likewise in {further} of this kind"
+
+
+def _has_own_words(mistake: Candidate) -> bool:
+    """Whether it is said which of several paths are left out."""
+    return mistake.kind == DROPPED[0] and mistake.what != DROPPED[1]
 
 
 def _end(mistake: Candidate, place: Place) -> Tensor:
@@ -194,18 +206,20 @@ def _end(mistake: Candidate, place: Place) -> Tensor:
     return end
 
 
-def _with_factor(place: Place, what: str, is_negated: bool, names: Names) -> str:
+def _with_factor(place: Place, what: str, names: Names) -> str:
     """What is said where a factor is forgotten that has a name, or that is divided by."""
     (factor,) = place.other_arguments
     name = names.of.get(key_of(factor), "")
     if not name:
         return what
     derivative = f"1 / {name}" if place.operation.function is np.divide else name
-    return f"{name} is forgotten: {what}" + f", which is {derivative}" * (not is_negated)
+    which = "" if SIGN[1] in what else f", which is {derivative}"
+    end = ONLY_HERE if what.endswith(ONLY_HERE) else ""
+    return f"{name} is forgotten{end}: {what.removesuffix(end)}{which}"
 
 
 def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str:
-    """What is dropped, where that is a term of a sum or a part of an array; else empty."""
+    """What is dropped, where that is a term of a sum, or of a product rule; else empty."""
     equal = [argument for argument in place.node.arguments if argument is place.argument]
     if place.traits.product and len(equal) == 2 and len(mistake.wrong) == 1:
         words = "one of two equal factors is not differentiated"
@@ -230,7 +244,12 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
         rule = "quotient" if start.operation.function is np.divide else "product"
         words = f"a path is dropped: a term of the {rule} rule is left out, that of"
         return f"{words} {names.operand(start)}"
-    parts = [use for use in case.graph.consumers[place.argument] if use.traits.indexes]
+    return ""
+
+
+def _parts_left_out(mistake: Candidate, uses: list[Place]) -> str:
+    """What is dropped, where that are some of the parts that are taken of an array; else empty."""
+    parts = [use for use in uses if use.traits.indexes]
     dropped = sum(use in mistake.wrong for use in parts)
     if 0 < dropped < len(parts):
         share = (
