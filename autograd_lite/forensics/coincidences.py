@@ -42,11 +42,10 @@ def is_evidence(
     if is_one and all(_is_short(case.manual[tensor]) for tensor in wrong):
         return False
     changed = [wrong & search.changed(mistake) for mistake in mistakes]
-    if any(
-        _is_met_by_chance(case, mistake, tensors, is_all=explained is None)
-        or _is_in_right_ones(case, search, mistake)
-        for mistake, tensors in zip(mistakes, changed)
-    ):
+    pairs, is_all = zip(mistakes, changed), explained is None
+    if any(_is_met_by_chance(case, mistake, tensors, is_all) for mistake, tensors in pairs):
+        return False
+    if any(_is_in_right_ones(case, search, mistake) for mistake in mistakes):
         return False
     solved = [mistake for mistake in mistakes if is_solved(case, mistake)]
     entries = [_shown(case, wrong & search.changed(mistake)) for mistake in solved]
@@ -56,9 +55,9 @@ def is_evidence(
     unknown += [m for m in mistakes if isinstance(m, Candidate) and _is_guessed(case, m)]
     if any(_shown(case, wrong & search.changed(m)) < 2 for m in unknown):
         return False
-    return all(count > 2 for count in entries) and (
-        not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
-    )
+    if not all(count > 2 for count in entries):
+        return False
+    return not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
 
 
 def _shown(case: Case, tensors: Iterable[Tensor]) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.given import form
+from autograd_lite.program.recordings import form
 
 LARGE = 2**16
 """Bytes of an array from which its entries are compared without a copy of them."""

@@ -11,8 +11,8 @@ from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import collect, rolled
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.iterations import Iterations
+from autograd_lite.textbook.slopes import input_of_activation
 from autograd_lite.textbook.weights import is_trivial, is_view, weight_of
-from autograd_lite.textbook.written_out import input_of_activation
 
 LEAST, MANY = 3, 6
 """Iterations that make a loop of a recurrence; and of the rest."""

@@ -317,7 +317,7 @@ class Optimizer(Declared):
 
     @explains_keywords
     def state_dict(self) -> dict[str, Any]:
-        """What a run needs to go on from here, besides the parameters themselves.
+        """What a run needs to resume from here, besides the parameters themselves.
 
         "groups" lists the hyper-parameters of each group, and how many "parameters" it has; "state"
         lists, for each parameter, its number of "steps" and copies of its arrays; "steps" is the

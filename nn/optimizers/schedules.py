@@ -163,7 +163,7 @@ class Schedule(Declared):
 
     @explains_keywords
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on from here."""
+        """What is needed to resume from here."""
         own = {name: getattr(self, name) for name in self.state_ranges}
         return {"base_rates": list(self.base_rates), "steps": self.t, **own}
 
@@ -339,7 +339,7 @@ class Warmup(Schedule):
 
     @explains_keywords
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on from here, "then" included."""
+        """What is needed to resume from here, "then" included."""
         state = super().state_dict()
         return state if self.then is None else {**state, "then": self.then.state_dict()}
 

@@ -143,7 +143,7 @@ class Callback(Closed):
     def fit_start(self, training: Training) -> None:
         """Before the first batch; an error refuses the training, and `fit_end` is not called.
 
-        When a run goes on from a checkpoint, the state is loaded and `training.epoch` is not 0.
+        When a run resumes from a checkpoint, the state is loaded and `training.epoch` is not 0.
         """
 
     def gradients(self, training: Training) -> None:
@@ -156,7 +156,7 @@ class Callback(Closed):
         """After an epoch, whose figures are in the history."""
 
     def fit_end(self, training: Training) -> None:
-        """At the end, be it by an interruption or an error, also one of another `fit_end`."""
+        """At the end, even after an interruption or an error, also of another `fit_end`."""
 
     def __repr__(self) -> str:
         names = inspect.signature(type(self)).parameters
