@@ -26,6 +26,7 @@ from autograd_lite.forensics.explain import Hypothesis
 from autograd_lite.forensics.factors import as_written, rounded
 from autograd_lite.forensics.names import Names, written
 from autograd_lite.forensics.place import Place, is_recorded
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.uses import ONLY_HERE, OnOneWay
 from autograd_lite.node import Array
@@ -126,8 +127,6 @@ def _are(names: list[str]) -> str:
 
 MOST_NAMES = 12
 """Gradients that are named where many are wrong, or right."""
-
-
 MOST_TARGETS = 4
 """Steps besides the first that are called by name."""
 
@@ -137,7 +136,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     # Where a value is used more than once, a step is one of several contributions.
     uses = case.graph.consumers[place.argument]
     every, whole = all(use in mistake.wrong for use in uses), ""
-    likewise = "" if mistake.joint else _likewise(place, mistake, every, names)
+    likewise = "" if mistake.joint else _likewise(case.graph, mistake, every, names)
     what = mistake.what.replace("{operation}", names.function(place))
     what = what.replace("{argument}", names.value(place.argument))
     vjp = mistake.wrong[place]
@@ -148,9 +147,8 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         arrives = isinstance(vjp, Arriving) and not isinstance(vjp, Valued)
         name = names.of.get(key_of(vjp.written), unknown)
         what = what.replace("{other}", name if arrives else names.value(vjp.written, unknown))
-    step, forgets = place, vjp in (unchanged, negated)
-    if isinstance(vjp, OnOneWay):
-        step, forgets = vjp.use, "forgotten" in what
+    step = vjp.use if isinstance(vjp, OnOneWay) else place
+    forgets = vjp in (unchanged, negated) or (step is not place and "forgotten" in what)
     if forgets and step.multiplies_entries and len(step.others) == 1:
         what = _with_factor(step, what, names)
     if mistake.kind == DROPPED[0] and not mistake.joint:
@@ -179,17 +177,19 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
 
 
-def _likewise(place: Place, mistake: Candidate, every: bool, names: Names) -> str:
+def _likewise(graph: Graph, mistake: Candidate, every: bool, names: Names) -> str:
     """The other steps that a mistake is made in."""
-    count, targets = len(mistake.wrong), [names.cotangent(p.argument) for p in mistake.wrong]
-    others = dict.fromkeys(t for t in targets if t != names.cotangent(place.argument))
+    count, first = len(mistake.wrong), names.cotangent(graph.first_of(mistake.wrong).argument)
+    targets = dict.fromkeys(names.cotangent(place.argument) for place in mistake.wrong)
+    others = [target for target in targets if target != first]
+    further = "one other step" if count == 2 else f"{count - 1} other steps"
     if len(others) > MOST_TARGETS:
-        return f", and likewise in all {count} steps of this kind"
+        further = f"all {count} steps" if graph.are_all(mistake.wrong) else further
+        return f", and likewise in {further} of this kind"
     if others:
         return f", and likewise to {', '.join(others)}"
     which = mistake.kind == DROPPED[0] and not mistake.is_any_path
     is_said = count == 1 or (mistake.kind in FACTORS and (every or which))
-    further = "one other step" if count == 2 else f"{count - 1} other steps"
     return "" if is_said else f", and likewise in {further} of this kind"
 
 

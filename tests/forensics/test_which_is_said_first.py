@@ -242,3 +242,25 @@ def test_where_a_factor_is_wrong_in_some_uses_that_is_said():
     parts = [2 * (row @ w.data + 5) * row for row in x]
     said = said_first(loss, {w: parts[0] + 2 * parts[1] + 2 * parts[2] + parts[3]})
     assert "and likewise in one other step of this kind: a constant factor is wrong" in said
+
+
+def slopes_of_a_loop(forgotten):
+    """The gradients of the weights of a loop in which the slopes of some steps are forgotten."""
+    rng = np.random.default_rng(16)
+    x, U, V = rng.normal(size=(8, 2)), leaf(rng, 3, 2, name="U"), leaf(rng, 3, 3, name="V")
+    h, states = np.zeros(3), [np.zeros(3)]
+    for row in x:
+        h = np.tanh(U @ row + V @ h)
+        states.append(h.data)
+    d, dU, dV = states[-1], np.zeros((3, 2)), np.zeros((3, 3))
+    for t in range(7, -1, -1):
+        dz = d * (1 if t in forgotten else 1 - states[t + 1] ** 2)
+        dU, dV, d = dU + np.outer(dz, x[t]), dV + np.outer(dz, states[t]), V.data.T @ dz
+    return said_first((h**2).sum() / 2, {U: dU, V: dV})
+
+
+def test_a_mistake_in_all_steps_of_a_loop_but_one_is_not_said_to_be_in_all():
+    said = slopes_of_a_loop(range(7))
+    assert "and likewise in 6 other steps of this kind: the derivative of tanh is forgotten" in said
+    said = slopes_of_a_loop(range(8))
+    assert "and likewise in all 8 steps of this kind: the derivative of tanh is forgotten" in said
