@@ -170,7 +170,8 @@ def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
         slot = place.slot
         belongs = "other factor" if place.traits.product else "inner derivative"
         words = f"it is multiplied by {{argument}} itself, where the {belongs} belongs"
-        yield "wrong formula", words, lambda g, y, *pair, **k: g * pair[slot]
+        kind = "wrong formula" if place.traits.product else "other values"
+        yield kind, words, lambda g, y, *pair, **k: g * pair[slot]
 
 
 def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
@@ -334,13 +335,14 @@ def whole_losses(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + "1/n stands for the probabilities: that of a mean", of_mean
         what = "1 stands for the probabilities: that of a sum"
         yield "derivative forgotten", words + what, of_sum
-        yield "wrong formula", words + LARGEST, _of_largest
+        yield "wrong formula", words + LARGEST, of_largest
 
 
 LARGEST = "the largest entry gets what arrives: that of a maximum"
 
 
-def _of_largest(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def of_largest(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """What arrives, to the largest of the entries that were reduced."""
     return of_sum(g, y, x, axis, keepdims) * (x == x.max(axis=axis, keepdims=True))
 
 

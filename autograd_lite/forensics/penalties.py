@@ -85,11 +85,13 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
 
 def strengths_of_penalties(graph: Graph) -> dict[Tensor, float]:
     """By what the loss's penalties multiply the entries of leaves, where that is one number."""
-    terms = [(leaf, a[a != 0], leaf._array[a != 0]) for leaf, (_, a) in _added(graph).items()]
+    terms = [
+        (leaf, a[a != 0], leaf._array[a != 0]) for leaf, (_, a) in added_by_penalties(graph).items()
+    ]
     return {leaf: closest_factor(added, own) for leaf, added, own in terms}
 
 
-def _added(graph: Graph) -> dict[Tensor, tuple[list[Place], Array]]:
+def added_by_penalties(graph: Graph) -> dict[Tensor, tuple[list[Place], Array]]:
     """The steps from penalties to each leaf, and what they add to its gradient."""
     steps = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
     return {leaf: (own, sum(map(graph.sent, own))) for leaf, own in steps.items()}
@@ -141,7 +143,7 @@ def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: f
 
 def other_penalties(case: Case) -> Iterator[Candidate]:
     """What a penalty adds is its value, one number, and not its derivative, or that of a norm."""
-    for leaf, (places, added) in _added(case.graph).items():
+    for leaf, (places, added) in added_by_penalties(case.graph).items():
         along = float(np.vdot(added, leaf._array))
         norm = float(np.linalg.norm(leaf._array))
         for words, value in (
