@@ -129,14 +129,15 @@ def fitting_arrays(
             "Give model.state_dict()",
         )
     arrays = {name: _loaded(value, f"{attempted} of {name!r},") for name, value in state.items()}
-    wanted = {name: _numbers_of(tensor.shape) for name, tensor in own.items()}
+    wanted = {name: numbers_of(tensor.shape) for name, tensor in own.items()}
     unreal = [name for name, array in arrays.items() if array.dtype.kind not in "fiub"]
     dtypes = [f"{name} has dtype {arrays[name].dtype}" for name in unreal]
     require_fitting(owner, [*misfits(arrays, wanted), *dtypes])
     return arrays
 
 
-def _numbers_of(shape: tuple[int, ...]) -> Range:
+def numbers_of(shape: tuple[int, ...]) -> Range:
+    """The range of arrays and tensors of a shape."""
     return Range(lambda x: x.shape == shape, f"numbers of shape {shape}")
 
 
