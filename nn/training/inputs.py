@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite.arguments import as_array, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.read_only import read_only
 from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
 from nn.layers.containers import Sequential
@@ -80,7 +81,9 @@ def as_arrays(
     if type(values) is np.ndarray:
         return values
     if not is_tree(values):
-        return values if stays(values) else _as_one_array(values, attempted)
+        if not stays(values):
+            return _as_one_array(values, attempted)
+        return admit(values, attempted) if is_dask(values) else values
     leaves_of(values)  # an error where they hold themselves
     if isinstance(values, Mapping):
         items = values.items()

@@ -14,6 +14,7 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, de
 from autograd_lite.trees import map_tree
 from nn.losses.loss import require_weights
 from nn.training.inputs import Batch, Source, checked, joined, shown
+from nn.training.rows import loaded
 
 
 class Stream(Source):
@@ -81,6 +82,7 @@ class Stream(Source):
                 "Give samples and targets, (X, y), or (X, y, weights)",
             )
         X, y, n = checked(self.dtype, batch[0], batch[1], kind)
+        X, y = map_tree(loaded, (X, y))
         like = map_tree(lambda leaf: leaf.shape[1:], (X, y)), len(batch)
         if number == 1:
             self.size = n
