@@ -72,6 +72,8 @@ KEYWORDS = {
     "solver": "optimizer",
     "loss_fn": "loss",
     "criterion": "loss",
+    "loss_function": "loss",
+    "weights": "sample_weight weight",
     "optim": "optimizer",
     "n_epochs": "epochs",
     "nb_epoch": "epochs",
@@ -86,6 +88,13 @@ KEYWORDS = {
     "validation_split": "validation",
     "validation_fraction": "validation",
     "val_data": "validation",
+    "eval_set": "validation",
+    "train_split": "validation",
+    "validation_freq": "evaluate_every",
+    "check_val_every_n_epoch": "evaluate_every",
+    "ckpt_path": "resume_from",
+    "resume_from_checkpoint": "resume_from",
+    "jit_compile": "compile",
     "x": "X",
     "Y": "y",
     "label_smoothing_factor": "label_smoothing",
@@ -115,17 +124,33 @@ OF_OPTIMIZERS = {
 }
 """Keywords that set an optimizer, and what it calls them, where an optimizer is asked for, too."""
 
+_SCHEDULE = "nn.Adam(parameters, nn.CosineAnnealing(0.1, steps=100))"
+_CLIPPING = "Write callbacks=[nn.GradientClipping(max_norm=1.0)]"
+
 NO_KEYWORD = {
     "restore_best_weights": "Leave it out: the best weights are restored",
     "save_best_only": "Leave it out: nn.EarlyStopping() restores the best weights",
-    "num_workers": "Leave it out: batches are cut from arrays that are there",
+    **dict.fromkeys(
+        ["num_workers", "workers", "use_multiprocessing"],
+        "Leave it out: batches are cut from arrays that are there",
+    ),
+    **dict.fromkeys(
+        ["train_dataloaders", "val_dataloaders"],
+        "Give batches, pairs (X, y), as X without y, or as validation",
+    ),
     "pin_memory": "Leave it out: arrays are where NumPy has them, or CuPy",
     "return_sequences": "Leave it out: states, last = layer(x) are those of all steps, and last",
     "return_state": "Leave it out: states, last = layer(x) are those of all steps, and last",
     "drop_last": "Cut the arrays before: n = len(X) // batch_size * batch_size, X[:n], y[:n]",
     "early_stopping": "Write validation=0.1, callbacks=[nn.EarlyStopping()]",
-    "scheduler": "A schedule is a learning rate: "
-    "nn.Adam(parameters, nn.CosineAnnealing(0.1, steps=100))",
+    **dict.fromkeys(["scheduler", "lr_scheduler"], f"A schedule is a learning rate: {_SCHEDULE}"),
+    **dict.fromkeys(["gradient_clip_val", "clip_grad_norm", "clip_grad"], _CLIPPING),
+    "patience": "Write validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]",
+    "X_val": "Write validation=(X_val, y_val)",
+    "initial_epoch": "Write resume_from=path, of a file that nn.Checkpoint wrote",
+    "steps_per_epoch": "Leave it out: an epoch goes through all samples, or all batches given as X",
+    "loss_weights": "Write loss=lambda p, t: mse(p[0], t[0]) + 0.5 * mse(p[1], t[1])",
+    "logger": 'Write callbacks=[nn.CSVLog("log.csv")]',
     "n_iter_no_change": "Write validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]",
     "shuffle": "Samples come in random order; for another give batches, "
     "lambda: nn.batches(X, y, batch_size=32, shuffle=False)",
