@@ -211,6 +211,19 @@ def test_memory_views_are_arrays():
     np.testing.assert_array_equal((leaf() * memoryview(VALUES)).data, [10.0, 40.0, 90.0])
 
 
+def test_dask_arrays_are_of_plain_blocks_and_have_items():
+    dask = pytest.importorskip("dask.array")
+    lazy = dask.from_array(VALUES, chunks=2)
+    assert (leaf() * lazy).sum().item() == 140.0
+    for blocks, remedy in (
+        (dask.ma.masked_greater(lazy, 15), r"lambda x: x\.filled\(0\)"),
+        (lazy[:, None].map_blocks(sparse.csr_matrix), r"lambda x: x\.toarray\(\)"),
+    ):
+        for use in (lambda x: leaf() * x, lambda x: x + leaf(), Tensor):
+            with pytest.raises(UnsupportedError, match=f"Dask.*map_blocks.{remedy}"):
+                use(blocks)
+
+
 class Labelled(np.lib.mixins.NDArrayOperatorsMixin):
     """An array that holds a tensor in place of its own array, as xarray's do."""
 
