@@ -23,7 +23,7 @@ from numpy import float64, ndarray
 
 import autograd_lite.mutation as mutation
 from autograd_lite.fitting import match, without_nan
-from autograd_lite.foreign import OWN, admit
+from autograd_lite.foreign import PLAIN, admit
 from autograd_lite.modes import Rule, noted_now, recording, take, watching
 from autograd_lite.mutation import remember, show
 from autograd_lite.node import (
@@ -31,9 +31,10 @@ from autograd_lite.node import (
     Cotangents,
     Node,
     Pass,
+    arrays_in,
     clock,
     inputs_of,
-    unshared_lists,
+    unshared,
     wanted_of,
 )
 from autograd_lite.operation import Operation
@@ -55,6 +56,9 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
 
     Returns a tensor when an argument is one, else what the function returns.
     """
+    holds = operation.of_users and (keywords or not HOLDERS.isdisjoint(map(type, arguments)))
+    if holds:
+        arguments, keywords = unshared(arguments), unshared(keywords)
     values = [*arguments]
     wanted = []
     constants: tuple[Array, ...] = ()
@@ -77,6 +81,8 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     operands = tuple(values)
     arguments = tuple(map(_recorded_as, arguments, operands)) if other else arguments
     if found:
+        if holds:
+            constants = tuple(x for x in arrays_in((operands, keywords)) if type(x) is ndarray)
         return computed(operation, arguments, operands, keywords, wanted, lent, constants)
     try:
         result = operation.compute(*operands, **keywords)
@@ -122,16 +128,16 @@ def computed(
     return node
 
 
-KEPT = OWN - {list, int}
+KEPT = {tuple, slice, *PLAIN} - {int}
 """Types of what is computed with as it is given."""
+HOLDERS = {list, tuple, dict}
+"""Types of what may hold arrays that a rule reads; of the table's own rows none does so."""
 
 
 def _admitted(value: Any, operation: Operation) -> Any:
     if type(value) is int:
         return in_64_bits(value)
-    if type(value) is list:
-        return unshared_lists(value)
-    return admit(value, f"{operation.name} of")
+    return unshared(admit(value, f"{operation.name} of"))
 
 
 def _recorded_as(argument: Any, value: Any) -> Any:

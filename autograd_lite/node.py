@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from autograd_lite.foreign import admit
 from autograd_lite.operation import Operation
 from autograd_lite.trees import leaves_of, nested_without_end
 
@@ -83,7 +84,7 @@ class Node:
 
     @grad.setter
     def grad(self, gradient: Array) -> None:
-        self._grad = gradient
+        self._grad = None if gradient is None else admit(gradient, "gradient of")
 
 
 class Shared:
@@ -151,9 +152,12 @@ def plain(value: Any) -> Any:
     return value._array if isinstance(value, Node) else value
 
 
-def unshared_lists(value: Any) -> Any:
-    """Copies of nested lists, which whoever gave them may change later; their parts are kept."""
+def unshared(value: Any) -> Any:
+    """Copies of nested lists and dicts, which whoever gave them may change; arrays are kept."""
+    kind = type(value)
     try:
-        return [unshared_lists(part) for part in value] if type(value) is list else value
+        if kind is list or kind is tuple:
+            return kind(map(unshared, value))
+        return {key: unshared(part) for key, part in value.items()} if kind is dict else value
     except RecursionError:
         raise nested_without_end(value) from None

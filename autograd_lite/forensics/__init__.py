@@ -4,13 +4,11 @@ The engine owns the record and the rules, so a backward pass can be replayed wit
 What reproduces the gradients that were handed in is the explanation. Files in the order of
 reading, each after those that it needs: `place`, `replay`, `candidate`, `factors`,
 `recorded_factors`, `rounding`, `case`; then mistakes: `formulas`, `formula_mistakes`,
-`array_mistakes`, `step_mistakes`, `sums`, `value_mistakes`, `shares` and `windows` in one step;
-`harmless`, which are none; `penalties`, `normalized`, `joint_mistakes`, `clipped`, `conditions`,
-`uses`, `terms`, `orders`, `loops`, `subsets`, `deltas`, `weighted_errors`, `other_data`,
-`group_mistakes` and `other_forward` in several; `projection`; `curvature`, `updates`,
-`bias_entries`, `slips`, `stale_weights`, `slips_in_all`, `differences` and `online` in what is
-handed in; `candidates`, a list of those in steps; `search`, `coincidences`, `explain`; `names`,
-`wording`, `pattern`.
+`array_mistakes`, `step_mistakes`, `sums` and `value_mistakes` in one step; `harmless`, which are
+none; `penalties`, `normalized`, `masks`, `joint_mistakes`, `windows`, `uses`, `terms`, `loops`,
+`deltas`, `other_data`, `group_mistakes` and `other_forward` in several; `projection`; `updates`,
+`slips` and `slips_in_all` in what is handed in; `candidates`, a list of those in steps; `search`,
+`coincidences`, `explain`; `names`, `wording`.
 """
 
 from __future__ import annotations
@@ -27,11 +25,10 @@ from autograd_lite.forensics.case import NEARLY, Case, refuse_changed, relative_
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import Variation, harmless, kinks_one_by_one
 from autograd_lite.forensics.names import Names
-from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.place import is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.search import now
-from autograd_lite.forensics.wording import Explanation, explained
+from autograd_lite.forensics.wording import Explanation, explained, pattern_of
 from autograd_lite.held import seed_of
 from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import plain
@@ -108,11 +105,8 @@ def _examined(
     right = original.fitted(original.graph.right)
     case = original if right == original.everything else _with_activations(original, names)
     graph, own = case.graph, names.originals
-    reach = {tensor: original.rounding[tensor].max(initial=0.0) for tensor in right}
-    excused = {
-        tensor: f"agrees up to rounding, which changes it by up to {most:.1e}"
-        for tensor, most in reach.items()
-    }
+    words = "agrees up to rounding, which changes it by up to {:.1e}"
+    excused = {t: words.format(original.rounding[t].max(initial=0.0)) for t in right}
     at_kinks = Variation("kink", "at ties the slope is 0", graph.right)
     variations = [at_kinks, *harmless(graph)] if right != original.everything else []
     _excuse(case, variations, excused, own)
@@ -124,10 +118,8 @@ def _examined(
         return excused, [], ""
     if all(case.error(tensor, graph.right[tensor]) <= NEARLY for tensor in wrong):
         return excused, [], pattern_of(case, wrong, names)
-    found = [
-        explained(case, hypothesis, wrong, names)
-        for hypothesis in explain(case, variations, seconds, start)
-    ]
+    hypotheses = explain(case, variations, seconds, start)
+    found = [explained(case, hypothesis, wrong, names) for hypothesis in hypotheses]
     distinct: dict[Any, Explanation] = {}
     for each in found:
         distinct.setdefault(tuple((m.used or m.sentence, m.right) for m in each.mistakes), each)

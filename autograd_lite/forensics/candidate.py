@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -52,6 +52,11 @@ class Candidate(NamedTuple):
     def factor(self) -> float | None:
         """The number that a step is multiplied by, for mistakes that are one."""
         return self.strength if self.kind in FACTORS and self.strength != 1 else None
+
+    @property
+    def is_any_path(self) -> bool:
+        """Whether a path is left out, and it is not said which of several."""
+        return (self.kind, self.what) == DROPPED
 
     @property
     def says(self) -> Any:
@@ -156,3 +161,11 @@ class Always:
     def __call__(self, *given: Any, **keywords: Any) -> Array:
         """The fixed cotangent."""
         return self.value
+
+
+def instead_of_all(
+    uses: Sequence[Place], value: Array, written: str = "", targets: Array | None = None
+) -> Wrong:
+    """The steps to a node, with a fixed cotangent for all that arrives there over its uses."""
+    wrong: Wrong = {use: Always(0.0 * value, "0", targets) for use in uses}
+    return wrong | {uses[0]: Always(value, written, targets)}

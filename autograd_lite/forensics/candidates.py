@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from autograd_lite.forensics import (
     array_mistakes,
-    clipped,
-    conditions,
     deltas,
     formula_mistakes,
     group_mistakes,
     joint_mistakes,
     loops,
-    orders,
+    masks,
     other_data,
     other_forward,
     penalties,
-    shares,
-    stale_weights,
     step_mistakes,
-    subsets,
     sums,
     terms,
+    updates,
     uses,
     value_mistakes,
-    weighted_errors,
     windows,
 )
 from autograd_lite.forensics.candidate import FACTOR, Candidate, StepMistakes, scaled, with_strength
@@ -64,7 +58,7 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     formula_mistakes.inner_derivative,
     formula_mistakes.cotangent_lost,
     formula_mistakes.statistics,
-    shares.shares,
+    sums.shares,
     windows.convolutions,
     array_mistakes.some_entries,
     array_mistakes.spread,
@@ -96,8 +90,8 @@ FREQUENT: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     penalties.penalties,
     group_mistakes.statistics,
     group_mistakes.other_slopes,
-    stale_weights.updated_before,
-    stale_weights.updated_in_loop,
+    updates.updated_before,
+    updates.updated_in_loop,
     group_mistakes.other_losses,
     other_data.other_data,
 )
@@ -113,9 +107,9 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     deltas.other_deltas,
     deltas.missing_parentheses,
     windows.windows_elsewhere,
-    deltas.some_samples,
-    deltas.other_masks,
-    weighted_errors.weighted_errors,
+    masks.some_samples,
+    masks.other_masks,
+    deltas.weighted_errors,
     joint_mistakes.derivative_in_one_direction,
     joint_mistakes.slopes_before_products,
     joint_mistakes.skipped_layers,
@@ -126,17 +120,18 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     joint_mistakes.logarithms_of_sums,
     uses.skip_before_block,
     other_forward.targets_of_loops,
-    subsets.parts_of_loops,
-    clipped.clipped,
-    conditions.other_conditions,
+    windows.parts_of_loops,
+    masks.clipped,
+    masks.other_conditions,
     other_forward.masks,
     other_forward.other_activations,
+    other_forward.maxima_for_logsumexp,
     other_forward.softmax_in_forward,
     penalties.other_penalties,
     terms.without_constants,
     terms.not_detached,
-    orders.squares_of_sums,
-    orders.products_regrouped,
+    terms.squares_of_sums,
+    terms.products_regrouped,
 )
 """Mistakes in several steps, in the loss, or in the data."""
 
@@ -177,22 +172,26 @@ def _of_steps(
     """Mistakes in one step, at all that are alike, and at each of them."""
     same: dict[Any, Wrong] = {}
     for place in places:
-        counts: Counter[Any] = Counter()
+        counts: dict[Any, int] = {}
         for kind, what, vjp in mistakes(case.graph, place):
-            counts[kind, what] += 1
+            counts[kind, what] = counts.get((kind, what), 0) + 1
             axes = 0 if place.traits.activation else place.node.ndim  # Activations have none.
             key = (kind, what, place.operation, place.slot, axes, counts[kind, what])
             same.setdefault(key, {})[place] = vjp
     for (kind, what, *_), wrong in same.items():
-        own = [*wrong]
-        roles = case.graph.alike_among(own)
-        # Some of a few, as two of an LSTM's gates, in one step of it or in all.
-        whole = [role for role in roles if not any({*role} < {*other} for other in roles)]
-        some = [[*itertools.chain(*c)] for c in _some_of(whole)] + _some_of(own)
-        groups = [own, own[1:], *roles, *some]
-        several = {tuple(group): group for group in groups if len(group) > 1}
-        for chosen in [*several.values(), *([place] for place in own)]:
+        several = _several_of(case.graph, [*wrong]) if len(wrong) > 1 else []
+        for chosen in [*several, *([place] for place in wrong)]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
+
+
+def _several_of(graph: Graph, own: list[Place]) -> list[list[Place]]:
+    """All of some steps, and those of them that a mistake may be made in together."""
+    roles = graph.alike_among(own)
+    # Some of a few, as two of an LSTM's gates, in one step of it or in all.
+    whole = [role for role in roles if not any({*role} < {*other} for other in roles)]
+    some = [[*itertools.chain(*c)] for c in _some_of(whole)] + _some_of(own)
+    groups = {tuple(group): group for group in [own, own[1:], *roles, *some]}
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _some_of(few: list[Any]) -> list[list[Any]]:

@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.bias_entries import of_bias, penalized_bias
 from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import (
-    closest_factor,
-    multiples,
-    rounded,
+from autograd_lite.forensics.factors import closest_factor, multiples, rounded
+from autograd_lite.forensics.penalties import (
+    added_by_penalties,
+    of_bias,
+    penalized_bias,
+    strengths_of_penalties,
 )
-from autograd_lite.forensics.penalties import strengths_of_penalties
-from autograd_lite.forensics.place import lines_along
+from autograd_lite.forensics.place import lines_along, sets_of_axes
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import limited, made_of
 from autograd_lite.node import Array
@@ -148,8 +148,7 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     turned = off & (given != 0) & np.any(given < 0)
     which = _which(turned, ~turned) if 0 < turned.sum() < given.size else ""
     if which and off.sum() == turned.sum():
-        words = f"{which} of the wrong sign"
-        yield Slip("sign", words), given, np.where(turned, -right, right)
+        yield Slip("sign", f"{which} of the wrong sign"), given, np.where(turned, -right, right)
 
 
 def _which(chosen: Array, others: Array) -> str:
@@ -187,6 +186,20 @@ def _penalized_as_used(case: Case, tensor: Tensor, given: Array, right: Array) -
         words = "the penalty on each row counts as often as the row is used, in others not at all"
     if len({*counts.ravel()}) > 1 and counts.min() >= -1:
         yield Slip("penalty", words), given, right + counts * penalty
+
+
+def _penalized_elsewhere(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    """The penalty is on other entries than in the loss, as where an index is off by one."""
+    penalty = strengths_of_penalties(case.graph).get(tensor, 0.0) * tensor._array
+    if not penalty.all():
+        return
+    own = added_by_penalties(case.graph)[tensor][1] != 0
+    here = own + np.round((given - right) / penalty) == 1
+    more, less = here & ~own, own & ~here
+    if more.any() and less.any():
+        parts = [_which(each, ~each) or f"{each.sum()} of its entries are" for each in (more, less)]
+        words = f"{parts[0]} penalized, and {parts[1]} not, unlike in the loss"
+        yield Slip("penalty", words), given, right + penalty * (1.0 * here - own)
 
 
 def _updated(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -302,17 +315,15 @@ def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array)
 def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     yield Slip("transposed", "the gradient is transposed"), given.T, right
     if given.size == right.size:
-        words = (
-            f"the shape is {given.shape} for {right.shape}: keepdims is lost, or an axis too many"
-        )
+        words = f"the shape is {given.shape} for {right.shape}: "
+        words += "keepdims is lost, or an axis too many"
         yield Slip("not summed", words), given.reshape(right.shape), right
-    for count in range(1, given.ndim + 1):
-        for axes in itertools.combinations(range(given.ndim), count):
-            summed = given.sum(axis=axes)
-            if summed.size == right.size:
-                axis = axes[0] if count == 1 else axes
-                words = f"broadcasting is not undone: sum over axis {axis}"
-                yield Slip("not summed", words), summed.reshape(right.shape), right
+    for axes in sets_of_axes(given.ndim):
+        summed = given.sum(axis=axes)
+        if summed.size == right.size:
+            axis = axes[0] if len(axes) == 1 else axes
+            words = f"broadcasting is not undone: sum over axis {axis}"
+            yield Slip("not summed", words), summed.reshape(right.shape), right
 
 
 def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
@@ -349,6 +360,7 @@ def _without_axis(reduce: Any, given: Array, right: Array) -> str:
 OF_RIGHT = (
     _on_the_bias,
     _penalized_as_used,
+    _penalized_elsewhere,
     _misplaced,
     _by_another_variable,
     _updated,

@@ -19,9 +19,10 @@ from autograd_lite.derivatives.convolutions import (
     transposed_convolution,
 )
 from autograd_lite.derivatives.windows import Layout, bordered, layout
-from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, joint
+from autograd_lite.engine import backpropagate
+from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, joint, unchanged
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.place import Place, Wrong, indexed, is_recorded
+from autograd_lite.forensics.place import Place, Wrong, indexed, is_recorded, numbers_in
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.value_mistakes import moved_again
 from autograd_lite.node import Array, plain
@@ -71,13 +72,10 @@ def window_of(array: Any) -> Window | None:
     whole = array.base if isinstance(array, np.ndarray) else None
     if not isinstance(whole, np.ndarray) or whole.dtype != array.dtype or whole.size > LARGEST:
         return None
-    first = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    first = array.ctypes.data - whole.ctypes.data
     if not whole.flags.c_contiguous or not 0 <= first < whole.nbytes:
         return None
-    numbers = np.arange(whole.size)
-    strides = [step // whole.itemsize * numbers.itemsize for step in array.strides]
-    view = np.lib.stride_tricks.as_strided
-    return _window(whole, view(numbers[first // whole.itemsize :], array.shape, strides))
+    return _window(whole, numbers_in(whole, array))
 
 
 def _copied_from(case: Case, array: Any) -> Window | None:
@@ -157,10 +155,8 @@ def _windows_in(case: Case, argument: Any) -> tuple[Window | None, list[Tensor]]
 def _moved(found: list[Window | None]) -> Iterator[tuple[str, list[Window]]]:
     """Windows of one array at positions that people take by mistake, in words."""
     windows = [each for each in found if each is not None]
-    if (
-        len(windows) < len(found)
-        or len({(w.whole.ndim, w.shape, w.steps.tobytes()) for w in windows}) > 1
-    ):
+    distinct = {(w.whole.ndim, w.shape, w.steps.tobytes()) for w in windows}
+    if len(windows) < len(found) or len(distinct) > 1:
         return
     for words, steps in _other_steps(windows[0].steps):
         yield words, [window._replace(steps=steps) for window in windows]
@@ -197,13 +193,11 @@ def _other_starts(starts: Array, moving: Array, slid: Array) -> Iterator[tuple[s
         return
     strides = np.where(slid, np.gcd.reduce(starts - starts[-1], axis=0), 1)
     if strides.max() > 1:
-        words = f"one entry apart: their stride, {strides.max()}, is forgotten"
-        yield words, starts // strides
+        yield f"one entry apart: their stride, {strides.max()}, is forgotten", starts // strides
     if moving.sum() > 1:
         order, both = np.arange(len(slid)), np.flatnonzero(moving)[-2:]
         order[both] = both[::-1]
-        words = "at transposed positions: the indices of the two axes are exchanged"
-        yield words, starts[:, order]
+        yield "at transposed positions: the indices of the two axes are exchanged", starts[:, order]
     words = "that are all where the first one is: the index of the window is left out"
     yield words, np.where(slid, starts.min(axis=0), starts)
     words = "that are off by {}: a slice that is shifted, or a border of zeros, the padding, "
@@ -252,3 +246,76 @@ def _of_layout(
         return kernel_correlation(g, met, w.shape[2:], strides, 0, dilations)
     whole = transposed_convolution(g, w, reach, strides, 0, dilations)
     return bordered(whole, tuple((-a, -b) for a, b in around))
+
+
+def parts_of_loops(case: Case) -> Iterator[Candidate]:
+    """What the steps of a loop sum up, such as those at risk, are others in both passes."""
+    graph = case.graph
+    for uses in graph.consumers.values():
+        if len(uses) > MOST_PARTS:
+            continue
+        taken = {use: part for use in uses if (part := _slice_of(use.node)) is not None}
+        for words, others in _other_slices([*taken.values()]):
+            steps = [_of_other_part(graph, use, other) for use, other in zip(taken, others)]
+            if all(steps):
+                wrong: Wrong = {place: vjp for each in steps for place, vjp in each.items()}
+                yield joint("misplaced", f"in both passes the steps take {words}", wrong)
+
+
+def _of_other_part(graph: Graph, use: Place, part: slice) -> Wrong:
+    """The steps from an array to a sum, say, over a part of it, with another part; or none."""
+    whole = use.argument
+    start = total = Tensor(whole._array[part], requires_grad=True)
+    way = [use]
+    while len(way) == 1 or not way[-1].traits.reduces:
+        uses = graph.consumers.get(way[-1].node, ())
+        if len(uses) != 1 or len(way) > MOST_STEPS:
+            return {}
+        way += uses
+        given: list[Any] = [*map(plain, way[-1].node.arguments)]
+        given[way[-1].slot] = total
+        try:
+            total = way[-1].operation.function(*given, **way[-1].node.keywords)
+        except Exception:  # What is beside the part may not fit another one.
+            return {}
+    if way[-1].node.size != 1 or total.size != 1:
+        return {}
+    sent = np.zeros_like(whole._array)
+    sent[part] = backpropagate(total, np.ones_like(total._array))[start]
+    wrong: Wrong = dict.fromkeys(way, unchanged)
+    shape = way[-1].argument.shape
+    wrong[way[-1]] = lambda g, *given, **k: np.full(shape, np.sum(g))
+    wrong[use] = lambda g, *given, **k: np.where(sent == 0, 0, sent * g.flat[0])
+    wrong[graph.forward_step(way[-1].node)] = lambda *given, **k: total._array
+    return wrong
+
+
+MOST_PARTS = 100
+"""Uses of an array, each of which may be of a part of it."""
+MOST_STEPS = 5
+"""Steps from a part of an array to the number that it is summed up to."""
+
+
+def _slice_of(node: Tensor) -> tuple[int, int] | None:
+    """The first entry and that after the last one of what a node takes, if it is a slice."""
+    index = node.arguments[1] if node.operation.traits.indexes else None
+    if not isinstance(index, slice) or index.step not in (None, 1):
+        return None
+    return index.indices(len(node.arguments[0]._array))[:2]
+
+
+def _other_slices(own: list[tuple[int, int]]) -> Iterator[tuple[str, list[slice]]]:
+    """For the first entries of slices, and those after the last ones, what stands for them."""
+    first, last = {start for start, _ in own}, {stop for _, stop in own}
+    if len(first) > 1:
+        yield "all entries from one later on: > for >=", [slice(a + 1, b) for a, b in own]
+        yield "all entries from one earlier on", [slice(max(a - 1, 0), b) for a, b in own]
+        yield "those before, and not those after", [slice(0, a + 1) for a, _ in own]
+        yield "their own entry alone", [slice(a, a + 1) for a, _ in own]
+    if len(last) > 1:
+        yield "all entries up to one earlier: < for <=", [slice(a, b - 1) for a, b in own]
+        yield "all entries up to one later", [slice(a, b + 1) for a, b in own]
+        yield "those after, and not those before", [slice(b - 1, None) for _, b in own]
+        yield "their own entry alone", [slice(b - 1, b) for _, b in own]
+    if len(first | last) > 2:
+        yield "all entries, whatever the step", [slice(None)] * len(own)

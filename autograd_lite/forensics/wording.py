@@ -1,15 +1,18 @@
-"""What a search has found, in sentences that a student understands."""
+"""What a search has found, in sentences that a student understands; how errors look otherwise."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
+    DROPPED,
     FACTORS,
+    SIGN,
     Always,
     Arriving,
     Candidate,
@@ -18,12 +21,15 @@ from autograd_lite.forensics.candidate import (
     negated,
     unchanged,
 )
-from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.case import NEARLY, Case, relative_error
 from autograd_lite.forensics.explain import Hypothesis
 from autograd_lite.forensics.factors import as_written, rounded
 from autograd_lite.forensics.names import Names, written
 from autograd_lite.forensics.place import Place, is_recorded
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.slips import Slip
+from autograd_lite.forensics.uses import ONLY_HERE, OnOneWay
+from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import key_of
 from autograd_lite.textbook.words import contribution_formula
@@ -110,8 +116,7 @@ def explained(
     parts += [f"{_are(unexplained)} wrong too, and nothing explains that"] * bool(unexplained)
     apart = " all the same, where this was not done" * hypothesis.only
     parts += [f"{_are(fine)} right{apart}"] * bool(fine)
-    consequences = f"{'; '.join(parts)}."
-    return Explanation(mistakes, [*map(names.own, bad)], hypothesis.error, consequences)
+    return Explanation(mistakes, [*map(names.own, bad)], hypothesis.error, f"{'; '.join(parts)}.")
 
 
 def _are(names: list[str]) -> str:
@@ -122,15 +127,16 @@ def _are(names: list[str]) -> str:
 
 MOST_NAMES = 12
 """Gradients that are named where many are wrong, or right."""
-
-
 MOST_TARGETS = 4
 """Steps besides the first that are called by name."""
 
 
 def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
-    likewise = "" if mistake.joint else _likewise(place, mistake, names)
+    # Where a value is used more than once, a step is one of several contributions.
+    uses = case.graph.consumers[place.argument]
+    every, whole = all(use in mistake.wrong for use in uses), ""
+    likewise = "" if mistake.joint else _likewise(case.graph, mistake, every, names)
     what = mistake.what.replace("{operation}", names.function(place))
     what = what.replace("{argument}", names.value(place.argument))
     vjp = mistake.wrong[place]
@@ -141,10 +147,13 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         arrives = isinstance(vjp, Arriving) and not isinstance(vjp, Valued)
         name = names.of.get(key_of(vjp.written), unknown)
         what = what.replace("{other}", name if arrives else names.value(vjp.written, unknown))
-    if vjp in (unchanged, negated) and place.multiplies_entries and len(place.others) == 1:
-        what = _with_factor(place, what, vjp is negated, names)
-    if mistake.kind == "dropped path" and not mistake.joint:
-        what = _left_out(case, mistake, place, names) or what
+    step = vjp.use if isinstance(vjp, OnOneWay) else place
+    forgets = vjp in (unchanged, negated) or (step is not place and "forgotten" in what)
+    if forgets and step.multiplies_entries and len(step.others) == 1:
+        what = _with_factor(step, what, names)
+    if mistake.kind == DROPPED[0] and not mistake.joint:
+        own = _left_out(case, mistake, place, names) if mistake.is_any_path else ""
+        what = _parts_left_out(mistake, uses) or own or what
     words = f"{names.step(place, _end(mistake, place))}{likewise}: {what}"
     is_exact = mistake.kind == "penalty" and mistake.factor in (0, -1)
     is_said = mistake.kind in ("sign", "dropped path") or is_exact
@@ -154,9 +163,6 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
             reason = case.in_words(mistake.strength)
             number += f": {reason}" if reason else ""
         words += f", {number or _factor(case, mistake.strength, place)}"
-    # Where a value is used more than once, a step is one of several contributions.
-    uses = case.graph.consumers[place.argument]
-    every, whole = all(use in mistake.wrong for use in uses), ""
     if every and place.node not in names.known:
         whole = names.whole_cotangent(place.argument)
     right = whole or written(contribution_formula, place.node, place.slot, names.of)
@@ -171,16 +177,20 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
 
 
-def _likewise(place: Place, mistake: Candidate, names: Names) -> str:
+def _likewise(graph: Graph, mistake: Candidate, every: bool, names: Names) -> str:
     """The other steps that a mistake is made in."""
-    count, targets = len(mistake.wrong), [names.cotangent(p.argument) for p in mistake.wrong]
-    others = dict.fromkeys(t for t in targets if t != names.cotangent(place.argument))
+    count, first = len(mistake.wrong), names.cotangent(graph.first_of(mistake.wrong).argument)
+    targets = dict.fromkeys(names.cotangent(place.argument) for place in mistake.wrong)
+    others = [target for target in targets if target != first]
+    further = "one other step" if count == 2 else f"{count - 1} other steps"
     if len(others) > MOST_TARGETS:
-        return f", and likewise in all {count} steps of this kind"
+        further = f"all {count} steps" if graph.are_all(mistake.wrong) else further
+        return f", and likewise in {further} of this kind"
     if others:
         return f", and likewise to {', '.join(others)}"
-    is_said = mistake.kind in FACTORS or count == 1
-    return "" if is_said else f", and likewise in {count - 1} other steps of this kind"
+    which = mistake.kind == DROPPED[0] and not mistake.is_any_path
+    is_said = count == 1 or (mistake.kind in FACTORS and (every or which))
+    return "" if is_said else f", and likewise in {further} of this kind"
 
 
 def _end(mistake: Candidate, place: Place) -> Tensor:
@@ -193,18 +203,20 @@ def _end(mistake: Candidate, place: Place) -> Tensor:
     return end
 
 
-def _with_factor(place: Place, what: str, is_negated: bool, names: Names) -> str:
+def _with_factor(place: Place, what: str, names: Names) -> str:
     """What is said where a factor is forgotten that has a name, or that is divided by."""
     (factor,) = place.other_arguments
     name = names.of.get(key_of(factor), "")
     if not name:
         return what
     derivative = f"1 / {name}" if place.operation.function is np.divide else name
-    return f"{name} is forgotten: {what}" + f", which is {derivative}" * (not is_negated)
+    which = "" if SIGN[1] in what else f", which is {derivative}"
+    end = ONLY_HERE if what.endswith(ONLY_HERE) else ""
+    return f"{name} is forgotten{end}: {what.removesuffix(end)}{which}"
 
 
 def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str:
-    """What is dropped, where that is a term of a sum or a part of an array; else empty."""
+    """What is dropped, where that is a term of a sum, or of a product rule; else empty."""
     equal = [argument for argument in place.node.arguments if argument is place.argument]
     if place.traits.product and len(equal) == 2 and len(mistake.wrong) == 1:
         words = "one of two equal factors is not differentiated"
@@ -229,7 +241,12 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
         rule = "quotient" if start.operation.function is np.divide else "product"
         words = f"a path is dropped: a term of the {rule} rule is left out, that of"
         return f"{words} {names.operand(start)}"
-    parts = [use for use in case.graph.consumers[place.argument] if use.traits.indexes]
+    return ""
+
+
+def _parts_left_out(mistake: Candidate, uses: list[Place]) -> str:
+    """What is dropped, where that are some of the parts that are taken of an array; else empty."""
+    parts = [use for use in uses if use.traits.indexes]
     dropped = sum(use in mistake.wrong for use in parts)
     if 0 < dropped < len(parts):
         share = (
@@ -323,3 +340,59 @@ def _slip(case: Case, slip: Slip, names: Names) -> Mistake:
         words += f": {_factor(case, slip.factor)}"
     words += ". The steps before are right."
     return Mistake(slip.kind, names.own(slip.tensors[0]), "", slip.factor, "", "", "", words)
+
+
+LARGEST = 1_000_000
+"""Entries up to which the rank of an error is looked at."""
+LARGEST_RANK = 64
+"""Ranks of larger matrices take long to compute, and say little."""
+
+
+def pattern_of(case: Case, wrong: frozenset[Tensor], names: Names) -> str:
+    """A sentence for each wrong gradient, in the order in which they were handed in."""
+    given = [(t, manual) for t, manual in case.manual.items() if t in wrong]
+    found = [(t, _of_one(manual, case.graph.right[t], case.tolerance)) for t, manual in given]
+    return " ".join(f"{names.cotangent(tensor)}: {words}." for tensor, words in found)
+
+
+def _of_one(manual: Array, automatic: Array, tolerance: float) -> str:
+    if manual.shape != automatic.shape:
+        return f"its shape is {manual.shape}, the gradient's {automatic.shape}"
+    for array, whose in ((manual, ""), (automatic, " in the automatic gradient")):
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            first = tuple(bad[0].tolist())
+            entries = f"{len(bad)} of {array.size} entries are NaN or infinite{whose}"
+            return f"{entries}, the first at {first}"
+    difference = manual - automatic
+    off = np.abs(difference) > tolerance * max(np.abs(manual).max(), np.abs(automatic).max())
+    error = relative_error(manual, automatic)
+    if error <= NEARLY:
+        share = f"{int(off.sum())} of {off.size} entries are off by up to {error:.1g}"
+        how = "as finite differences, float32 or constants of few digits are"
+        return f"{share} of the largest, {how}"
+    return "; ".join(_features(manual, automatic, difference, off))
+
+
+def _features(manual: Array, automatic: Array, difference: Array, off: Array) -> Iterator[str]:
+    count = int(off.sum())
+    yield "all entries are off" if off.all() else f"{count} of {off.size} entries are off"
+    if not off.all() and off.ndim == 2:
+        rows, columns = np.flatnonzero(off.any(axis=1)), np.flatnonzero(off.any(axis=0))
+        if len(rows) < off.shape[0]:
+            yield f"only in {_listed('row', rows)}"
+        if len(columns) < off.shape[1]:
+            yield f"only in {_listed('column', columns)}"
+    opposite = off & (np.abs(manual + automatic) <= 1e-6 * np.abs(automatic))
+    if opposite.any():
+        every = "all of these" if (opposite == off).all() else f"{int(opposite.sum())} of these"
+        yield f"{every} have the opposite sign"
+    if off.ndim == 2 and 1 < min(off.shape) <= LARGEST_RANK and count > 1 and off.size <= LARGEST:
+        rank = int(np.linalg.matrix_rank(difference, tol=1e-6 * np.abs(difference).max()))
+        if rank < min(off.shape):
+            yield f"the error has rank {rank}"
+
+
+def _listed(what: str, indices: Array) -> str:
+    shown = ", ".join(map(str, indices[:5].tolist())) + (", ..." if len(indices) > 5 else "")
+    return f"{what}{'s' if len(indices) > 1 else ''} {shown}"

@@ -6,6 +6,7 @@ import functools
 import threading
 import warnings
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -49,26 +50,27 @@ def compile(f: None = None, backend: str = "numpy") -> Callable[[Callable[..., A
 def compile(f: Any = None, backend: str = "numpy") -> Any:
     """A function that computes what f does, without recording each time.
 
-    What f computes is recorded when it is called, and run as one function afterwards; so are its
-    gradients, by `value_and_grad` and `grad` of what this returns, or by `compile` of theirs. For
-    arguments of other shapes or dtypes, for other numbers of Python's, and where entries decide on
-    what is computed and now decide otherwise, it is recorded again, a few times. It can also be
-    used as a decorator.
+    What f computes is recorded when it is called, and then run as one function; so are its
+    gradients, by `value_and_grad` and `grad` of the compiled function, or by `compile` of theirs.
+    It is recorded again, a few times, for arguments of other shapes or dtypes, for other Python
+    numbers, and where entries decide what is computed and now decide otherwise. It can also be used
+    as a decorator.
 
-    f is a function of arrays, or of structures of them. It is called a few times more at first, and
-    what it does besides computing, such as printing, is not done later on. Variables that it reads
-    from outside are looked at in each call. Where arguments are tensors, or f depends on tensors,
-    and where gradients are watched, f itself is called; `backend` of the result says so.
+    f is a function of arrays, or of structures of them. It is called a few extra times at first;
+    what it does besides computing, such as printing, is not repeated later. Variables that it reads
+    from outside are checked at each call. f itself is called where it changes these, where
+    arguments are tensors, where f depends on tensors, and where gradients are watched; `backend` of
+    the result says so.
 
     Args:
         f: the function.
         backend: "numpy" gives f's numbers to the last bit, unless it computes thousands of single
-            numbers, which are added up in groups; "c", for which a compiler is needed, gives them
-            up to rounding. Rounding is about 1e-12 in float64.
+            numbers, which are summed in groups; "c", which needs a compiler, gives them up to
+            rounding, about 1e-12 in float64.
 
     Raises:
-        UnsupportedError: f computes with something that is another for other data and is no
-            argument, as random numbers are: it is named.
+        UnsupportedError: f uses something that changes with the data but is not an argument, such
+            as random numbers; it is named.
         ArgumentError: there is no such back end.
 
     >>> def rosenbrock(x):
@@ -139,6 +141,9 @@ class Compiled:
     def __reduce__(self) -> Any:
         return Compiled, (self._f, self._name, self._argnums)
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
     @property
     def source(self) -> str:
         """The text of what ran in the last call; empty if that was the function itself."""
@@ -178,9 +183,10 @@ class Compiled:
             if result is not None:
                 return result
             del self._found[key]
+        outside = Surroundings([self._f], strict=False)
         result = self._eager(*arguments, **keywords)
         self.backend = "eager: it is being recorded"
-        self._prepare(key, arguments, keywords, arrays, result)
+        self._prepare(key, arguments, keywords, arrays, result, outside)
         return result
 
     def _run(self, found: _Ready, arrays: list[Array]) -> Any:
@@ -211,11 +217,21 @@ class Compiled:
 
     @uncollected()
     def _prepare(
-        self, key: Any, arguments: Any, keywords: Any, arrays: list[Array], result: Any
+        self,
+        key: Any,
+        arguments: Any,
+        keywords: Any,
+        arrays: list[Array],
+        result: Any,
+        outside: Surroundings,
     ) -> None:
         self._recorded += 1
         if self._recorded > RECORDINGS:
             self._reason = "what is computed changes too often"
+        elif not outside.are_unchanged():
+            # To call it once more would change that once more.
+            self.backend = "eager: it changes what it reads from outside"
+            return
         elif any(isinstance(leaf, Node) for leaf in leaves_of(result)):
             self._reason = "it depends on tensors that require grad"
         if self._reason:

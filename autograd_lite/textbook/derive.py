@@ -79,15 +79,16 @@ class Derivation:
 def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -> Derivation:
     """The formulas of the gradients of a loss, step by step, with the shapes of all arrays.
 
-    δ1 stands for the cotangent of the pre-activation z1; otherwise dA is that of A. ⊙ multiplies
-    entry by entry, Σ₀ sums over axis 0, and [x > 0] is 1 where that holds, else 0. Steps that
-    repeat are a loop: h[t] is a value in it, h[t-1] the one before; sums of gradients begin with 0.
-    The values of its lines are those after it.
+    δ1 stands for the cotangent of the pre-activation z1; otherwise dA is the cotangent of A. ⊙
+    multiplies entry by entry, Σ₀ sums over axis 0, and [x > 0] is 1 where that holds, else 0.
+    Repeated steps become a loop, in which h[t] is a value and h[t-1] the one before; sums of
+    gradients begin with 0. The values shown for its lines are those after the loop.
 
     Args:
         loss: a scalar that was recorded.
-        wrt: the tensors, parameters or computed ones; by default all parameters.
-        values: whether to show the values of all steps, besides that of the loss.
+        wrt: the tensors to differentiate in, parameters or computed ones; by default all
+            parameters.
+        values: whether to show the values of all steps, and not only that of the loss.
 
     Raises:
         GradientError: the loss has no gradient in one of them.

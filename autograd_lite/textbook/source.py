@@ -174,27 +174,27 @@ def _refusal(name: str, reason: str) -> UnsupportedError:
 def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     """The source of a NumPy function `backward` that computes gradients of a loss.
 
-    Its arguments are the arrays that the loss was computed from: data first, under the names of
-    the caller's variables, then parameters. It returns the gradients as a tuple, or the only one.
-    It follows the branches that the record took. Where the loss is a mean over samples, or a sum
-    divided by their number, that number is read off the data as m, so that the function takes
-    other data of any batch size; unless a parameter has an axis of the same length, or the number
-    is in the record in another way: in a factor such as 0.01, a shape, an array without a name.
-    What is in the record as a number stays that number: a comment says so where it is as many as
-    the data have, or divides and is a multiple of that; and so of labels whose rows sum to 1, where
-    p - y relies on that.
+    Its arguments are the arrays that the loss was computed from: first the data, under the names of
+    the caller's variables, then the parameters. It returns the gradients as a tuple, or a single
+    one by itself. It follows the branches that were recorded. Where the loss is a mean over
+    samples, or a sum divided by their number, that number is read off the data as m, so that the
+    function takes batches of any size; unless a parameter has an axis of the same length, or the
+    number appears in the record in another way: in a factor such as 0.01, a shape, or an array
+    without a name. Numbers in the record stay numbers. A comment says so where one equals the
+    number of samples, or divides and is a multiple of it, and where p - y relies on rows of labels
+    that sum to 1.
 
     Gradients equal those of `loss.backward()` up to rounding, and to the last bit where the
-    operations are the same ones in the same order. They are not where a textbook has others: a
-    constant factor of the loss, such as 1/m, is applied once and at the end; a mean is divided by
-    its count; equal summands are one; activations that are written out, the cross-entropies of
-    logits and dropout have the usual formulas. Where float32 meets float64, NumPy decides on the
-    dtypes in between. Where a rule guards against ties or 0/0, the guard is there only if the
-    recorded data need it.
+    operations are the same in the same order. They are not where a textbook differs: a constant
+    factor of the loss, such as 1/m, is applied once, at the end; a mean is divided by its count;
+    equal terms are merged; activations that are written out, cross-entropies of logits, and dropout
+    have the usual formulas. Where float32 meets float64, NumPy decides the dtypes in between.
+    Guards of a rule against ties or 0/0 are there only if the recorded data need them.
 
     Args:
         loss: a scalar that was recorded.
-        wrt: the tensors, parameters or computed ones; by default all parameters.
+        wrt: the tensors to differentiate in, parameters or computed ones; by default all
+            parameters.
 
     Raises:
         GradientError: the loss has no gradient in one of them.

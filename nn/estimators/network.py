@@ -16,15 +16,14 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require, require_takes
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords, tell_of
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
 from nn.layers.dense import Dense
 from nn.module import Module, require_model
-from nn.optimizers.adam import Adam, AdamW, NAdam
 from nn.optimizers.optimizer import Optimizer
-from nn.optimizers.scaled import Adagrad, RMSprop
-from nn.optimizers.sgd import SGD
+from nn.optimizers.rules import SGD, Adagrad, Adam, AdamW, NAdam, RMSprop
 from nn.random_state import drawing_from
 from nn.training.callback import Callback
 from nn.training.evaluation import predict
@@ -123,10 +122,18 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return self._train(X, y, sample_weight, epochs=1)
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:
+        self._require_unmasked(X, y)
         X, y = validate_data(
             self, X, y, reset=first, dtype=PRECISIONS, multi_output=True, y_numeric=self._numeric
         )
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _require_unmasked(self, *arrays: Any) -> None:
+        """Raise an UnsupportedError for masked arrays, of which scikit-learn drops the masks."""
+        for given in arrays:
+            parts = given if isinstance(given, list | tuple) else [given]
+            if any(map(np.ma.isMaskedArray, parts)):
+                admit(given, f"{type(self).__name__} of")
 
     def _begin(self, X: Any, y: Any) -> None:
         """Build a model for such samples and targets."""
@@ -179,7 +186,8 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         require(self, "evaluate_every", self.evaluate_every, optional(COUNT))
         validation = self.validation
         if isinstance(validation, tuple | list) and len(validation) == 2:
-            validation = validation[0], self._targets(np.asarray(validation[1]), X.dtype)
+            held_out, answers = self._checked(*validation, first=False)
+            validation = held_out, self._targets(answers, X.dtype)
         looks = validation is not None or self.metrics or self.callbacks
         with self._drawing(self.model_):
             self.history_ = fit(
@@ -202,6 +210,7 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     def _outputs_for(self, X: Any) -> Any:
         """What the model returns for samples, (n, outputs)."""
         check_is_fitted(self, "model_")
+        self._require_unmasked(X)
         return predict(self.model_, validate_data(self, X, reset=False, dtype=PRECISIONS))
 
     # What classifiers and regressors differ in.

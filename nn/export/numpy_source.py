@@ -23,18 +23,18 @@ READ = """def array(text, dtype, shape):
 
 @explains_keywords
 def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
-    """The source of a NumPy function `forward` that computes what a model returns, in evaluation.
+    """The source of a NumPy function `forward` that computes a model in evaluation mode.
 
-    The file needs NumPy alone, and holds the parameters. Its function takes any number of samples,
-    each input as an argument, and returns what `nn.predict` returns, up to rounding; several
-    outputs in a dict.
+    The source needs only NumPy, and contains the parameters. Its function takes any number of
+    samples, each input as an argument, and returns what `nn.predict` returns, up to rounding;
+    several outputs are returned in a dict.
 
     Args:
-        model: what to write, a module or a function of one tensor.
-        example: samples (n, ...), as `nn.predict` takes them; of several inputs a tuple or a dict.
+        model: what to export, a module or a function of one tensor.
+        example: samples (n, ...), as `nn.predict` takes them; for several inputs a tuple or a dict.
 
     Raises:
-        UnsupportedError: entries decide on what the model computes, or it was not recorded, or it
+        UnsupportedError: entries decide what the model computes, or it was not recorded, or it
             calls a function whose source cannot be read.
         ShapeError: there are no samples.
 

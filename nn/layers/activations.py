@@ -41,7 +41,7 @@ class ActivationField:
 
 @register
 class Function(Module):
-    """A function of one's own, or of NumPy, as a layer: what `Sequential` makes of it.
+    """A function of your own, or of NumPy, as a layer: what `Sequential` makes of it.
 
     `nn.save` takes those that are activations, such as `np.tanh`.
 
@@ -49,7 +49,7 @@ class Function(Module):
         function: of a tensor, composed of differentiable functions.
 
     Raises:
-        ArgumentError: it is no function, but a class.
+        ArgumentError: it is a class, not a function.
 
     >>> Function(np.square)(Tensor([3.0])).data
     array([9.])

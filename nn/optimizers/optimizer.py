@@ -17,6 +17,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
+from autograd_lite.modes import raises_errors
 from autograd_lite.mutation import note_change
 from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.read_only import writable
@@ -31,10 +32,11 @@ from nn.optimizers.groups import (
     group_entries,
     hyper_parameters,
     loaded_options,
+    misfits,
     shown,
     told_options,
 )
-from nn.optimizers.states import misfits
+from nn.schema import require_fitting
 
 # In C, as they are asked for in each step.
 _at_once, _copied = attrgetter("at_once"), attrgetter("copied")
@@ -48,34 +50,34 @@ _watch = watching_steps.get  # bound once, which takes a third of the time
 class Optimizer(Declared):
     """Base of optimizers: a subclass says how it updates a flat array.
 
-    `groups` lists dicts with the "parameters" and hyper-parameters of each group. These may be
-    changed there between steps, and are checked by the next one, which refuses other parameters. As
-    attributes of the optimizer, hyper-parameters are those of the first group, and assigning one
-    sets that of every group.
+    `groups` lists dicts with the "parameters" and hyper-parameters of each group. The
+    hyper-parameters may be changed there between steps, and are checked by the next one; the
+    parameters may not. As attributes of the optimizer, hyper-parameters are those of the first
+    group, and assigning one sets it for every group.
 
-    A learning rate that is a schedule, or any function of the step, is asked before each step;
-    `optimizer.learning_rate` is what it says for the next one.
+    A learning rate that is a schedule, or any function of the step, is evaluated before each step;
+    `optimizer.learning_rate` is its value for the next one.
 
-    Three ways to keep weights small, all off by default, and each the caller's to scale:
+    There are three ways to keep weights small, all off by default:
 
-    - l2: adds l2 θ to the gradient, which is that of l2/2 Σθ². A cost that ends in λ/(2m) ΣW²,
-      over m samples, is l2 = λ/m, in a group that holds the weights and not the biases.
-    - l1: adds l1 sign(θ) to the gradient, which is that of l1 Σ|θ|.
-    - weight_decay: multiplies θ by 1 - learning_rate weight_decay before the step, past the
-      gradient, its momentum and its scaling (Loshchilov and Hutter, "Decoupled weight decay
+    - l2: adds l2 θ to the gradient, the gradient of l2/2 Σθ². A cost that ends in λ/(2m) ΣW², over
+      m samples, is l2 = λ/m, in a group with the weights but not the biases.
+    - l1: adds l1 sign(θ) to the gradient, the gradient of l1 Σ|θ|.
+    - weight_decay: multiplies θ by 1 - learning_rate weight_decay before the step, independently of
+      the gradient, its momentum and its scaling (Loshchilov and Hutter, "Decoupled weight decay
       regularization", 2019).
 
-    The arrays of parameters move into buffers of the optimizer's: an array that was taken from
-    `parameter.data` before is no longer the parameter's. Steps of float16 parameters are computed
-    in float32, as is the state of the optimizer.
+    The arrays of parameters move into buffers of the optimizer: an array that was taken from
+    `parameter.data` before no longer belongs to the parameter. Steps of float16 parameters, and the
+    state of the optimizer, are computed in float32.
 
-    A subclass declares hyper-parameters of its own as fields, see `nn/declared.py`:
-    `momentum: float = declared(FRACTION, default=0.9)`.
+    A subclass declares its own hyper-parameters as fields, see `nn/declared.py`: `momentum: float =
+    declared(FRACTION, default=0.9)`.
 
     Args:
-        parameters: leaf tensors, such as `model.parameters()`, or groups: dicts of "parameters"
-            and the hyper-parameters that differ in this group. Tensors without a gradient, such
-            as frozen ones, are left alone.
+        parameters: leaf tensors, such as `model.parameters()`, or groups: dicts of "parameters" and
+            the hyper-parameters that differ in this group. Tensors without a gradient, such as
+            frozen ones, are not changed.
         learning_rate: factor of the step, 0 or more; or a schedule, such as
             `nn.CosineAnnealing(0.1, steps=100)`.
         l1, l2, weight_decay: as above.
@@ -83,7 +85,7 @@ class Optimizer(Declared):
     Raises:
         ArgumentError: there are no parameters, one is in two groups, or a hyper-parameter is
             unknown or out of its range.
-        UnsupportedError: a parameter is no leaf tensor of floats.
+        UnsupportedError: a parameter is not a leaf tensor of floats.
 
     >>> class SignDescent(Optimizer):
     ...     def update(self, options, step, scratch, values, gradient):
@@ -225,14 +227,14 @@ class Optimizer(Declared):
         """Change each parameter that has a gradient.
 
         Args:
-            require_finite: refuse gradients with entries that are NaN or infinite.
+            require_finite: refuse gradients with NaN or infinite entries.
 
         Raises:
-            ArgumentError: a hyper-parameter was changed in `groups` to what it cannot be, or a
-                schedule gives such a learning rate.
+            ArgumentError: a hyper-parameter in `groups` was changed to an invalid value, or a
+                schedule gives an invalid learning rate.
             MutationError: the shape or dtype of a parameter was changed, or its array is read-only.
             ShapeError: a gradient has another shape than its parameter.
-            UnsupportedError: a gradient is no array of real numbers.
+            UnsupportedError: a gradient is not an array of real numbers.
             GradientError: a gradient is not finite, and that is required.
 
         After an error, or an interruption, nothing is updated.
@@ -279,9 +281,17 @@ class Optimizer(Declared):
             run.refuse_unless_writable()
         if all(map(_at_once, runs)):
             self._update(runs)
-        else:
-            with whole():
+            return
+        # Only what is one's own raises, or what NumPy is told to raise.
+        may_fail = raises_errors() or not type(self).update.__module__.startswith("nn.")
+        put_back = self.kept() if may_fail else None
+        with whole():
+            try:
                 self._update(runs)
+            except BaseException:
+                if put_back is not None:
+                    put_back()
+                raise
 
     def _update(self, runs: Sequence[Run]) -> None:
         changes: list[tuple[Any, ...]] = [(object.__setattr__, self, "steps", self.steps + 1)]
@@ -317,20 +327,21 @@ class Optimizer(Declared):
 
     @explains_keywords
     def state_dict(self) -> dict[str, Any]:
-        """What a run needs to go on from here, besides the parameters themselves.
+        """What a run needs to resume from here, besides the parameters themselves.
 
         "groups" lists the hyper-parameters of each group, and how many "parameters" it has; "state"
-        lists for each parameter its number of "steps" and copies of its arrays; "steps" is the
-        number of those taken.
+        lists, for each parameter, its number of "steps" and copies of its arrays; "steps" is the
+        number of steps taken.
 
         A learning rate that is a function of the step is kept as text, and a state is loaded only
-        where the text is the same. It tells a function by its module and qualified name, one
-        inside of a function by its defaults and what it encloses, too, and a lambda by its code;
-        an object, such as a schedule or a `functools.partial`, by its class and attributes. So a
-        function that was changed under its name is accepted.
+        if the text is the same. The text identifies a function by its module and qualified name, a
+        nested function also by its defaults and closure, a lambda by its code, and an object, such
+        as a schedule or a `functools.partial`, by its class and attributes. So a function that was
+        changed but kept its name is accepted.
 
         Raises:
-            UnsupportedError: a learning rate holds what nothing tells, such as a lock.
+            UnsupportedError: a learning rate holds something that cannot be identified, such as a
+                lock.
         """
         states = self._states()
         return {
@@ -352,12 +363,7 @@ class Optimizer(Declared):
         >>> optimizer.learning_rate
         0.5
         """
-        if problems := list(misfits(self, state)):
-            raise ArgumentError(
-                f"load_state_dict into {type(self).__name__}",
-                "; ".join(problems),
-                "Give a state_dict() of an optimizer made the same way; nothing was loaded",
-            )
+        require_fitting(self, misfits(self, state))
         with whole():
             self._change(map(loaded_options, self.groups, state["groups"]))
             self.steps = int(state["steps"])

@@ -36,16 +36,19 @@ from nn.optimizers.flat import Run, copy_in
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators
-from nn.training.laid_out import Ready, WholeStep, kind_of, laid_out
 from nn.training.recorded import (
     LossOf,
+    Ready,
     Recording,
+    WholeStep,
     Written,
+    kind_of,
+    laid_out,
     record_step,
     surroundings_of,
+    whole_step,
     written,
 )
-from nn.training.whole_steps import whole_step
 
 # In C, as they are asked for in each step.
 _array = attrgetter("_array")

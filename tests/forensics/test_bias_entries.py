@@ -135,3 +135,24 @@ def test_biases_of_two_layers_are_told_each_by_its_own_row():
     (first, second) = compare_gradients(((o - T) ** 2).sum(), gradients).explanations[0].mistakes
     assert first.sentence.startswith("dW: its last row, that of the bias")
     assert second.sentence.startswith("dV: its first row, that of the bias")
+
+
+def test_a_penalty_on_another_entry_than_that_of_the_loss_is_named():
+    rng = np.random.default_rng(4)
+    X, y, w = rng.normal(size=(9, 4)), rng.normal(size=9), leaf(rng, 4, name="w")
+    X[:, 0] = 1
+    loss = ((X @ w - y) ** 2).sum() / 18 + 0.25 * (w[1:] ** 2).sum()
+    dw = X.T @ (X @ w.data - y) / 9 + without(0.5 * w.data, 1)
+    said = compare_gradients(loss, {w: dw}).explanations[0].sentence
+    assert "dw: its entry 0 is penalized, and its entry 1 is not, unlike in the loss." in said
+
+
+def test_a_penalty_on_another_column_than_that_of_the_loss_is_named():
+    rng = np.random.default_rng(5)
+    X, T, W = rng.normal(size=(9, 4)), rng.normal(size=(9, 3)), leaf(rng, 3, 4, name="W")
+    X[:, 0] = 1
+    loss = ((X @ W.T - T) ** 2).sum() + 0.5 * (W[:, 1:] ** 2).sum()
+    dW = 2 * (X @ W.data.T - T).T @ X
+    dW[:, :3] += W.data[:, :3]
+    said = compare_gradients(loss, {W: dW}).explanations[0].sentence
+    assert "dW: its column 0 is penalized, and its column 3 is not, unlike in the loss." in said

@@ -91,7 +91,7 @@ def test_the_losses_that_a_step_returns_are_means_over_the_epoch():
     assert history["first"] == [pytest.approx(mean, rel=1e-12)]
     assert history["second"] == [pytest.approx(2 * mean, rel=1e-12)]
     assert history["running_loss"] == [pytest.approx(3 * mean, rel=1e-12)]
-    assert history.backend == "eager: the step is one's own"
+    assert history.backend == "eager: the step is your own"
 
 
 def test_several_optimizers_learn_with_callbacks_and_without_a_loss_or_targets():
@@ -128,7 +128,7 @@ def test_a_training_of_several_optimizers_goes_on_bit_for_bit(tmp_path):
         pair(epochs=4, resume_from=path, step=usual)
     model = Pair()
     alone = {"optimizer": nn.SGD(model.parameters(), 0.1), "epochs": 4, "step": adversarial}
-    with pytest.raises(ArgumentError, match="1 optimizers, and were 2"):
+    with pytest.raises(ArgumentError, match="the number of optimizers is 1, and was 2"):
         nn.fit(model, X, resume_from=path, **alone)
 
 

@@ -1,4 +1,4 @@
-"""Classes predicted by a network."""
+"""Numbers and classes predicted by a network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
@@ -18,24 +18,92 @@ from nn.losses.loss import Loss
 from nn.losses.loss_function import loss_function
 
 
+class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-learn has no types
+    """A network that predicts numbers, one or several for each sample.
+
+    Args:
+        layers: the widths of hidden layers, in order, such as (64, 32). A module among them, such
+            as `nn.Dropout(0.1)`, is put in its place, and a copy of it is trained. Or a function of
+            the numbers of features and of outputs that returns a model.
+        activation: of the hidden layers that are given as widths.
+        loss: as `nn.fit` takes it; the default is "mse".
+        optimizer: "adam", "adamw", "nadam", "sgd", "rmsprop" or "adagrad"; or a function of the
+            parameters and `learning_rate`, such as `functools.partial(nn.SGD, momentum=0.9)`.
+        learning_rate: as optimizers take it; a schedule is copied.
+        epochs, batch_size, accumulate, step, validation, metrics, sampling, augment, callbacks,
+            progress, compile: as for `nn.fit`, which also resumes from checkpoints and uses
+            clusters. Callbacks are copied. Early stopping is a callback: `validation=0.1,
+            callbacks=[nn.EarlyStopping(patience=10)]`.
+        evaluate_every: as for `nn.fit`; the default is 1 if there are validation samples, metrics
+            or callbacks, otherwise only the last epoch's figures are measured.
+        warm_start: whether `fit` starts from the current weights.
+        random_state: a whole number, a `numpy.random.RandomState`, or None: for initial weights,
+            shuffling, and everything else that is drawn in a fit without its own `rng`, as by
+            dropout or in a model that a function makes. A module among `layers` keeps its weights.
+
+    After `fit` it has `model_`, `optimizer_` and `history_`.
+
+    >>> import numpy as np
+    >>> X = np.linspace(-1, 1, 64).reshape(64, 1)
+    >>> network = NeuralRegressor([16], learning_rate=0.01, batch_size=16, random_state=0)
+    >>> bool(network.fit(X, np.abs(X[:, 0])).score(X, np.abs(X[:, 0])) > 0.98)
+    True
+    """
+
+    _numeric = True
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Go through samples once, from the current weights and optimizer state.
+
+        Raises:
+            ValueError: X or y have none of the shapes and values that are learned from.
+            AutogradError: what `nn.fit` raises.
+        """
+        return self._part(X, y, sample_weight)
+
+    def predict(self, X: Any) -> Any:
+        """The numbers (n,) or (n, outputs), as the targets were.
+
+        Raises:
+            NotFittedError: nothing was learned yet.
+            ValueError: X has other features.
+        """
+        outputs = self._outputs_for(X)
+        return outputs[:, 0] if self._single else outputs
+
+    def _outputs(self, y: Any) -> int:
+        self._single = y.ndim == 1
+        return 1 if self._single else y.shape[1]
+
+    def _targets(self, y: Any, dtype: Any) -> Any:
+        return y.reshape(len(y), -1).astype(dtype)
+
+    def _loss(self) -> Any:
+        return "mse" if self.loss is None else self.loss
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
 @estimator
 class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit-learn has no types
-    """A network that predicts classes; of several labels at once, each for itself.
+    """A network that predicts classes, or several labels at once, each independently.
 
-    Targets are labels (n,) of any kind, or rows of 0 and 1 (n, labels) that do not exclude each
-    other.
+    Targets are labels (n,) of any kind, or rows of 0 and 1 (n, labels), several of which may be 1.
 
     Args:
         layers, activation, optimizer, learning_rate, epochs, batch_size, accumulate, step,
             validation, metrics, sampling, augment, callbacks, evaluate_every, warm_start, progress,
             compile, random_state: see `NeuralRegressor`. Metrics, a step and `augment` get targets
             as the loss takes them.
-        loss: one of logits: "bce_with_logits", which is the default for two classes and for
-            several labels at once, or "cross_entropy", the default for more classes; or such a
-            loss with options, as `nn.CrossEntropyLoss(label_smoothing=0.1)`.
+        loss: a loss of logits: "bce_with_logits", the default for two classes and for several
+            labels at once; "cross_entropy", the default for more classes; or such a loss with
+            options, as `nn.CrossEntropyLoss(label_smoothing=0.1)`.
         class_weight: how much each class counts, as a dict, or "balanced"; see `nn.fit`.
 
-    After `fit` there are `classes_`, `model_`, `optimizer_` and `history_`.
+    After `fit` it has `classes_`, `model_`, `optimizer_` and `history_`.
 
     >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(200, 2))
@@ -57,17 +125,18 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
         classes: Any = None,
         sample_weight: Any = None,
     ) -> Self:
-        """Go through samples once, from the weights and the optimizer's state that are there.
+        """Go through samples once, from the current weights and optimizer state.
 
         Args:
             X: samples (n, features).
             y: targets.
-            classes: all labels there will be; needed at the first call, unless y has all of them.
+            classes: all labels that there will be; needed at the first call, unless y has all of
+                them.
             sample_weight: how much each sample counts (n,), 0 or more.
 
         Raises:
-            ValueError: X or y have none of the shapes and values that are learned from, or a label
-                is new.
+            ValueError: X or y have other shapes or values than those that can be learned from, or a
+                label is new.
             AutogradError: what `nn.fit` raises.
         """
         if classes is not None and not hasattr(self, "model_"):
@@ -75,7 +144,7 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
         return self._part(X, y, sample_weight)
 
     def predict_proba(self, X: Any) -> Any:
-        """The probabilities (n, classes); of several labels at once those of each being there.
+        """The probabilities (n, classes), or for several labels at once that of each label.
 
         Raises:
             NotFittedError: nothing was learned yet.
@@ -120,7 +189,7 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
         if len(self.classes_) < 2:
             raise ArgumentError(
                 f"{type(self).__name__} of y {describe_one(y)}",
-                f"it has one class, {self.classes_.tolist()[0]!r}, and nothing is to be told apart",
+                f"it has one class, {self.classes_.tolist()[0]!r}: nothing to distinguish",
                 "Give samples of two classes at least, or name all in partial_fit(classes=)",
             )
         return len(self.classes_) if self._loss().link == "softmax" else 1
@@ -157,8 +226,14 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
             )
         if not isinstance(given, Mapping):
             return given
-        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
-        return {numbers.get(label, label): weight for label, weight in given.items()}
+        labels = self.classes_.tolist()
+        if missing := [label for label in labels if label not in given]:
+            raise ArgumentError(
+                f"{type(self).__name__} with class_weight={describe_one(given)}",
+                f"y has the labels {', '.join(map(repr, missing))}, which are not in it",
+                "Give a weight for each label; 1.0 where nothing is to change",
+            )
+        return {number: given[label] for number, label in enumerate(labels)}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
