@@ -90,6 +90,13 @@ def _admitted_parts(values: Any, attempted: str) -> Any:
     return parts if isinstance(values, list) else tuple(parts)
 
 
+def require_unmasked(value: Any, attempted: str) -> None:
+    """Raise an UnsupportedError for a masked array, or a list of them; all else is let through."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    if any(map(np.ma.isMaskedArray, parts)):
+        admit(value, attempted)
+
+
 @functools.lru_cache(maxsize=512)
 def _gate(kind: type) -> Callable[[Any, str], Any] | None:
     """What makes plain arrays of the values of a type; None if they stay what they are."""

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require, require_takes
 from autograd_lite.errors import UnsupportedError, describe_one
-from autograd_lite.foreign import admit
+from autograd_lite.foreign import require_unmasked
 from autograd_lite.names import explains_keywords, tell_of
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
@@ -122,18 +122,12 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return self._train(X, y, sample_weight, epochs=1)
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:
-        self._require_unmasked(X, y)
+        for given in (X, y):
+            require_unmasked(given, f"{type(self).__name__} of")
         X, y = validate_data(
             self, X, y, reset=first, dtype=PRECISIONS, multi_output=True, y_numeric=self._numeric
         )
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-
-    def _require_unmasked(self, *arrays: Any) -> None:
-        """Raise an UnsupportedError for masked arrays, of which scikit-learn drops the masks."""
-        for given in arrays:
-            parts = given if isinstance(given, list | tuple) else [given]
-            if any(map(np.ma.isMaskedArray, parts)):
-                admit(given, f"{type(self).__name__} of")
 
     def _begin(self, X: Any, y: Any) -> None:
         """Build a model for such samples and targets."""
@@ -210,7 +204,7 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     def _outputs_for(self, X: Any) -> Any:
         """What the model returns for samples, (n, outputs)."""
         check_is_fitted(self, "model_")
-        self._require_unmasked(X)
+        require_unmasked(X, f"{type(self).__name__} of")
         return predict(self.model_, validate_data(self, X, reset=False, dtype=PRECISIONS))
 
     # What classifiers and regressors differ in.
