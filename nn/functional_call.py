@@ -62,7 +62,7 @@ def functional_call(
         )
     own = _state_of(model)
     given = {name: _given(value, own.get(name), attempted) for name, value in parameters.items()}
-    wanted = {name: numbers_of(own[name].shape) for name in own.keys() & given.keys()}
+    wanted = {name: numbers_of(own[name].shape) for name in own if name in given}
     if problems := list(misfits(given, wanted)):
         raise ArgumentError(
             attempted, "; ".join(problems), f"Give some of {', '.join(own)}, in their shapes"

@@ -26,7 +26,7 @@ from autograd_lite.names import explains_keywords
 from nn.declared import Declared, declared
 from nn.optimizers.groups import shown
 from nn.optimizers.optimizer import Optimizer
-from nn.schema import ANYTHING, misfits, require_fitting
+from nn.schema import ANYTHING, equal_to, misfits, require_fitting
 
 DECAY = Range(lambda x: is_number(x) and 0 < x <= 1, "a number above 0, at most 1")
 
@@ -194,9 +194,8 @@ class Schedule(Declared):
             self._go_to(state["steps"])
 
     def _require_fitting(self, state: Mapping[str, Any]) -> None:
-        known, kind = dict.fromkeys(self.state_dict(), ANYTHING), self._kind()
-        own = Range(lambda given: given == kind, repr(kind))
-        wanted = {**known, "kind": own, "base_rates": [NOT_NEGATIVE], "steps": WHOLE}
+        known, kind = dict.fromkeys(self.state_dict(), ANYTHING), equal_to(self._kind())
+        wanted = {**known, "kind": kind, "base_rates": [NOT_NEGATIVE], "steps": WHOLE}
         require_fitting(self, misfits(state, wanted | self.state_ranges))
         if len(state["base_rates"]) != len(self.base_rates):
             require_fitting(self, ["the state is of an optimizer with other groups"])

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, Range, one_of, optional
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
@@ -21,7 +21,7 @@ from nn.declared import Declared, Field, declared
 from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
 from nn.optimizers.plateau import MODE, ReduceOnPlateau, is_better, worst
 from nn.optimizers.schedules import Schedule, Warmup
-from nn.schema import ARRAY, FLOAT, misfits, require_fitting
+from nn.schema import ARRAY, FLOAT, equal_to, misfits, require_fitting
 from nn.training.callback import (
     Callback,
     Training,
@@ -71,7 +71,8 @@ class EarlyStopping(Declared, Callback):
     mode: Field[str, str | None] = declared(optional(MODE), default=None)
 
     state_ranges: ClassVar = {
-        "monitor": TEXT,  # the first one, as assigning it forgets the others
+        "monitor": TEXT,  # these two first, as assigning them forgets the others
+        "mode": MODE,
         "best_value": FLOAT,
         "progress_value": FLOAT,
         "waited": WHOLE,
@@ -155,8 +156,8 @@ class EarlyStopping(Declared, Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave; an ArgumentError if it is of something else."""
-        own = Range(lambda given: given == self.monitor, repr(self.monitor))
-        require_fitting(self, misfits(state, {**self.state_ranges, "monitor": own}))
+        own = {name: equal_to(getattr(self, name)) for name in ("monitor", "mode")}
+        require_fitting(self, misfits(state, self.state_ranges | own))
         super().load_state_dict(state)
 
 

@@ -132,7 +132,9 @@ def find_learning_rate(
         The curve, with its `suggestion`; `plot()` draws it.
 
     Raises:
-        ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does; or the range is empty.
+        ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does; or the range is empty, or the
+            first loss NaN or infinite.
+        GradientError: nothing is learned, or the first gradient is NaN or infinite.
 
     >>> from nn import SGD, Dense
     >>> X = np.linspace(-1, 1, 64).reshape(64, 1)
@@ -256,6 +258,7 @@ def overfit_one_batch(
 
     Raises:
         ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does.
+        GradientError: nothing is learned, or a gradient is NaN or infinite.
 
     >>> from nn import Adam, Dense, Sequential
     >>> X = np.random.default_rng(0).normal(size=(20, 3))
