@@ -297,3 +297,14 @@ def test_a_mistake_in_all_steps_of_a_loop_but_one_is_not_said_to_be_in_all():
     assert "and likewise in 6 other steps of this kind: the derivative of tanh is forgotten" in said
     said = slopes_of_a_loop(range(8))
     assert "and likewise in all 8 steps of this kind: the derivative of tanh is forgotten" in said
+
+
+def test_of_two_factors_in_two_gradients_neither_is_said_to_be_in_both():
+    rng = np.random.default_rng(19)
+    T, L, U = rng.normal(size=(6, 5)), leaf(rng, 6, 2, name="L"), leaf(rng, 2, 5, name="U")
+    d = 2 * (L.data @ U.data - T)
+    for of_first, of_second in ((1 / 5, 1 / 6), (2.0, 4.0)):
+        manual = {L: of_first * d @ U.data.T, U: of_second * L.data.T @ d}
+        (explanation,) = compare_gradients(((T - L @ U) ** 2).sum(), manual).explanations
+        assert [mistake.tensor for mistake in explanation.mistakes] == ["L", "U"]
+        assert np.allclose([m.factor for m in explanation.mistakes], [of_first, of_second])
