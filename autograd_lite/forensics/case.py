@@ -87,22 +87,21 @@ class Case:
 
     def words_here(self, factor: float, place: Place | None) -> str:
         """The same for the constant that a step multiplies or divides by, or averages over."""
-        averages = place is not None and place.traits.averages and place.node.size > 1
+        if place is None:
+            return ""
+        averages = place.traits.averages and place.node.size > 1
         of_samples = SAMPLES in self._words(factor, self.usual_factors)
-        averages = averages and not (of_samples and not self._is_layer(place))
-        own = place is not None and place.operation.function in OWN
-        if place is None or not (place.multiplies_entries or averages or own):
+        averages = averages and not (of_samples and self._is_statistic(place))
+        if not (place.multiplies_entries or averages or place.operation.function in OWN):
             return ""
         here = self._words(factor, factors_at(self.graph, place))
         another = here.endswith("is right") and "square" in self._words(factor, self.usual_factors)
         return "" if another else here
 
-    def _is_layer(self, place: Place | None) -> bool:
-        """Whether a step is within the network, and its result does not meet the entries again."""
-        if place is None or not self.graph.is_within(place):
-            return False
-        uses = [use for use in self.graph.consumers[place.node] if use.traits.elementwise]
-        return all(use.node.size < place.argument.size for use in uses)
+    def _is_statistic(self, place: Place) -> bool:
+        """Whether a result meets the entries again that it was reduced from, as a batch's mean."""
+        uses = self.graph.consumers.get(place.node, ())
+        return any(u.traits.elementwise and u.node.size >= place.argument.size for u in uses)
 
     def _words(self, factor: float, known: Iterable[tuple[float, str]]) -> str:
         for number, words in known:

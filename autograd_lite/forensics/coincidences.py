@@ -132,4 +132,4 @@ def _is_met_by_chance(
 
 
 def _is_short(array: Array) -> bool:
-    return bool(np.all(array == np.round(array, DECIMALS)))
+    return np.allclose(array, np.round(array, DECIMALS), rtol=1e-12, atol=1e-12)

@@ -3,7 +3,7 @@
 Search                  replays of every mistake at every step where it can be made
 explain(case)           one mistake, or slips alone; else pairs
 _pairs(...)             what builds on partial success, and a factor or slip on top of others
-ranked(case, ...)       which of several explanations is the more plausible
+ranked(search, ...)     which of several explanations is the more plausible
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def explain(
     changed = [variation.replay for variation in variations if _matters(case, variation)]
     for base in [case.graph.right, *changed]:
         found_here, singles = _explain_on(case, search, base)
-        found = ranked(case, [*found, *found_here])
+        found = ranked(search, [*found, *found_here])
         if found and len(found[0].mistakes) == 1 and is_plausible(case, found[0]):
             break
         in_part += [] if found_here else _in_part(case, search, base, singles, fine)
@@ -181,7 +181,7 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
             if not search.is_over:
                 found += _with_another(case, search, base, first, factors_only=True)
-    if all(map(_twice, found)) and base is case.graph.right:
+    if all(_twice(search, each) for each in found) and base is case.graph.right:
         for mistake, second in search.pairs(lambda mistake: rank(case, mistake), LIKELY):
             found += _of_two(case, search, Finding(mistake, frozenset()), [second])
     return found
@@ -221,27 +221,35 @@ def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
     )
 
 
-def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+def ranked(search: Search, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     """The hypotheses of the fewest mistakes, each once, the most plausible first."""
+    case = search.case
     smallest = min((len(h.mistakes) for h in hypotheses), default=0)
     fewest = [h for h in hypotheses if len(h.mistakes) == smallest]
     ranks = {h: [rank(case, mistake) for mistake in h.mistakes] for h in fewest}
     pairs = [(h, *each) for h in fewest for each in zip(h.mistakes, ranks[h])]
     in_doubt = {h for h, mistake, r in pairs if r[0] and isinstance(mistake, Candidate)}
     known = [h for h in fewest if h not in in_doubt]
-    best = sorted(known or fewest, key=lambda h: (_twice(h), ranks[h]))
+    twice = {h: _twice(search, h) for h in known or fewest}
+    least = min(twice.values(), default=0)
+    best = sorted((h for h in twice if twice[h] == least), key=ranks.__getitem__)
     distinct: dict[Any, Hypothesis] = {}
     for hypothesis in best:
         distinct.setdefault(frozenset(m.says for m in hypothesis.mistakes), hypothesis)
     return [*distinct.values()][:MOST]
 
 
-def _twice(hypothesis: Hypothesis) -> int:
-    """Of several mistakes, how many are two at once, or are in what another one gives."""
+def _twice(search: Search, hypothesis: Hypothesis) -> int:
+    """Of several mistakes, how many are two at once, or are in what another one gives.
+
+    Two factors of one gradient are one.
+    """
     several = hypothesis.mistakes if len(hypothesis.mistakes) > 1 else ()
     steps = {p.argument for m in several if isinstance(m, Candidate) for p in m.wrong}
     mended = [m for m in several if isinstance(m, Slip) and not steps.isdisjoint(m.tensors)]
-    return len(mended) + sum(f"and {SIGN[1]}" in m.what for m in several)
+    by_factor = [search.changed(m) for m in several if m.kind in ("factor", "sign")]
+    meet = len(by_factor) > 1 and not by_factor[0].isdisjoint(by_factor[1])
+    return len(mended) + meet + sum(f"and {SIGN[1]}" in m.what for m in several)
 
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:

@@ -39,6 +39,39 @@ def the_scale_of_a_product_is_as_large_as_an_axis_is_long():
     return ((P - Y) ** 2).mean(), {A: X.T @ d @ B.data.T, B: (X @ A.data).T @ d}
 
 
+@planted("1/6 is missing, of the mean over 6 entries", "Step from dpooled")
+def the_mean_over_the_steps_of_a_loop_is_not_divided():
+    rng = np.random.default_rng(17)
+    x, T, W = rng.normal(size=(6, 2)), rng.normal(size=3), leaf(rng, 2, 3, name="W")
+    V, h, states = leaf(rng, 3, 3, name="V"), np.zeros(3), [np.zeros(3)]
+    recorded = []
+    for row in x:
+        h = np.tanh(row @ W + h @ V)
+        recorded.append(h)
+        states.append(h.data)
+    pooled = np.stack(recorded).mean(axis=0)
+    pooled.name = "pooled"
+    d, carried, dW, dV = 2 * (pooled.data - T), 0.0, np.zeros((2, 3)), np.zeros((3, 3))
+    for t in range(5, -1, -1):
+        dz = (d + carried) * (1 - states[t + 1] ** 2)
+        dW, dV, carried = dW + np.outer(x[t], dz), dV + np.outer(states[t], dz), V.data @ dz
+    return ((pooled - T) ** 2).sum(), {W: dW, V: dV}
+
+
+@planted("1/5 is missing, of the mean over 5 entries", "Step from dpooled")
+def the_mean_over_positions_is_not_divided():
+    rng = np.random.default_rng(18)
+    X, T = rng.normal(size=(4, 5, 3)), rng.normal(size=(4, 2))
+    W, V = leaf(rng, 3, 6, name="W"), leaf(rng, 6, 2, name="V")
+    h = np.tanh(X @ W)
+    pooled = h.mean(axis=1)
+    pooled.name = "pooled"
+    d = 2 * (pooled.data @ V.data - T)
+    dz = (d @ V.data.T)[:, None] * (1 - h.data**2)
+    dW = np.einsum("npi,npo->io", X, dz)
+    return ((pooled @ V - T) ** 2).sum(), {W: dW, V: pooled.data.T @ d}
+
+
 # What is not carried back, before products with other values
 
 
@@ -264,3 +297,14 @@ def test_a_mistake_in_all_steps_of_a_loop_but_one_is_not_said_to_be_in_all():
     assert "and likewise in 6 other steps of this kind: the derivative of tanh is forgotten" in said
     said = slopes_of_a_loop(range(8))
     assert "and likewise in all 8 steps of this kind: the derivative of tanh is forgotten" in said
+
+
+def test_of_two_factors_in_two_gradients_neither_is_said_to_be_in_both():
+    rng = np.random.default_rng(19)
+    T, L, U = rng.normal(size=(6, 5)), leaf(rng, 6, 2, name="L"), leaf(rng, 2, 5, name="U")
+    d = 2 * (L.data @ U.data - T)
+    for of_first, of_second in ((1 / 5, 1 / 6), (2.0, 4.0)):
+        manual = {L: of_first * d @ U.data.T, U: of_second * L.data.T @ d}
+        (explanation,) = compare_gradients(((T - L @ U) ** 2).sum(), manual).explanations
+        assert [mistake.tensor for mistake in explanation.mistakes] == ["L", "U"]
+        assert np.allclose([m.factor for m in explanation.mistakes], [of_first, of_second])
