@@ -76,12 +76,18 @@ def _is_default(value: Any, default: Any) -> bool:
 def understood(
     function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The call without what NumPy would do anyway, and with dtype= as a conversion.
+    """The call without what NumPy would do anyway, the first argument at its position.
+
+    And with dtype= as a conversion.
 
     >>> understood(np.sum, (np.ones(2), 0, None), {"out": None, "keepdims": True})
     ((array([1., 1.]), 0), {'keepdims': True})
     """
     names, defaults, optional = _signature(function)
+    if not arguments and names and names[0] in keywords:
+        # Rows and what functions are made of may call it otherwise, and dtype= is to convert it.
+        arguments = (keywords[names[0]],)
+        keywords = {name: value for name, value in keywords.items() if name != names[0]}
     if optional < len(arguments) <= len(names):
         keywords = {**dict(zip(names[optional:], arguments[optional:])), **keywords}
         arguments = arguments[:optional]

@@ -62,7 +62,26 @@ WITH_DTYPE = {
     "cumsum": lambda x, dtype: np.cumsum(x, dtype=dtype),
     "concatenate": lambda x, dtype: np.concatenate([x, X], dtype=dtype),
     "add.reduce": lambda x, dtype: np.add.reduce(x, dtype=dtype),
+    "sum of what is named": lambda x, dtype: np.sum(dtype=dtype, axis=0, a=x),
+    "cumsum of what is named": lambda x, dtype: np.cumsum(a=x, dtype=dtype),
+    "stack of what is named": lambda x, dtype: np.stack(arrays=[x, X], dtype=dtype),
 }
+
+
+NAMED = {
+    np.mean: "a", np.nanmean: "a", np.nanvar: "a", np.nanstd: "a", np.nansum: "a", np.median: "a",
+    np.max: "a", np.cumprod: "a", np.real_if_close: "a", np.linalg.norm: "x", np.flip: "m",
+    np.stack: "arrays", np.hstack: "tup", np.diff: "a",
+}  # fmt: skip
+
+
+@looped(("function", "name"), NAMED.items(), ids=[each.__name__ for each in NAMED])
+def test_the_first_argument_may_be_named_as_in_numpy(function, name):
+    t = Tensor(X, requires_grad=True)
+    result = function(**{name: t})
+    np.testing.assert_array_equal(result.data, function(t).data)
+    result.sum().backward()
+    assert t.grad.shape == X.shape
 
 
 @looped("name", WITH_DTYPE)
