@@ -20,7 +20,7 @@ class Traits(NamedTuple):
     # signature is so, without being told.
     elementwise: bool = False
     # Its rules are right for cotangents with one more axis in front, too, as those of elementwise
-    # functions are: `rows` carries many back at once.
+    # functions are: `pullback` carries many back at once.
     in_rows: bool = False
     linear: tuple[int, ...] = ()  # the arguments in each of which it is, the others held fixed
     additive: bool = False  # linear in all its arguments at once: a sum of them, or a difference

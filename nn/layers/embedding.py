@@ -83,8 +83,9 @@ class Embedding(Module):
             ArgumentError: a number is below 0, or has no vector.
             UnsupportedError: x is not an array of whole numbers.
         """
-        x = admit(x, f"{heading(self)} of")
-        x = require_input(self, np.asarray(x) if isinstance(x, list | tuple) else x)
+        if isinstance(x, list | tuple):
+            x = np.asarray(admit(x, f"{heading(self)} of"))
+        x = require_input(self, x)
         if x.dtype.kind == "f":
             x = entries_of(x)
         numbers = plain(x)

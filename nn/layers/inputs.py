@@ -99,9 +99,9 @@ def require_shape(
     if [] in wrong:
         return given
     axis = next((axes[0] for axes in wrong if axes), None)
-    found = (
-        f"{given.ndim} axes" if axis is None else f"length {given.shape[axis]} along axis {axis}"
-    )
+    found = "1 axis" if given.ndim == 1 else f"{given.ndim} axes"
+    if axis is not None:
+        found = f"length {given.shape[axis]} along axis {axis}"
     texts = (", ".join("..." if each is ... else str(each) for each in shape) for shape in shapes)
     other = "" if beside is None else f" beside {describe_one(beside)}"
     raise ShapeError(
@@ -129,8 +129,8 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
     names: tuple[Any, ...] = ("length", ...)
     if axes is not None:
         names = ("length",) if axes == 1 else ("depth", "height", "width")[-axes:]
-    hint = "as x[None] of a single image and x[:, None] of images of one channel, or make the "
-    hint += "layer for others"
+    hint = "as x[None] of a single image and x[:, None] of images of one channel"
+    hint += ", or make the layer for others" if channels else ""
     shape: Any = getattr(x, "shape", ())
     if len(shape) == len(names) + 2 and shape[-1] == channels:
         hint = "as np.moveaxis(x, -1, 1), which puts the channels there"
@@ -148,6 +148,8 @@ def require_sequences(
     axes = (n, length) if layer.batch_first else (length, n)
     hint = "as x[None] of a single sequence and x[:, :, None] of one feature, or make the layer "
     hint += "for others"
+    if beside is not None:
+        hint = "of as many samples, with a key and a value for each position that is attended to"
     return require_shape(layer, x, (*axes, features), name=name, hint=hint, beside=beside)
 
 

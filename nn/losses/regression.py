@@ -268,8 +268,8 @@ class CosineEmbeddingLoss(_OfSeveral):
                 "there is one target for each pair",
                 f"Give targets of shape ({len(target) if target.ndim else 'n'},)",
             )
-        attempted = f"CosineEmbeddingLoss with targets {describe_one(target)}"
-        require_each(_are_signs, target, lambda: attempted, *SIGNS)
+        attempted = lambda: f"CosineEmbeddingLoss with targets {describe_one(target)}"
+        require_each(_are_signs, target, attempted, *SIGNS)
         one, other = widened(first), widened(second)  # in float16 1e-12 is 0
         squares = [(x * x).sum(axis=1) + 1e-12 for x in (one, other)]
         cosine = (one * other).sum(axis=1) / np.sqrt(squares[0] * squares[1])
@@ -280,7 +280,7 @@ class CosineEmbeddingLoss(_OfSeveral):
 
 
 class TripletMarginLoss(_OfSeveral):
-    """max(0, margin + |a - p| - |a - n|): an anchor a closer to a positive p than to a negative n.
+    """max(0, margin + |a - p| - |a - n|): an anchor a is nearer to a positive p than a negative n.
 
     Schroff et al., "FaceNet", 2015. As in PyTorch, 1e-6 is added to each difference.
 
@@ -354,9 +354,9 @@ class GaussianNLLLoss(_OfSeveral):
                 "they have one shape, or the last axis of variances has length 1",
                 f"Give arrays of shape {means.shape}",
             )
-        attempted = f"GaussianNLLLoss with variances {describe_one(variances)}"
+        attempted = lambda: f"GaussianNLLLoss with variances {describe_one(variances)}"
         remedy = "Give numbers above 0, such as autograd_lite.softplus of what a layer returns"
-        require_each(_are_not_below_0, variances, lambda: attempted, "they are above 0", remedy)
+        require_each(_are_not_below_0, variances, attempted, "they are above 0", remedy)
         v = np.maximum(variances, self.epsilon)
         losses = (np.log(v) + np.square(means - targets.astype(means.dtype)) / v) / 2
         return self._reduced(losses + math.log(2 * math.pi) / 2 if self.full else losses)
