@@ -259,6 +259,15 @@ def the_hidden_values_of_the_last_sample_are_kept():
     return ((h @ V - T) ** 2).sum(), {W: X.T @ (d @ V.data.T * (1 - h.data**2)), V: dV}
 
 
+@planted("the loss's derivative is that of squared errors, times 1/12.")
+def the_prediction_of_a_logistic_regression_is_linear():
+    rng = np.random.default_rng(21)
+    X, y, w = rng.normal(size=(12, 3)), rng.integers(2, size=12), leaf(rng, 3, name="w")
+    p = sigmoid(X @ w)
+    loss = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+    return loss, {w: X.T @ (X @ w.data - y) / 12}
+
+
 def test_mistakes_are_named_first():
     assert_named_first(CASES)
 
