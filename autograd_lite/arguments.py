@@ -191,7 +191,7 @@ def function_named(
     """The function of that name among those known, or the function that is given itself.
 
     Raises:
-        ArgumentError: there is none of that name, or it is a class.
+        ArgumentError: there is none with that name, or it is a class.
         UnsupportedError: it is another framework's.
 
     >>> function_named("activation", "tanh", {"tanh": np.tanh}, "a function") is np.tanh

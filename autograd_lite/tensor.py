@@ -203,7 +203,10 @@ class Tensor(Methods):
                 "Index one of them, or reduce it; tensor.data has all",
             )
         take_entries(self)
-        return float(array) if type(array) is float64 else array.item()
+        if type(array) is float64:
+            return float(array)
+        plain_array = array if hasattr(array, "item") else np.asarray(array)
+        return plain_array.item()  # type: ignore[no-any-return] # arrays are Any
 
     @explains_keywords
     def numpy(self) -> Array:
@@ -388,9 +391,9 @@ _FOR_NUMBERS = (
     "np.sin for math.sin, and put tensors together with np.stack"
 )
 _FOR_ARRAYS = (
-    "For plain numbers, as in plots, write tensor.data. To keep the gradient, np.stack([x, y]) or "
-    "np.block([[x, 0.0], [0.0, y]]) for np.array; np.stack of a list that is filled, or np.where, "
-    "for y[t] = x; np.sin for math.sin; np.asarray(frame) @ tensor for another library's frame"
+    "Write np.stack([x, y]) or np.block([[x, 0.0], [0.0, y]]) for np.array; tensor.data for plain "
+    "numbers, as in plots; np.stack of a list that is filled, or np.where, for y[t] = x; np.sin "
+    "for math.sin; np.asarray(frame) @ tensor for another library's frame"
 )
 
 Node.tensor_class = Tensor

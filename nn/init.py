@@ -215,7 +215,7 @@ def initializer(weight_init: str | Initializer) -> Initializer:
     """The function with that name; a function is returned as it is.
 
     Raises:
-        ArgumentError: there is none of that name, or it is a class.
+        ArgumentError: there is none with that name, or it is a class.
 
     >>> initializer("he_normal") is he_normal
     True

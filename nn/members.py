@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MappingView
 from functools import partial
-from types import SimpleNamespace
+from types import GeneratorType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import as_array
+from autograd_lite.arguments import Range, as_array
 from autograd_lite.copies import depends_on_differentiated
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_on_card
@@ -19,6 +19,7 @@ from autograd_lite.node import plain
 from autograd_lite.trees import map_tree
 from nn.configuration import CONTAINERS, MAPPINGS, opened
 from nn.declared import Declared
+from nn.schema import misfits, require_fitting
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -117,9 +118,10 @@ def without_record(value: Any) -> Any:
 
 
 def fitting_arrays(
-    own: Mapping[str, Tensor], state: Any, attempted: str
+    owner: object, own: Mapping[str, Tensor], state: Any
 ) -> dict[str, np.ndarray[Any, Any]]:
     """The arrays for tensors of the same names. An error says what is missing or does not fit."""
+    attempted = f"load_state_dict into {type(owner).__name__}"
     if not isinstance(state, Mapping):
         raise UnsupportedError(
             attempted,
@@ -127,21 +129,16 @@ def fitting_arrays(
             "Give model.state_dict()",
         )
     arrays = {name: _loaded(value, f"{attempted} of {name!r},") for name, value in state.items()}
-    problems = [f"{name} is missing" for name in own.keys() - arrays.keys()]
-    problems += [f"{name} is unknown" for name in arrays.keys() - own.keys()]
-    for name in own.keys() & arrays.keys():
-        array, shape = arrays[name], own[name].shape
-        if array.shape != shape:
-            problems.append(f"{name} has shape {array.shape} instead of {shape}")
-        if array.dtype.kind not in "fiub":
-            problems.append(f"{name} has dtype {array.dtype}")
-    if problems:
-        raise ArgumentError(
-            attempted,
-            "; ".join(sorted(problems)),
-            "Give a state_dict() of a model built the same way; nothing was loaded",
-        )
+    wanted = {name: numbers_of(tensor.shape) for name, tensor in own.items()}
+    unreal = [name for name, array in arrays.items() if array.dtype.kind not in "fiub"]
+    dtypes = [f"{name} has dtype {arrays[name].dtype}" for name in unreal]
+    require_fitting(owner, [*misfits(arrays, wanted), *dtypes])
     return arrays
+
+
+def numbers_of(shape: tuple[int, ...]) -> Range:
+    """The range of arrays and tensors of a shape."""
+    return Range(lambda x: x.shape == shape, f"numbers of shape {shape}")
 
 
 def _loaded(value: Any, attempted: str) -> Any:
@@ -157,6 +154,10 @@ def _loaded(value: Any, attempted: str) -> Any:
 
 CLOSED = (set, frozenset, MappingView, np.ndarray, partial)
 """Containers that are not opened, and so are records: parts of a model in them are refused."""
+
+
+ONCE = (map, filter, zip, enumerate, reversed)
+"""What may give parts of a model, which nobody can look at without taking them."""
 
 
 class Members(Declared):
@@ -190,6 +191,12 @@ class Members(Declared):
                 require_kept(type(self).__name__, name, item)
             elif isinstance(item, CLOSED) or _is_record(item):
                 _require_no_parts(self, name, item)
+            elif isinstance(item, ONCE) or _is_generator_expression(item):
+                raise UnsupportedError(
+                    f"{type(self).__name__}.{name} = a {type(item).__name__}",
+                    "what it gives it gives once, and is not looked for in it",
+                    "Keep it in a list or a dict: list(x)",
+                )
         return tensors + modules
 
     def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
@@ -285,6 +292,10 @@ def same_name(module: Members, name: str, part: Any) -> ArgumentError:
         f"two parts have the name {name!r}, one of them {type(part).__name__}",
         "Give keys and attributes that differ as text",
     )
+
+
+def _is_generator_expression(value: Any) -> bool:
+    return isinstance(value, GeneratorType) and value.gi_code.co_name == "<genexpr>"
 
 
 def _is_record(value: Any) -> bool:

@@ -29,14 +29,13 @@ from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import nest_of, product_of
 from autograd_lite.program.c_lowering import Lowering
 from autograd_lite.program.c_runner import CHAIN, Runner
-from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
 from autograd_lite.program.folding import folded
 from autograd_lite.program.loops import Uneven
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
-from autograd_lite.program.scalars import are_numbers
+from autograd_lite.program.scalars import are_numbers, c_scalars
 
 LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd_lite.errors import AutogradError, UnsupportedError, describe
+from autograd_lite.errors import AutogradError, UnsupportedError, describe, describe_one
 from autograd_lite.fitting import match, without_nan
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
@@ -27,6 +27,10 @@ from autograd_lite.table import TABLE
 from autograd_lite.trees import leaves_of
 
 Vjps = Mapping[Callable[..., Any], Sequence[Callable[..., Any]]]
+Slots = Sequence[int] | None
+
+
+Made = TypeVar("Made", bound=Template | None)
 
 
 class Templates:
@@ -36,15 +40,13 @@ class Templates:
         self._known = {} if known is None else known
         self._numbers: dict[Node, int] = {}
 
-    def of(self, node: Node, kind: Any, make: Callable[[], Template | None]) -> Any:
+    def of(self, node: Node, kind: Any, make: Callable[[], Made]) -> Made:
         """What is made for a node; kept for those that are alike, unless it looks at entries."""
         key = kind, self.number_of(node)
-        if key in self._known:
-            return self._known[key]
-        made = make()
-        if not (made and made.looks):
-            self._known[key] = made
-        return made
+        known: Made = self._known[key] if key in self._known else make()
+        if known is None or not known.looks:
+            self._known[key] = known
+        return known
 
     def number_of(self, node: Node) -> int:
         """A number of nodes that are alike, as what a signature holds takes long to compare."""
@@ -66,8 +68,7 @@ class Rules:
 
     def call(self, node: Node) -> Template:
         """What the function of a node does; one step, unless it is written out."""
-        template: Template = self._templates.of(node, "forward", lambda: self._called(node))
-        return template
+        return self._templates.of(node, "forward", lambda: self._called(node))
 
     def _called(self, node: Node) -> Template:
         operation = node.operation
@@ -82,11 +83,7 @@ class Rules:
         return tape.template({0: tape.expression(node._array, *called)})
 
     def template(
-        self,
-        node: Node,
-        values: Callable[[], list[Array]],
-        careful: bool = False,
-        slots: tuple[int, ...] | None = None,
+        self, node: Node, values: Callable[[], list[Array]], careful: bool, slots: Slots
     ) -> Template:
         """What a node contributes to the cotangents of its arguments, or of some of them.
 
@@ -98,7 +95,7 @@ class Rules:
             ones = [np.ones_like(node._array)[()], node._array, *map(plain, arrays_of(node))]
             return rules.template(ones) if rules.operation.is_own() else None
 
-        template: Template | None = self._templates.of(node, (careful, slots), made)
+        template = self._templates.of(node, (careful, slots), made)
         return template if template and not template.looks else rules.template(values())
 
     def _with_rules(self, operation: Operation) -> Operation:
@@ -120,7 +117,7 @@ class Contributions:
     node: Node
     operation: Operation
     careful: bool  # no NaN arises from a cotangent of 0
-    slots: Sequence[int] | None = None  # the arguments, by default those that require grad
+    slots: Slots = None  # the arguments, by default those that require grad
     kept: Any = None
 
     def __call__(self, g: Any, y: Any, *given: Any) -> dict[int, Any]:
@@ -169,6 +166,16 @@ def require_row(attempted: str, node: Node) -> None:
             f"{attempted} of {operation.name}{describe(node.arguments)}",
             "it has no row in the table of derivatives",
             "Compute the loss without checkpoint",
+        )
+
+
+def require_numpy(array: Any) -> None:
+    """Raise an UnsupportedError unless it is an array of NumPy's."""
+    if not isinstance(array, np.ndarray | np.generic):
+        raise UnsupportedError(
+            f"trace of what was computed from {describe_one(array)}",
+            "it is no array of NumPy's",
+            "Compute the loss from NumPy arrays",
         )
 
 

@@ -22,6 +22,7 @@ from autograd_lite.program.program import Step
 from autograd_lite.table import TABLE, traits_of
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.terms import (
+    Terms,
     is_broadcast,
     is_call,
     is_number,
@@ -176,8 +177,10 @@ def node_of(formulas: Formulas, node: Node, term: Any, kept: Collection[Node]) -
 # Of cross-entropies
 
 
-Found = tuple[int, Any, str, Any]
-"""A sign, targets, what the record says, and of which term."""
+Found = tuple[Any, ...]
+"""The parts of a slope but for its node."""
+Divided = list[tuple[int, Any, Any]]
+"""Quotients that are added up: sign, what is above, what is below."""
 
 
 def slope_in_logits(
@@ -190,34 +193,27 @@ def slope_in_logits(
     p = formulas.known[node]
     if not isinstance(p, Step) or p.function not in _OUTERMOST:
         return None
-    binary, (logits, axis) = input_of(p, neural.sigmoid), logits_of_softmax(p)
-    divided = _divided(g) if binary is not None or logits is not None else []
-    if binary is not None and divided and _binary(p, divided) is None:
-        slope = _of_logarithms(formulas, p, divided)
-        before = node_of(formulas, node, binary, kept) if slope is not None else None
-        return None if before is None else Slope(before, 1, slope)
-    if not divided or any(shape_of(above) != p.shape for _, above, _ in divided):
+    z, axis = input_of(p, neural.sigmoid), None
+    if z is None:
+        z, axis = logits_of_softmax(p)
+    divided = _divided(g) if z is not None else []
+    if not divided:
         return None
-    if binary is not None:
-        logits, found = binary, _binary(p, divided)
+    if axis is None:
+        found = _binary(formulas.terms, p, divided)
     else:
-        found = _categorical(formulas, p, axis, node._array.dtype, divided, parameters)
-    before = node_of(formulas, node, logits, kept) if found else None
-    if found is None or before is None:
-        return None
-    sign, targets, note, about = found
-    p = formulas.terms.call(np.exp, p) if is_call(p, neural.log_softmax) else p
-    return Slope(before, sign, formulas.terms.call(np.subtract, p, targets), note, about)
+        found = _categorical(formulas, node, axis, divided, parameters)
+    before = node_of(formulas, node, z, kept) if found else None
+    return Slope(before, *found) if found and before is not None else None
 
 
 _OUTERMOST = (np.divide, neural.sigmoid, neural.softmax, neural.log_softmax)
 """What probabilities, or their logarithms, are calls of, also where they are written out."""
 
 
-def _divided(g: Any) -> list[tuple[int, Any, Any]]:
-    """The quotients that a term is the sum of, sign, what is above, what is below; none of more
-    than two."""
-    stack, found = [(1, g)], list[tuple[int, Any, Any]]()
+def _divided(g: Any) -> Divided:
+    """The quotients that a term is the sum of; none of more than two."""
+    stack, found = [(1, g)], Divided()
     while stack:
         if len(stack) + len(found) > 2:
             return []
@@ -238,59 +234,59 @@ def _is_variance(term: Any, p: Step) -> bool:
     return is_call(term, np.multiply) and term.arguments[0] is p and _is_rest(term.arguments[1], p)
 
 
-def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> Found | None:
-    """The targets y, and a sign, where the slope is that sign times (1 - y)/(1 - p) - y/p."""
+def _binary(terms: Terms, p: Step, divided: Divided) -> Found | None:
+    """What reaches z of p = sigmoid(z): p - y of (1 - y)/(1 - p) - y/p, or its parts."""
     above = {below: (sign, x) for sign, x, below in divided}
     others = [below for below in above if below is not p]
-    if len(divided) != 2 or p not in above or len(others) != 1 or not _is_rest(others[0], p):
-        return None
-    (sign, y), (other_sign, rest) = above[p], above[others[0]]
-    return (-sign, y, "", None) if sign == -other_sign and _is_rest(rest, y) else None
+    if len(divided) == 2 and p in above and len(others) == 1 and _is_rest(others[0], p):
+        (sign, y), (other_sign, rest) = above[p], above[others[0]]
+        if sign == -other_sign and _is_rest(rest, y):
+            alike = all(shape_of(x) == p.shape for _, x, _ in divided)
+            return (-sign, terms.call(np.subtract, p, y)) if alike else None
+    slope = _of_logarithms(terms, p, divided)
+    return None if slope is None else (1, slope)
 
 
-def _of_logarithms(formulas: Formulas, p: Step, divided: list[tuple[int, Any, Any]]) -> Any:
+def _of_logarithms(terms: Terms, p: Step, divided: Divided) -> Any:
     """What reaches z from quotients by p and 1 - p, as log(p) and log(1 - p) have; else None.
 
     With the slope p (1 - p) of a sigmoid that is x (1 - p) for x/p, x p for x/(1 - p), and x for
     x/(p (1 - p)).
     """
-    call, total = formulas.terms.call, None
+    total = None
     for sign, x, below in divided:
         if below is p:
-            part = call(np.multiply, x, call(np.subtract, 1, p))
+            part = terms.call(np.multiply, x, terms.call(np.subtract, 1, p))
         elif _is_rest(below, p):
-            part = call(np.multiply, x, p)
+            part = terms.call(np.multiply, x, p)
         elif _is_variance(below, p):
             part = x
         else:
             return None
-        part = part if sign > 0 else call(np.negative, part)
-        total = part if total is None else call(np.add, total, part)
+        part = part if sign > 0 else terms.call(np.negative, part)
+        total = part if total is None else terms.call(np.add, total, part)
     return total
 
 
 def _categorical(
-    formulas: Formulas,
-    p: Step,
-    axis: int,
-    dtype: Any,
-    divided: list[tuple[int, Any, Any]],
-    parameters: Collection[Any],
+    formulas: Formulas, node: Node, axis: int, divided: Divided, parameters: Collection[Any]
 ) -> Found | None:
-    """The targets t, and a sign, where the slope is minus that sign times t/p."""
-    if len(divided) != 1:
+    """What reaches z of p = softmax(z): p - t of -t/p, for targets t."""
+    terms, p, (sign, targets, below) = formulas.terms, formulas.known[node], divided[0]
+    if len(divided) != 1 or shape_of(targets) != p.shape:
         return None
-    sign, above, below = divided[0]
-    indices = _picked(p, axis, above, below)
+    note, about, is_log = "", None, is_call(p, neural.log_softmax)
+    indices = _picked(p, axis, targets, below)
     if indices is not None:
-        classes = formulas.plain(np.eye(p.shape[axis], dtype=dtype))
-        one_hot = formulas.terms.build(operator.getitem, (classes, indices), {}, p.shape)
-        return -sign, one_hot, "", None
-    whole = is_one(below) if is_call(p, neural.log_softmax) else below is p
-    of, axis = _sliced(above, axis)
-    if whole and _sums_to_one(of, axis, parameters):
-        return -sign, above, f"sums over axis {axis} are 1", of
-    return None
+        classes = formulas.plain(np.eye(p.shape[axis], dtype=node._array.dtype))
+        targets = terms.build(operator.getitem, (classes, indices), {}, p.shape)
+    else:
+        about, axis = _sliced(targets, axis)
+        note, whole = f"sums over axis {axis} are 1", is_one(below) if is_log else below is p
+        if not (whole and _sums_to_one(about, axis, parameters)):
+            return None
+    p = terms.call(np.exp, p) if is_log else p
+    return -sign, terms.call(np.subtract, p, targets), note, about
 
 
 def _sliced(targets: Any, axis: int) -> tuple[Any, int]:

@@ -158,7 +158,7 @@ class Bilinear(Module):
 
         Raises:
             ShapeError: the last axis of one has another length, or the others differ.
-            UnsupportedError: one is no array of real numbers.
+            UnsupportedError: one is not an array of real numbers.
         """
         out, in1, in2 = self.weight.shape
         hint = "or make the layer for others"

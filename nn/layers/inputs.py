@@ -99,13 +99,13 @@ def require_shape(
     if [] in wrong:
         return given
     axis = next((axes[0] for axes in wrong if axes), None)
-    found = f"{given.ndim} axes"
-    if axis is not None:
-        found = f"length {given.shape[axis]} along axis {axis}"
+    found = (
+        f"{given.ndim} axes" if axis is None else f"length {given.shape[axis]} along axis {axis}"
+    )
     texts = (", ".join("..." if each is ... else str(each) for each in shape) for shape in shapes)
     other = "" if beside is None else f" beside {describe_one(beside)}"
     raise ShapeError(
-        f"{called(layer, x)}{other}",
+        f"{called(layer, given)}{other}",
         f"it takes {name} of shape {' or '.join(f'({text})' for text in texts)}, and this has "
         f"{found}",
         f"Give {name} of that shape{hint and ', '}{hint}",
@@ -134,8 +134,7 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
     shape: Any = getattr(x, "shape", ())
     if len(shape) == len(names) + 2 and shape[-1] == channels:
         hint = "as np.moveaxis(x, -1, 1), which puts the channels there"
-    images: Tensor = require_shape(layer, x, ("n", channels or "channels", *names), hint=hint)
-    return images
+    return require_shape(layer, x, ("n", channels or "channels", *names), hint=hint)
 
 
 def require_sequences(

@@ -199,7 +199,7 @@ class LSTMCell(_Cell):
 
         Raises:
             ShapeError: x has other axes or features, or state and cell do not go with it.
-            UnsupportedError: x is no array of real numbers, or hx is no pair.
+            UnsupportedError: x is not an array of real numbers, or hx not a pair.
         """
         x = self._inputs(x)
         h, c = self._begun(hx, x, "h_0", "c_0")

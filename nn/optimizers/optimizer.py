@@ -17,6 +17,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
+from autograd_lite.modes import raises_errors
 from autograd_lite.mutation import note_change
 from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.read_only import writable
@@ -35,6 +36,7 @@ from nn.optimizers.groups import (
     shown,
     told_options,
 )
+from nn.schema import require_fitting
 
 # In C, as they are asked for in each step.
 _at_once, _copied = attrgetter("at_once"), attrgetter("copied")
@@ -279,9 +281,17 @@ class Optimizer(Declared):
             run.refuse_unless_writable()
         if all(map(_at_once, runs)):
             self._update(runs)
-        else:
-            with whole():
+            return
+        # Only what is one's own raises, or what NumPy is told to raise.
+        may_fail = raises_errors() or not type(self).update.__module__.startswith("nn.")
+        put_back = self.kept() if may_fail else None
+        with whole():
+            try:
                 self._update(runs)
+            except BaseException:
+                if put_back is not None:
+                    put_back()
+                raise
 
     def _update(self, runs: Sequence[Run]) -> None:
         changes: list[tuple[Any, ...]] = [(object.__setattr__, self, "steps", self.steps + 1)]
@@ -353,12 +363,7 @@ class Optimizer(Declared):
         >>> optimizer.learning_rate
         0.5
         """
-        if problems := list(misfits(self, state)):
-            raise ArgumentError(
-                f"load_state_dict into {type(self).__name__}",
-                "; ".join(problems),
-                "Give a state_dict() of an optimizer made the same way; nothing was loaded",
-            )
+        require_fitting(self, misfits(self, state))
         with whole():
             self._change(map(loaded_options, self.groups, state["groups"]))
             self.steps = int(state["steps"])

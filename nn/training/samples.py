@@ -262,6 +262,7 @@ def prepared(
         share = validation if is_number(validation) else None
         _require_none({**weighing._asdict(), "a share for validation": share})
     if isinstance(validation, tuple | list) and len(validation) == 2:
+        _require_order_of_columns(X, validation[0])
         held_out = _source(dtype, validation[0], validation[1], "validation ")
         _require_shapes(trained, held_out)
     elif is_stream(validation):
@@ -343,6 +344,19 @@ def _require_none(weighing: Mapping[str, Any]) -> None:
 
 
 # Validation
+
+
+def _require_order_of_columns(X: Any, held_out: Any) -> None:
+    """Raise where two frames have the same columns in another order: they count by position."""
+    if not all(hasattr(x, "to_numpy") and hasattr(x, "columns") for x in (X, held_out)):
+        return
+    own, others = ([str(name) for name in x.columns] for x in (X, held_out))
+    if own != others and sorted(own) == sorted(others):
+        raise ArgumentError(
+            f"fit with X of the columns {', '.join(own)} and validation X of {', '.join(others)}",
+            "columns count by their position, whatever they are called",
+            "Give validation samples with the columns in the same order: frame[[*X.columns]]",
+        )
 
 
 def _require_shapes(trained: Any, held_out: Any) -> None:

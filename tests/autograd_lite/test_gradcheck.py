@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import Tensor, differentiable, gradcheck
+from autograd_lite import Tensor, differentiable, gradcheck, logsumexp
 from autograd_lite.errors import (
     AutogradError,
     GradientCheckError,
@@ -78,6 +78,50 @@ def test_functions_that_ignore_an_input_or_are_linear_or_constant_pass(f, order)
 @looped("scale", [1e-6, 1.0, 1e6])
 def test_functions_of_any_scale_pass(scale):
     assert gradcheck(lambda x: scale * np.tanh(x / scale), scale * np.array([0.5, -1.0]))
+
+
+@looped("scale", [1e-9, 1e-6, 1.0, 1e9])
+def test_a_wrong_rule_fails_at_any_scale_of_what_the_function_gives(scale):
+    right = differentiable(lambda g, y, x: g * scale / np.cosh(x) ** 2)(
+        lambda x: scale * np.tanh(x)
+    )
+    assert gradcheck(right, np.array([0.5, -1.0]), order=2)
+    for rule in (lambda g, y, x: 2 * g * scale / np.cosh(x) ** 2, lambda g, y, x: 0 * g):
+        wrong = differentiable(rule)(lambda x: scale * np.tanh(x))
+        with pytest.raises(GradientCheckError):
+            gradcheck(wrong, np.array([0.5, -1.0]))
+
+
+def test_what_is_0_but_for_rounding_passes():
+    for f in (lambda x: (x - x.mean()).mean(), lambda x: np.sin(x) ** 2 + np.cos(x) ** 2 - 1):
+        assert gradcheck(f, np.array([0.5, -1.3, 1e3]))
+
+
+@looped("size", [5.0, 10.0, 15.0, 18.0, 20.0])
+def test_small_numbers_that_are_differences_of_larger_ones_are_as_exact_as_these(size):
+    for f in (
+        lambda z: logsumexp(z) - z[0],
+        lambda z: np.log(1 + np.exp(-z[0])),
+        lambda z: 1 - np.tanh(z[0] / 2),
+    ):
+        assert gradcheck(f, np.array([size, 0.0, 1.0]), order=2)
+
+
+RESULTS = {
+    "tuple": lambda a, b: (a * b, np.sin(a)),
+    "dict": lambda a, b: {"product": a * b, "of each": [np.sin(a), b**2]},
+    "with whole numbers": lambda a, b: (a * b, np.argmax(plain(a))),
+}
+
+
+@looped("f", RESULTS.values(), ids=RESULTS)
+def test_a_function_may_return_several(f):
+    assert gradcheck(f, [np.array([0.5, -1.0]), np.array([2.0, 3.0])], order=2)
+
+
+def test_a_wrong_part_of_what_is_returned_fails():
+    wrong = differentiable(lambda g, y, x: g * 2)(lambda x: 3 * x)
+    assert "0 at index" in failure_of(lambda x: {"a": np.sin(x), "b": (wrong(x),)}, np.ones(2))
 
 
 # How often the function is called

@@ -6,7 +6,7 @@ from looping import looped
 
 import nn
 from autograd_lite import Tensor
-from autograd_lite.errors import UnsupportedError
+from autograd_lite.errors import ArgumentError, UnsupportedError
 from autograd_lite.node import plain
 
 pd = pytest.importorskip("pandas")
@@ -138,6 +138,16 @@ def trained(X, y, **options):
 def test_masks_are_not_lost_in_lists_nor_beside_the_samples(use):
     with pytest.raises(UnsupportedError, match=r"x\.filled\(0\)"):
         use()
+
+
+@looped("library", ["pandas", "polars"])
+def test_columns_in_another_order_to_validate_with_are_refused(library):
+    frames = pytest.importorskip(library)
+    frame = frames.DataFrame({"first": X[:, 0], "second": X[:, 1]})
+    trained(frame, Y, validation=(frame, Y))
+    trained(frame, Y, validation=(X, Y))
+    with pytest.raises(ArgumentError, match=r"first, second and validation X of second, first"):
+        trained(frame, Y, validation=(frame[["second", "first"]], Y))
 
 
 def test_series_are_weights_and_labels_by_position():
