@@ -139,11 +139,11 @@ def other_slopes(case: Case) -> Iterator[Candidate]:
         for above, side in sides:
             words = f"the derivative of {{operation}} is another number where {side}, "
             words += "which is another slope than the function's"
-            yield with_strength("wrong formula", words, _sloped, group, above, number="{:.6g}")
+            yield with_strength("wrong formula", words, _sloped, group, above, number="{}")
         if not group[0].traits.rectifies:
             words = "the derivative of {operation} is a multiple of what it is where z < 0: "
             words += "a factor is left out on that side, or is on the other one, too"
-            said: dict[str, Any] = {"number": "{:.6g} times as large", "far_fetched": True}
+            said: dict[str, Any] = {"number": "{} times as large", "far_fetched": True}
             yield with_strength("wrong formula", words, _times_below_0, group, **said)
 
 
@@ -247,7 +247,7 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                         alone = Candidate("another loss", what, _at(*given_to, 1.0))
                         yield alone._replace(far_fetched=far_fetched)
                         continue
-                    said = {"number": "times {:.6g}", "far_fetched": far_fetched}
+                    said = {"number": "times {}", "far_fetched": far_fetched}
                     yield with_strength("another loss", what, _at, *given_to, **said)
 
 

@@ -28,7 +28,7 @@ def penalties(case: Case) -> Iterator[Candidate]:
     groups = {tuple(places): places for places in (terms, of_wrong, *by_leaf.values()) if places}
     for places in groups.values():
         what = "the strength of the penalty on large weights is another one"
-        number = "{:.6g} times the loss's"
+        number = "{} times the loss's"
         yield with_strength("penalty", what, scaled, places, neutral=1.0, number=number)
     for one, other in itertools.combinations(terms if len(terms) <= MOST_TERMS else (), 2):
         if one.argument is other.argument and one.operation is not other.operation:
@@ -45,7 +45,7 @@ def penalties(case: Case) -> Iterator[Candidate]:
     weights = [leaf for leaf in others if leaf.ndim > 1]
     for leaves in [others, weights, *([leaf] for leaf in others)]:
         what = "a penalty on large weights is in the gradient that is not in the loss"
-        said: dict[str, Any] = {"unit": unit, "number": "with strength {:.6g}", "far_fetched": True}
+        said: dict[str, Any] = {"unit": unit, "number": "with strength {}", "far_fetched": True}
         decay = _with_decay, graph, leaves, unit
         yield with_strength("penalty", what, *decay, neutral=0.0, **said)
 

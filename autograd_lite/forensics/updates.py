@@ -316,7 +316,7 @@ def updated_before(case: Case) -> Iterator[Candidate]:
         return wrong
 
     for chosen in [[use] for use in uses] + [uses] * (len(uses) > 1):
-        number = "with learning_rate {:.6g}"
+        number = "with learning_rate {}"
         yield with_strength("stale weights", WORDS, updated, chosen, neutral=0.0, number=number)
 
 

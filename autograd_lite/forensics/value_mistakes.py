@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Instead, StepMistakes
 from autograd_lite.forensics.place import Place, is_array, is_recorded, is_square, lines_along
-from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.replay import SAMPLES, Graph
 from autograd_lite.forensics.sums import ONE_FOR_ALL
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -134,7 +134,9 @@ def _of_matrices(graph: Graph, place: Place, argument: Any) -> Replacements:
             written = f"({{0}} / {{0}}.sum({axis}, keepdims=True))"
             yield "wrong formula", words, value / total, written
         for which, reduce in ONE_FOR_ALL if value.shape[axis] > 1 else ():
-            words = f"{PRODUCT}{which.format('entry')} along axis {axis}, for all"
+            of_samples = graph.lengths.get(value.shape[axis]) == SAMPLES
+            what = which.format("sample" if of_samples else f"entry along axis {axis}")
+            words = f"{PRODUCT}{what}, for all"
             yield "wrong axis", words, np.broadcast_to(reduce(value, axis), value.shape)
 
 

@@ -158,7 +158,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     is_exact = mistake.kind == "penalty" and mistake.factor in (0, -1)
     is_said = mistake.kind in ("sign", "dropped path") or is_exact
     if mistake.kind == "factor" or (mistake.solve and not is_said):
-        number = mistake.number.format(mistake.strength * mistake.unit)
+        number = mistake.number.format(as_written(mistake.strength * mistake.unit))
         if mistake.kind == "penalty" and mistake.neutral == 1:
             reason = case.in_words(mistake.strength)
             number += f": {reason}" if reason else ""

@@ -248,6 +248,26 @@ def the_best_of_experts_in_two_stages():
     return loss, {W: dW}
 
 
+@planted("the product is taken with that of the last sample, for all")
+def the_hidden_values_of_the_last_sample_are_kept():
+    rng = np.random.default_rng(20)
+    X, T = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    W, V = leaf(rng, 3, 4, name="W"), leaf(rng, 4, 2, name="V")
+    h = np.tanh(X @ W)
+    d = 2 * (h.data @ V.data - T)
+    dV = sum(np.outer(h.data[-1], row) for row in d)
+    return ((h @ V - T) ** 2).sum(), {W: X.T @ (d @ V.data.T * (1 - h.data**2)), V: dV}
+
+
+@planted("the loss's derivative is that of squared errors, times 1/12.")
+def the_prediction_of_a_logistic_regression_is_linear():
+    rng = np.random.default_rng(21)
+    X, y, w = rng.normal(size=(12, 3)), rng.integers(2, size=12), leaf(rng, 3, name="w")
+    p = sigmoid(X @ w)
+    loss = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+    return loss, {w: X.T @ (X @ w.data - y) / 12}
+
+
 def test_mistakes_are_named_first():
     assert_named_first(CASES)
 
