@@ -124,10 +124,14 @@ def _examined(
         return excused, [], ""
     if all(case.error(tensor, graph.right[tensor]) <= NEARLY for tensor in wrong):
         return excused, [], pattern_of(case, wrong, names)
-    found = [
-        explained(case, hypothesis, wrong, names)
-        for hypothesis in explain(case, variations, seconds, start)
-    ]
+    hypotheses = explain(case, variations, seconds, start)
+    if case is not original and all(h.unexplained for h in hypotheses):
+        # It may have been made within what is written out.
+        within = explain(original, [], seconds, start)
+        if within:
+            case, hypotheses = original, within
+            wrong = frozenset(own.get(tensor, tensor) for tensor in wrong)
+    found = [explained(case, hypothesis, wrong, names) for hypothesis in hypotheses]
     distinct: dict[Any, Explanation] = {}
     for each in found:
         distinct.setdefault(tuple((m.used or m.sentence, m.right) for m in each.mistakes), each)

@@ -105,9 +105,9 @@ class Names:
         self.originals = {counterpart: node for node, counterpart in again.items()}
         self.of |= {again[node]: name for node, name in self.of.items() if node in again}
         self.distinct |= {again[n]: name for n, name in self.distinct.items() if n in again}
-        self.given = frozenset(again.get(node, node) for node in self.given)
-        self.known = {again.get(node, node) for node in self.known}
-        self.passed_on = {again.get(node, node) for node in self.passed_on}
+        self.given |= {again[node] for node in self.given if node in again}
+        self.known |= {again[node] for node in self.known if node in again}
+        self.passed_on |= {again[node] for node in self.passed_on if node in again}
 
     def source(self, node: Tensor) -> str:
         """File and line of the operation: as it ran, or where a variable of its name is set."""
