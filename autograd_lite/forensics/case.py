@@ -21,7 +21,7 @@ from autograd_lite.forensics.recorded_factors import (
     rarer,
     usual,
 )
-from autograd_lite.forensics.replay import SAMPLES, Graph, Replay
+from autograd_lite.forensics.replay import SAMPLES, TERMS, Graph, Replay
 from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
@@ -78,7 +78,7 @@ class Case:
         counts = "1/" in usual or "divided" in usual
         if here and place is not None and not (place.traits.averages and "square" in usual):
             own = place.traits.averages or place.operation.function in OWN
-            if own or (counts and self.graph.is_within(place)):
+            if own or TERMS in usual or (counts and self.graph.is_within(place)):
                 return here
         named = here and "square" in usual and place and not place.traits.averages
         if place is None or (usual and not named):

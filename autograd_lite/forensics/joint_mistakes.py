@@ -193,7 +193,7 @@ def to_all_arguments(case: Case) -> Iterator[Candidate]:
             wrong = {places[0]: unchanged, places[1]: Scaled(places[1], 0.0)}
             words = "the derivative of the square is forgotten"
             yield joint("derivative forgotten", words, wrong)
-        if function is np.divide:
+        if function is np.divide and len(places) == 2:
             for words, rules in OF_QUOTIENTS:
                 wrong = {place: rules[place.slot] for place in places}
                 yield joint("wrong formula", words, wrong)

@@ -132,6 +132,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
     likewise = "" if mistake.joint else _likewise(place, mistake, names)
     what = mistake.what.replace("{operation}", names.function(place))
+    what = re.sub(r",(?=[,;:]|$)", "", what)  # after "written out,"
     what = what.replace("{argument}", names.value(place.argument))
     vjp = mistake.wrong[place]
     if isinstance(vjp, Instead):
@@ -145,7 +146,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         what = _with_factor(place, what, vjp is negated, names)
     if mistake.kind == "dropped path" and not mistake.joint:
         what = _left_out(case, mistake, place, names) or what
-    words = f"{names.step(place, _end(mistake, place))}{likewise}: {what}"
+    words = f"{names.step(place, _end(case, mistake, place))}{likewise}: {what}"
     is_exact = mistake.kind == "penalty" and mistake.factor in (0, -1)
     is_said = mistake.kind in ("sign", "dropped path") or is_exact
     if mistake.kind == "factor" or (mistake.solve and not is_said):
@@ -157,6 +158,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     # Where a value is used more than once, a step is one of several contributions.
     uses = case.graph.consumers[place.argument]
     every, whole = all(use in mistake.wrong for use in uses), ""
+    every = every and (len(uses) == 1 or mistake.factor is not None)
     if every and place.node not in names.known:
         whole = names.whole_cotangent(place.argument)
     right = whole or written(contribution_formula, place.node, place.slot, names.of)
@@ -183,13 +185,13 @@ def _likewise(place: Place, mistake: Candidate, names: Names) -> str:
     return "" if is_said else f", and likewise in {count - 1} other steps of this kind"
 
 
-def _end(mistake: Candidate, place: Place) -> Tensor:
+def _end(case: Case, mistake: Candidate, place: Place) -> Tensor:
     """Where the steps of a mistake lead to, one after the other, from the first one on."""
     end = place.argument
-    onward = [p for p in mistake.wrong if p.node is end]
-    while mistake.joint and len(onward) == 1:
+    onward = case.graph.places_of.get(end, ())
+    while mistake.joint and len(onward) == 1 and onward[0] in mistake.wrong:
         end = onward[0].argument
-        onward = [p for p in mistake.wrong if p.node is end]
+        onward = case.graph.places_of.get(end, ())
     return end
 
 
