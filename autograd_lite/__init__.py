@@ -13,7 +13,7 @@
     by hand    compare_gradients, derive, to_source, gradcheck, detect_anomaly
     your own   differentiable, define
 
-`nn` has networks, `viz` pictures, `autograd_lite.typing` the roles for annotations.
+`nn` has networks, `viz` pictures, and `autograd_lite.typing` types for annotations.
 """
 
 import importlib
@@ -77,65 +77,19 @@ if TYPE_CHECKING:
     from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
     from autograd_lite.vectors import ravel
 
-__all__ = [
-    "AnomalyError",
-    "ArgumentError",
-    "AutogradError",
-    "CompilerError",
-    "FileError",
-    "FilePermissionError",
-    "FolderError",
-    "GradientCheckError",
-    "GradientError",
-    "IndexingError",
-    "LinearAlgebraError",
-    "MissingFileError",
-    "MissingKeyError",
-    "MissingNameError",
-    "MissingPackageError",
-    "MutationError",
-    "RenderingError",
-    "ShapeError",
-    "Tensor",
-    "TrainingError",
-    "UnsupportedError",
-    "affine",
-    "binary_cross_entropy",
-    "checkpoint",
-    "compare_gradients",
-    "compile",
-    "define",
-    "derive",
-    "detect_anomaly",
-    "differentiable",
-    "dropout",
-    "elu",
-    "enable_grad",
-    "erf",
-    "from_dlpack",
-    "gelu",
-    "grad",
-    "gradcheck",
-    "hessian",
-    "hvp",
-    "jacobian",
-    "jvp",
-    "leaky_relu",
-    "log_softmax",
-    "logsumexp",
-    "no_grad",
-    "ravel",
-    "relu",
-    "sigmoid",
-    "sigmoid_cross_entropy",
-    "softmax",
-    "softmax_cross_entropy",
-    "softplus",
-    "swish",
-    "to_source",
-    "value_and_grad",
-    "vjp",
-]
+__all__ = ["Tensor", "checkpoint", "detect_anomaly", "enable_grad", "from_dlpack", "no_grad"]
+__all__ += ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+__all__ += ["compile", "ravel"]
+__all__ += ["compare_gradients", "derive", "gradcheck", "to_source"]
+__all__ += ["define", "differentiable"]
+__all__ += ["affine", "dropout", "erf", "log_softmax", "logsumexp", "softmax"]
+__all__ += ["elu", "gelu", "leaky_relu", "relu", "sigmoid", "softplus", "swish"]
+__all__ += ["binary_cross_entropy", "sigmoid_cross_entropy", "softmax_cross_entropy"]
+__all__ += ["ArgumentError", "AutogradError", "IndexingError", "LinearAlgebraError", "ShapeError"]
+__all__ += ["CompilerError", "MutationError", "RenderingError", "UnsupportedError"]
+__all__ += ["MissingKeyError", "MissingNameError", "MissingPackageError"]
+__all__ += ["AnomalyError", "GradientCheckError", "GradientError", "TrainingError"]
+__all__ += ["FileError", "FilePermissionError", "FolderError", "MissingFileError"]
 __version__ = "0.1.0"
 
 _register_when_imported()

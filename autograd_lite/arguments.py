@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from autograd_lite.foreign import admit, is_on_card
+from autograd_lite.foreign import admit, framework_of, is_on_card
 from autograd_lite.names import meant_by
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def require_function(f: Any, attempted: str, remedy: str) -> None:
 
 
 def require_takes(f: Any, count: int, attempted: str, remedy: str) -> None:
-    """Raise an UnsupportedError unless a function can be called with so many arguments.
+    """Raise an UnsupportedError unless it is a function that takes so many arguments.
 
     >>> require_takes(lambda x: x, 2, "fit with a step", "Write def step(training, batch)")
     Traceback (most recent call last):
@@ -174,6 +174,8 @@ def require_takes(f: Any, count: int, attempted: str, remedy: str) -> None:
     autograd_lite.errors.UnsupportedError: fit with a step: it is called with 2 arguments, and it \
 has too many positional arguments. Write def step(training, batch)
     """
+    if not callable(f):
+        raise UnsupportedError(attempted, "it is no function", remedy)
     # What has one as an attribute of its class says there how it is made, not how it is called.
     called = type(f).__call__.__get__(f) if hasattr(type(f), "__signature__") else f
     try:
@@ -193,18 +195,22 @@ def function_named(
 
     Raises:
         ArgumentError: there is none of that name, or it is a class.
+        UnsupportedError: it is another framework's.
 
     >>> function_named("activation", "tanh", {"tanh": np.tanh}, "a function") is np.tanh
     True
     """
+    remedy = f"Give one of {', '.join(known)}, or {others}" if known else f"Give {others}"
     if callable(given) and not isinstance(given, type):
+        if framework := framework_of(given):
+            reason = f"it is of {framework}, and computes with that library's tensors alone"
+            raise UnsupportedError(f"{argument}={describe_one(given)}", reason, remedy)
         return given
     if isinstance(given, str) and given in known:
         return known[given]
     from autograd_lite.elsewhere import CHOICES
 
     reason = f"there is no {argument} of that name"
-    remedy = f"Give one of {', '.join(known)}, or {others}"
     if isinstance(given, str) and (meant := meant_by(given, known)):
         remedy = f"Write {argument}={meant!r}"
     elif isinstance(given, str) and given.lower() in CHOICES:

@@ -84,7 +84,7 @@ class GradientComparison(Sequence[GradientRow]):
         if not self.explanations:
             return [f"No single or double mistake explains this. {self.pattern}"]
         first, *others = map(str, self.explanations)
-        return [first, *(f"\nThe same numbers come out of this:\n{other}" for other in others)]
+        return [first, *(f"\nThis would give the same numbers:\n{other}" for other in others)]
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -138,28 +138,28 @@ def compare_gradients(
 ) -> GradientComparison:
     """Compare hand-derived gradients with automatic ones, and name the mistake in the derivation.
 
-    Gradients of computed tensors, such as of activations, can be compared as well: with them a
-    mistake is found more surely. No `.grad` is changed.
+    Gradients of computed tensors, such as activations, can be compared as well, and make it more
+    certain that a mistake is found. No `.grad` is changed.
 
-    When a gradient is wrong, the backward pass is replayed with one mistake at a time that people
-    make, at each step where it can be made, then with two; what reproduces all gradients as they
-    were handed in, right ones and wrong ones, is the explanation. Where nothing does, what
-    reproduces some of the wrong ones is said, and which it leaves.
+    When a gradient is wrong, the backward pass is replayed with the mistakes that people make, one
+    at a time at each step where it can be made, and then two. What reproduces all the gradients
+    that were handed in, right and wrong, is the explanation. If nothing does, the report names what
+    reproduces some of the wrong ones, and which are left.
 
     Args:
         loss: a scalar that was computed from the tensors.
         manual: the hand-derived gradient of each tensor.
-        tolerance: relative error allowed: the largest difference of two entries, over the largest
-            entry of both; by default the square root of the precision of the less precise dtype,
-            1.5e-8 in float64. What rounding explains is allowed in any case.
-        seconds: how long to look for mistakes where a gradient is wrong, in seconds of computing,
-            and at most three times as long on the clock; those that are made most often are tried
-            first. A terminal or notebook shows a line meanwhile.
+        tolerance: the allowed relative error: the largest difference of two entries, divided by the
+            largest entry of both. The default is the square root of the precision of the less
+            precise dtype, 1.5e-8 in float64. What rounding explains is always allowed.
+        seconds: how long to look for mistakes if a gradient is wrong, in seconds of computing, and
+            at most three times as long on the clock. The most frequent mistakes are tried first. A
+            terminal or notebook shows a line meanwhile.
 
     Raises:
         ArgumentError: the loss does not depend on a tensor, or a tensor does not require grad;
             the tolerance or `seconds` is below 0.
-        MutationError: a gradient differs, and an array of the record was written into since.
+        MutationError: a gradient differs, and an array of the record has been written to since.
 
     >>> W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
     >>> report = compare_gradients((W**2).sum(), {W: W.data})

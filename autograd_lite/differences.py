@@ -33,25 +33,26 @@ ORDER = Range(lambda x: COUNT.holds(x) and x <= 10, "a whole number, 1 to 10")
 def gradcheck(
     f: Callable[..., Any], inputs: Any, *, order: int = 1, tolerance: float = 1e-5
 ) -> bool:
-    """Check the derivatives of f, up to an order, against central differences.
+    """Check the derivatives of f, up to a given order, against central differences.
 
-    The output is projected on a random direction. At a kink, where the differences to the left
-    and to the right disagree however small the step, any slope between the two is right.
+    The output is projected onto a random direction. At a kink, where the differences to the left
+    and to the right disagree however small the step is, any slope between the two is right.
 
     Args:
         f: takes tensors and returns one.
-        inputs: an array, or a list or tuple of the arrays that f takes; computed in float64.
+        inputs: an array, or a list or tuple of the arrays that f takes; f is computed in float64.
         order: 1, or 2 for second derivatives as well.
-        tolerance: error allowed, relative to the derivative, or absolute where that is below 1.
+        tolerance: allowed error, relative to the derivative, or absolute where that is below 1.
 
     Returns:
         True.
 
     Raises:
-        UnsupportedError: f is no function, or it is given or returns something else than numbers,
-            or other numbers each time.
+        UnsupportedError: f is not a function, is given or returns something other than numbers, or
+            returns other numbers each time.
         ArgumentError: the order or the tolerance is out of its range.
-        GradientCheckError: a derivative is wrong; says the worst entry, both values, the error.
+        GradientCheckError: a derivative is wrong; the error has the worst entry, both values, and
+            their difference.
 
     >>> gradcheck(np.tanh, np.array([0.5, -1.0]), order=2)
     True

@@ -23,7 +23,7 @@ from numpy import float64, ndarray
 
 import autograd_lite.mutation as mutation
 from autograd_lite.fitting import match, without_nan
-from autograd_lite.foreign import OWN, admit
+from autograd_lite.foreign import PLAIN, admit
 from autograd_lite.modes import Rule, noted_now, recording, take, watching
 from autograd_lite.mutation import remember, show
 from autograd_lite.node import (
@@ -122,16 +122,14 @@ def computed(
     return node
 
 
-KEPT = OWN - {list, int}
+KEPT = {tuple, slice, *PLAIN} - {int}
 """Types of what is computed with as it is given."""
 
 
 def _admitted(value: Any, operation: Operation) -> Any:
     if type(value) is int:
         return in_64_bits(value)
-    if type(value) is list:
-        return unshared_lists(value)
-    return admit(value, f"{operation.name} of")
+    return unshared_lists(admit(value, f"{operation.name} of"))
 
 
 def _recorded_as(argument: Any, value: Any) -> Any:

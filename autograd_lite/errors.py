@@ -15,7 +15,7 @@ class AutogradError(Exception):
 
     Args:
         attempted: the operation, with names and shapes.
-        reason: why it cannot be.
+        reason: why it cannot be done.
         remedy: what to write instead.
 
     >>> str(AutogradError("backward() from loss (3,)", "it is not a scalar", "write loss.sum()"))
@@ -35,7 +35,7 @@ class ArgumentError(AutogradError, ValueError):
 
 
 class ShapeError(ArgumentError):
-    """Arrays whose shapes do not fit each other."""
+    """Arrays whose shapes do not fit together."""
 
 
 class LinearAlgebraError(ArgumentError, LinAlgError):
@@ -43,7 +43,7 @@ class LinearAlgebraError(ArgumentError, LinAlgError):
 
 
 class IndexingError(AutogradError, IndexError):
-    """An index that lies outside of a tensor, or cannot index it."""
+    """An index that lies outside a tensor, or cannot index it."""
 
 
 class UnsupportedError(AutogradError, TypeError):
@@ -51,15 +51,15 @@ class UnsupportedError(AutogradError, TypeError):
 
 
 class MissingNameError(AutogradError, AttributeError):
-    """A name that an object or a module lacks, often called otherwise in another library."""
+    """A name that an object or a module lacks; other libraries often have it."""
 
 
 class MissingKeyError(AutogradError, KeyError):
-    """A figure that a history does not have."""
+    """A figure that a history does not contain."""
 
 
 class GradientError(AutogradError, RuntimeError):
-    """Backward from, or a gradient of, something that has none."""
+    """A gradient of something that has none, or backward from it."""
 
 
 class MutationError(AutogradError, RuntimeError):
@@ -67,15 +67,15 @@ class MutationError(AutogradError, RuntimeError):
 
 
 class AnomalyError(AutogradError, FloatingPointError):
-    """A value that is not finite was computed inside of `detect_anomaly`.
+    """A value that is not finite was computed inside `detect_anomaly`.
 
     Attributes:
-        operation: the name of the operation that gave it.
+        operation: the name of the operation that produced it.
         direction: "forward", or "backward" for a gradient.
-        entries: the indices of the first such entries of the result, or of the gradient.
-        file: that of the user's code that ran the operation, or None if it is not known.
+        entries: the indices of the first such entries of the result or the gradient.
+        file: the file of the user's code that ran the operation; None if it is not known.
         line: the line there.
-        chain: what the operation was computed from, itself first, a parameter last.
+        chain: what the operation was computed from, from itself to a parameter.
     """
 
     operation: str = ""
@@ -106,7 +106,7 @@ class GradientCheckError(AutogradError, AssertionError):
 
 
 class MissingPackageError(AutogradError, ImportError):
-    """A package is needed that is not installed."""
+    """A required package is not installed."""
 
 
 def own_cause(error: Exception) -> Exception:
@@ -119,6 +119,11 @@ def own_cause(error: Exception) -> Exception:
         return error
     cause.__suppress_context__ = True
     return cause.with_traceback(error.__traceback__)
+
+
+def reason_of(error: Exception) -> str:
+    """Why something could not be, as a reason for an error of what it was done for."""
+    return ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
 
 
 @contextmanager
@@ -134,11 +139,11 @@ def needed(
 
 
 class CompilerError(AutogradError, RuntimeError):
-    """No compiler for C is there, or it fails."""
+    """There is no compiler for C, or it fails."""
 
 
 class FileError(ArgumentError, OSError):
-    """A file that cannot be written or read; `errno` is that of the system, where it refused."""
+    """A file that cannot be written or read; `errno` is the system's, if it refused."""
 
     def __new__(cls, *arguments: Any) -> Self:
         """Made as the system's are, whose layout is the wider one."""
@@ -150,7 +155,7 @@ class FileError(ArgumentError, OSError):
 
 
 class MissingFileError(FileError, FileNotFoundError):
-    """A file that is not there, or its folder is not."""
+    """A file that does not exist, or whose folder does not."""
 
 
 class FolderError(FileError, IsADirectoryError):

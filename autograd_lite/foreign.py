@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MappingView, Set
 from typing import Any
 
 import numpy as np
@@ -29,20 +29,25 @@ _REFUSED = {
 }
 """By the module of a type: how its values are made arrays, by whoever knows what they are."""
 
+_FRAMEWORKS = ("torch", "tensorflow", "keras", "jax", "jaxlib")
+"""Whose functions take no other tensors than their own."""
+
 _ENCODE = {
     "pandas": "pandas.get_dummies(frame), pandas.factorize(labels)[0], series.astype(float)",
     "polars": "frame.to_dummies(), series.cast(float)",
 }
 """Whose columns are arrays, whatever their labels, and what makes numbers of others there."""
 
-_ARRAYS = (np.matrix, np.memmap, np.recarray)
-"""Arrays of NumPy's that calculate, or are kept, otherwise than all others."""
+_ARRAYS = (np.matrix, np.memmap, np.recarray, memoryview)
+"""Arrays that calculate, or are kept, otherwise than all others."""
+
+
+_OBJECTS = (Iterator, MappingView, Set)
+"""What holds numbers, of which NumPy makes no array of them."""
 
 
 PLAIN = {np.ndarray, np.float64, np.float32, float, int, bool, str, type(None)}
 """Types of what stays as it is, to be asked first: most of what is given. Tensors are added."""
-OWN = {tuple, list, slice, *PLAIN}
-"""Those and what holds others."""
 
 
 def admit(value: Any, attempted: str) -> Any:
@@ -50,6 +55,7 @@ def admit(value: Any, attempted: str) -> Any:
 
     The columns of pandas and polars count by position, never by label, and what is missing in
     them is NaN. What speaks NumPy's protocols otherwise stays what it is, as a Dask or CuPy array.
+    Lists and tuples are looked through: NumPy would make numbers of whatever is in them.
 
     Raises:
         UnsupportedError: it is masked or sparse, another framework's, or no numbers.
@@ -62,26 +68,23 @@ def admit(value: Any, attempted: str) -> Any:
     autograd_lite.errors.UnsupportedError: multiply of numpy.ma.MaskedArray (2,): what it knows \
 besides its numbers would be lost. Write x.filled(0) in place of x
     """
-    if type(value) in OWN:
+    if type(value) in PLAIN:
         return value
+    if isinstance(value, list | tuple):
+        return _admitted_parts(value, attempted)
     make = _gate(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
     return value if make is None else make(value, attempted)
 
 
-def admit_parts(value: Any, attempted: str) -> Any:
-    """`admit`, of what is in lists and tuples too."""
-    if type(value) in PLAIN:
-        return value
-    if not isinstance(value, list | tuple):
-        return admit(value, attempted)
-    kinds = set(map(type, value))
+def _admitted_parts(values: Any, attempted: str) -> Any:
+    kinds = set(map(type, values))
     if kinds.isdisjoint((list, tuple)) and all(_gate(kind) is None for kind in kinds):
-        return value
+        return values
     try:
-        parts = [admit_parts(part, attempted) for part in value]
+        parts = [admit(part, attempted) for part in values]
     except RecursionError:
-        raise nested_without_end(value) from None
-    return parts if isinstance(value, list) else tuple(parts)
+        raise nested_without_end(values) from None
+    return parts if isinstance(values, list) else tuple(parts)
 
 
 @functools.lru_cache(maxsize=512)
@@ -89,12 +92,16 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
     """What makes plain arrays of the values of a type; None if they stay what they are."""
     if issubclass(kind, int | float | tuple | list | dict | str | np.generic):
         return None
+    if issubclass(kind, _OBJECTS):
+        return functools.partial(_refuse_object, "list(x)")
     for base in kind.__mro__:
         package, _, rest = base.__module__.partition(".")
         subpackage = f"{package}.{rest.partition('.')[0]}"
         remedy = _REFUSED.get(package) or _REFUSED.get(subpackage)
         if remedy and hasattr(base, "__mul__"):
             return functools.partial(_refuse, base, remedy)
+        if package in _ENCODE and hasattr(base, "collect"):
+            return functools.partial(_refuse_object, "x.collect()")
         if package in _ENCODE and hasattr(base, "to_numpy") and hasattr(base, "shape"):
             return _from_columns
         if base in _ARRAYS:
@@ -153,6 +160,15 @@ def beside(array: Any, other: Any) -> Any:
     return np.asarray(array, like=getattr(other, "_array", other))
 
 
+def framework_of(function: Any) -> str | None:
+    """The framework with whose tensors alone a function computes; None for those of others."""
+    owner = getattr(function, "__self__", None)
+    kinds = [*type(function).__mro__, *(owner if isinstance(owner, type) else type(owner)).__mro__]
+    modules = [getattr(function, "__module__", None) or "", *[kind.__module__ for kind in kinds]]
+    packages = [module.partition(".")[0] for module in modules]
+    return next((package for package in packages if package in _FRAMEWORKS), None)
+
+
 def is_labelled(value: Any) -> bool:
     """Whether it is refused for its labels, but computes entry by entry with tensors itself."""
     return any(base.__module__.partition(".")[0] == "xarray" for base in type(value).__mro__)
@@ -164,6 +180,14 @@ def _refuse(kind: type, remedy: str, value: Any, attempted: str) -> Any:
     raise UnsupportedError(
         f"{attempted} {package}.{type(value).__name__} {shape}",
         "what it knows besides its numbers would be lost",
+        f"Write {remedy} in place of x",
+    )
+
+
+def _refuse_object(remedy: str, value: Any, attempted: str) -> Any:
+    raise UnsupportedError(
+        f"{attempted} {type(value).__name__}",
+        "it is no array, and NumPy would take it for a single object",
         f"Write {remedy} in place of x",
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.errors import GradientError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import OWN, admit, beside
+from autograd_lite.foreign import PLAIN, admit, beside
 from autograd_lite.node import Node, plain
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def held_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike | None) -> Any:
     """The array, or for a number the NumPy scalar, that a tensor holds."""
-    if type(data) not in OWN:
+    if type(data) not in PLAIN:
         data = admit(data, "Tensor of")
     # No other node: what a tensor holds while a rule is traced is one.
     if isinstance(data, Node.tensor_class):
@@ -86,8 +86,9 @@ def seed_of(
         if array.size != 1:
             raise GradientError(
                 f"{attempted} {describe_one(root)}",
-                "only a scalar has a gradient without further ado",
-                "Reduce it, as by tensor.sum(), or give its cotangent: tensor.backward(gradient)",
+                "it is no scalar, and only a scalar has a gradient",
+                "Reduce it, by tensor.sum() or, with a cotangent g, by (g * tensor).sum(); "
+                "tensor.backward(g) does the latter",
             )
         if type(array) is np.float64 and not recorded:
             return ONE

@@ -17,19 +17,19 @@ CPU = 1
 
 @explains_keywords
 def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
-    """A tensor of another library's array, such as PyTorch's or JAX's, without a copy.
+    """A tensor of another library's array, such as PyTorch's or JAX's, without copying.
 
-    Arrays on a graphics card stay there, by CuPy. The way back is that library's own
-    `from_dlpack`, of a tensor that does not require grad.
+    Arrays on a graphics card stay there, through CuPy. For the way back, that library's own
+    `from_dlpack` takes a tensor that does not require grad.
 
     Args:
-        array: what has the method `__dlpack__`.
+        array: anything with the method `__dlpack__`.
         requires_grad: whether `backward()` computes a gradient for the tensor.
 
     Raises:
-        MissingPackageError: it lies on a graphics card, and CuPy is not installed.
-        UnsupportedError: it has no such method, or refuses, as a tensor of PyTorch that requires
-            grad does; or its numbers are no floats, and are to require grad.
+        MissingPackageError: the array is on a graphics card, and CuPy is not installed.
+        UnsupportedError: it has no such method, or refuses, as a PyTorch tensor that requires grad
+            does; or it does not hold floats and is to require grad.
 
     >>> x = from_dlpack(np.array([1.0, 2.0]), requires_grad=True)
     >>> np.from_dlpack(x.detach())

@@ -15,6 +15,20 @@ from autograd_lite.errors import MissingNameError, UnsupportedError, describe_on
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
+
+def by_name(here: Mapping[str, str]) -> dict[str, str]:
+    """What is written here for each of the names elsewhere that stand behind it.
+
+    >>> by_name({"axis": "dim dims", "learning_rate": "step_size lr", "every": "step_size"})
+    {'dim': 'axis', 'dims': 'axis', 'step_size': 'learning_rate every', 'lr': 'learning_rate'}
+    """
+    found: dict[str, str] = {}
+    for own, names in here.items():
+        for name in names.split():
+            found[name] = f"{found[name]} {own}" if name in found else own
+    return found
+
+
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
 _OPERATORS |= {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _OPERATORS |= {"subtract": "-", "multiply": "*", "divide": "/", "mm": "@", "bmm": "@", "mv": "@"}
@@ -272,7 +286,7 @@ def told_of_call(
         return UnsupportedError(f"{name}(...)", reason, "Give it once")
     if re.search(r"takes .*positional arguments? but|too many positional arguments", said):
         positional = [own for own in known if own not in by_name]
-        reason = f"it takes {', '.join(positional) or 'nothing'} without a name, and was given more"
+        reason = f"it takes {', '.join(positional) or 'nothing'} by position, and was given more"
         remedy = f"Give the others by name, as in {by_name[0]}=..." if by_name else "Leave them out"
         if known == ["f"]:
             remedy = f"Give them to what it returns: {name}(f)(...)"

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from autograd_lite.foreign import admit
 from autograd_lite.operation import Operation
 from autograd_lite.trees import leaves_of, nested_without_end
 
@@ -83,7 +84,7 @@ class Node:
 
     @grad.setter
     def grad(self, gradient: Array) -> None:
-        self._grad = gradient
+        self._grad = None if gradient is None else admit(gradient, "gradient of")
 
 
 class Shared:

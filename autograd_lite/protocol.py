@@ -11,7 +11,7 @@ from autograd_lite.derivatives import is_of_scipy, row_of
 from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply, computed
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
-from autograd_lite.foreign import admit_parts, is_labelled, is_sequence
+from autograd_lite.foreign import admit, is_labelled, is_sequence
 from autograd_lite.keywords import understood
 from autograd_lite.modes import give, take, taken, watching
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node, plain
@@ -62,8 +62,8 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     operation = TABLE.get(function) or row_of(function)
     if operation is None or operation.sequence or keywords:
         attempted = f"{function.__name__} of"
-        arguments = tuple(admit_parts(value, attempted) for value in arguments)
-        keywords = {name: admit_parts(value, attempted) for name, value in keywords.items()}
+        arguments = tuple(admit(value, attempted) for value in arguments)
+        keywords = {name: admit(value, attempted) for name, value in keywords.items()}
     if operation is None and function in WITHOUT_DERIVATIVE:
         return give(function, arguments, keywords, _by_numpy(function, arguments, keywords))
     if keywords or len(arguments) > 2:

@@ -22,18 +22,18 @@ from autograd_lite.tensor import Tensor
 
 @explains_keywords
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, which keeps its arguments and nothing that it computes on the way.
+    """The same function, but it keeps only its arguments and no intermediate results.
 
-    Backward computes f again, so f must be deterministic. Layers may draw: the masks of a Dropout
-    are kept, and running statistics move once. Tensors that f uses besides its arguments, such as a
-    model's parameters, get their gradients too.
+    Backward computes f again, so f must be deterministic. Layers may draw random numbers: the masks
+    of a Dropout are kept, and running statistics move only once. Tensors that f uses besides its
+    arguments, such as a model's parameters, get their gradients too.
 
     Args:
         f: takes tensors and returns one.
 
     Raises:
-        UnsupportedError: f is no function, or returns something else.
-        GradientError: in backward, where f computes other numbers than before.
+        UnsupportedError: f is not a function, or returns something else.
+        GradientError: in backward, f computes other numbers than before.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> y = checkpoint(lambda x: (x * x).exp())(x)

@@ -98,15 +98,15 @@ def refuse_stale(node: Node, given: Sequence[Any]) -> None:
             continue
         try:
             node.operation.contribution(index, [*shapes], node.keywords)
-        except Exception as error:
+        except Exception:  # of reading what was changed, which the message says better
             names = {describe_one(value): None for value, stale in zip(nodes, changed) if stale}
             was = "was" if len(names) == 1 else "were"
             raise MutationError(
                 f"backward of {node.operation.name}{describe(node.arguments)}",
                 f"{' and '.join(names)} {was} changed after being used there",
-                "Call backward() before that, as before optimizer.step(), or compute with "
-                "tensor.copy()",
-            ) from error
+                "Call backward() before that, as before optimizer.step(); or compute with "
+                "tensor.copy(); a state that an earlier step left goes on as state.detach()",
+            ) from None
 
 
 def require_fitting_gradients(leaves: Iterable[Node]) -> None:

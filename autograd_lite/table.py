@@ -64,25 +64,26 @@ def define(
     residual: bool = False,
     traits: Traits = NO_TRAITS,
 ) -> Operation:
-    """Add a row to the table: a function that exists already, and the vjps of its arguments.
+    """Add a row to the table: an existing function, and the vjps of its arguments.
 
     Args:
-        function: a ufunc, or a function of NumPy's that asks its arguments what to do.
+        function: a ufunc, or a NumPy function that asks its arguments what to do.
         vjps: for each argument in turn `vjp(g, y, *arguments, **keywords)`, the product of the
             cotangent `g` of the output `y` with the Jacobian, a new array and never an argument
             itself; None where there is no derivative.
-        compute: what to call with plain arrays, where that is not `function` itself.
+        compute: what to call with plain arrays, if not `function` itself.
         sequence: the first argument is a list of arrays; `compute` takes them one by one.
-        variadic: there is one vjp for all arguments; `vjp(g, y, *arguments, **keywords)` returns
-            a tuple with what each of them gets, None where there is no derivative; or a function
-            from an argument's index to that.
-        residual: the function returns, besides its result, what its vjps would compute again;
-            they get it as their last argument, None when the backward pass is recorded.
+        variadic: there is one vjp for all arguments: `vjp(g, y, *arguments, **keywords)` returns a
+            tuple with the contribution to each of them, None where there is no derivative; or a
+            function from an argument's index to that contribution.
+        residual: the function returns, besides its result, something that its vjps would otherwise
+            compute again; they get it as their last argument, or None when the backward pass is
+            recorded.
         traits: what the function is.
 
     Raises:
-        UnsupportedError: the function is none of NumPy's that ask, as `math.sin` and plain Python
-            functions; or a vjp is none.
+        UnsupportedError: the function does not ask its arguments, as `math.sin` and plain Python
+            functions do not; or a vjp is not a function.
 
     >>> from autograd_lite import Tensor
     >>> row = define(np.spacing, lambda g, y, x: 0 * g)
@@ -131,8 +132,8 @@ def differentiable(
     """Make a function of arrays differentiable: the decorator form of `define`.
 
     The function is called with plain arrays, which neither it nor a rule may write to, and its
-    result is recorded when it was given tensors. What is differentiated inside of it, or inside of
-    a rule, is as anywhere: a solver of SciPy's may be given `value_and_grad(f)`.
+    result is recorded when it was given tensors. Differentiation inside it, or inside a rule, works
+    as anywhere else: a SciPy solver may be given `value_and_grad(f)`.
 
     >>> from autograd_lite import Tensor
     >>> @differentiable(lambda g, y, x: g * 3 * x**2)

@@ -14,7 +14,7 @@ from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
 from autograd_lite.engine import carry_back, computed_and_leaves
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
-from autograd_lite.foreign import OWN, PLAIN, admit
+from autograd_lite.foreign import PLAIN, admit
 from autograd_lite.gradients import hand_out, separate
 from autograd_lite.held import held_array, seed_of
 from autograd_lite.methods import Methods
@@ -62,7 +62,7 @@ class Tensor(Methods):
     """An array that records what is computed with it.
 
     Args:
-        data: an array, whose memory is shared if it is of floats; a number or nested lists.
+        data: an array, whose memory is shared if it holds floats; a number; or nested lists.
         requires_grad: whether `backward()` computes a gradient for it.
         name: what errors, reports and pictures call it.
         dtype: convert to this dtype.
@@ -118,9 +118,9 @@ class Tensor(Methods):
 
         An array of another shape or dtype makes the tensor forget its gradient.
 
-        That of a computed tensor is what backward reads, so it is a read-only view: NumPy raises
-        `ValueError: assignment destination is read-only` where it is changed in place. Write
-        `d = p.data.copy()` before `d[range(n), labels] -= 1`.
+        The array of a computed tensor is read by backward, so it is a read-only view: changing it
+        in place raises NumPy's `ValueError: assignment destination is read-only`. Write `d =
+        p.data.copy()` before `d[range(n), labels] -= 1`.
         """
         array: Array = handed_out(self) if self.operation is None else shown(self)
         return array
@@ -143,7 +143,7 @@ class Tensor(Methods):
     def requires_grad(self) -> bool:
         """Whether backward computes a gradient for it; set False to freeze a parameter.
 
-        What is set counts for each backward that is to come.
+        Setting it affects every later backward.
         """
         return self._requires_grad
 
@@ -207,15 +207,15 @@ class Tensor(Methods):
 
     @explains_keywords
     def numpy(self) -> Array:
-        """The array itself, without the record: of a computed tensor a read-only view."""
+        """The array itself, without the record; a read-only view if the tensor was computed."""
         take_entries(self)
         return self.data
 
     @explains_keywords
     def detach(self) -> Tensor:
-        """A tensor that does not require grad, on the same memory as a leaf's.
+        """A tensor that does not require grad; it shares the memory of a leaf.
 
-        The memory of a computed tensor is what backward reads; that is copied.
+        Backward reads the memory of a computed tensor, so that is copied.
         """
         array = self.data if self.operation is None else self._array.copy()
         detached = Tensor(array, name=self.name)
@@ -234,17 +234,17 @@ class Tensor(Methods):
     def backward(
         self, gradient: Any = None, *, create_graph: bool = False, leaves_only: bool = False
     ) -> None:
-        """Add to `.grad` of every tensor that this one was computed from.
+        """Add to the `.grad` of every tensor that this one was computed from.
 
         Args:
-            gradient: the cotangent of this tensor, of its shape; 1 by default, for a scalar.
-            create_graph: record the backward pass too; the gradients, of leaves only, are then
-                tensors, which can be differentiated again. A further backward adds to them.
-            leaves_only: leave out the tensors that were computed, as a training loop may.
+            gradient: the cotangent of this tensor, of the same shape; by default 1, for a scalar.
+            create_graph: record the backward pass too. The gradients, of leaves only, are then
+                tensors that can be differentiated again; a further backward adds to them.
+            leaves_only: give computed tensors no `.grad`, as suits a training loop.
 
         Raises:
-            GradientError: nothing was recorded, or this is no scalar and `gradient` is missing.
-            MutationError: an array that a rule needs was changed since.
+            GradientError: nothing was recorded, or this is not a scalar and `gradient` is missing.
+            MutationError: an array that a rule needs has been changed since.
 
         >>> weight = Tensor([1.0, 2.0], requires_grad=True)
         >>> (weight**2).sum().backward()
@@ -395,5 +395,4 @@ _FOR_ARRAYS = (
 )
 
 Node.tensor_class = Tensor
-OWN.add(Tensor)
 PLAIN.add(Tensor)

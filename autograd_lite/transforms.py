@@ -119,19 +119,19 @@ def value_and_grad(
 ) -> Callable[Parameters, tuple[Any, Any]]: ...
 @explains_keywords
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """The function that computes f and its gradient in some of its arguments.
+    """The function that computes f and its gradient with respect to some of its arguments.
 
     Args:
         f: takes arrays, or lists, tuples and dicts of arrays, and returns a scalar.
-        argnums: the position of the argument to differentiate in, or several of them.
+        argnums: the position of the argument to differentiate in, or several positions.
 
     Returns:
-        A function of f's arguments that returns the value, and the gradient: of the structure of
-        the argument, or a tuple of them for several. They are tensors where they depend on tensors
-        that require grad and recording is on, arrays elsewhere.
+        A function of f's arguments that returns the value and the gradient: with the structure of
+        the argument, or a tuple of gradients for several. They are tensors if they depend on
+        tensors that require grad and recording is on, otherwise arrays.
 
     Raises:
-        GradientError: f returns no scalar, or a whole number or a truth value.
+        GradientError: f does not return a scalar, or returns a whole number or a truth value.
 
     >>> value, gradient = value_and_grad(lambda x: (x**2).sum())(np.array([1.0, 2.0]))
     >>> float(value), gradient
@@ -209,15 +209,15 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
 @explains_keywords
 def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
-    """The value of f, and the function that multiplies cotangents with its Jacobian.
+    """The value of f, and the function that multiplies cotangents by its Jacobian.
 
     Args:
         f: takes and returns arrays, or structures of them.
         xs: its arguments.
 
     Returns:
-        The value, and a function from a cotangent, of the value's structure and matched by key, to
-        a tuple with the cotangent of each argument.
+        The value, and a function that takes a cotangent, with the value's structure and matched by
+        key, to a tuple with the cotangent of each argument.
 
     >>> y, pullback = vjp(lambda x: np.stack([x[0] * x[1], x[0]]), np.array([2.0, 3.0]))
     >>> y, pullback(np.array([1.0, 0.0]))
@@ -241,10 +241,10 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     Args:
         f: takes and returns arrays, or structures of them.
         xs: its arguments.
-        vs: a tangent for each, of its structure, matched by key.
+        vs: a tangent for each argument, with its structure, matched by key.
 
     Returns:
-        The value, and its tangent, of the value's structure.
+        The value, and its tangent with the same structure.
 
     >>> jvp(lambda x: np.stack([x[0] * x[1], x[0]]), [np.array([2.0, 3.0])], [np.array([1.0, 0.0])])
     (array([6., 2.]), array([3., 1.]))
@@ -262,16 +262,16 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
 
 @explains_keywords
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
-    """The function that computes all derivatives of f's outputs in some of its arguments.
+    """The function that computes all derivatives of f's outputs with respect to its arguments.
 
     Args:
         f: takes and returns arrays, or structures of them.
-        argnums: the position of the argument to differentiate in, or several of them.
+        argnums: the position of the argument to differentiate in, or several positions.
 
     Returns:
         A function of f's arguments. For an array in and an array out it returns an array of shape
-        (*output.shape, *input.shape); for structures, such an array for each pair of an output
-        and an input: the structure of the inputs within that of the outputs.
+        (*output.shape, *input.shape); for structures, one such array for each pair of an output and
+        an input: the structure of the inputs inside that of the outputs.
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 3.0]))
     array([[2., 0.],
@@ -310,15 +310,15 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
 @explains_keywords
 def hvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, ...]:
-    """The product of the Hessian of a scalar function with a direction, without the Hessian.
+    """The product of the Hessian of a scalar function and a direction, without the Hessian.
 
     Args:
         f: takes arrays, or structures of them, and returns a scalar.
         xs: its arguments.
-        vs: a direction for each, of its structure.
+        vs: a direction for each argument, with its structure.
 
     Returns:
-        A tuple with a product for each argument, of its structure.
+        A tuple with a product for each argument, with its structure.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1], [np.array([1.0, 3.0])], [np.array([1.0, 0.0])])
     (array([6., 2.]),)

@@ -17,7 +17,7 @@ from autograd_lite.trees import matched, rebuilt
 
 @explains_keywords
 def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """All entries of a structure in one vector, and the function that leads back.
+    """All entries of a structure in one vector, and the function that reverses this.
 
     Both can be differentiated through.
 
@@ -25,13 +25,13 @@ def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
         tree: an array of floats, or lists, tuples and dicts of them.
 
     Returns:
-        A vector of the widest dtype among the arrays; a tensor if one of them is. And `unravel`,
-        which takes such a vector, of any dtype, to a structure with the shapes and dtypes of the
-        given one.
+        A vector of the widest dtype among the arrays, which is a tensor if one of them is; and
+        `unravel`, which turns such a vector, of any dtype, into a structure with the shapes and
+        dtypes of the given one.
 
     Raises:
-        UnsupportedError: there is something else in it than arrays of floats.
-        ShapeError: the vector that `unravel` is given has another length.
+        UnsupportedError: it contains something other than arrays of floats.
+        ShapeError: the vector given to `unravel` has another length.
 
     >>> x, unravel = ravel({"w": np.ones((2, 2), np.float32), "b": 0.0})
     >>> x, unravel(x + 1)

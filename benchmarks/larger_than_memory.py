@@ -23,7 +23,7 @@ from timing import print_table, verdict  # isort: split
 import numpy as np
 
 import nn
-from nn.training.rows import BLOCK
+from nn.training.sources import BLOCK
 
 FEATURES = 1024
 ROWS = 2**20

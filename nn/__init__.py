@@ -22,7 +22,7 @@ A model is a `Module`: a `Sequential` of layers, or a class with a `forward` of 
     optimizers Adam, AdamW, SGD, RMSprop, ...; with StepDecay, CosineAnnealing, OneCycle, ...
     elsewhere  from_torch, to_torch, to_onnx, to_numpy_source
 
-Losses and activations can also be given by name. `manual_seed` seeds what was given no `rng`.
+Losses and activations can also be given by name. `manual_seed` seeds whatever is given no `rng`.
 """
 
 import importlib as _importlib
@@ -47,12 +47,18 @@ from nn.layers.activations import (
     Swish,
     Tanh,
 )
-from nn.layers.batch_normalization import BatchNorm1d, BatchNorm2d
 from nn.layers.containers import Residual, Sequential
-from nn.layers.dense import Dense
+from nn.layers.dense import Bilinear, Dense
 from nn.layers.dropout import Dropout, Dropout2d
 from nn.layers.flatten import Flatten
-from nn.layers.normalization import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from nn.layers.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    RMSNorm,
+)
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -63,6 +69,8 @@ from nn.losses.classification import (
 )
 from nn.losses.loss_function import loss_function
 from nn.losses.regression import (
+    CosineEmbeddingLoss,
+    GaussianNLLLoss,
     HalfSquaredErrorLoss,
     HingeLoss,
     HuberLoss,
@@ -70,13 +78,14 @@ from nn.losses.regression import (
     MSELoss,
     PoissonNLLLoss,
     RMSELoss,
+    TripletMarginLoss,
 )
+from nn.members import Buffer, Parameter
 from nn.module import Module
-from nn.optimizers.adam import Adam, AdamW, AMSGrad, NAdam
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.plateau import ReduceOnPlateau
-from nn.optimizers.scaled import Adagrad, Lion, RMSprop
+from nn.optimizers.rules import SGD, Adagrad, Adam, AdamW, AMSGrad, Lion, NAdam, RMSprop
 from nn.optimizers.schedules import (
     CosineAnnealing,
     ExponentialDecay,
@@ -85,11 +94,8 @@ from nn.optimizers.schedules import (
     StepDecay,
     Warmup,
 )
-from nn.optimizers.sgd import SGD
-from nn.parameters import Buffer, Parameter
 from nn.random_state import manual_seed
 from nn.summary import summary
-from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.callbacks import (
     EarlyStopping,
@@ -102,179 +108,76 @@ from nn.training.compiling import compile
 from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.history import History
+from nn.training.inputs import batches
 from nn.training.metrics import accuracy
 from nn.training.progress import ProgressBar
 
 Lambda = Function
 
 if _TYPE_CHECKING:
-    from nn.diagnosis.diagnose import diagnose
+    from nn.diagnosis.diagnose import DiagnosisMonitor, GraphWatch, diagnose
     from nn.diagnosis.gradient_difference import gradient_difference
-    from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
     from nn.diagnosis.report import Diagnosis, Finding
     from nn.export.numpy_source import to_numpy_source
     from nn.export.onnx_model import to_onnx
     from nn.layers.attention import MultiHeadAttention
-    from nn.layers.bilinear import Bilinear
     from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
     from nn.layers.embedding import Embedding, PositionalEncoding
     from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
     from nn.layers.recurrent import GRU, LSTM, RNN
     from nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
     from nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
-    from nn.losses.pairs import CosineEmbeddingLoss, GaussianNLLLoss, TripletMarginLoss
     from nn.optimizers.scipy_fits import fit_lbfgs, fit_least_squares
     from nn.torch_weights import from_torch, to_torch
     from nn.training.averages import ExponentialMovingAverage, StochasticWeightAveraging
     from nn.training.loggers import CSVLog, TensorBoard
     from nn.training.trials import find_learning_rate, overfit_one_batch
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "GRU",
-    "LSTM",
-    "RNN",
-    "SGD",
-    "AMSGrad",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "AdaptiveAvgPool",
-    "AvgPool",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "Bilinear",
-    "Buffer",
-    "CSVLog",
-    "Callback",
-    "CategoricalCrossEntropyLoss",
-    "Checkpoint",
-    "Conv1d",
-    "Conv2d",
-    "Conv3d",
-    "ConvTranspose2d",
-    "CosineAnnealing",
-    "CosineEmbeddingLoss",
-    "CrossEntropyLoss",
-    "Dense",
-    "Diagnosis",
-    "DiagnosisMonitor",
-    "Dropout",
-    "Dropout2d",
-    "EarlyStopping",
-    "Embedding",
-    "ExponentialDecay",
-    "ExponentialMovingAverage",
-    "Finding",
-    "Flatten",
-    "Function",
-    "GRUCell",
-    "GaussianNLLLoss",
-    "GradientClipping",
-    "GradientMonitor",
-    "GraphWatch",
-    "GroupNorm",
-    "HalfSquaredErrorLoss",
-    "HingeLoss",
-    "History",
-    "HuberLoss",
-    "InstanceNorm",
-    "KLDivLoss",
-    "LRSchedule",
-    "LSTMCell",
-    "Lambda",
-    "LayerNorm",
-    "LeakyReLU",
-    "Lion",
-    "LogSoftmax",
-    "MAELoss",
-    "MSELoss",
-    "MaxPool",
-    "MissingPackageError",
-    "Module",
-    "MultiHeadAttention",
-    "NAdam",
-    "NLLLoss",
-    "OneCycle",
-    "Optimizer",
-    "Parameter",
-    "PoissonNLLLoss",
-    "PositionalEncoding",
-    "ProgressBar",
-    "RMSELoss",
-    "RMSNorm",
-    "RMSprop",
-    "RNNCell",
-    "ReLU",
-    "ReduceOnPlateau",
-    "Residual",
-    "Schedule",
-    "Sequential",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "StepDecay",
-    "StochasticWeightAveraging",
-    "Swish",
-    "Tanh",
-    "TensorBoard",
-    "Training",
-    "TrainingError",
-    "TransformerDecoderLayer",
-    "TransformerEncoderLayer",
-    "TripletMarginLoss",
-    "Upsample",
-    "Warmup",
-    "accuracy",
-    "batches",
-    "clip_gradient_norm",
-    "clip_gradient_value",
-    "compile",
-    "datasets",
-    "diagnose",
-    "find_learning_rate",
-    "fit",
-    "fit_lbfgs",
-    "fit_least_squares",
-    "from_torch",
-    "functional_call",
-    "gradient_difference",
-    "init",
-    "load",
-    "loss_function",
-    "manual_seed",
-    "overfit_one_batch",
-    "predict",
-    "register",
-    "save",
-    "summary",
-    "to_numpy_source",
-    "to_onnx",
-    "to_torch",
-]
+__all__ = ["Buffer", "Function", "Lambda", "Module", "Parameter", "Residual", "Sequential"]
+__all__ += ["Bilinear", "Dense", "Dropout", "Dropout2d", "Flatten"]
+__all__ += ["Embedding", "PositionalEncoding"]
+__all__ += ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d"]
+__all__ += ["AdaptiveAvgPool", "AvgPool", "MaxPool", "Upsample"]
+__all__ += ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
+__all__ += ["MultiHeadAttention", "TransformerDecoderLayer", "TransformerEncoderLayer"]
+__all__ += ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm", "LayerNorm", "RMSNorm"]
+__all__ += ["ELU", "GELU", "LeakyReLU", "ReLU", "Sigmoid", "Softplus", "Swish", "Tanh"]
+__all__ += ["LogSoftmax", "Softmax"]
+__all__ += ["BCELoss", "BCEWithLogitsLoss", "CategoricalCrossEntropyLoss", "CrossEntropyLoss"]
+__all__ += ["HingeLoss", "KLDivLoss", "NLLLoss", "PoissonNLLLoss"]
+__all__ += ["HalfSquaredErrorLoss", "HuberLoss", "MAELoss", "MSELoss", "RMSELoss", "loss_function"]
+__all__ += ["CosineEmbeddingLoss", "GaussianNLLLoss", "TripletMarginLoss"]
+__all__ += ["SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "Optimizer", "RMSprop"]
+__all__ += ["clip_gradient_norm", "clip_gradient_value", "fit_lbfgs", "fit_least_squares"]
+__all__ += ["CosineAnnealing", "ExponentialDecay", "OneCycle", "Schedule", "StepDecay", "Warmup"]
+__all__ += ["LRSchedule", "ReduceOnPlateau"]
+__all__ += ["History", "ProgressBar", "Training", "TrainingError", "batches", "compile", "fit"]
+__all__ += ["Callback", "Checkpoint", "EarlyStopping", "GradientClipping", "GradientMonitor"]
+__all__ += ["CSVLog", "DiagnosisMonitor", "GraphWatch", "TensorBoard"]
+__all__ += ["ExponentialMovingAverage", "StochasticWeightAveraging"]
+__all__ += ["Diagnosis", "Finding", "diagnose", "gradient_difference"]
+__all__ += ["accuracy", "predict", "summary"]
+__all__ += ["find_learning_rate", "overfit_one_batch"]
+__all__ += ["datasets", "functional_call", "init", "manual_seed"]
+__all__ += ["MissingPackageError", "load", "register", "save"]
+__all__ += ["from_torch", "to_numpy_source", "to_onnx", "to_torch"]
 
 # What is imported when it is first used: training needs none of it.
 _LATER = {
     name: module
     for module, names in {
-        "nn.diagnosis.diagnose": "diagnose",
+        "nn.diagnosis.diagnose": "diagnose DiagnosisMonitor GraphWatch",
         "nn.diagnosis.gradient_difference": "gradient_difference",
-        "nn.diagnosis.monitor": "DiagnosisMonitor GraphWatch",
         "nn.diagnosis.report": "Diagnosis Finding",
         "nn.export.numpy_source": "to_numpy_source",
         "nn.export.onnx_model": "to_onnx",
         "nn.layers.attention": "MultiHeadAttention",
-        "nn.layers.bilinear": "Bilinear",
         "nn.layers.convolution": "Conv1d Conv2d Conv3d ConvTranspose2d",
         "nn.layers.embedding": "Embedding PositionalEncoding",
         "nn.layers.pooling": "AdaptiveAvgPool AvgPool MaxPool Upsample",
         "nn.layers.recurrent": "GRU LSTM RNN",
         "nn.layers.recurrent_cells": "GRUCell LSTMCell RNNCell",
         "nn.layers.transformer": "TransformerDecoderLayer TransformerEncoderLayer",
-        "nn.losses.pairs": "CosineEmbeddingLoss GaussianNLLLoss TripletMarginLoss",
         "nn.optimizers.scipy_fits": "fit_lbfgs fit_least_squares",
         "nn.torch_weights": "from_torch to_torch",
         "nn.training.averages": "ExponentialMovingAverage StochasticWeightAveraging",

@@ -42,22 +42,22 @@ DEPTH = 64
 
 @explains_keywords
 def register(kind: ModuleClass) -> ModuleClass:
-    """Make a module's class one that `nn.save` can write and `nn.load` can build.
+    """Let `nn.save` write, and `nn.load` rebuild, modules of a class.
 
-    A file then holds the name of the class, the arguments of its constructor, and the tensors: no
-    code, and nothing is pickled or executed. Whoever loads the file has registered the class
-    before, usually by importing the module that defines it.
+    A file then contains the name of the class, the arguments of its constructor, and the tensors,
+    but no code; nothing is pickled or executed. Before a file is loaded the class has to be
+    registered, usually by importing the module that defines it.
 
     Each argument is read from the attribute of the same name: a number, text, a dtype, an
     activation, a module, or a list, tuple or dict of them. `dtype` is read from the tensors, and a
-    flag such as `bias` is true if the attribute is a tensor, and false if it is None. What says
-    only what the tensors begin with, `rng` and names that end in `_init`, is not in the file. All
-    other attributes are what the constructor makes of these again, modules included: one that it
-    makes by itself needs no registration. `nn.save` builds the model again to see that, and refuses
-    one of which an attribute differs, but for generators.
+    flag such as `bias` is true if the attribute is a tensor, and false if it is None. Arguments
+    that only determine initial values, `rng` and names that end in `_init`, are not saved. The
+    constructor has to make all other attributes from these arguments, modules included; a module
+    that it makes by itself needs no registration. `nn.save` rebuilds the model to check this, and
+    refuses it if an attribute differs, generators excepted.
 
     Raises:
-        UnsupportedError: it is no class of modules.
+        UnsupportedError: it is not a class of modules.
         ArgumentError: another class of that name is registered.
 
     >>> import tempfile

@@ -32,8 +32,8 @@ def disc_in_ring(n: int, noise: float = 0.1, rng: Generator = None) -> tuple[Any
     """Points within a disc of radius 0.5, class 0, and in the ring around it, class 1.
 
     x = r (cos φ, sin φ) + noise N(0, 1), with r uniform in [0, 1) and φ in [0, 2π). The class is 1
-    where r >= 0.5, before the noise, which puts the share 0.8 noise of all points on the wrong side
-    of that circle: with noise 0.1 the best rule, a circle, gets 92% right.
+    where r >= 0.5, before the noise, which puts a share of 0.8 noise of all points on the wrong
+    side of that circle: with noise 0.1 the best rule, a circle, gets 92% right.
 
     >>> X, y = disc_in_ring(400, noise=0.0, rng=0)
     >>> X.shape, y.shape
@@ -49,7 +49,7 @@ def disc_in_ring(n: int, noise: float = 0.1, rng: Generator = None) -> tuple[Any
 
 @explains_keywords
 def spirals(n: int, noise: float = 0.5, rng: Generator = None) -> tuple[Any, Any]:
-    """Two arms of a spiral that lie within each other: one turn each, class 1 further out by π.
+    """Two interleaved spiral arms of one turn each, with class 1 further out by π.
 
     x = r (cos θ, sin θ), with θ = 2π √u, u uniform in [0, 1), and r = 2θ + π y + noise N(0, 1).
     The classes y are 0, 1, 0, 1, and so on.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_transform
@@ -10,8 +12,60 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_tra
 import numpy as np
 
 from autograd_lite.arguments import Range, require
-from autograd_lite.names import explains_keywords, told_of_call, unknown_keyword
-from nn.closed import Closed
+from autograd_lite.errors import MissingNameError, describe_one
+from autograd_lite.names import Elsewhere, explains_keywords, told_of_call, unknown_keyword
+
+PACKAGES = ("autograd_lite", "nn", "viz")
+
+
+class Closed:
+    """Base of optimizers, schedules, losses and callbacks.
+
+    An attribute that the classes here do not have would be read by nothing, so assigning it, with
+    another library's name or a misspelled one, is refused. Classes of one's own may have any, a
+    bare `Callback`, whose hooks may be assigned, too, and so may each name with an underscore.
+
+    Python looks for Ctrl-C where this is called: what has to be assigned at once, with something
+    else, is assigned by `object.__setattr__`, or to `__dict__`.
+    """
+
+    if not TYPE_CHECKING:  # or type checkers, which refuse them, too, would take any name
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            is_known = name in self.__dict__ or hasattr(type(self), name)
+            if not is_known and not name.startswith("_"):
+                kind, assigning = type(self), sys._getframe(1).f_globals.get("__name__", "")
+                is_closed = _is_ours(kind.__module__) and Closed not in kind.__bases__
+                # What the library itself assigns is an attribute from then on.
+                if is_closed and not _is_ours(assigning):
+                    raise unknown_attribute(self, name, value)
+            super().__setattr__(name, value)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in PACKAGES
+
+
+def unknown_attribute(owner: Any, name: str, value: Any) -> MissingNameError:
+    """The error for an attribute that nothing reads, with the one that may be meant."""
+    import difflib
+
+    from autograd_lite.elsewhere import KEYWORDS
+
+    kind, elsewhere = type(owner), inspect.getattr_static(type(owner), name, None)
+    fields = (field for field in getattr(kind, "_fields", ()) if hasattr(owner, field))
+    own_names = getattr(owner, "__slots__", None) or vars(owner)
+    known = [own for own in dict.fromkeys([*fields, *own_names]) if not own.startswith("_")]
+    similar = [*KEYWORDS.get(name, "").split(), *difflib.get_close_matches(name, known, 1)]
+    here = next((each for each in similar if each in known), None)
+    remedy = f"Write {kind.__name__}.{here}" if here else f"It has {', '.join(known) or 'none'}"
+    if isinstance(elsewhere, Elsewhere):
+        remedy = f"Write {elsewhere.here}"
+    attempted = f"{kind.__name__}.{name} = {describe_one(value)}"
+    return MissingNameError(
+        attempted, "it has no such attribute, and nothing would read it", remedy
+    )
+
 
 Read = TypeVar("Read", covariant=True)
 Given = TypeVar("Given", contravariant=True)
@@ -68,7 +122,7 @@ def declared(
     """A field, in the body of a `Declared` class.
 
     Args:
-        allowed: what it may be; None where the class itself says, in `_checked`.
+        allowed: what it may be; None where the class itself says, in `_require_consistent`.
         default: its value where none is given; without one it has to be.
         kw_only: whether it is given by name only.
         size: whether a layer has a tensor with at least as many entries as the product of all its
@@ -205,12 +259,21 @@ class Declared(Closed):
         """Take what the constructor was given."""
         given = {name: values.pop(name) for name in [*values] if self._fields[name].alias}
         vars(self).update(self._checked(values))
-        self._set_up(**Declared._checked(self, given))
+        self._set_up(**self._in_range(given))
 
     def _set_up(self, *given: Any, **named: Any) -> None:
         """Make what follows from the fields, which are assigned, and from those with an alias."""
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of all attributes by name, as they are kept."""
+        checked = self._in_range(values)
+        self._require_consistent(checked)
+        return checked
+
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        """Raise an error where values, each of which is in its range, do not go together."""
+
+    def _in_range(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values by name, numbers as Python's; an ArgumentError where one is out of its range."""
         for name, value in values.items():
             allowed = self._fields[name].allowed
@@ -223,7 +286,7 @@ class Declared(Closed):
         values = {**{each: own[each] for each in self._kept_fields if each in own}, name: value}
         # Until a constructor that is written out has assigned all, each is checked by itself.
         are_all = len(values) == len(self._kept_fields)
-        own.update(self._checked(values) if are_all else Declared._checked(self, values))
+        own.update(self._checked(values) if are_all else self._in_range(values))
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._kept_fields)

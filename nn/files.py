@@ -8,16 +8,15 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one, reason_of
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.architecture import architecture_of, build
-from nn.configuration import opened
-from nn.forward_hooks import NAME as HOOKS
-from nn.identity import identity
+from nn.calls import NAME as HOOKS
+from nn.configuration import identity, opened
+from nn.members import is_computed
 from nn.module import Module, require_model
-from nn.parameters import is_computed
 from nn.random_state import generator, set_state, state_of
 from nn.tensor_files import TRAINING, arrays_of, read_tensors, require_file, tensor_file
 
@@ -33,26 +32,26 @@ COMPUTED = "computed"
 
 @explains_keywords
 def save(model: Module | Mapping[str, Any], path: FileName) -> None:
-    """Write a model to a safetensors file, whole or not at all.
+    """Write a model to a safetensors file, completely or not at all.
 
-    The file takes the place of an older one in one step, so that a crash leaves the older one, and
-    has its permissions. A checksum in it tells `load` whether anything was changed since.
+    The file replaces an older one in one step, so a crash leaves the older one, and it gets the
+    older one's permissions. A checksum in it tells `load` whether anything was changed since.
 
     Args:
-        model: a module of a class that `nn` has or that was registered, which `load(path)` builds
-            again, with the parameters frozen that are; or `model.state_dict()` of a model of any
-            class, for `load(path, model)`. The training mode, gradients, tensors that `forward`
-            left in attributes, and generators of random numbers are not saved.
+        model: a module whose class is in `nn` or registered, which `load(path)` rebuilds, with the
+            same parameters frozen; or `model.state_dict()` of a model of any class, for `load(path,
+            model)`. The training mode, gradients, tensors that `forward` left in attributes, and
+            random generators are not saved.
         path: the file's name, usually ending in .safetensors.
 
     Raises:
-        UnsupportedError: a layer is not registered, its configuration does not tell all of it, an
-            activation is a function of one's own, a dtype is none that a file can hold, or the
-            path is no name of a file.
+        UnsupportedError: a layer is not registered, its configuration does not describe all of it,
+            an activation is a function of your own, a dtype cannot be stored in a file, or the path
+            is not the name of a file.
         ArgumentError: no file can have that name.
         MissingPackageError: safetensors is not installed.
-        FileError: the file cannot be written, or is no regular file; `MissingFileError`,
-            `FolderError` and `FilePermissionError` say what else, and are Python's errors too.
+        FileError: the file cannot be written, or is not a regular file; `MissingFileError`,
+            `FolderError` and `FilePermissionError` are more specific, and are Python's errors too.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -93,21 +92,21 @@ def load(path: FileName, model: ModelT) -> ModelT: ...
 def load(path: FileName, model: Module | None = None) -> Module:
     """Read a file that `save` wrote, into a new model or a given one, and return the model.
 
-    Nothing in the file is executed or drawn, what is read takes no more time and memory than a file
-    of its size should, and a given model is changed only when all is right.
+    Nothing in the file is executed, reading takes no more time and memory than a file of its size
+    should, and a given model is changed only if everything is right.
 
     Args:
         path: the file's name.
-        model: of any class, whose parameters have the names, shapes and dtypes in the file; by
-            default the model that was saved is built again, in training mode, with the parameters
-            frozen that were.
+        model: a model of any class, whose parameters have the names, shapes and dtypes in the file;
+            by default the saved model is rebuilt, in training mode, with the same parameters
+            frozen.
 
     Raises:
-        ArgumentError: the file is truncated, was changed since, or was written by something else,
-            or does not fit the model.
-        UnsupportedError: the path is no name of a file, or the model no module.
+        ArgumentError: the file is truncated, was changed, was written by something else, or does
+            not fit the model.
+        UnsupportedError: the path is not the name of a file, or the model not a module.
         MissingPackageError: safetensors is not installed.
-        FileError: the file cannot be read, or is no regular file.
+        FileError: the file cannot be read, or is not a regular file.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -174,7 +173,7 @@ def _rebuilt(entry: Any, tensors: Mapping[str, Any], attempted: str) -> Module:
     except Exception as error:  # a file can say anything, and each layer refuses in its own way
         raise ArgumentError(
             attempted,
-            f"its architecture cannot be built: {_reason(error)}",
+            f"its architecture cannot be built: {reason_of(error)}",
             "Save the model again; its tensors can be had with nn.load(path, model)",
         ) from error
     return model
@@ -191,7 +190,7 @@ def _built_again(model: Module, architecture: Any, entries: float) -> Module:
         except Exception as error:  # a constructor of a registered class can do anything
             raise UnsupportedError(
                 f"nn.save of {type(model).__name__}",
-                f"it cannot be built again from its configuration: {_reason(error)}",
+                f"it cannot be built again from its configuration: {reason_of(error)}",
                 "Let each constructor take what its attributes of the same names hold, or save "
                 "model.state_dict() and write nn.load(path, model)",
             ) from error
@@ -237,10 +236,6 @@ def _outline(model: Module) -> dict[str, Any]:
                 found[path] = identity(value, attempted, known)
         found.pop(f"{name}.training" if name else "training", None)
     return found
-
-
-def _reason(error: Exception) -> str:
-    return ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
 
 
 def _entry(metadata: Mapping[str, str], attempted: str) -> Any:

@@ -17,30 +17,29 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
 from nn.configuration import MAPPINGS, opened
+from nn.members import Buffer
 from nn.module import Module, require_model
-from nn.parameters import Buffer
 
 
 @explains_keywords
 def functional_call(
     model: Module, parameters: Mapping[str, Any], /, *inputs: Any, **named: Any
 ) -> Any:
-    """Call a model with other parameters, to which gradients flow; nothing of the model changes.
+    """Call a model with other parameters, which receive gradients; the model does not change.
 
-    What is called is a model with the same layers that lives as long as the call: attributes that
-    `forward` sets, and running statistics, are gone with it. Generators go on, so that each call
-    draws masks of its own.
+    A temporary model with the same layers is called: attributes that `forward` sets, and running
+    statistics, are discarded with it. Generators advance, so each call draws new masks.
 
     Args:
-        model: whose `forward` is computed, in the mode that it is in.
-        parameters: tensors or arrays by the names of `model.state_dict()`, whole numbers in the
-            dtype of the model's own; what is missing is the model's own.
+        model: the model whose `forward` is computed, in its current mode.
+        parameters: tensors or arrays by the names of `model.state_dict()`; whole numbers take the
+            dtype of the model's own. Missing ones are the model's own.
         inputs, named: the arguments of `forward`.
 
     Raises:
         ArgumentError: a name is unknown, or a shape differs.
-        UnsupportedError: the model is no module, parameters are no mapping of real numbers, an
-            attribute is a function or an object that holds on to the model itself, or the result
+        UnsupportedError: the model is not a module, parameters are not a mapping of real numbers,
+            an attribute is a function or an object that refers to the model itself, or the result
             depends on a parameter that was replaced.
 
     >>> import numpy as np

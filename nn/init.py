@@ -88,7 +88,7 @@ def _checked(function: Function) -> Function:
 
 @_checked
 def zeros(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
-    """Zeros, from which the units of a layer all learn the same.
+    """Zeros, with which all units of a layer learn the same.
 
     >>> zeros(np.random.default_rng(0), 1, 2)
     array([[0., 0.]])
@@ -115,7 +115,7 @@ def normal(
     mean: float = 0.0,
     standard_deviation: float = 0.01,
 ) -> Any:
-    """Normal, of a width that does not depend on the layer's.
+    """Normal, with a width that does not depend on the layer.
 
     >>> normal(np.random.default_rng(0), 1, 2).round(4)
     array([[ 0.0013, -0.0013]])
@@ -163,7 +163,7 @@ def xavier_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
 
 @_checked
 def he_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
-    """Normal with variance 2 / fan_in, for ReLU and its kin.
+    """Normal with variance 2 / fan_in, for ReLU and similar activations.
 
     >>> he_normal(np.random.default_rng(0), 2, 3).shape
     (2, 3)
@@ -173,7 +173,7 @@ def he_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
 
 @_checked
 def he_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
-    """Uniform within sqrt(6 / fan_in), for ReLU and its kin.
+    """Uniform within sqrt(6 / fan_in), for ReLU and similar activations.
 
     >>> bool((abs(he_uniform(np.random.default_rng(0), 6, 3)) < 1).all())
     True
@@ -205,11 +205,11 @@ def lecun_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
 
 @_checked
 def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int, gain: float = 1.0) -> Any:
-    """Rows or columns, whichever are fewer, of length `gain` and at right angles to each other.
+    """Rows or columns, whichever are fewer, of length `gain` and orthogonal to each other.
 
-    Every such matrix is as likely as another: they are those of the QR decomposition of a normal
-    matrix, with the signs of R's diagonal (Mezzadri, "How to generate random matrices from the
-    classical compact groups", 2007).
+    All such matrices are equally likely: they come from the QR decomposition of a normal matrix,
+    with the signs of R's diagonal (Mezzadri, "How to generate random matrices from the classical
+    compact groups", 2007).
 
     >>> weight = orthogonal(np.random.default_rng(0), 3, 2)
     >>> bool(np.allclose(weight.T @ weight, np.eye(2)))
@@ -223,7 +223,7 @@ def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int, gain: float 
 
 
 def initializer(weight_init: str | Initializer) -> Initializer:
-    """The function of that name, or the function itself.
+    """The function with that name; a function is returned as it is.
 
     Raises:
         ArgumentError: there is none of that name, or it is a class.

@@ -14,17 +14,17 @@ from autograd_lite.errors import UnsupportedError, describe_one, own_cause
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import modes
-from autograd_lite.names import explains_keywords, tell_of, told_of_own_call
+from autograd_lite.names import by_name, explains_keywords, tell_of, told_of_own_call
 from autograd_lite.node import begun, plain
 from autograd_lite.trees import leaves_of
+from nn.calls import NAME, ForwardHook, HookHandle, Hooks, watching_calls
 from nn.configuration import opened, shown, text_of
-from nn.evaluating import watching_calls
-from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
-from nn.members import Members, same_name
-from nn.parameters import (
+from nn.members import (
+    Members,
     Parameter,
     fitting_arrays,
     require_assignable,
+    same_name,
     without_record,
 )
 
@@ -40,18 +40,18 @@ named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 class Module(Members):
     """Base of layers and models: subclasses assign parameters and modules, and define `forward`.
 
-    Attributes that are parameters or modules, or hold them in lists, tuples and dicts at any depth,
-    are found by themselves, in the order of assignment; parameters are named after their
-    attributes, the keys of dicts and the places in lists. So are buffers, which are saved with the
-    parameters and not learned. A tensor that `forward` computed may be kept as an attribute, and is
-    no part of the model. There is no `__init__` here that a subclass has to call. Numbers that a
+    Attributes that are parameters or modules, or that hold them in lists, tuples and dicts at any
+    depth, are found automatically, in the order of assignment. Parameters are named after their
+    attributes, the keys of dicts and the positions in lists. The same holds for buffers, which are
+    saved with the parameters but not learned. A tensor that `forward` computed may be kept as an
+    attribute, and is not part of the model. Subclasses need not call `__init__`. Numbers that a
     subclass is given may be fields with a range, see `nn/declared.py`.
 
     Raises:
         ArgumentError: several have the same name, as under the keys 0 and "0".
-        UnsupportedError: a tensor that requires grad is no parameter; something else is assigned
-            in place of a parameter or a buffer; parameters or modules are attributes of a class or
-            in a container that is not looked into, such as a set; or an attribute has the name of a
+        UnsupportedError: a tensor that requires grad is not a parameter; something else is assigned
+            in place of a parameter or a buffer; parameters or modules are attributes of a class, or
+            in a container that is not searched, such as a set; or an attribute has the name of a
             method.
 
     >>> import numpy as np
@@ -79,7 +79,7 @@ class Module(Members):
     def training(self) -> bool:
         """Whether layers that differ between training and use, such as Dropout, are training.
 
-        In `nn.predict`, and where `nn.fit` measures, it is False unless it is set there.
+        It is False in `nn.predict`, and while `nn.fit` measures, unless it is set there.
         """
         given = modes.get()
         return vars(self).get("training", True) if given is None else given.get(self, False)
@@ -126,7 +126,7 @@ class Module(Members):
             named_by[id(parameter)] = self
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        """What calling the module computes, of any arguments: tensors, tuples or dicts of them."""
+        """What a call computes, from any arguments: tensors, or tuples or dicts of them."""
         own = type(self).__name__
         raise NotImplementedError(
             f"{own}(...): it has no method forward. Write def forward(self, x): in the class {own}"
@@ -169,19 +169,19 @@ class Module(Members):
 
     @explains_keywords
     def register_forward_hook(self, hook: ForwardHook) -> HookHandle:
-        """Have a function called with what this module computes, until it is removed.
+        """Call a function with what this module computes, until it is removed.
 
         Each call of the module calls `hook(module, inputs, output)`, with the tuple of its
-        positional arguments; what the hook returns, unless that is None, takes the output's place.
-        That is so in evaluation, too, and where `nn.fit` tries out whether all fits together:
-        `module.training` tells. Steps of training are not compiled meanwhile. Copies and files of
-        the module are without hooks.
+        positional arguments; if the hook returns something other than None, that replaces the
+        output. This includes evaluation, and the check that `nn.fit` makes before training:
+        `module.training` tells. Meanwhile training steps are not compiled. Copies and files of the
+        module contain no hooks.
 
         Returns:
-            A handle: its `remove()` removes the hook, as does the end of a `with`.
+            A handle whose `remove()` removes the hook, as does the end of a `with`.
 
         Raises:
-            UnsupportedError: the hook is no function of these three.
+            UnsupportedError: the hook is not a function of these three.
 
         >>> import numpy as np
         >>> from nn import Dense
@@ -199,10 +199,10 @@ class Module(Members):
         return {name: without_record(value) for name, value in kept}
 
     def extra_repr(self) -> str:
-        """The arguments that the text of this module shows: by default, its configuration.
+        """The arguments shown when this module is printed: by default, its configuration.
 
-        That is the arguments of its constructor that it keeps as attributes of the same names and
-        that are not the default.
+        These are the arguments of its constructor that it keeps as attributes of the same names and
+        that differ from the default.
         """
         return shown(self)
 
@@ -223,7 +223,7 @@ class Module(Members):
 
     @explains_keywords
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and all inside of it to training, or away from it.
+        """Switch this module and all inside it to training, or away from it.
 
         Raises:
             ArgumentError: the mode is neither True nor False.
@@ -237,7 +237,7 @@ class Module(Members):
 
     @explains_keywords
     def eval(self) -> Self:
-        """Switch this module and all inside of it from training to use."""
+        """Switch this module and all inside it from training to use."""
         return self.train(False)
 
     @explains_keywords
@@ -245,7 +245,7 @@ class Module(Members):
         """Convert all parameters and buffers to another floating dtype, and forget gradients.
 
         Raises:
-            ArgumentError: it is no dtype of floats.
+            ArgumentError: it is not a floating dtype.
         """
         require(self, "dtype", dtype, FLOATING)
         tensors = self._state().values()
@@ -298,42 +298,38 @@ SWITCHES = {
     "stop_training": 'training.stop_reason = "good enough", in a hook of a callback',
 }
 """Attributes that freeze or stop models of other libraries, and what to write here."""
-ATTRIBUTES = {
-    "W": "layer.weight",
-    "b": "layer.bias",
-    "kernel": "layer.weight",
-    "named_children": "model.children(), which gives names, too",
-    "trainable_variables": "model.parameters()",
-    "trainable_weights": "model.parameters()",
-    "weights": "model.parameters()",
-    "add_module": "self.name = module, in __init__; of an nn.Sequential model.append(layer)",
-    "load": "model = nn.load(path)",
-    "add": "model.append(layer), of an nn.Sequential",
-    "apply": "for name, module in model.named_modules(): ...",
-    "buffers": "dict(model.named_buffers()).values()",
-    "compile": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
-    **dict.fromkeys(["count_params", "num_parameters"], "sum(p.size for p in model.parameters())"),
-    "cpu": "tensor.data = cupy.asnumpy(tensor.data) for each parameter and buffer",
-    "cuda": "tensor.data = cupy.asarray(tensor.data) for each parameter and buffer",
-    "double": "model.astype(np.float64)",
-    "evaluate": "loss(model(X), y), or nn.accuracy(nn.predict(model, X), y)",
-    "fit": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
-    "float": "model.astype(np.float32)",
-    "get_weights": "model.state_dict()",
-    "half": "model.astype(np.float16)",
-    "load_weights": "nn.load(path, model)",
-    "modules": "[module for _, module in model.named_modules()]",
-    "predict": "nn.predict(model, X)",
-    "register_buffer": "self.name = nn.Buffer(array)",
-    "register_parameter": "self.name = nn.Parameter(array)",
-    "requires_grad_": "parameter.requires_grad = False for each of model.parameters()",
-    "save": "nn.save(model, path)",
-    "save_weights": "nn.save(model, path)",
-    "set_weights": "model.load_state_dict(state)",
-    "summary": "print(nn.summary(model, X))",
-    "to": "model.astype(dtype); to a graphics card goes the data of each tensor, by cupy.asarray",
-    **SWITCHES,
+HERE = {
+    "layer.weight": "W kernel",
+    "layer.bias": "b",
+    "model.children(), which gives names, too": "named_children",
+    "model.parameters()": "trainable_variables trainable_weights weights",
+    "self.name = module, in __init__; of an nn.Sequential model.append(layer)": "add_module",
+    "model = nn.load(path)": "load",
+    "model.append(layer), of an nn.Sequential": "add",
+    "for name, module in model.named_modules(): ...": "apply",
+    "dict(model.named_buffers()).values()": "buffers",
+    "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)": "compile fit",
+    "sum(p.size for p in model.parameters())": "count_params num_parameters",
+    "tensor.data = cupy.asnumpy(tensor.data) for each parameter and buffer": "cpu",
+    "tensor.data = cupy.asarray(tensor.data) for each parameter and buffer": "cuda",
+    "model.astype(np.float64)": "double",
+    "loss(model(X), y), or nn.accuracy(nn.predict(model, X), y)": "evaluate",
+    "model.astype(np.float32)": "float",
+    "model.state_dict()": "get_weights",
+    "model.astype(np.float16)": "half",
+    "nn.load(path, model)": "load_weights",
+    "[module for _, module in model.named_modules()]": "modules",
+    "nn.predict(model, X)": "predict",
+    "self.name = nn.Buffer(array)": "register_buffer",
+    "self.name = nn.Parameter(array)": "register_parameter",
+    "parameter.requires_grad = False for each of model.parameters()": "requires_grad_",
+    "nn.save(model, path)": "save save_weights",
+    "model.load_state_dict(state)": "set_weights",
+    "print(nn.summary(model, X))": "summary",
+    "model.astype(dtype); to a graphics card goes the data of each tensor, by cupy.asarray": "to",
 }
+"""What is written here, and attributes of other libraries' models that mean it."""
+ATTRIBUTES = by_name(HERE) | SWITCHES
 """Attributes of other libraries' models, and what to write for each."""
 tell_of(Module, ATTRIBUTES, "a model")
 

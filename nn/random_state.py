@@ -30,14 +30,14 @@ drawing = ContextVar("drawing", default=True)
 def manual_seed(seed: int) -> None:
     """Seed everything in `nn` that is given no `rng`, such as layers, `nn.fit` and data sets.
 
-    They draw one after another from one generator, which begins anew here: the same program gives
-    the same numbers, bit for bit, and layers made one after another differ.
+    They all draw from one generator, which is started anew: the same program gives the same
+    numbers, bit for bit, and layers made one after another differ.
 
     Args:
         seed: a whole number, 0 or more.
 
     Raises:
-        ArgumentError: it is none.
+        ArgumentError: it is not.
 
     >>> from nn import Dense
     >>> manual_seed(0)

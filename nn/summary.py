@@ -16,10 +16,10 @@ from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
+from nn.calls import watching_calls
 from nn.configuration import heading
-from nn.evaluating import watching_calls
+from nn.members import Parameter
 from nn.module import Module, require_model
-from nn.parameters import Parameter
 from nn.training.evaluation import predict
 from nn.training.inputs import as_arrays, shown
 
@@ -72,21 +72,21 @@ class Summary:
 
 @explains_keywords
 def summary(model: Module, input_shape: Any, *others: Any) -> Summary:
-    """Call a model on one sample, and list its layers: those with parameters or without parts.
+    """Call a model on one sample, and list its layers that have parameters or no parts.
 
-    A layer that is called twice is listed twice, its parameters and shared ones are counted once.
-    The sample is of ones, and the model computes as in evaluation mode.
+    A layer that is called twice is listed twice; its parameters, like shared ones, are counted
+    once. The sample consists of ones, and the model computes in evaluation mode.
 
     Args:
-        model: what to list; it stays as it is.
-        input_shape: that of one sample, without the axis of samples: 2 or (2,) for inputs (n, 2).
-            Or an example, an array (n, ...), such as one of whole numbers. Several inputs are in a
-            tuple or a dict, as for `nn.predict`.
+        model: what to list; it is not changed.
+        input_shape: the shape of one sample, without the axis of samples: 2 or (2,) for inputs (n,
+            2). Or an example, an array (n, ...), such as one of whole numbers. For several inputs,
+            a tuple or a dict, as for `nn.predict`.
         others: the shapes, or examples, of further inputs.
 
     Raises:
         ShapeError: the model does not take inputs of that shape.
-        UnsupportedError: that is no module, or its `forward` does not take ones.
+        UnsupportedError: that is not a module, or its `forward` does not take ones.
         ArgumentError: the shape is not of whole numbers of at least 1.
 
     >>> from nn import Dense, ReLU, Sequential

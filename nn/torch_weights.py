@@ -10,8 +10,8 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
-from nn.layers.batch_normalization import BatchNorm1d, BatchNorm2d
 from nn.layers.dense import Dense
+from nn.layers.normalization import BatchNorm1d, BatchNorm2d
 from nn.module import Module, require_model
 
 
@@ -52,22 +52,23 @@ def _as_array(name: str, value: Any) -> Any:
 
 @explains_keywords
 def from_torch(state: Mapping[str, Any], model: Module) -> Module:
-    """Load weights of a model of PyTorch into one that is built the same way here.
+    """Load the weights of a PyTorch model into a model that is built the same way here.
 
-    Names are PyTorch's, as `nn` has them: what is in a list or in a Sequential has its number.
-    Weights of `Dense` are transposed, all others have the same shapes. An activation that is an
-    argument of `Dense` has no number of its own: write it as a layer to have those of PyTorch.
+    Names are PyTorch's, as `nn` has them: parts of a list or a Sequential are numbered. Weights of
+    `Dense` are transposed; all others have the same shapes. An activation that is an argument of
+    `Dense` has no number: write it as a layer to get PyTorch's numbers.
 
     Args:
-        state: what `state_dict()` of a model of PyTorch gives, tensors or arrays by name.
-        model: takes the weights, in the dtype that it has.
+        state: what `state_dict()` of a PyTorch model returns: tensors or arrays by name.
+        model: receives the weights, in its own dtype.
 
     Returns:
         The model itself.
 
     Raises:
         ArgumentError: names are missing or unknown, or a shape differs; nothing is loaded.
-        UnsupportedError: that is no mapping, or no model; or a tensor does not become an array.
+        UnsupportedError: that is not a mapping, or not a model; or a tensor does not become an
+            array.
 
     >>> from nn import Dense
     >>> state = {"weight": np.array([[1.0, 2.0]]), "bias": np.array([3.0])}
@@ -91,12 +92,12 @@ def from_torch(state: Mapping[str, Any], model: Module) -> Module:
 
 @explains_keywords
 def to_torch(model: Module) -> dict[str, Any]:
-    """The weights of a model as a model of PyTorch that is built the same way takes them.
+    """The weights of a model, as a PyTorch model that is built the same way takes them.
 
-    There write `theirs.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})`.
+    In PyTorch, write `theirs.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})`.
 
     Raises:
-        UnsupportedError: it is no model.
+        UnsupportedError: it is not a model.
 
     >>> from nn import Dense
     >>> {name: array.shape for name, array in to_torch(Dense(2, 1)).items()}

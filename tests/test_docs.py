@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autograd_lite import elu, relu
+
 DOCS = Path(__file__).parents[1] / "docs"
 sys.path.insert(0, str(DOCS))
 
@@ -83,3 +85,8 @@ def test_the_guides_are_notebooks_that_run(tmp_path):
         codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
         assert len(codes) >= 2
         assert all(cell.outputs for cell in codes), path
+
+
+def test_a_kink_in_the_table_says_which_options_it_has_other_than_the_rule():
+    assert "is [0.5, 1. ] at [0., 1.] with alpha=0.5." in table._entry(elu)
+    assert "is [0., 1.] at [0., 1.]." in table._entry(relu)

@@ -6,7 +6,7 @@
     >>> viz.graph(x * x)
     Graph(2 nodes, 2 edges)
 
-Of what there are pictures:
+What can be drawn:
 
     graphs     graph, scope; step_through, a page with the backward pass step by step
     training   plot_history, plot_gradient_flow, plot_optimizer_paths, TrainingAnimation
@@ -14,12 +14,13 @@ Of what there are pictures:
                plot_activations, plot_activation_histograms, plot_loss_landscape
     data       plot_embedding, plot_attention
 
-The graph, as DOT, SVG, PNG or PDF: `calls` finds which modules computed what, `collapse` puts much
-into few boxes, `vertices` says in words what is drawn, `dot` writes that as DOT text, `rendering`
-has Graphviz draw the text, and `layers`, `framing` and `drawing` do where it is not. `picture` is
-what people use, with `parts` for names of their own. `stepper` is a page that goes through the
-record step by step, and `saving` writes files. The plots take plain data and return figures of
-matplotlib, which they never show: `plots` is about training, `model_plots` about models.
+The graph can be DOT, SVG, PNG or PDF. `calls` finds which modules computed what, `collapse`
+combines many operations into few boxes, `vertices` describes what is drawn, `dot` writes that as
+DOT text, and `rendering` has Graphviz draw it; without Graphviz, `layers`, `framing` and `drawing`
+do. `picture` is what people use, with `parts` for their own names. `stepper` makes the page that
+goes through the record step by step, and `saving` writes files. The plots take plain data and
+return matplotlib figures, which they never show: `plots` is about training, `model_plots` about
+models.
 """
 
 import importlib as _importlib
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from autograd_lite.errors import RenderingError
+from autograd_lite.names import by_name as _by_name
 from autograd_lite.names import missing_name as _missing_name
 from viz.decision_boundary import plot_decision_boundary
 from viz.landscape import plot_loss_landscape
@@ -76,22 +78,18 @@ _LATER = {
 }
 
 
-_ELSEWHERE = {
-    **dict.fromkeys(
-        ["draw", "draw_dot", "draw_graph", "make_dot", "plot_graph"], "viz.graph(loss)"
-    ),
-    **dict.fromkeys(
-        ["plot_boundary", "plot_decision_regions"], "viz.plot_decision_boundary(model, X, y)"
-    ),
-    **dict.fromkeys(
-        ["plot_accuracy", "plot_learning_curve", "plot_loss", "plot_losses", "plot_training"],
-        "viz.plot_history(history)",
-    ),
-    "Animation": "viz.TrainingAnimation(X, y, loss=loss)",
-    "plot_gradients": "viz.plot_gradient_flow(norms), of nn.GradientMonitor()",
-    "plot_model": "viz.graph(model, X)",
-    "plot_weights": "viz.plot_weight_images(weight, shape)",
-}
+_ELSEWHERE = _by_name(
+    {
+        "viz.graph(loss)": "draw draw_dot draw_graph make_dot plot_graph",
+        "viz.plot_decision_boundary(model, X, y)": "plot_boundary plot_decision_regions",
+        "viz.plot_history(history)": "plot_accuracy plot_learning_curve plot_loss plot_losses"
+        " plot_training",
+        "viz.TrainingAnimation(X, y, loss=loss)": "Animation",
+        "viz.plot_gradient_flow(norms), of nn.GradientMonitor()": "plot_gradients",
+        "viz.graph(model, X)": "plot_model",
+        "viz.plot_weight_images(weight, shape)": "plot_weights",
+    }
+)
 
 
 def __dir__() -> list[str]:

@@ -42,20 +42,20 @@ SYMBOLS = {
 class TrainingAnimation(Callback):
     """A film of a training: the decision boundary, epoch by epoch. A callback of `nn.fit`.
 
-    In a loop of one's own `add` takes the frames. A notebook shows the film. Its first frame is the
-    model before it was trained.
+    In your own loop, `add` takes the frames. A notebook displays the film. Its first frame is the
+    model before training.
 
     Args:
         X: samples (n, 2).
         y: their classes, as for `plot_decision_boundary`; so are `threshold` and `loss`.
-        every: so many epochs are a frame.
+        every: epochs from one frame to the next.
 
     Attributes:
-        frames: after how many epochs, and a copy of the model then.
+        frames: for each frame, how many epochs were done, and a copy of the model then.
 
     Raises:
         ShapeError: X is not (n, 2), or y has another length.
-        ArgumentError: `every` is no whole number of at least 1, y holds something else than
+        ArgumentError: `every` is not a whole number of at least 1, y holds something other than
             classes, or the loss does not say what predictions are.
         UnsupportedError: X holds no numbers.
 
@@ -88,13 +88,13 @@ class TrainingAnimation(Callback):
         self._shown = {"X": X, "y": y, "threshold": threshold, "loss": loss}
 
     def fit_start(self, training: Training) -> None:
-        """Begin with the model as it is; a training that goes on adds to the film."""
+        """Begin with the model as it is; a resumed training adds to the film."""
         if training.epoch == 0:
             self.frames = []
             self.add(training.model)
 
     def epoch_end(self, training: Training) -> None:
-        """Add a frame, where one is due."""
+        """Add a frame when one is due."""
         if (training.epoch + 1) % self.every == 0:
             self.add(training.model, training.epoch + 1)
 
@@ -102,8 +102,9 @@ class TrainingAnimation(Callback):
         """Add a frame of the model as it is now.
 
         Args:
-            model: which is copied.
-            epoch: how many are done; by default one more than in the last frame, and 0 at first.
+            model: the model, which is copied.
+            epoch: how many epochs are done; by default one more than in the last frame, and 0 for
+                the first.
 
         Raises:
             UnsupportedError: the model is no module.
@@ -119,8 +120,8 @@ class TrainingAnimation(Callback):
         """Write the film to a file and return its path; the suffix selects the format.
 
         Args:
-            path: a file name with suffix .gif, or .html for a page that can be stopped and stepped,
-                and needs no network.
+            path: a file name ending in .gif, or in .html for a page on which the film can be paused
+                and stepped, and which needs no internet connection.
 
         Raises:
             ArgumentError: another suffix, or there are no frames.

@@ -54,24 +54,22 @@ def plot_decision_boundary(
     """Fill the regions where a model decides for each class, with the samples as points.
 
     Args:
-        model: a module, applied in evaluation mode; or a function of points (n, 2) that returns
-            one column a class, or (n,) or (n, 1) scores of class 1, or (n,) whole numbers:
-            classes.
+        model: a module, applied in evaluation mode; or a function of points (n, 2) that returns one
+            column per class, scores of class 1 (n,) or (n, 1), or classes as whole numbers (n,).
         X: samples (n, 2).
-        y: their classes, whole numbers from 0 up, or one column a class.
-        threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits. By
-            default it is 0.5, and scores beyond 0 and 1 are refused.
-        loss: in place of a threshold, the loss of `nn` that the model was trained with, or its
-            name.
+        y: their classes, whole numbers from 0 up, or one column per class.
+        threshold: the score above which a sample is of class 1: 0.5 for probabilities, 0 for
+            logits. The default is 0.5, and scores outside 0 to 1 are then refused.
+        loss: instead of a threshold, the loss of `nn` that the model was trained with, or its name.
         ax: where to draw.
 
     Raises:
         ShapeError: X is not (n, 2), y has another length, or the model does not give a score
             for each sample.
-        ArgumentError: y holds something else than classes, X or the scores have NaN in them, or
-            the threshold is no number, or needed.
-        UnsupportedError: the model is no function, X or the scores are no numbers, or `ax` is no
-            axes.
+        ArgumentError: y holds something other than classes, X or the scores contain NaN, or the
+            threshold is not a number, or is needed.
+        UnsupportedError: the model is not a function, X or the scores are not numbers, or `ax` is
+            not an Axes.
 
     >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
     >>> figure = plot_decision_boundary(lambda points: points[:, 0], X, [0, 1], threshold=0.5)

@@ -36,17 +36,17 @@ def plot_loss_landscape(
 ) -> Figure:
     """Plot the loss on a plane through the parameters, along two random directions.
 
-    In each direction every column of a weight matrix is as long as that of the model, so that 1
-    means the same for all layers: Li et al., "Visualizing the loss landscape of neural nets",
-    2018. The model computes as in evaluation mode, and is not changed.
+    In each direction, every column of a weight matrix is as long as that of the model, so that 1
+    means the same for all layers: Li et al., "Visualizing the loss landscape of neural nets", 2018.
+    The model computes in evaluation mode and is not changed.
 
     Args:
-        model: what was trained; the plane goes through its parameters.
+        model: the trained model; the plane goes through its parameters.
         X: samples, as `nn.fit` takes them.
         y: their targets.
         loss: function of predictions and targets, or its name.
         span: how far to go in each direction.
-        resolution: points along each side; so many times as many losses are computed.
+        resolution: points along each side; the loss is computed at resolution² points.
         rng: draws the directions.
         ax: where to draw.
 
@@ -61,7 +61,7 @@ def plot_loss_landscape(
     >>> figure.axes[0].get_title()
     'loss 4 at the parameters'
     """
-    from nn.evaluating import evaluation
+    from nn.calls import evaluation
     from nn.functional_call import functional_call
     from nn.losses.loss_function import loss_function
     from nn.module import require_model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNTS, is_number
+from autograd_lite.arguments import COUNTS, as_array, is_number
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations, traits_of
@@ -42,17 +42,17 @@ def plot_activations(
     functions: Mapping[str, Callable[[Any], Any]] | None = None,
     x_range: tuple[float, float] = (-5.0, 5.0),
 ) -> Figure:
-    """Plot activations over their derivatives, which automatic differentiation computes.
+    """Plot activations above their derivatives, which are computed automatically.
 
     Args:
-        functions: by name, elementwise; by default the elementwise activations of the table of
-            derivatives.
-        x_range: from where to where.
+        functions: elementwise functions by name; by default the elementwise activations of the
+            table.
+        x_range: the first and the last x.
 
     Raises:
         ArgumentError: there are no functions, or the range is empty or not finite.
-        ShapeError: a function does not return an entry for each of its argument's.
-        UnsupportedError: there is no dict of functions, or one returns no tensor.
+        ShapeError: a function does not return one entry for each entry of its argument.
+        UnsupportedError: that is not a dict of functions, or one does not return a tensor.
 
     >>> figure = plot_activations({"square": lambda x: x**2}, (0.0, 4.0))
     >>> [float(ax.lines[0].get_ydata()[-1]) for ax in figure.axes]
@@ -107,24 +107,25 @@ def _with_slopes(
 def plot_confusion_matrix(
     targets: Any, predictions: Any, *, names: Sequence[str] | None = None, ax: Axes | None = None
 ) -> Figure:
-    """Count how many samples of each class were taken for each class.
+    """Show how many samples of each class were predicted as each class.
 
     Args:
-        targets: classes (n,), whole numbers from 0 up, or one column a class.
-        predictions: likewise; of scores in columns the highest decides.
+        targets: the true classes (n,), whole numbers from 0 up, or rows with a column a class.
+        predictions: likewise, or scores with a column a class, of which the highest decides.
         names: of the classes; by default their numbers.
         ax: where to draw.
 
     Raises:
         ShapeError: there are not as many predictions as targets, or not as many names as classes.
-        ArgumentError: there are no samples, or they hold something else than classes.
-        UnsupportedError: the names are no list, or `ax` is no axes.
+        ArgumentError: there are no samples, they hold something else than classes, or targets are
+            scores.
+        UnsupportedError: the names are not a list, or `ax` is not an Axes.
 
     >>> figure = plot_confusion_matrix([0, 0, 1], [0, 1, 1])
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '1', '0', '1']
     """
-    targets = classes_of(targets, "targets")
+    targets = _classes_of_targets(targets)
     predictions = classes_of(predictions, "predictions")
     if len(targets) != len(predictions) or not len(targets):
         both = f"targets {describe_one(targets)} and predictions {describe_one(predictions)}"
@@ -157,19 +158,32 @@ def plot_confusion_matrix(
     return figure
 
 
+def _classes_of_targets(targets: Any) -> Any:
+    """The classes of targets; scores, as of predictions that are given first, are refused."""
+    classes = classes_of(targets, "targets")
+    rows = as_array(targets.data if isinstance(targets, Tensor) else targets, "plot of targets")
+    if rows.ndim == 2 and rows.shape[1] > 1 and not ((rows >= 0) & (rows <= 1)).all():
+        raise ArgumentError(
+            f"plot of targets {describe_one(rows)}",
+            "these are scores, below 0 or above 1, and not the true classes",
+            "Write plot_confusion_matrix(targets, predictions)",
+        )
+    return classes
+
+
 @explains_keywords
 def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
     """Show what each unit of a layer responds to, as images with a common scale.
 
     Args:
-        weights: (n_pixels, n_units), such as the weight of a Dense layer on images; a part of the
-            units is `weights[:, :16]`.
+        weights: (n_pixels, n_units), such as the weight of a Dense layer on images; `weights[:,
+            :16]` selects some of the units.
         image_shape: (height, width), with height * width = n_pixels.
 
     Raises:
-        ShapeError: the weights are no matrix, or its rows do not fill an image.
+        ShapeError: the weights are not a matrix, or its rows do not fill an image.
         ArgumentError: the weights are not finite.
-        UnsupportedError: they are no numbers, or the shape is no pair of whole numbers.
+        UnsupportedError: they are not numbers, or the shape is not a pair of whole numbers.
 
     >>> figure = plot_weight_images(np.ones((6, 4)), (2, 3))
     >>> figure.axes[0].get_title()
@@ -224,13 +238,14 @@ def _mosaic(weights: Any, apart: tuple[int, int], rows: int, columns: int) -> An
 
 @explains_keywords
 def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
-    """Plot how the outputs of each layer are distributed, with dead units counted.
+    """Plot the distribution of each layer's outputs, and count dead units.
 
-    A unit is dead when it gives 0 for every sample, as a ReLU does that no sample reaches any
-    more; no gradient flows through it.
+    A unit is dead if it gives 0 for every sample, as a ReLU does that no sample reaches any more;
+    no gradient flows through it.
 
     Args:
-        activations: by layer, in the order of layers, arrays (n_samples, ..., n_units).
+        activations: arrays (n_samples, ..., n_units) by layer, in the order of layers, such as
+            `nn.predict(model[:1], X)` for the first layer.
 
     Raises:
         ArgumentError: there are no layers, or an output is not finite.

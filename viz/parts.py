@@ -13,13 +13,13 @@ from autograd_lite.node import Node, Scope, begun
 
 
 class scope(SetForAWhile):  # noqa: N801 - used like no_grad
-    """What is computed inside is drawn as one part, with a name, as what a module computes is.
+    """Draw what is computed inside as one part with a name, as for a module.
 
     Args:
         name: what to call it.
 
     Raises:
-        ArgumentError: the name is no text.
+        ArgumentError: the name is not text.
 
     >>> import viz
     >>> from autograd_lite import Tensor

@@ -28,15 +28,15 @@ from viz.vertices import Edge, Group, Look, Vertex, labels_of, read
 
 @dataclass(frozen=True, repr=False)
 class Graph:
-    """How a tensor was computed, as it was when the graph was made; a notebook shows it drawn.
+    """How a tensor was computed, at the time the graph was made; a notebook displays it.
 
     An operation comes after its arguments, and the output is last.
 
     Attributes:
         vertices: the boxes.
         edges: from arguments to operations.
-        groups: modules and named parts, which are drawn around what they computed.
-        note: which boxes stand for many, if any do.
+        groups: modules and named parts, drawn around what they computed.
+        note: which boxes stand for many operations, if any do.
         direction: which way the computation runs, "down" or "right".
         legend: whether the picture explains the kinds of boxes.
     """
@@ -56,8 +56,8 @@ class Graph:
     def svg(self) -> str:
         """The picture, as the text of an SVG file.
 
-        Where there is neither a `dot` program nor pygraphviz, or where it takes longer than 10
-        seconds, the layout is a simpler one.
+        If there is neither a `dot` program nor pygraphviz, or if it takes longer than 10 seconds,
+        the layout is a simpler one.
 
         Raises:
             RenderingError: the program failed.
@@ -74,17 +74,17 @@ class Graph:
     def save(self, path: FileName) -> Path:
         """Write the picture to a file and return its path; the suffix selects the format.
 
-        The file takes the place of an older one in one step.
+        The file replaces an older one in one step.
 
         Args:
             path: a file name with suffix .svg, .png, .pdf, or .dot, which needs no renderer.
 
         Raises:
             ArgumentError: another suffix.
-            UnsupportedError: that is no name of a file.
+            UnsupportedError: that is not the name of a file.
             FileError: the file cannot be written.
-            RenderingError: as in `svg`; or there is nothing to make a .png or .pdf with. No file is
-                written then.
+            RenderingError: as in `svg`, or there is nothing to make a .png or .pdf with. Then no
+                file is written.
         """
         formats = {
             ".dot": self.dot.encode,
@@ -118,29 +118,29 @@ def graph(
 ) -> Graph:
     """The graph of everything that a tensor was computed from.
 
-    Modules are drawn around what they computed, under their names in the model. Where there are
-    many operations, calls of modules, equal steps of loops, and then neighbouring levels are one
-    box each, and the picture says so.
+    Modules are drawn around what they computed, under their names in the model. If there are many
+    operations, calls of modules become one box each, then equal steps of loops, and then
+    neighbouring levels; the picture says so.
 
     Args:
-        tensor: the output, usually a loss. After `backward()` the graph shows the gradients too.
-            Or an `nn.Module`: then `names` is an example input, or a tuple of several, and what is
-            drawn is what the model computes of it in use, where nothing is dropped.
-        names: what to call tensors and arrays, instead of their own names; for example
+        tensor: the output, usually a loss. After `backward()` the graph shows the gradients too. Or
+            an `nn.Module`: then `names` is an example input, or a tuple of several, and the picture
+            shows what the model computes from it in evaluation mode.
+        names: what to call tensors and arrays instead of their own names, such as
             `dict(model.named_parameters())`.
         direction: which way the computation runs.
         values: whether values are shown.
         gradients: whether gradients are shown.
         legend: whether the kinds of boxes are explained.
-        depth: modules and named parts at this depth are one box each; 1 are the outermost. Then
-            equal steps are drawn one by one where there is room.
+        depth: modules and named parts at this depth become one box each; 1 is the outermost. Then
+            equal steps are drawn one by one if there is room.
         highlight: tensors, or names, whose boxes stand out.
-        before: an earlier graph of the same computation: what changed since stands out, with what
-            it was.
+        before: an earlier graph of the same computation: what has changed since stands out,
+            together with its earlier value.
 
     Raises:
-        UnsupportedError: `tensor` is not a tensor, or `names` is no dict of tensors by name.
-        ArgumentError: an option is none, or what is to be highlighted is not in the graph.
+        UnsupportedError: `tensor` is not a tensor, or `names` is not a dict of tensors by name.
+        ArgumentError: an option is invalid, or what is to be highlighted is not in the graph.
 
     >>> weight = Tensor([3.0, 4.0], requires_grad=True)
     >>> loss = (weight**2).sum()
@@ -197,7 +197,7 @@ def _computed(
         remedy = "Give it the tensor that was computed, such as the loss; or a model and its input"
         raise UnsupportedError(attempted, reason, remedy)
     several = inputs if isinstance(inputs, tuple) else (inputs,)
-    with setting(sys.modules["nn.evaluating"].modes, {}), enable_grad():
+    with setting(sys.modules["nn.calls"].modes, {}), enable_grad():
         result = model(*map_tree(recorded, several))
     for each in given.values():
         each.requires_grad = False  # they are inputs, and no parameters

@@ -46,14 +46,15 @@ def plot_history(
     Args:
         history: of `nn.fit`, or any dict of lists by name; "validation_loss" and "running_loss"
             go into the panel of "loss", and so on.
-        best_epoch: counted from 0, as `history.best_epoch` is and entries of the lists are; the
-            axis and the legend count from 1. By default the one that `nn.EarlyStopping` restored,
-            else the one with the lowest "validation_loss", or without validation data "loss".
-        ax: where to draw, for a history of one quantity.
+        best_epoch: counted from 0, as `history.best_epoch` and the entries of the lists are; the
+            axis and the legend count from 1. The default is the epoch that `nn.EarlyStopping`
+            restored, else the one with the lowest "validation_loss" or, without validation data,
+            "loss".
+        ax: where to draw, if the history has only one quantity.
 
     Raises:
-        ArgumentError: there is nothing to draw, an epoch is out of range, or there are more
-            quantities than one for `ax`.
+        ArgumentError: there is nothing to draw, an epoch is out of range, or there is more than one
+            quantity for `ax`.
         ShapeError: a list is empty, or of lists.
         UnsupportedError: there is no dict of lists of numbers, or `ax` is no axes.
 
@@ -122,7 +123,7 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
     differ by a factor of 10 or more.
 
     Args:
-        norms: for each layer, in the order of layers, a list of norms, one an epoch.
+        norms: for each layer, in the order of layers, a list of norms, one per epoch.
 
     Raises:
         ArgumentError: there are no layers, or a norm is below 0.
@@ -175,13 +176,14 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
 def plot_optimizer_paths(
     function: Callable[..., Any], paths: Mapping[str, Any], ax: Axes | None = None
 ) -> Figure:
-    """Plot the paths of optimizers on the contours, or on the curve, of what they minimize.
+    """Plot the paths of optimizers on the contours, or the curve, of what they minimize.
 
     Args:
-        function: of one array for each coordinate, elementwise: `lambda x, y: x**2 + 10 * y**2`.
+        function: a function of one array per coordinate, elementwise, such as `lambda x, y: x**2 +
+            10 * y**2`.
         paths: by name, points (n_steps + 1, 2), or (n_steps + 1,) for a function of one number.
-        ax: where to draw the paths alone. By default a second panel shows the function's value
-            after each step, on a logarithmic axis where all values are above 0.
+        ax: where to draw only the paths. By default a second panel shows the function's value after
+            each step, on a logarithmic axis if all values are above 0.
 
     Raises:
         ArgumentError: there are no paths, or a coordinate is not finite.

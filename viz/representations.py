@@ -33,16 +33,16 @@ def plot_attention(
     """Show how much each query attends to each key, in a panel for each head or sample.
 
     Args:
-        weights: (queries, keys), or (heads, queries, keys) of a sample, or (samples, queries, keys)
-            as `nn.MultiHeadAttention` returns the mean of its heads; 0 or more, and a row adds up
-            to 1.
+        weights: (queries, keys), or (heads, queries, keys) of one sample, or (samples, queries,
+            keys) as `nn.MultiHeadAttention` returns the mean of its heads; 0 or more, and each row
+            sums to 1.
         queries: what to write beside the rows, such as characters; by default their numbers.
-        keys: what to write below the columns; by default as the queries, if there are as many.
+        keys: what to write below the columns; by default as the queries, if there are equally many.
 
     Raises:
-        ShapeError: the weights have other axes, or there are not as many names.
+        ShapeError: the weights have other axes, or the number of names differs.
         ArgumentError: a weight is negative, or not finite.
-        UnsupportedError: they are no numbers, or names are no list.
+        UnsupportedError: they are not numbers, or names are not a list.
 
     >>> figure = plot_attention(np.eye(2), queries="ab")
     >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
@@ -92,11 +92,12 @@ def plot_embedding(
     names: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    """Show vectors in the plane in which they differ most, their first two principal components.
+    """Show vectors in the plane of their first two principal components.
 
     Args:
         vectors: (n, features), such as the weight of an embedding, or what a layer returns.
-        classes: of each, whole numbers from 0 up, or one column a class: points have their colors.
+        classes: the class of each, whole numbers from 0 up, or one column per class: they color the
+            points.
         names: what to write beside each point.
         ax: where to draw.
 

@@ -52,12 +52,13 @@ class Passage:
     Attributes:
         phase: "forward" or "backward".
         vertex: the number of the array that is computed, or that a cotangent arrives at.
-        source: backward, the number of the operation that it comes through; None for the loss.
-        name: of what is computed.
+        source: backward, the number of the operation that the cotangent comes through; None for the
+            loss.
+        name: the name of what is computed.
         formula: how, with names.
         value: the numbers, in lines.
-        total: backward, the sum of what has arrived so far, where this is not the first.
-        wrong: how the gradient that was derived by hand departs, if it does here.
+        total: backward, the sum of what has arrived so far, if this is not the first contribution.
+        wrong: how the gradient that was derived by hand differs, if it does here.
     """
 
     phase: str
@@ -72,12 +73,12 @@ class Passage:
 
 @dataclass(frozen=True, repr=False)
 class Steps:
-    """A forward and a backward pass, step by step; a notebook shows the page.
+    """A forward and a backward pass, step by step; a notebook displays the page.
 
     Attributes:
-        graph: what is lit.
+        graph: the graph whose boxes light up.
         passages: the steps, in order.
-        comparison: of gradients derived by hand, if they were given.
+        comparison: that of gradients derived by hand, if they were given.
     """
 
     graph: Graph
@@ -85,7 +86,7 @@ class Steps:
     comparison: GradientComparison | None
 
     def html(self) -> str:
-        """The page: one file that needs no network.
+        """The page: one file that needs no internet connection.
 
         Raises:
             RenderingError: the graph cannot be drawn.
@@ -126,22 +127,23 @@ class Steps:
 
 @explains_keywords
 def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> Steps:
-    """A page on which the forward and the backward pass are seen step by step.
+    """A page that goes through the forward and the backward pass step by step.
 
-    At each step the array that is computed, or that a cotangent arrives at, is lit in the graph;
-    beside it stand the rule with names, and the numbers. Arrow keys, a slider and a play button go
-    through the steps; the graph is zoomed with the wheel or with + and -, and searched by name.
+    At each step, the array that is computed, or that a cotangent arrives at, lights up in the
+    graph; the rule with names, and the numbers, are beside it. Arrow keys, a slider and a play
+    button go through the steps. The graph is zoomed with the wheel or with + and -, and can be
+    searched by name.
 
     Args:
-        loss: a scalar that was recorded, of at most 1,000 operations. From 200 on modules and
-            equal steps of loops are lit as a whole.
-        manual: gradients derived by hand, by tensor: the page says at which step they depart
-            first, with the report of `compare_gradients`.
+        loss: a scalar that was recorded, with at most 1,000 operations. From 200 operations on,
+            modules and equal steps of loops light up as a whole.
+        manual: gradients derived by hand, by tensor: the page says at which step they first differ,
+            with the report of `compare_gradients`.
 
     Raises:
-        UnsupportedError: it is no tensor.
-        GradientError: nothing was recorded, or it is no scalar.
-        ArgumentError: it was computed in more operations, or `manual` does not fit.
+        UnsupportedError: it is not a tensor.
+        GradientError: nothing was recorded, or it is not a scalar.
+        ArgumentError: it took more operations, or `manual` does not fit.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> y = x * x

@@ -228,7 +228,7 @@ def _facts(box: Box, look: Look) -> Facts:
         facts.append(("parameters", (f"{count:,}",)))
         if len(learned) <= NAMED:
             names = [look.labels.get(id(array)) or array.name or "" for array in learned]
-            text = tuple(f"{name} {array.shape}" for name, array in zip(names, learned))
+            text = tuple(f"{name} {x.shape}".strip() for name, x in zip(names, learned))
             facts.append(("", text))
     counts = {
         "inputs": len(box.leaves) - len(learned) - box.constants,

@@ -20,11 +20,11 @@ from autograd_lite.read_only import is_of_writing
 class detect_anomaly(SetRecording):  # noqa: N801 - its name in PyTorch
     """Raise at the first value that is not finite, as a context or a decorator.
 
-    It looks at the result of each operation that is recorded, and in backward at the gradient of
-    each of its inputs. The error names the operation, the entries and what they were computed
-    from, the line of code that ran the operation, and the way up to a parameter.
+    It looks at the result of each recorded operation and, in backward, at the gradient of each of
+    its inputs. The error names the operation, the entries and what they were computed from, the
+    line of code that ran the operation, and the path to a parameter.
 
-    What is let through:
+    What is allowed:
 
     - NaN and infinity that an operation is given and leaves out of its result.
     - Infinity in a constant that masks or bounds: one given to `np.where`, `np.maximum`,

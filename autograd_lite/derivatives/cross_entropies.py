@@ -85,8 +85,9 @@ def _slopes_in_targets(g: Array, y: Array, p: Array, targets: Array) -> Array:
 def binary_cross_entropy(p: Array, targets: Array) -> Array:
     """Mean binary cross-entropy of probabilities: -(t log p + (1 - t) log(1 - p)).
 
-    As in PyTorch, a logarithm counts as -100 at least, and p (1 - p), by which the derivative
-    (p - t) / (p (1 - p)) divides, as 1e-12 where that bounds one; elsewhere it is exact.
+    As in PyTorch, logarithms are bounded below by -100, and p (1 - p), the divisor of the
+    derivative (p - t) / (p (1 - p)), by 1e-12 where a logarithm is bounded; elsewhere the
+    derivative is exact.
 
     Args:
         p: probabilities, 0 to 1, any shape.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_lite.errors import ShapeError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.table import composed, define, differentiable, without_derivative
@@ -28,6 +29,7 @@ def as_operand(value: Any) -> Array:
 
 def array_of(values: Any) -> Array:
     """The array that nested lists mean, in which there may be tensors."""
+    values = admit(values, "array of")
     try:
         if isinstance(values, list | tuple) and _hold_nodes(values):
             return np.stack([as_operand(part) for part in values])

@@ -4,13 +4,11 @@ The engine owns the record and the rules, so a backward pass can be replayed wit
 What reproduces the gradients that were handed in is the explanation. Files in the order of
 reading, each after those that it needs: `place`, `replay`, `candidate`, `factors`,
 `recorded_factors`, `rounding`, `case`; then mistakes: `formulas`, `formula_mistakes`,
-`array_mistakes`, `step_mistakes`, `sums`, `value_mistakes`, `shares` and `windows` in one step;
-`harmless`, which are none; `penalties`, `normalized`, `joint_mistakes`, `clipped`, `conditions`,
-`uses`, `terms`, `orders`, `loops`, `subsets`, `deltas`, `weighted_errors`, `other_data`,
-`group_mistakes` and `other_forward` in several; `projection`; `curvature`, `updates`,
-`bias_entries`, `slips`, `stale_weights`, `slips_in_all`, `differences` and `online` in what is
-handed in; `candidates`, a list of those in steps; `search`, `coincidences`, `explain`; `names`,
-`wording`, `pattern`.
+`array_mistakes`, `step_mistakes`, `sums` and `value_mistakes` in one step; `harmless`, which are
+none; `penalties`, `normalized`, `masks`, `joint_mistakes`, `windows`, `uses`, `terms`, `loops`,
+`deltas`, `other_data`, `group_mistakes` and `other_forward` in several; `projection`; `updates`,
+`slips` and `slips_in_all` in what is handed in; `candidates`, a list of those in steps; `search`,
+`coincidences`, `explain`; `names`, `wording`, `pattern`.
 """
 
 from __future__ import annotations

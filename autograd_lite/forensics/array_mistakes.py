@@ -11,14 +11,7 @@ import numpy as np
 from autograd_lite.derivatives.pooling import average_pool, max_pool
 from autograd_lite.forensics.candidate import StepMistakes
 from autograd_lite.forensics.factors import factor_between
-from autograd_lite.forensics.place import (
-    Place,
-    Vjp,
-    index_parts,
-    is_array,
-    is_square,
-    lines_along,
-)
+from autograd_lite.forensics.place import Place, Vjp, index_parts, is_array, is_square, lines_along
 from autograd_lite.forensics.replay import SAMPLES, Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor

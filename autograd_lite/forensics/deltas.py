@@ -1,22 +1,23 @@
-"""The delta of the last layer, p - y times a number, by another formula; and masks that are others.
+"""The delta of the last layer, and the errors of pairs of points: other formulas for them.
 
-Each kind is one row or one `yield`.
+A delta is p - y times a number; each kind is one row or one `yield`. Of pairs, as in t-SNE, what
+arrives at a square array is c (q - p) f: p is data, q a value of the record, c a number, and f a
+value of the record, one over it, or 1. By hand it is c (q - p) times another value.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivatives.neural import dropout
-from autograd_lite.forensics.candidate import Always, Candidate, joint, times
+from autograd_lite.forensics.candidate import Always, Candidate, joint
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import factor_between, flat
-from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_recorded
+from autograd_lite.forensics.factors import closest_factor, factor_between, is_round
+from autograd_lite.forensics.place import Place, Wrong, index_parts, is_array, is_square
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
@@ -167,7 +168,7 @@ def _products_below(graph: Graph, node: Tensor) -> Iterator[Place]:
 MOST_USES = 3
 """Uses of logits, as in mu - y eta, with mu the exponential of eta."""
 LARGEST = 100_000
-"""Entries of a delta that another formula is looked for."""
+"""Entries of a delta, or of pairs, that another formula is looked for."""
 
 
 def _delta(
@@ -239,130 +240,110 @@ def like_predictions(array: Array, p: Array) -> Iterator[Array]:
                 yield hot if axis == 0 else hot.T
 
 
-# Masks
+# Errors of pairs of points
 
-MOST_ENTRIES = 150
-"""Entries of a mask that is looked for."""
-MOST_REPLAYED = 20_000_000
-"""Entries of a graph, times those of a mask, up to which it is run again with each of these."""
-TOGETHER = 12
-"""Entries of which all subsets are tried."""
-
-
-def other_masks(case: Case) -> Iterator[Candidate]:
-    """What arrives is masked by another mask than that of dropout, or of a rectifier."""
-    for place in case.graph.places:
-        values, size, shape = _two_values(place), place.node.size, place.node.shape
-        if values is None or not 4 <= size <= MOST_ENTRIES or shape != place.argument.shape:
-            continue
-        by = partial(_masked, place)
-        mask = _mask_that_fits(case, by, np.eye(size).reshape(size, *shape), *values)
-        if mask is not None:
-            words = "another mask is used than in the forward pass: it was drawn anew, or is that "
-            yield Candidate("another mask", words + "of another layer", by(mask))
+MOST_NODES = 100
+"""Nodes of a graph in which such errors are looked for; where there are more, it is a loop."""
+MOST_TARGETS = 4
+"""Arrays of data that may be what an error is taken from."""
+NEARBY = 16
+"""Nodes before and after one whose values may be the factor."""
+FEW = 3
+"""Entries that are compared before all are, and rows in which data have more than two values."""
+LEFT_OUT = "1: its factor is left out"
+Factors = Iterator[tuple[str, Array]]
+"""What a factor is, in words, and its values."""
 
 
-def some_samples(case: Case) -> Iterator[Candidate]:
-    """Only some samples count, such as half of them."""
-    nodes = [n for n in case.graph.bottlenecks if n.ndim and 4 <= len(n._array) <= MOST_ENTRIES]
-    for node in nodes[:1]:
-        (use, *others), size = case.graph.consumers[node], len(node._array)
-        by = partial(_masked_after, use)
-        units = np.eye(size).reshape(size, size, *[1] * (node.ndim - 1))
-        mask = None if others else _mask_that_fits(case, by, units, 0.0, 1.0)
-        if mask is not None:
-            kept = ", ".join(map(str, np.flatnonzero(mask)))
-            words = f"only the samples {kept} count: what arrives at the others is lost"
-            yield Candidate("entries left out", words, by(mask))
+class Weighted(NamedTuple):
+    """What arrives: an error with its number, and the factor of it."""
+
+    error: Array
+    factor: Array
+    words: str
 
 
-def _two_values(place: Place) -> tuple[float, float] | None:
-    """The two numbers that a step multiplies by, where it is a mask."""
-    ones = np.ones(place.node.shape)
-    drops = place.operation.function is dropout or (
-        place.multiplies_entries and not any(map(is_recorded, place.other_arguments))
-    )
-    if not drops and not place.is_straight_twice:
-        return None
-    slopes = np.unique(place.unmatched(ones))
-    if len(slopes) != 2 or (drops and slopes[0] != 0):
-        return None
-    return float(slopes[0]), float(slopes[1])
-
-
-def _masked(place: Place, mask: Array) -> Wrong:
-    return {place: times(mask)}
-
-
-def _masked_after(place: Place, mask: Array) -> Wrong:
-    return {place: place.changed(lambda result, *given, **keywords: result * mask)}
-
-
-WithMask = Callable[[Array], Wrong]
-"""The steps that are done wrongly with a mask."""
-
-
-def _mask_that_fits(
-    case: Case, with_mask: WithMask, units: Array, low: float, high: float
-) -> Array | None:
-    """The mask of units, some high and the others low, that the gradients are those of, if any."""
+def weighted_errors(case: Case) -> Iterator[Candidate]:
+    """The factor of an error is left out, inverted, squared, or is another value nearby."""
     graph = case.graph
-    wrong = case.wrong_ones
-    replayed = len(units) * sum(node.size for node in graph.order)
-    if replayed > MOST_REPLAYED or not case.are_usable(wrong):
-        return None
-
-    def gradients(mask: Array) -> Array | None:
-        replay = graph.replay(with_mask(mask))
-        return None if replay is None else flat(replay[t] for t in wrong)
-
-    base = gradients(np.full(units.shape[1:], low))
-    with_one = [gradients(low + (high - low) * unit) for unit in units]
-    columns = [each - base for each in with_one if each is not None and base is not None]
-    if base is None or len(columns) < len(units):
-        return None
-    target = flat(case.manual[t] for t in wrong) - base
-    matrix = np.array(columns).T
-    chosen = np.zeros(len(units), bool)
-    for entries, rows in _components(abs(matrix) > 1e-14 * abs(matrix).max()):
-        found = _subset(matrix[np.ix_(rows, entries)], target[rows])
+    pairs = [node for node in graph.places_of if node.ndim == 2 and is_square(node._array)]
+    nodes = [node for node in pairs if node.size <= LARGEST]
+    for node in nodes if len(nodes) <= MOST_NODES else ():
+        here = graph.position[node]
+        near = graph.order[max(here - NEARBY, 0) : here + NEARBY]
+        alike = [other for other in near if other.shape == node.shape and other.operation]
+        found = _weighted(graph, node, alike)
         if found is None:
-            return None
-        chosen[entries] = found
-    close = np.allclose(matrix @ chosen, target, rtol=1e-6, atol=1e-8 * abs(target).max())
-    if not close or chosen.all() or not chosen.any():
-        return None
-    return np.asarray(low + (high - low) * np.tensordot(chosen * 1.0, units, 1))
+            continue
+        for words, factor in _other_factors(node, alike, found.factor):
+            value = np.where(found.error == 0, 0.0, found.error * factor)
+            if np.isfinite(value).all() and not np.allclose(value, graph.right[node]):
+                kind = "derivative forgotten" if words is LEFT_OUT else "other values"
+                what = f"what arrives there is an error times {words}, where {found.words} belongs"
+                yield joint(kind, what, _arriving(graph, node, value))
 
 
-def _components(linked: Array) -> Iterator[tuple[Array, Array]]:
-    """Columns of a matrix that share rows with one another, with these rows."""
-    left = np.ones(linked.shape[1], bool)
-    while left.any():
-        columns = np.zeros_like(left)
-        columns[np.argmax(left)] = True
-        while True:
-            rows = linked[:, columns].any(axis=1)
-            more = linked[rows].any(axis=0)
-            if not (more & ~columns).any():
-                break
-            columns |= more
-        left &= ~columns
-        yield np.flatnonzero(columns), np.flatnonzero(rows)
+def _arriving(graph: Graph, node: Tensor, value: Array) -> Wrong:
+    first, *others = graph.consumers[node]
+    wrong: Wrong = {place: Always(0.0 * value) for place in others}
+    return {first: Always(value), **wrong}
 
 
-def _subset(matrix: Array, target: Array) -> Array | None:
-    """Which columns of a matrix sum up to a target, if some do and there are equations enough."""
-    if len(target) < 2:
-        return None
-    count = matrix.shape[1]
-    solution, _, rank, _ = np.linalg.lstsq(matrix, target, rcond=1e-9)
-    if rank == count:
-        chosen = solution > 0.5
-        return chosen if np.allclose(solution, chosen, atol=1e-5) else None
-    if count > TOGETHER:
-        return None
-    every = np.array([*itertools.product((False, True), repeat=count)])
-    errors = abs(every @ matrix.T - target).max(axis=1)
-    best = int(np.argmin(errors))
-    return every[best] if errors[best] <= 1e-7 * abs(matrix).max() else None
+def _weighted(graph: Graph, node: Tensor, alike: list[Tensor]) -> Weighted | None:
+    """What arrives at a node as an error times a factor and a number, a round one if there is."""
+    arriving, found = graph.right[node], None
+    targets = [array for array in graph.plain_arrays if array.shape == node.shape]
+    # A mask, or labels, may look like targets, too.
+    own = [array for array in targets if len(np.unique(array[:FEW])) > 2]
+    for target, other in itertools.product(own[:MOST_TARGETS], alike):
+        error = other._array - target
+        used = (error != 0) & (arriving != 0)
+        if used.sum() < FEW or not np.isfinite(error).all():
+            continue
+        ratio = arriving[used] / error[used]
+        for words, factor in _own_factors(node.shape, alike):
+            few = ratio[:FEW] / factor[used][:FEW]
+            if not np.ptp(few) <= 1e-6 * abs(few).max():
+                continue
+            by = closest_factor(ratio, factor[used])
+            if np.allclose(ratio, by * factor[used], rtol=1e-6, atol=0):
+                weighted = Weighted(np.where(used, by * error, 0.0), factor, words)
+                if is_round(by):
+                    return weighted
+                found = found or weighted
+    return found
+
+
+def _own_factors(shape: tuple[int, ...], alike: list[Tensor]) -> Factors:
+    yield "1", np.ones(shape)
+    for other in alike:
+        if np.ptp(other._array) > 0:
+            yield f"what {other.operation.name} gives", other._array
+            yield f"1 over what {other.operation.name} gives", 1 / other._array
+
+
+def _other_factors(node: Tensor, alike: list[Tensor], own: Array) -> Factors:
+    """Factors that people write instead, of what is right, of the node, and of what is near."""
+    z = node._array
+    yield LEFT_OUT, np.ones_like(own)
+    yield "the square of its factor", own**2
+    yield "the root of its factor", np.sqrt(abs(own))
+    yield "1 over its factor", 1 / own
+    root = np.sqrt(abs(z))
+    for words, value in (
+        ("1 / (1 + z)", 1 / (1 + z)),
+        ("1 / (1 + z) ** 2", (1 + z) ** -2.0),
+        ("1 / (1 + sqrt(z))", 1 / (1 + root)),
+        ("exp(-z)", np.exp(-z)),
+        ("z", z),
+        ("sqrt(z)", root),
+        ("1 / z", 1 / z),
+        ("1 / sqrt(z)", 1 / root),
+    ):
+        yield f"{words} for z = {{argument}}", value
+        yield f"{words} for z = {{argument}}, besides its own factor", value * own
+    for other in alike:
+        name = f"what {other.operation.name} gives"
+        yield name, other._array
+        yield f"1 over {name}", 1 / other._array
+        yield f"{name}, besides its own factor", other._array * own

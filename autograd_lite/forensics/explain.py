@@ -18,20 +18,20 @@ from autograd_lite.forensics.candidate import SIGN, Candidate
 from autograd_lite.forensics.candidates import LONG
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.coincidences import is_met_by_chance
-from autograd_lite.forensics.differences import differences
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.harmless import Variation
-from autograd_lite.forensics.online import sample_by_sample
 from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
 from autograd_lite.forensics.slips import Slip, slips_in
 from autograd_lite.forensics.slips_in_all import (
+    computed_after_updates,
+    differences,
     nothing_arrives,
     of_all,
     of_other_weights,
     of_second_order,
+    sample_by_sample,
 )
-from autograd_lite.forensics.stale_weights import computed_after_updates
 from autograd_lite.tensor import Tensor
 
 KINDS = (

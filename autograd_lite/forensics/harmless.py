@@ -13,7 +13,7 @@ from autograd_lite.derivatives import cross_entropies
 from autograd_lite.forensics.candidate import Always, unchanged
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_recorded
 from autograd_lite.forensics.replay import Graph, Replay
-from autograd_lite.forensics.shares import choices_at_ties
+from autograd_lite.forensics.sums import choices_at_ties
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 

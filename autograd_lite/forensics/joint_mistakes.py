@@ -15,7 +15,7 @@ from autograd_lite.forensics.factors import flat, is_one_number
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_bounded, is_recorded, mask_of
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.forensics.shares import OVERWRITTEN
+from autograd_lite.forensics.sums import OVERWRITTEN
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
 from autograd_lite.table import TABLE, activations

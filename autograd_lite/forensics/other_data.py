@@ -12,9 +12,8 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies
 from autograd_lite.forensics.candidate import Candidate, Instead, joint
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.conditions import chooses_by, is_condition
+from autograd_lite.forensics.masks import chooses_by, is_condition, other_pairs
 from autograd_lite.forensics.place import Place, Wrong, index_parts, lines_along
-from autograd_lite.forensics.subsets import other_pairs
 from autograd_lite.forensics.value_mistakes import next_slices
 from autograd_lite.node import Array, arrays_in, plain
 from autograd_lite.tensor import Tensor

@@ -12,14 +12,7 @@ from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.loops import at_other_times
-from autograd_lite.forensics.place import (
-    Place,
-    Wrong,
-    grouped,
-    is_array,
-    is_recorded,
-    mask_of,
-)
+from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded, mask_of
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE

@@ -19,8 +19,8 @@ from typing import Any, cast
 from autograd_lite.forensics.place import Place, Vjp, Wrong, grouped, is_array, is_recorded
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
-from autograd_lite.program.exact import Contribution
 from autograd_lite.program.program import Step
+from autograd_lite.program.templates import Contribution
 from autograd_lite.program.trace import outline
 from autograd_lite.tensor import Tensor
 

@@ -11,15 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.bias_entries import of_bias, penalized_bias
 from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import (
-    closest_factor,
-    multiples,
-    rounded,
-)
-from autograd_lite.forensics.penalties import strengths_of_penalties
+from autograd_lite.forensics.factors import closest_factor, multiples, rounded
+from autograd_lite.forensics.penalties import of_bias, penalized_bias, strengths_of_penalties
 from autograd_lite.forensics.place import lines_along
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import limited, made_of

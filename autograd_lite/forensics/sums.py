@@ -1,14 +1,22 @@
-"""Mistakes with sums: over other axes, over all entries, or none."""
+"""Reductions: sums over other axes, over all entries or none, and shares that are others.
+
+A maximum is differentiated as a mean, a mean as one entry alone. Reductions over axes, and maxima
+and means of windows, are one thing here: which entries of the argument there are behind each entry
+of the result.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives import neural
+from autograd_lite.derivatives.pooling import average_pool, max_pool, windows_of
+from autograd_lite.derivatives.reductions import axes_of
 from autograd_lite.forensics.array_mistakes import entry_of
 from autograd_lite.forensics.candidate import StepMistakes
 from autograd_lite.forensics.place import Place, Vjp
@@ -143,3 +151,143 @@ def _summed(vjp: Vjp, axes: Any, shape: Any, *given: Any, **keywords: Any) -> Ar
 
 def _of_all(vjp: Vjp, reduce: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
     return np.broadcast_to(reduce(vjp(*given, **keywords)), shape)
+
+
+OVERWRITTEN = "the windows overlap, and what arrives at an entry over several of them is "
+OVERWRITTEN += "overwritten (=), not added (+=)"
+
+
+def shares(graph: Graph, place: Place) -> StepMistakes:
+    """The largest is differentiated as a mean, as a sum, or as another entry; a mean as one."""
+    index = _entries_behind(place)
+    if index is None or place.slot != 0 or len(index) < 2:
+        return
+    for kind, words, share in _other_shares(place, index):
+        yield kind, words, _given_in_shares(place, index, share)
+    if place.node.size > 1 and not (place.traits.extremum or 0 in place.traits.linear):
+        for words, number in (("first", 0), ("last", -1)):
+            words = f"only the {words} entry of those that {{operation}} reduces gets what arrives"
+            yield "wrong formula", words, partial(_one_of_own, place, index, number)
+    if len(np.unique(index)) < index.size:
+        for order in (1, -1):
+            for whole in (False, True):
+                yield "repeated index", OVERWRITTEN, partial(_assigned, place, index, order, whole)
+
+
+def _other_shares(place: Place, index: Array) -> Iterator[tuple[str, str, Any]]:
+    """Kinds, words, and what each of the entries along the first axis gets of what arrives."""
+    x, own = _entries_and_shares(place, index)
+    first, largest = np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1)), x == x.max(axis=0)
+    if place.traits.extremum:
+        words = "each of several equal extremes gets the whole cotangent"
+        yield "ties", words, own
+        words = "the mask of {operation} is forgotten: all entries get what arrives, as from a sum"
+        yield "derivative forgotten", words, 1.0
+        words = "{operation} is differentiated as a mean: all entries get a share"
+        yield "derivative forgotten", words, 1 / len(x)
+        words = "what arrives is multiplied by the {operation} itself, not only by its mask"
+        yield "wrong formula", words, np.where(own, x, 0)
+        words = "the entry at the other extreme of {operation} gets what arrives"
+        yield "branches", words, x == x.min(axis=0) if (own == largest).all() else largest
+        words = "the first entry gets what arrives, not that at the {operation}"
+        yield "wrong formula", words, first == 0
+        words = "only one window counts, that with the {operation} of all entries"
+        yield "entries left out", words, own & (x == place.node._array.max())
+        words = "the probabilities of softmax stand for the mask of {operation}: that of logsumexp"
+        yield "wrong formula", words, neural.softmax(x, 0)
+        for reach, near in _near_extremes(x, own):
+            words = "the mask of {operation} has a tolerance: entries that are not equal to it, "
+            words += f"but up to {reach:.2g} from it, get what arrives, too"
+            yield "another mask", words, near
+            yield "another mask", f"{words}, in equal shares", near / near.sum(axis=0)
+    elif place.node.size > 1 and 0 in place.traits.linear:
+        words = "{operation} is differentiated as a maximum: only the largest entry gets what "
+        yield "wrong formula", words + "arrives", largest
+        for which, number in (("first", 0), ("last", len(x) - 1)):
+            words = f"only the {which} entry of those that {{operation}} reduces gets what arrives"
+            yield "wrong formula", words, first == number
+
+
+TOLERANCES = tuple(digit * 10.0**power for power in range(-10, 0) for digit in (1, 2, 5))
+"""What entries may differ by that count as equal in a mask."""
+
+
+def _near_extremes(x: Array, own: Array) -> Iterator[tuple[float, Array]]:
+    """Masks in which entries count that are nearly the extreme, and how far they are from it."""
+    extreme = np.where(own, x, -np.inf).max(axis=0)
+    apart, size = abs(x - extreme), abs(extreme)
+    masks = [apart <= 1e-8 + 1e-5 * size]  # That of np.isclose.
+    masks += [apart <= number * by for number in TOLERANCES for by in (1.0, size)]
+    known = {own.tobytes()}
+    for mask in masks:
+        if mask.tobytes() not in known and not mask.all():
+            known.add(mask.tobytes())
+            yield float(apart[mask].max()), mask
+
+
+def choices_at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
+    """One of several equal extremes that an operation picks gets all: words and vjps."""
+    index = _entries_behind(place)
+    own = None if index is None else _entries_and_shares(place, index)[1]
+    if index is not None and own is not None and (own.sum(axis=0) > 1).any():
+        for which, order in (("first", 1), ("last", -1)):
+            one = own & (own[::order].cumsum(axis=0)[::order] == 1)
+            yield f"the {which} of equals gets all", _given_in_shares(place, index, one)
+
+
+def _given_in_shares(place: Place, index: Array, share: Any) -> Vjp:
+    """The vjp of a reduction that gives entries other shares than its own."""
+    return partial(_given, share, place, index)
+
+
+def _entries_behind(place: Place) -> Array | None:
+    """Which entries of an argument there are behind each of the result, along the first axis.
+
+    Those in the border around an image have its size for a number.
+    """
+    function, x = place.operation.function, place.argument._array
+    positions = np.arange(x.size).reshape(x.shape)
+    if function is max_pool or function is average_pool:
+        kernel, *how = map(plain, place.node.arguments[1:])
+        placed = how[0] if function is max_pool else (*how[:2], (1,) * len(kernel))
+        found = np.stack(windows_of(positions.astype(float), kernel, placed))
+        return np.where(np.isinf(found), x.size, found).astype(int)
+    if not place.traits.reduces:
+        return None
+    given = dict(zip(("axis",), place.node.arguments[1:])) | place.node.keywords
+    axes = axes_of(x, given.get("axis"))
+    others = [axis for axis in range(x.ndim) if axis not in axes]
+    return positions.transpose(*axes, *others).reshape(-1, *[x.shape[axis] for axis in others])
+
+
+def _entries_and_shares(place: Place, index: Array) -> tuple[Array, Array]:
+    """The entries, and what the operation itself gives to each: 1 to the extremes, or 1/n."""
+    entries = np.append(place.argument._array, -np.inf)[index]
+    if place.traits.extremum:
+        return entries, entries == place.node._array.reshape(index.shape[1:])
+    averages = place.traits.averages or place.operation.function is average_pool
+    return entries, np.full(index.shape, 1 / len(index) if averages else 1.0)
+
+
+def _given(share: Any, place: Place, index: Array, g: Array, *_: Any, **keywords: Any) -> Array:
+    values = g.reshape(index.shape[1:]) * share
+    size = place.argument.size
+    total = np.bincount(index.ravel(), np.broadcast_to(values, index.shape).ravel(), size + 1)
+    return total[:size].reshape(place.argument.shape)
+
+
+def _one_of_own(place: Place, index: Array, number: int, *given: Any, **keywords: Any) -> Array:
+    chosen = np.isin(np.arange(place.argument.size), index[number])
+    return place.vjp(*given, **keywords) * chosen.reshape(place.argument.shape)
+
+
+def _assigned(
+    place: Place, index: Array, order: int, whole: bool, g: Array, *_: Any, **keywords: Any
+) -> Array:
+    """Windows one after the other, each assigned whole, or where its share is not 0 only."""
+    own = _entries_and_shares(place, index)[1].reshape(len(index), -1).T[::order]
+    values, into = own * g.reshape(-1, 1)[::order], index.reshape(len(index), -1).T[::order]
+    total = np.zeros(place.argument.size + 1)
+    chosen = np.full(own.shape, True) if whole else own != 0
+    total[into[chosen]] = values[chosen]
+    return total[:-1].reshape(place.argument.shape)

@@ -182,7 +182,8 @@ def _likewise(place: Place, mistake: Candidate, names: Names) -> str:
     if others:
         return f", and likewise to {', '.join(others)}"
     is_said = mistake.kind in FACTORS or count == 1
-    return "" if is_said else f", and likewise in {count - 1} other steps of this kind"
+    further = "one other step" if count == 2 else f"{count - 1} other steps"
+    return "" if is_said else f", and likewise in {further} of this kind"
 
 
 def _end(case: Case, mistake: Candidate, place: Place) -> Tensor:

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.program.folding import Uneven
-from autograd_lite.program.loops import distance_between
+from autograd_lite.program.loops import Uneven, distance_between
 
 Shape = tuple[int, ...]
 

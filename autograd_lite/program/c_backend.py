@@ -32,7 +32,8 @@ from autograd_lite.program.c_runner import CHAIN, Runner
 from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
-from autograd_lite.program.folding import Uneven, folded
+from autograd_lite.program.folding import folded
+from autograd_lite.program.loops import Uneven
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.scalars import are_numbers

@@ -13,9 +13,9 @@ from autograd_lite.derivatives.indexing import _repeats
 from autograd_lite.derivatives.special import density, gelu, gelu_slope, normal_cdf
 from autograd_lite.errors import AutogradError
 from autograd_lite.program.c_arrays import Array, Kept, Moving
-from autograd_lite.program.exact import definition_of
 from autograd_lite.program.expressions import Tape, Template
 from autograd_lite.program.program import mapped, row_of
+from autograd_lite.program.templates import definition_of
 from autograd_lite.table import TABLE
 
 

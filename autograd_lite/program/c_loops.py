@@ -24,7 +24,8 @@ from autograd_lite.program.c_arrays import (
 )
 from autograd_lite.program.c_forms import C_TYPES
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
-from autograd_lite.program.folding import Repeated, Uneven
+from autograd_lite.program.folding import Repeated
+from autograd_lite.program.loops import Uneven, as_range
 from autograd_lite.program.program import Step
 
 
@@ -114,12 +115,10 @@ class LoopInC:
         if not all(isinstance(x, Array) and x.buffer.given is not None for x in arrays):
             return None
         first: Array = arrays[0]
-        numbers = [x.buffer.given for x in arrays]
-        turns = numbers[1] - numbers[0]
-        evenly = numbers == [numbers[0] + turns * j for j in range(len(numbers))]
-        if not evenly or any(x.key[1:] != first.key[1:] for x in arrays):
+        numbers = as_range([x.buffer.given for x in arrays])
+        if not numbers or any(x.key[1:] != first.key[1:] for x in arrays):
             return None
-        return replace(first, buffer=Buffer(first.buffer.size, numbers[0], turns=turns))
+        return replace(first, buffer=Buffer(first.buffer.size, numbers[0], turns=numbers.step))
 
     def _finish(self, carried: Sequence[tuple[Array, Step]]) -> tuple[Array, ...]:
         """Write what is carried on, and outputs, and add the loop to the outer statements."""

@@ -45,11 +45,11 @@ from autograd_lite.program.c_calls import (
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
 from autograd_lite.program.c_kernels import is_too_large
 from autograd_lite.program.c_loops import LoopInC
-from autograd_lite.program.exact import adds_at
 from autograd_lite.program.expressions import OwnedShape, Template
 from autograd_lite.program.folding import Repeated, has_guards
 from autograd_lite.program.program import Guard, Step, computed_by, mapped, steps_in
 from autograd_lite.program.simpler import needed
+from autograd_lite.program.templates import adds_at
 from autograd_lite.table import traits_of
 
 _WHOLE = np.dtype(np.int64)

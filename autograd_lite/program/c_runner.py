@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite.program import backends
 from autograd_lite.program.backends import Call, Missed
 from autograd_lite.program.c_arrays import Array, Host, Kept
+from autograd_lite.program.memory import memory_of
 from autograd_lite.program.program import mapped
 from autograd_lite.trees import leaves_of
 
@@ -42,9 +43,7 @@ class Runner(backends.Runner):
     def __init__(self, plan: Plan, compiled: ctypes.CDLL, name: str) -> None:
         self.source = ""
         self._plan = plan
-        room = np.zeros(plan.size + 64, np.uint8)
-        start = -room.ctypes.data % 64
-        self._memory = room[start : start + plan.size]
+        self._memory = memory_of(plan.size)
         for buffer in plan.constants:
             shown = self._memory[buffer.offset : buffer.offset + buffer.size]
             shown[...] = np.ascontiguousarray(buffer.constant).reshape(-1).view(np.uint8)
@@ -135,16 +134,12 @@ class Runner(backends.Runner):
         for i, taken in zip([*self._fixed], self._taken):
             array = arrays[i]
             fits = type(array) is np.ndarray and array.flags.c_contiguous and array.flags.aligned
-            if i in targets:
-                if not fits:
-                    self._moving.append((i, np.empty_like(array, order="C", subok=False)))
-                    self._aside.append(self._moving[-1])
-            elif (
-                not fits
-                or (taken is not None and array is not taken)
-                or any(np.may_share_memory(array, x) for x in written)
-            ):
+            is_written = i in targets
+            is_other = taken is not None and array is not taken
+            shares = any(np.may_share_memory(array, x) for x in written)
+            if not fits or (not is_written and (is_other or shares)):
                 self._moving.append((i, np.empty_like(array, order="C", subok=False)))
+                self._aside += self._moving[-1:] if is_written else []
         moving = dict(self._moving)
         self._fixed = [i for i in self._fixed if i not in moving]
         self._taken = [arrays[i] for i in self._fixed]

@@ -13,17 +13,13 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.program.backends import Task
-from autograd_lite.program.loops import Loop, index_place, moving_in
+from autograd_lite.program.loops import Loop, Uneven, index_place, moving_in
 from autograd_lite.program.program import Guard, Step, called, mapped, steps_in
 from autograd_lite.program.rolling import rolled
 from autograd_lite.program.simpler import layout_of
 
 FEWEST = 100
 """Steps of programs in which loops are looked for."""
-
-
-class Uneven(Exception):  # noqa: N818 - no mistake, and nobody sees it
-    """What a loop works on is laid out in another way from one iteration to the next."""
 
 
 @dataclass(eq=False)
@@ -43,18 +39,6 @@ class Repeated:
     # What is computed, and whether the values of all iterations are returned, as a list.
     outputs: list[tuple[Step, bool]] = field(default_factory=list)
     guards: list[Guard] = field(default_factory=list)  # that hold in each iteration
-    __name__ = "loop"
-
-    def __call__(self, given: Any, sequences: Any, firsts: Any) -> tuple[Any, ...]:
-        """Compute, one step after the other."""
-        found = dict(zip([x.number for x in self.given], given))
-        kept: list[list[Any]] = [[] for _ in self.outputs]
-        now = firsts
-        for j in range(self.count):
-            now = self._iterate(found, j, sequences, now)
-            for values, (step, _) in zip(kept, self.outputs):
-                values.append(found[step.number])
-        return tuple(v if every else v[-1] for v, (_, every) in zip(kept, self.outputs))
 
     def example(self, given: Any, sequences: Any, firsts: Any) -> tuple[Any, ...]:
         """Values that are laid out as those that it gives: all are those of the first iteration.
@@ -63,7 +47,12 @@ class Repeated:
             Uneven: what the next one works on is laid out otherwise.
         """
         found = dict(zip([x.number for x in self.given], given))
-        carried_on = self._iterate(found, 0, sequences, firsts)
+        found |= zip([x.number for x, _ in self.carried], firsts)
+        for x, (place, indices) in zip(sequences, self.sliced):
+            found[place.number] = x[indices[0]]
+        for step in self.body:
+            found[step.number] = called(step, step.function, found)
+        carried_on = [found[then.number] for _, then in self.carried]
         moving = [
             {layout_of(x[i]) for i in indices} for x, (_, indices) in zip(sequences, self.sliced)
         ]
@@ -73,15 +62,6 @@ class Repeated:
             raise Uneven
         values = [(found[step.number], every) for step, every in self.outputs]
         return tuple([value] * self.count if every else value for value, every in values)
-
-    def _iterate(self, found: dict[int, Any], j: int, sequences: Any, carried: Any) -> list[Any]:
-        """Compute the values of an iteration; what is carried on."""
-        found |= zip([x.number for x, _ in self.carried], carried)
-        for x, (place, indices) in zip(sequences, self.sliced):
-            found[place.number] = x[indices[j]]
-        for step in self.body:
-            found[step.number] = called(step, step.function, found)
-        return [found[then.number] for _, then in self.carried]
 
 
 def has_guards(step: Step) -> bool:

@@ -16,18 +16,18 @@ from autograd_lite.linearization import name_of
 from autograd_lite.modes import draws, enable_grad, moves, recording, setting, unusual
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
-from autograd_lite.program.agreement import differing, spreads
-from autograd_lite.program.backends import Runner, backend_of, suited
+from autograd_lite.program.backends import Runner, backend_of, differing, spreads, suited
 from autograd_lite.program.given import are_equal, form, in_new_object, key_of, nearby
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import (
     RECORDINGS,
+    Record,
+    are_alike,
     difference,
     same_outcomes,
     task_of,
     uncollected,
 )
-from autograd_lite.program.records import Record, are_alike
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Tracer, guarded, program_of
 from autograd_lite.pullback import is_live_leaf
@@ -44,26 +44,26 @@ def compile(f: None = None, backend: str = "numpy") -> Callable[[Callable[..., A
 def compile(f: Any = None, backend: str = "numpy") -> Any:
     """A function that computes what f does, without recording each time.
 
-    What f computes is recorded when it is called, and run as one function afterwards; so are its
-    gradients, by `value_and_grad` and `grad` of what this returns, or by `compile` of theirs. For
-    arguments of other shapes or dtypes, for other numbers of Python's, and where entries decide on
-    what is computed and now decide otherwise, it is recorded again, a few times. It can also be
-    used as a decorator.
+    What f computes is recorded when it is called, and then run as one function; so are its
+    gradients, by `value_and_grad` and `grad` of the compiled function, or by `compile` of theirs.
+    It is recorded again, a few times, for arguments of other shapes or dtypes, for other Python
+    numbers, and where entries decide what is computed and now decide otherwise. It can also be used
+    as a decorator.
 
-    f is a function of arrays, or of structures of them. It is called a few times more at first, and
-    what it does besides computing, such as printing, is not done later on. Variables that it reads
-    from outside are looked at in each call. Where arguments are tensors, or f depends on tensors,
-    and where gradients are watched, f itself is called; `backend` of the result says so.
+    f is a function of arrays, or of structures of them. It is called a few extra times at first;
+    what it does besides computing, such as printing, is not repeated later. Variables that it reads
+    from outside are checked at each call. f itself is called where arguments are tensors, where f
+    depends on tensors, and where gradients are watched; `backend` of the result says so.
 
     Args:
         f: the function.
         backend: "numpy" gives f's numbers to the last bit, unless it computes thousands of single
-            numbers, which are added up in groups; "c", for which a compiler is needed, gives them
-            up to rounding. Rounding is about 1e-12 in float64.
+            numbers, which are summed in groups; "c", which needs a compiler, gives them up to
+            rounding, about 1e-12 in float64.
 
     Raises:
-        UnsupportedError: f computes with something that is another for other data and is no
-            argument, as random numbers are: it is named.
+        UnsupportedError: f uses something that changes with the data but is not an argument, such
+            as random numbers; it is named.
         ArgumentError: there is no such back end.
 
     >>> def rosenbrock(x):

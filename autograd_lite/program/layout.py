@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.exact import Adding
 from autograd_lite.program.folding import Repeated
 from autograd_lite.program.memory import Memory
 from autograd_lite.program.program import Step, function_of
 from autograd_lite.program.simpler import layout_of
+from autograd_lite.program.templates import Adding
 from autograd_lite.table import TABLE
 from autograd_lite.trees import leaves_of
+
+if TYPE_CHECKING:
+    from autograd_lite.program.numpy_lines import Lines
 
 
 class Layout:
@@ -35,9 +38,7 @@ class Layout:
 
     def __init__(
         self,
-        steps: Sequence[Step],
-        values: Sequence[Any],
-        used: Sequence[list[Step]],
+        lines: Lines,
         buffered: Collection[Step],
         kept: Collection[Step],
         used_at_end: Iterable[Step],
@@ -45,12 +46,12 @@ class Layout:
         self.offsets: dict[Step, int] = {}
         self.in_place: dict[Step, Step] = {}
         self.kept = kept
-        self.owners, lasting = owners_of(steps, values, used, buffered)
-        self._values, self._used = values, used
+        self.owners, lasting = owners_of(lines, buffered)
+        self._values, self._used = lines.values, lines.used
         self._memory = Memory()
         self._sizes: dict[Step, int] = {}  # of the buffers, by the step that has each now
-        dying = self._dying(steps, [*used_at_end, *lasting])
-        for step in steps:
+        dying = self._dying(lines.steps, [*used_at_end, *lasting])
+        for step in lines.steps:
             dead = dying.get(step, ())
             if step in buffered:
                 self._place(step, dead)
@@ -115,16 +116,12 @@ def is_dense(array: Array) -> bool:
     return bool(np.empty_like(array).strides == array.strides)
 
 
-def owners_of(
-    steps: Sequence[Step],
-    values: Sequence[Any],
-    used: Sequence[list[Step]],
-    buffered: Collection[Step],
-) -> tuple[dict[Step, Step], list[Step]]:
+def owners_of(lines: Lines, buffered: Collection[Step]) -> tuple[dict[Step, Step], list[Step]]:
     """For each step the one in whose memory its value lies, and those that others show besides."""
     owners: dict[Step, Step] = {}
     lasting: list[Step] = []
-    for step in steps:
+    values, used = lines.values, lines.used
+    for step in lines.steps:
         if step in buffered or isinstance(values[step.number], np.generic):
             owners[step] = step
             continue

@@ -7,16 +7,16 @@ array, number in an index, or value of an earlier loop. How loops are found is i
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
-from autograd_lite.node import Array
-from autograd_lite.program.exact import adds_at
+from autograd_lite.node import Array, Node
 from autograd_lite.program.program import Step, mapped
+from autograd_lite.program.templates import adds_at
 
 
 class Sliced(NamedTuple):
@@ -27,6 +27,18 @@ class Sliced(NamedTuple):
     list of arrays as steps, which are slices of one array; or None: it is the index itself. At
     index -1 a step that is carried has what it is at first."""
     indices: range
+
+
+class Uneven(Exception):  # noqa: N818 - no mistake, and nobody sees it
+    """An iteration differs from others in how it is laid out, or in what is made of it.
+
+    Attributes:
+        nodes: those behind which another loop has to begin.
+    """
+
+    def __init__(self, nodes: Sequence[Node] = ()) -> None:
+        super().__init__()
+        self.nodes = nodes
 
 
 @dataclass(eq=False)
@@ -104,6 +116,18 @@ def index_place(step: Step) -> int | None:
 def is_number(value: Any) -> bool:
     """Whether it is a whole number, which may move in an index."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def evenly(start: int, step: int, count: int) -> range:
+    """So many numbers from one on."""
+    return range(start, start + step * count, step)
+
+
+def as_range(numbers: Sequence[int]) -> range | None:
+    """The range that different numbers are, if they lie evenly."""
+    step = numbers[1] - numbers[0]
+    found = evenly(numbers[0], step or 1, len(numbers))
+    return found if [*found] == [*numbers] else None
 
 
 def distance_between(one: Array, two: Array) -> int:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+import numpy as np
+
+from autograd_lite.node import Array
+
 LINE = 64
 """Bytes of a line of the processor's cache, at which places begin."""
 
@@ -48,3 +52,10 @@ class Memory:
 
 def _in_lines(size: int) -> int:
     return max(1, -(-size // LINE)) * LINE
+
+
+def memory_of(size: int) -> Array:
+    """So many bytes that are 0, from the beginning of a line."""
+    memory = np.zeros(size + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size]

@@ -11,7 +11,8 @@ import numpy as np
 
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Runner, Task
-from autograd_lite.program.folding import Uneven, folded, has_guards
+from autograd_lite.program.folding import folded, has_guards
+from autograd_lite.program.loops import Uneven
 from autograd_lite.program.numpy_forms import takes_out
 from autograd_lite.program.numpy_lines import Lines
 from autograd_lite.program.numpy_names import Names

@@ -11,9 +11,9 @@ import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.program.exact import Adding
 from autograd_lite.program.numpy_names import Names, gives_view
 from autograd_lite.program.program import Step, function_of
+from autograd_lite.program.templates import Adding
 from autograd_lite.table import TABLE
 
 INFIX: dict[Any, str] = {

@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Missed
+from autograd_lite.program.memory import memory_of
 from autograd_lite.program.program import Guard, Step, called, steps_in
 from autograd_lite.table import TABLE
 
@@ -122,10 +123,9 @@ class Names:
 
     def memory(self, size: int) -> Room:
         """Memory of buffers, which begins at a line of the cache."""
-        memory = np.zeros(size + 64, np.uint8)
-        start = -memory.ctypes.data % 64
+        memory = memory_of(size)
         name = self.bind(memory, "memory", f"np.zeros({size}, np.uint8)") if size else ""
-        return Room(name, memory[start : start + size])
+        return Room(name, memory)
 
     def buffer(self, step: Step, value: Array, offset: int, room: Room) -> None:
         """Make an array like a value, in a part of some memory."""

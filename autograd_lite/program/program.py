@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Container, Iterable, Mapping
+import operator
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -179,15 +180,23 @@ def steps_in(value: Any) -> list[Step]:
 _SEVERAL = (list, tuple)
 
 
-def behind(wanted: Iterable[Step], known: Container[int] = ()) -> set[Step]:
-    """Some steps, and those that they are computed from, but for those of known numbers."""
-    found, stack = set[Step](), [*wanted]
+def needed_for(
+    results: Iterable[Any],
+    known: Mapping[Step, list[Step]] = {},
+    parts: Callable[[Step], list[Step]] = steps_in,
+) -> dict[Step, list[Step]]:
+    """The steps that results are computed from, themselves included, in order; with their parts.
+
+    What is known to be needed is among them.
+    """
+    found = {**known}
+    stack = [step for step in results if isinstance(step, Step)]
     while stack:
         step = stack.pop()
-        if step not in found and step.number not in known:
-            found.add(step)
-            stack += steps_in(step)
-    return found
+        if step not in found:
+            found[step] = parts(step)
+            stack += found[step]
+    return {step: found[step] for step in sorted(found, key=operator.attrgetter("number"))}
 
 
 def row_of(function: Any) -> Operation | None:

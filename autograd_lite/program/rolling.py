@@ -17,6 +17,7 @@ from autograd_lite.program.loops import (
     Loop,
     Sliced,
     distance_between,
+    evenly,
     index_place,
     with_moved,
     with_moved_parts,
@@ -332,9 +333,8 @@ class _Roller:
             loop.carried[placeholder] = first, loop.body[q]
             return placeholder
         if type(first) is not Step:
-            step = int(second - first)
             placeholder = Step(None, (), {}, (), -1, np.dtype(int))
-            indices = range(int(first), int(first) + step * loop.count, step)
+            indices = evenly(int(first), int(second - first), loop.count)
             loop.sliced[placeholder] = Sliced(None, indices)
             return placeholder
         placeholder = Step(None, (), {}, first.shape, -1, first.dtype)
@@ -342,8 +342,7 @@ class _Roller:
             loop.sliced[placeholder] = Sliced([*column], range(loop.count))
         else:
             earlier, q, i = self._inside(first)
-            step = self._inside(second)[2] - i
-            indices = range(i, i + step * loop.count, step)
+            indices = evenly(i, self._inside(second)[2] - i, loop.count)
             loop.sliced[placeholder] = Sliced(earlier.body[q], indices)
         return placeholder
 

@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import NO_KEYWORDS, plain
 from autograd_lite.program.expressions import OwnedShape
-from autograd_lite.program.program import Step, behind, called, function_of, mapped, steps_in
+from autograd_lite.program.program import Step, called, function_of, mapped, needed_for, steps_in
 from autograd_lite.program.templates import value_key
 
 MANY = 256
@@ -166,5 +166,5 @@ def layout_of(value: Any) -> Any:
 
 def needed(steps: Sequence[Step], wanted: Sequence[Step]) -> list[Step]:
     """The steps that what is wanted is computed from, and that itself, in order."""
-    found = behind(wanted)
+    found = needed_for(wanted)
     return [step for step in steps if step in found]

@@ -17,16 +17,26 @@ from autograd_lite.engine import backward_order, step_through
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import SetForAWhile, Taken, taken
 from autograd_lite.node import Array, Node, Pass, arrays_in, plain
-from autograd_lite.program.exact import (
+from autograd_lite.program.expressions import Template, is_plain
+from autograd_lite.program.program import (
+    Guard,
+    Program,
+    Step,
+    mapped,
+    needed_for,
+    run_steps,
+    steps_in,
+)
+from autograd_lite.program.templates import (
     Contribution,
+    Templates,
     adding,
+    arrays_of,
     backward_of,
     forward_of,
     kept_steps,
+    recorded_slots,
 )
-from autograd_lite.program.expressions import Template, is_plain
-from autograd_lite.program.program import Guard, Program, Step, behind, mapped, run_steps, steps_in
-from autograd_lite.program.templates import Templates, arrays_of, recorded_slots
 from autograd_lite.pullback import is_live_leaf
 from autograd_lite.trees import leaves_of
 
@@ -324,9 +334,14 @@ class Tracer:
 
     def value(self, step: Step) -> Array:
         """The value of a step, for which no others are computed than those that it needs."""
-        missing = behind([step], self.found)
-        run_steps(sorted(missing, key=operator.attrgetter("number")), self.found)
-        return self.found[step.number]
+        found = self.found
+        if step.number not in found:
+            run_steps(needed_for([step], parts=self._not_found), found)
+        return found[step.number]
+
+    def _not_found(self, step: Step) -> list[Step]:
+        """What a step is computed from, of which there is no value yet."""
+        return [part for part in steps_in(step) if part.number not in self.found]
 
 
 class _Outliner(Tracer):

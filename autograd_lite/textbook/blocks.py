@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import InitVar, dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.program.loops import Loop, Sliced
+from autograd_lite.program.loops import Loop, Sliced, evenly
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.table import traits_of
-from autograd_lite.textbook.line_names import SHORT, LineNames, needs_line, weight_of
 from autograd_lite.textbook.terms import parts_written
+from autograd_lite.textbook.weights import SHORT, needs_line, weight_of
 from autograd_lite.textbook.written_out import input_of_activation
+
+if TYPE_CHECKING:
+    from autograd_lite.textbook.listing import Listing
 
 Line = tuple[str, Any]
 """name = term."""
@@ -57,29 +59,24 @@ class Kept(NamedTuple):
     before: int  # 1 if it begins with what was carried into the first iteration
 
 
-@dataclass
 class Repeater:
-    """Writes loops as blocks, and says what their results are called outside."""
+    """Writes loops of a listing as blocks, and names what they compute.
 
-    parts: InitVar[Iterable[Step | Loop]]
-    uses: Mapping[Any, int]  # outside of the loops that compute them
-    naming: LineNames
-    meant: Mapping[Any, Step]  # by cotangent, the value that it is of
-    symbols: dict[str, str]  # what mathematics calls variables
-    results: Sequence[str]
-    variable: str = ""
-    lists: dict[Step, Kept] = field(default_factory=dict)  # by step of a body
-    slices: dict[int, str] = field(default_factory=dict)  # names, by id of a list
-    # Of placeholders, of steps in bodies, and outside; and what mathematics calls them, if not so.
-    names: dict[Step, str] = field(default_factory=dict)
-    shown: dict[Step, str] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)  # the names of steps in bodies
-    wished: dict[Step, str | None] = field(default_factory=dict)  # names for steps in bodies
-    # Of steps in bodies, by what they are of.
-    activations: dict[Step, Step] = field(default_factory=dict)
+    Attributes:
+        shown: what mathematics calls steps and placeholders, where that is not their name.
+    """
 
-    def __post_init__(self, parts: Iterable[Step | Loop]) -> None:
-        self.unique = self.naming.identifiers.unique
+    def __init__(self, listing: Listing, parts: Iterable[Step | Loop]) -> None:
+        self.listing, self.unique = listing, listing.identifiers.unique
+        self.names, self.meant, self.symbols = listing.names, listing.meant, listing.symbols
+        self.variable = ""
+        self.lists: dict[Step, Kept] = {}  # by step of a body
+        self.slices: dict[int, str] = {}  # names, by id of a list
+        self.shown: dict[Step, str] = {}
+        self.taken: set[str] = set()  # the names of steps in bodies
+        self.wished: dict[Step, str | None] = {}  # names for steps in bodies
+        # Of steps in bodies, by what they are of.
+        self.activations: dict[Step, Step] = {}
         loops = [part for part in parts if isinstance(part, Loop)]
         read = [sliced for loop in loops for sliced in loop.sliced.values()]
         self.from_first = {of for of, at in read if isinstance(of, Step) and min(at) < 0}
@@ -114,8 +111,7 @@ class Repeater:
         if not (isinstance(of, Step) and of in self.lists):
             return at
         over = self.lists[of].indices
-        start, step = over[0] + over.step * at[0], over.step * at.step
-        return range(start, start + step * len(at), step)
+        return evenly(over[0] + over.step * at[0], over.step * at.step, len(at))
 
     def _read(self, sliced: Sliced, over: range) -> tuple[str, str]:
         """What is read, in a source and in mathematics."""
@@ -141,7 +137,9 @@ class Repeater:
 
     def _note_values(self, loop: Loop) -> None:
         for step in loop.body:
-            self.wished[step] = next(filter(None, map(self.naming.wish, _column(loop, step))), None)
+            self.wished[step] = next(
+                filter(None, map(self.listing.wish, _column(loop, step))), None
+            )
             if isinstance(x := input_of_activation(step), Step):
                 self.activations[x] = step
 
@@ -173,7 +171,7 @@ class Repeater:
         """The name of a step in a body: one that is wished for, or what it is the cotangent of."""
         column = _column(loop, step)
         carried = [(place, first) for place, (first, then) in loop.carried.items() if then is step]
-        wishes = [*filter(None, map(self.naming.wish, column))]
+        wishes = [*filter(None, map(self.listing.wish, column))]
         numbered = {wish.rstrip("0123456789") for wish in wishes}
         if len(wishes) > 1 and len(numbered) == 1 and numbered != {""}:
             return self.unique(numbered.pop())
@@ -181,8 +179,8 @@ class Repeater:
         if wish:
             return wish
         for _, first in carried:
-            name = self.naming.wish(first) if isinstance(first, Step) else None
-            if name and first in self.meant and self.uses[first] == 1:
+            name = self.listing.wish(first) if isinstance(first, Step) else None
+            if name and first in self.meant and self.listing.uses[first] == 1:
                 return name  # that of the cotangent which it begins with
         later = [self._meant(place) for place, _ in carried]  # of what reaches it from behind
         followed = [tuple(f"{name}_next" for name in names) for names in later if names]
@@ -190,7 +188,7 @@ class Repeater:
             name = self.unique(own)
             self.symbols[name] = symbol + name.removeprefix(own)
             return name
-        return self._structural(loop, step) or next(self.naming.temporaries)
+        return self._structural(loop, step) or next(self.listing.temporaries)
 
     def _structural(self, loop: Loop, step: Step) -> str | None:
         """What is called by its place: a state h, also c if no weight multiplies it; or a."""
@@ -210,7 +208,7 @@ class Repeater:
         value = self.meant.get(cotangent)
         if value is None:
             return None
-        name = self.names.get(value) or self.wished.get(value) or self.naming.wish(value)
+        name = self.names.get(value) or self.wished.get(value) or self.listing.wish(value)
         if name and not TEMPORARY.fullmatch(name):
             return f"d{name}", f"∂{name}"
         behind = self.activations.get(value)
@@ -262,16 +260,16 @@ class Repeater:
                 self.shown[place] = f"{shown}[{self.variable}{-indices.step:+}]"
             if first == 0:
                 first = self._zeros(then)
-            if self.naming.names.get(first) != self.names[place]:
+            if self.names.get(first) != self.names[place]:
                 before.append((self.names[place], first, place))
-        order = {name: number for number, name in enumerate(self.results)}
+        order = {name: number for number, name in enumerate(self.listing.results)}
         before.sort(key=lambda line: order.get(line[0], -1))
         return before, carried
 
     def _zeros(self, total: Step) -> Any:
         """What a sum begins with: zeros like a parameter, if it is the gradient of that."""
         value = self.meant.get(total)
-        if value is None or value.function is not None or not self.naming.wish(value):
+        if value is None or value.function is not None or not self.listing.wish(value):
             return 0
         shape = Step(np.shape, (value,), {}, (len(value.shape),), -1)
         return Step(np.broadcast_to, (0, shape), {}, value.shape, -1)

@@ -17,18 +17,23 @@ import numpy as np
 
 from autograd_lite.engine import step_through
 from autograd_lite.node import Node, Pass, inputs_of
+from autograd_lite.program.loops import Uneven
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.factors import (
     MINUS_ONE,
     ONE,
     Cotangent,
+    Factor,
+    in_dtype,
     is_constant,
-    passed_on,
     summed,
+    taken_out,
 )
-from autograd_lite.textbook.iterations import Iterations, Uneven
+from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.reading import Reader
+from autograd_lite.textbook.terms import is_call
+from autograd_lite.textbook.written_out import slope_of_written_out
 
 Arrived = dict[Node, list[Cotangent]]
 """What reaches nodes."""
@@ -97,22 +102,37 @@ class Backward:
                 formulas.values_of.setdefault(own, formulas.term(node))
         if node.operation is None:
             return
-        slope = (
-            None
-            if wanted is None
-            else slope_in_logits(formulas, node, term, self.parameters, wanted)
-        )
+        slope = None
+        if wanted is not None:
+            slope = slope_in_logits(formulas, node, term, self.parameters, wanted)
         if slope is not None:
-            own = ONE if slope.sign > 0 else MINUS_ONE
             if slope.note:
                 formulas.notes[slope.about] = slope.note
-            self._pass(slope.node, (factor.times(own), slope.term))
+            self._pass(slope.node, (factor.times(Factor(slope.sign, 1)), slope.term))
+        elif node in self.whole and not is_constant(term):
+            self._contribute(node, ONE, whole)
+        else:
+            self._contribute(node, factor, term)
+
+    def _contribute(self, node: Node, factor: Factor, term: Any) -> None:
+        """Pass on what a node contributes to its arguments, given its cotangent."""
+        formulas, terms, dtype = self.formulas, self.formulas.terms, node._array.dtype
+        term = term if dtype.type is np.float64 else in_dtype(terms, term, dtype)
+        g = terms.broadcast(term, node._array.shape)
+        slope = None
+        if self.wanted is not None:
+            slope = slope_of_written_out(formulas, node, g, self.wanted)
+        if slope is not None:
+            self._pass(slope.node, (factor, slope.term))
             return
-        if node in self.whole and not is_constant(term):
-            factor, term = ONE, whole
-        careful = self.careful[node]
-        for argument, own, part in passed_on(formulas, node, factor, term, careful, wanted):
-            self._pass(argument, (factor.times(own), part))
+        loose, since = factor != ONE or is_constant(term), terms.count
+        for slot, part in formulas.contributions(node, g, self.careful[node]).items():
+            own = ONE
+            if loose:
+                own, part = taken_out(terms, part, since, node)
+            elif is_call(part, np.negative):
+                own, part = MINUS_ONE, part.arguments[0]
+            self._pass(node.arguments[slot], (factor.times(own), part))
 
     def _pass(self, node: Node, part: Cotangent) -> None:
         arrived = self.arrived.setdefault(node, [])

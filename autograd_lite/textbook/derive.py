@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +15,12 @@ from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.blocks import Block
-from autograd_lite.textbook.constants import sources_of
 from autograd_lite.textbook.latex import Latex
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.mathematics import Mathematics
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.source import prepared, texts_of
+from autograd_lite.textbook.spellings import Count
 from autograd_lite.textbook.terms import is_broadcast, is_number, shape_of
 
 SHOWN = 6
@@ -79,15 +79,16 @@ class Derivation:
 def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -> Derivation:
     """The formulas of the gradients of a loss, step by step, with the shapes of all arrays.
 
-    δ1 stands for the cotangent of the pre-activation z1; otherwise dA is that of A. ⊙ multiplies
-    entry by entry, Σ₀ sums over axis 0, and [x > 0] is 1 where that holds, else 0. Steps that
-    repeat are a loop: h[t] is a value in it, h[t-1] the one before; sums of gradients begin with 0.
-    The values of its lines are those after it.
+    δ1 stands for the cotangent of the pre-activation z1; otherwise dA is the cotangent of A. ⊙
+    multiplies entry by entry, Σ₀ sums over axis 0, and [x > 0] is 1 where that holds, else 0.
+    Repeated steps become a loop, in which h[t] is a value and h[t-1] the one before; sums of
+    gradients begin with 0. The values shown for its lines are those after the loop.
 
     Args:
         loss: a scalar that was recorded.
-        wrt: the tensors, parameters or computed ones; by default all parameters.
-        values: whether to show the values of all steps, besides that of the loss.
+        wrt: the tensors to differentiate in, parameters or computed ones; by default all
+            parameters.
+        values: whether to show the values of all steps, and not only that of the loss.
 
     Raises:
         GradientError: the loss has no gradient in one of them.
@@ -137,9 +138,9 @@ def _steps(
     lines: Lines, values: Values, backward: bool, variables: Mapping[str, Any]
 ) -> Iterator[Formula]:
     """The steps of the forward or of the backward pass."""
-    listing, symbols = lines.listing, lines.symbols
+    listing, symbols = lines.listing, lines.listing.symbols
     samples = lines.batch[1] if lines.batch else None
-    constants, numbers = sources_of(listing.terms, variables, listing.names.values(), samples)
+    constants, numbers = _sources_of(listing.terms, variables, listing.names.values(), samples)
     single = [line for line in listing.lines if not isinstance(line, Block)]
     later = {name for name, _ in single} - lines.forward if not backward else set()
     known = {term: name for term, name in listing.names.items() if name not in later}
@@ -192,6 +193,60 @@ def _repeated(
     for name, value in block.carried:
         both = rf"\quad \mathrm{{{name}}} = \mathrm{{{value}}}".replace("_", r"\_")
         yield Formula(f"  {name}", value, both, None)
+
+
+NO_PART = {"lr", "learning_rate", "eta", "momentum"}
+"""Names of numbers of an optimizer, which a loss is not computed from."""
+
+
+def _sources_of(
+    terms: Iterable[Step], variables: Mapping[str, Any], taken: Collection[str], m: int | None
+) -> tuple[dict[float, Step], dict[Step, str]]:
+    """By number in terms, what it is in the caller's variables; and the names in that.
+
+    It is a variable, its double or its half, or that over the number m of samples. A number that
+    may be made of two variables stays a number, and so do those that are whole, and 1/2.
+    """
+    names = {
+        Step(None, (), {}, (), -1): (name, float(value))
+        for name, value in variables.items()
+        if isinstance(value, float | np.floating)
+        and name.isidentifier()
+        and not name.startswith("_")
+        and name not in NO_PART | {*taken}
+    }
+    numbers = {
+        float(x) for term in terms for x in term.arguments if is_number(x) and _is_specific(x)
+    }
+    found = {}
+    for number in numbers:
+        guesses = [
+            (leaf, above, below)
+            for leaf, (_, value) in names.items()
+            if _is_specific(value)
+            for above, below in _fractions(m)
+            if abs(value * above / below - number) <= 4e-16 * abs(number)
+        ]
+        if guesses and len({leaf for leaf, _, _ in guesses}) == 1:
+            found[number] = _written(*guesses[0])
+    return found, {leaf: name for leaf, (name, _) in names.items()}
+
+
+def _is_specific(number: Any) -> bool:
+    """Whether a number tells where it comes from."""
+    return bool(np.isfinite(number) and number % 1 != 0 and number != 0.5)
+
+
+def _fractions(m: int | None) -> list[tuple[int, Any]]:
+    alone: list[tuple[int, Any]] = [(1, 1), (2, 1), (1, 2)]
+    return alone + ([(1, Count(m)), (2, Count(m)), (1, 2 * m)] if m else [])
+
+
+def _written(leaf: Step, above: int, below: Any) -> Step:
+    term = leaf if above == 1 else Step(np.multiply, (above, leaf), {}, (), -1)
+    if not isinstance(below, Count) and below > 2:
+        below = Step(np.multiply, (2, Count(below // 2)), {}, (), -1)
+    return term if type(below) is int and below == 1 else Step(np.divide, (term, below), {}, (), -1)
 
 
 def _text(steps: tuple[Formula, ...]) -> Iterator[str]:

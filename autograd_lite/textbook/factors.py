@@ -2,7 +2,7 @@
 
 The loss often is a constant times a sum, such as 1/m. Rules are linear in the cotangent, so that
 the constant jumps over all steps of a rule, and is applied once where the first array with a name
-is complete.
+is complete. Sums of arrays that are 0 but for slices are these slices side by side.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Node
-from autograd_lite.program.program import Step, steps_in
-from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.joined import joined
+from autograd_lite.program.program import Step, needed_for, steps_in
 from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
-from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
-from autograd_lite.textbook.written_out import slope_of_written_out
+from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number
 
 
 class Factor(NamedTuple):
@@ -80,39 +78,7 @@ Cotangent = tuple[Factor, Any]
 """A factor times the term of an array."""
 
 
-def passed_on(
-    formulas: Formulas,
-    node: Node,
-    factor: Factor,
-    term: Any,
-    careful: bool,
-    wanted: Collection[Node] | None,
-) -> Iterable[tuple[Node, Factor, Any]]:
-    """What a node passes on of its cotangent, which is a factor times a term."""
-    if node._array.dtype.type is not np.float64:
-        term = _in_dtype(formulas.terms, term, node._array.dtype)
-    g = formulas.terms.broadcast(term, node._array.shape)
-    slope = None if wanted is None else slope_of_written_out(formulas, node, g, wanted)
-    if slope is not None:
-        return [(slope.node, ONE, slope.term)]
-    return _contributed(formulas, node, g, careful, factor != ONE or is_constant(term))
-
-
-def _contributed(
-    formulas: Formulas, node: Node, g: Any, careful: bool, loose: bool
-) -> Iterator[tuple[Any, Factor, Any]]:
-    """What a node contributes to its arguments: signs, or if factors are loose these, and terms."""
-    since = formulas.terms.count
-    for slot, part in formulas.contributions(node, g, careful).items():
-        own = ONE
-        if loose:
-            own, part = _split(formulas.terms, part, since, node)
-        elif is_call(part, np.negative):
-            own, part = MINUS_ONE, part.arguments[0]
-        yield node.arguments[slot], own, part
-
-
-def _in_dtype(terms: Terms, term: Any, dtype: np.dtype[Any]) -> Any:
+def in_dtype(terms: Terms, term: Any, dtype: np.dtype[Any]) -> Any:
     """The term, as a scalar of a dtype if it is of numbers alone."""
     number = term.arguments[0] if is_broadcast(term) else term
     if is_number(number):
@@ -153,7 +119,7 @@ def summed(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Co
     for factor, part in parts:
         own = Factor(math.copysign(1, factor.numerator), 1) if common != ONE else factor
         found.append(own.to(terms, part, lengths))
-    total = joined(terms, found)
+    total = _joined(terms, found)
     if total is None:
         total = functools.reduce(functools.partial(terms.call, np.add), found)
     if is_call(total, np.negative):
@@ -171,7 +137,54 @@ def _collected(parts: list[Cotangent]) -> list[Cotangent]:
     return [(factor, term) for factor, term in found.values() if factor.numerator] or parts
 
 
-def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:
+MOST = 8
+"""Slices that are written side by side."""
+
+
+def _joined(terms: Terms, parts: Sequence[Any]) -> Any:
+    """The sum of terms, if each fills another slice of zeros, and all of them all; else None.
+
+    >>> terms = Terms()
+    >>> low, high = terms.leaf((2,)), terms.leaf((2,))
+    >>> places = (high, np.s_[2:4]), (low, np.s_[:2])
+    >>> term = _joined(terms, [terms.build(scatter, (*at, (4,)), {}, (4,)) for at in places])
+    >>> term.function.__name__, term.arguments == ([low, high],)
+    ('concatenate', True)
+    """
+    found = [_placed(part) for part in parts] if 1 < len(parts) <= MOST else [None]
+    if None in found:
+        return None
+    pieces = sorted([piece for piece in found if piece], key=lambda piece: piece[:3])
+    axes, starts, stops, arrays = ([*column] for column in zip(*pieces))
+    axis = axes[0]
+    keywords = {"axis": axis} if axis else {}
+    length = parts[0].shape[axis]
+    if {*axes} != {axis} or starts[0] != 0:
+        return None
+    if stops == [None] * length and starts == [*range(length)]:
+        return terms.build(np.stack, (arrays,), keywords, parts[0].shape)
+    if stops[-1] == length and starts[1:] == stops[:-1]:
+        return terms.build(np.concatenate, (arrays,), keywords, parts[0].shape)
+    return None
+
+
+def _placed(part: Any) -> tuple[int, int, int | None, Any] | None:
+    """Of zeros with a slice in them: the axis, where it starts and stops, and what is there."""
+    if not is_call(part, scatter):
+        return None
+    x, index, _ = part.arguments
+    parts = index if isinstance(index, tuple) else (index,)
+    own = [axis for axis, at in enumerate(parts) if at != slice(None)]
+    if len(own) != 1 or not all(isinstance(at, slice | int) for at in parts):
+        return None
+    at, length = parts[own[0]], part.shape[own[0]]
+    if isinstance(at, int):
+        return own[0], at % length, None, x
+    start, stop, step = at.indices(length)
+    return (own[0], start, stop, x) if step == 1 and start < stop else None
+
+
+def taken_out(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:
     """The constant factor of a product that the rule of a node gave, and what it multiplies.
 
     Terms of numbers up to `since` were looked at before, and have none unless they are one.
@@ -185,14 +198,14 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
     function = term.function
     if function not in (np.negative, np.broadcast_to, np.multiply, np.divide):
         return ONE, term
-    factor, inner = _split(terms, term.arguments[0], since, node)
+    factor, inner = taken_out(terms, term.arguments[0], since, node)
     if function is np.negative:
         return factor.times(MINUS_ONE), inner
     if function is np.broadcast_to:
         return factor, terms.broadcast(inner, term.shape, term)
     other = term.arguments[1]
     if function is np.multiply:
-        right, other = _split(terms, other, since, node)
+        right, other = taken_out(terms, other, since, node)
         factor = factor.times(right)
     elif is_number(other) and other and math.isfinite(other):
         return factor.times(Factor(1, other, _count(other, node))), inner

@@ -15,26 +15,16 @@ from autograd_lite.node import Node
 from autograd_lite.program.loops import (
     Loop,
     Sliced,
+    Uneven,
+    as_range,
     moving_in,
     with_moved,
 )
 from autograd_lite.program.loops import is_number as is_whole
 from autograd_lite.program.program import Step
 from autograd_lite.program.rolling import read_call
-from autograd_lite.textbook.line_names import is_view
 from autograd_lite.textbook.terms import Terms, is_number
-
-
-class Uneven(Exception):  # noqa: N818 - no mistake, and nobody sees it
-    """An iteration differs from others in what is made of it.
-
-    Attributes:
-        nodes: those behind which another loop has to begin.
-    """
-
-    def __init__(self, nodes: Sequence[Node]) -> None:
-        super().__init__()
-        self.nodes = nodes
+from autograd_lite.textbook.weights import is_view
 
 
 class Iterations:
@@ -159,9 +149,8 @@ class Iterations:
         return self.terms.build(first.function, arguments, keywords, first.shape)
 
     def _evenly(self, numbers: Sequence[int]) -> range:
-        step = numbers[1] - numbers[0]
-        found = range(numbers[0], numbers[0] + step * len(numbers), step or 1)
-        if [*found] != [*numbers]:
+        found = as_range(numbers)
+        if found is None:
             raise Uneven(self.nodes())
         return found
 

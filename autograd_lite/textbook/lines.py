@@ -6,50 +6,78 @@ import itertools
 import math
 import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.held import seed_of
 from autograd_lite.node import Node
-from autograd_lite.program.program import Step
+from autograd_lite.program.loops import Uneven
+from autograd_lite.program.program import Step, needed_for
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.blocks import Block, Line
 from autograd_lite.textbook.cotangents import cotangents
 from autograd_lite.textbook.factors import value_of
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.iterations import Uneven
-from autograd_lite.textbook.listing import Listing, listing_of
+from autograd_lite.textbook.listing import Listing
 from autograd_lite.textbook.numpy_source import NumpySource
 from autograd_lite.textbook.reading import Reader
 from autograd_lite.textbook.spellings import Count, Reduced, Share
-from autograd_lite.textbook.terms import is_broadcast, is_one_number, needed_for
+from autograd_lite.textbook.terms import is_broadcast, is_one_number
 
 Batch = tuple[str, int, str]
 """The number of samples: m is 100, which is X.shape[1]."""
 
 
-class Lines(NamedTuple):
-    """A forward and a backward pass."""
+class Lines:
+    """A forward and a backward pass.
 
-    listing: Listing
-    loss: str  # its name
-    gradients: list[str]  # the names of the results, in order
-    inputs: dict[str, Any]  # plain arrays by name, data first
-    counts: dict[int, str]  # what numbers are written as where something is divided by so many
-    batch: Batch | None
-    forward: set[str]  # the names in lines of the forward pass
-    for_loss: Collection[str]  # those that no gradient needs
-    first: int  # the number of the first term of the backward pass
-    needed: Mapping[Step, list[Step]]  # the terms that gradients need, and their parts
-    # By name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a pre-activation z1
-    # that the user has no name for.
-    symbols: dict[str, str]
-    data: list[str]  # the names of inputs that are no parameters
-    notes: list[str]  # what holds in the record that some lines rely on
-    few: set[int]  # numbers of what was averaged that do not stay as they are
+    Attributes:
+        listing: their lines.
+        loss: its name.
+        inputs: plain arrays by name, data first.
+        data: the names of inputs that are no parameters.
+        counts: what numbers are written as where something is divided by so many.
+        batch: the number of samples, if that is seen.
+        few: numbers of what was averaged that do not stay as they are.
+        needed: the terms that gradients need, and their parts.
+        gradients: the names of the results, in order.
+        forward: the names in lines of the forward pass.
+        notes: what holds in the record that some lines rely on.
+    """
+
+    def __init__(
+        self, reader: Reader, found: Mapping[Node, Any], loss: Any, wrt: Any, with_loss: bool
+    ) -> None:
+        given, data, terms = reader.given, reader.data(), reader.terms
+        self.loss, self.few = given[loss], reader.few
+        results, result_names = {}, {}
+        for tensor in wrt:
+            name = result_names[tensor] = reader.identifiers.unique(f"d{given.get(tensor, 'x')}")
+            results[name] = finished(reader, tensor, found[tensor])
+        self.gradients = [*results]
+        self.needed = needed = needed_for(results.values(), parts=reader.parts)
+        computed = {self.loss: reader.term(loss)} if with_loss else {}
+        recorded = {term for term in needed if term.number <= terms.values and term.function}
+        of_values = {*reader.names, *itertools.chain(*map(needed.__getitem__, recorded))}
+        backward = needed.keys() - recorded | (recorded - of_values)
+        named, symbols = reader.named_cotangents(found, result_names, backward)
+        of = reader.names, reader.identifiers, named, of_values
+        self.listing = Listing(results, needed, *of, computed, reader, symbols)
+        inputs = sorted(self.listing.inputs, key=lambda term: term not in data)
+        names = self.listing.names
+        self.inputs = {names[term]: term.arguments[0] for term in inputs}
+        known = [term for term in inputs if term in data]
+        self.data = [names[term] for term in known]
+        self.counts, self.batch = _counts(self.listing, known, reader)
+        written = {names.get(about): note for about, note in reader.notes.items()}
+        self.notes = [f"As in the record, {x}'s {note}." for x, note in written.items() if x]
+        single = [line for line in self.listing.lines if not isinstance(line, Block)]
+        early = [x for x, term in single if isinstance(term, Step) and term.number <= terms.values]
+        self.forward = {*early, *computed} - results.keys() - {*named.values()}
+        self._last_value = terms.values
 
     def source(self) -> NumpySource:
         """What writes terms as NumPy source."""
@@ -58,14 +86,14 @@ class Lines(NamedTuple):
     def is_forward(self, line: Line | Block) -> bool:
         """Whether it is of the forward pass."""
         if isinstance(line, Block):
-            return line.loop.body[0].number < self.first
+            return line.loop.body[0].number <= self._last_value
         return line[0] in self.forward
 
     def is_for_loss(self, line: Line | Block) -> bool:
         """Whether no gradient needs it."""
         if isinstance(line, Block):
             return self.needed.keys().isdisjoint(line.loop.body)
-        return line[0] in self.for_loss
+        return line[1] not in self.needed and line[0] not in self.gradients
 
 
 @uncollected()
@@ -83,11 +111,8 @@ def lines_of(
     if wrt is not None:
         _require_list(wrt)
     reader, found = _read(loss, variables, {x for x in wrt or () if isinstance(x, Node)})
-    given, unique, data = reader.given, reader.identifiers.unique, reader.data()
-    first = reader.terms.values + 1
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
-    results, result_names = {}, {}
     for tensor in wrt:
         if not isinstance(tensor, Node) or tensor not in found:
             raise GradientError(
@@ -95,30 +120,7 @@ def lines_of(
                 "the loss does not depend on it, or it does not require grad",
                 "Give tensors that the loss was computed from",
             )
-        name = result_names[tensor] = unique(f"d{given.get(tensor, 'x')}")
-        results[name] = finished(reader, tensor, found[tensor])
-    needed = needed_for(results.values(), parts=reader.parts)
-    computed = {given[loss]: reader.term(loss)} if with_loss else {}
-    recorded = {term for term in needed if term.number < first and term.function is not None}
-    of_values = {*reader.names, *itertools.chain(*map(needed.__getitem__, recorded))}
-    backward = needed.keys() - recorded | (recorded - of_values)
-    named, symbols = reader.named_cotangents(found, result_names, backward)
-    names = reader.names, named, reader.identifiers
-    listing = listing_of(results, needed, *names, of_values, computed, reader, symbols)
-    inputs = sorted(listing.inputs, key=lambda term: term not in data)
-    arrays = {listing.names[term]: term.arguments[0] for term in inputs}
-    counts, batch = _counts(listing, [term for term in inputs if term in data], reader)
-    written = {listing.names.get(about): note for about, note in reader.notes.items()}
-    notes = [f"As in the record, {name}'s {note}." for name, note in written.items() if name]
-    single = [line for line in listing.lines if not isinstance(line, Block)]
-    early = [x for x, term in single if isinstance(term, Step) and term.number < first]
-    forward = {*early, *computed} - results.keys() - {*named.values()}
-    for_loss = {x for x, term in single if term not in needed} - results.keys()
-    return Lines(
-        *(listing, given[loss], [*results], arrays, counts, batch),
-        *(forward, for_loss, first, needed, symbols),
-        *([listing.names[term] for term in inputs if term in data], notes, reader.few),
-    )
+    return Lines(reader, found, loss, wrt, with_loss)
 
 
 def _read(

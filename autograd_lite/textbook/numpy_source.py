@@ -248,10 +248,13 @@ def _made(array: Any) -> str | None:
 
 
 def full_name(function: Any) -> str:
-    """np.tanh, np.linalg.inv; and a function of the project, or the user's, by its own name."""
+    """np.tanh, np.linalg.inv, np.add.outer; functions of others by their own names."""
     if function is np.absolute:
         return "np.abs"
     name: str = function.__name__
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{full_name(owner)}.{name}"
     module = getattr(function, "__module__", None) or ""
     if getattr(np, name, None) is function:
         return f"np.{name}"

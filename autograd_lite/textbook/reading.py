@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite.derivatives.neural import log_softmax
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Array, Node, arrays_in, plain
-from autograd_lite.program.program import Program, Step
+from autograd_lite.program.program import Program, Step, needed_for
 from autograd_lite.program.templates import arrays_of
 from autograd_lite.program.trace import outline
 from autograd_lite.table import traits_of
@@ -25,7 +25,6 @@ from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.numpy_source import is_short
 from autograd_lite.textbook.recognized import begun, recognized, sliced
 from autograd_lite.textbook.record import Record
-from autograd_lite.textbook.terms import needed_for
 
 
 class Reader(Formulas):

@@ -12,6 +12,7 @@ from autograd_lite.node import Node
 from autograd_lite.program.expressions import as_called
 from autograd_lite.program.loops import (
     Loop,
+    Uneven,
     index_place,
     moving_in,
     with_moved,
@@ -22,7 +23,7 @@ from autograd_lite.program.program import Step, mapped, steps_in
 from autograd_lite.program.rolling import between_slices, read_call
 from autograd_lite.program.templates import arrays_of, recorded_slots
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.iterations import Iterations, Uneven
+from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.repeated import loops_in
 from autograd_lite.textbook.terms import is_call, is_number, shape_of
 

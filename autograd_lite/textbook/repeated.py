@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from autograd_lite.program.loops import Loop, Sliced, with_moved
+from autograd_lite.program.loops import Loop, Sliced, evenly, with_moved
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import collect, rolled
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.iterations import Iterations
-from autograd_lite.textbook.line_names import is_trivial, is_view, weight_of
+from autograd_lite.textbook.weights import is_trivial, is_view, weight_of
 from autograd_lite.textbook.written_out import input_of_activation
 
 LEAST, MANY = 3, 6
@@ -136,7 +136,7 @@ class _Reader:
             return self.read(of, of.carried[x][1], range(at.start - 1, at.stop - 1, at.step))
         if x in of.sliced:
             source, indices = of.sliced[x]
-            inner = _range(indices[at[0]], indices.step * at.step, at)
+            inner = evenly(indices[at[0]], indices.step * at.step, len(at))
             if type(source) is tuple:
                 return self.read(source[0], source[1], inner)
             return self._place(source, inner, x)
@@ -145,7 +145,7 @@ class _Reader:
             arguments, keywords = with_moved(x, lambda part: self.read(of, part, at))
             return Step(x.function, arguments, keywords, x.shape, x.number)
         if x.number > of.terms.values:  # it is numbered as the backward pass goes
-            at = _range(of.count - 1 - at[0], -at.step, at)
+            at = evenly(of.count - 1 - at[0], -at.step, len(at))
         return self._place(x, at, x)
 
     def _place(self, of: Any, at: range, like: Step) -> Step:
@@ -154,10 +154,6 @@ class _Reader:
         place = next(known, None) or Step(None, (), {}, like.shape, -1)
         places[place] = Sliced(of, at)
         return place
-
-
-def _range(start: int, step: int, like: range) -> range:
-    return range(start, start + step * len(like), step)
 
 
 def read_from(loop: Loop) -> list[Step]:

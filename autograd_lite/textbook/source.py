@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import math
 import operator
 import sys
 import textwrap
@@ -12,18 +13,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
+import numpy as np
+
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.foreign import beside
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
+from autograd_lite.program.program import needed_for
 from autograd_lite.textbook.blocks import Block, Line, terms_of
-from autograd_lite.textbook.fixed import fixed_numbers
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
 from autograd_lite.textbook.spellings import DEFINITIONS
-from autograd_lite.textbook.terms import needed_for
 
 
 class Definitions:
@@ -172,27 +174,27 @@ def _refusal(name: str, reason: str) -> UnsupportedError:
 def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     """The source of a NumPy function `backward` that computes gradients of a loss.
 
-    Its arguments are the arrays that the loss was computed from: data first, under the names of
-    the caller's variables, then parameters. It returns the gradients as a tuple, or the only one.
-    It follows the branches that the record took. Where the loss is a mean over samples, or a sum
-    divided by their number, that number is read off the data as m, so that the function takes
-    other data of any batch size; unless a parameter has an axis of the same length, or the number
-    is in the record in another way: in a factor such as 0.01, a shape, an array without a name.
-    What is in the record as a number stays that number: a comment says so where it is as many as
-    the data have, or divides and is a multiple of that; and so of labels whose rows sum to 1, where
-    p - y relies on that.
+    Its arguments are the arrays that the loss was computed from: first the data, under the names of
+    the caller's variables, then the parameters. It returns the gradients as a tuple, or a single
+    one by itself. It follows the branches that were recorded. Where the loss is a mean over
+    samples, or a sum divided by their number, that number is read off the data as m, so that the
+    function takes batches of any size; unless a parameter has an axis of the same length, or the
+    number appears in the record in another way: in a factor such as 0.01, a shape, or an array
+    without a name. Numbers in the record stay numbers. A comment says so where one equals the
+    number of samples, or divides and is a multiple of it, and where p - y relies on rows of labels
+    that sum to 1.
 
     Gradients equal those of `loss.backward()` up to rounding, and to the last bit where the
-    operations are the same ones in the same order. They are not where a textbook has others: a
-    constant factor of the loss, such as 1/m, is applied once and at the end; a mean is divided by
-    its count; equal summands are one; activations that are written out, the cross-entropies of
-    logits and dropout have the usual formulas. Where float32 meets float64, NumPy decides on the
-    dtypes in between. Where a rule guards against ties or 0/0, the guard is there only if the
-    recorded data need it.
+    operations are the same in the same order. They are not where a textbook differs: a constant
+    factor of the loss, such as 1/m, is applied once, at the end; a mean is divided by its count;
+    equal terms are merged; activations that are written out, cross-entropies of logits, and dropout
+    have the usual formulas. Where float32 meets float64, NumPy decides the dtypes in between.
+    Guards of a rule against ties or 0/0 are there only if the recorded data need them.
 
     Args:
         loss: a scalar that was recorded.
-        wrt: the tensors, parameters or computed ones; by default all parameters.
+        wrt: the tensors to differentiate in, parameters or computed ones; by default all
+            parameters.
 
     Raises:
         GradientError: the loss has no gradient in one of them.
@@ -226,7 +228,7 @@ def source_of(lines: Lines) -> str:
     notes = [f"# {note}" for note in lines.notes]
     data = {name: lines.inputs[name] for name in lines.data}
     weights = {name: array for name, array in lines.inputs.items() if name not in data}
-    notes += fixed_numbers(body, data, weights, lines.batch is not None, lines.few)
+    notes += _fixed_numbers(body, data, weights, lines.batch is not None, lines.few)
     body = [*notes, *_counted(lines), *body, f"return {', '.join(lines.gradients)}"]
     function = [f"def backward({', '.join(lines.inputs)}):", *(f"    {line}" for line in body)]
     return "\n\n\n".join([*_definitions(lines), "\n".join(function)]) + "\n"
@@ -277,6 +279,84 @@ def _range(indices: range) -> str:
     low, high = min(indices), max(indices) + 1
     text = f"range({low}, {high})" if low else f"range({high})"
     return text if indices.step == 1 else f"reversed({text})"
+
+
+# What was fixed by the record, so that it is right for its shapes only
+
+
+def _fixed_numbers(
+    body: list[str],
+    data: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    counted: bool = False,
+    few: Collection[int] = (),
+) -> list[str]:
+    """Comments that name the numbers in lines which are as many as the data have along an axis.
+
+    That a weight is as long says that they may be the weight's, unless something is divided by it.
+    Where the samples are not `counted`, a divisor may be a multiple of their number; and so `few`
+    that a mean was over need not be in the lines, as 2 / 2 is 1.
+
+    >>> x = np.ones((6, 2))
+    >>> _fixed_numbers(["dz = z / 6", "n = np.arange(6)"], {"x": x}, {"w": np.ones(2)})
+    ['# As in the record, and right for no other number of samples: 6, as in x (6, 2).']
+    >>> _fixed_numbers(["dz = z / 12"], {"x": x}, {"w": np.ones(6)})
+    ['# As in the record, and right for no other number of samples: 12, as in x (6, 2).']
+    >>> _fixed_numbers(["dw = 0.05 * w"], {"x": x}, {"w": np.ones(2)})
+    ['# As in the record, and right for no other number of samples: 0.05, as in x (6, 2).']
+    """
+    tree = ast.parse("def backward():\n" + "\n".join(f"    {line}" for line in body))
+    lengths = {n: name for name in data for n in np.shape(data[name]) if n > 1}
+    of_weights = {n for array in parameters.values() for n in np.shape(array)}
+    found: dict[str, str] = {}
+    for number, divides, of_parameter in _numbers(tree, parameters):
+        for length, name in lengths.items():
+            own = length not in of_weights or divides
+            multiple = divides and not counted and number % length == 0
+            if own and (multiple or (length > 2 and _may_be_of(number, length, of_parameter))):
+                found.setdefault(str(number), f"{name} {np.shape(data[name])}")
+    for number in () if counted else few:
+        for name in [name for name in data if number in np.shape(data[name])]:
+            found.setdefault(str(number), f"{name} {np.shape(data[name])}")
+    if not found:
+        return []
+    places = ", ".join(dict.fromkeys(found.values()))
+    numbers = ", ".join(found)
+    return [
+        f"# As in the record, and right for no other number of samples: {numbers}, as in {places}."
+    ]
+
+
+def _numbers(tree: ast.AST, parameters: Collection[str]) -> Iterator[tuple[Any, bool, bool]]:
+    """The numbers that are written, whether they divide, and whether they multiply a parameter."""
+    operations = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp)]
+    divisors, powers = (
+        {node.right for node in operations if isinstance(node.op, kind)}
+        for kind in (ast.Div, ast.Pow)
+    )
+    factors = {
+        node.left
+        for node in operations
+        if isinstance(node.op, ast.Mult)
+        if isinstance(node.right, ast.Name) and node.right.id in parameters
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            if node not in powers:
+                yield node.value, node in divisors, node in factors
+
+
+def _may_be_of(number: float, length: int, of_parameter: bool) -> bool:
+    """Whether a number is a length, or 1, 2 or 1/2 over it.
+
+    What multiplies a parameter may be a penalty's strength, any round number over the length.
+    """
+    shares = [abs(number) * length * times for times in (0.5, 1, 2)]
+    if number % 1 == 0:
+        return number == length
+    if of_parameter and any(math.isclose(x, float(f"{x:.1g}")) for x in shares):
+        return True
+    return any(abs(shares[1] - whole) < 1e-14 for whole in (0.5, 1, 2))
 
 
 _BUILT_IN = {None, operator.getitem, astype}

@@ -10,7 +10,7 @@ import functools
 import inspect
 import operator
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -176,25 +176,6 @@ def parts_written(term: Step, names: Collection[Step]) -> Iterator[Step]:
         yield part
         if part not in names:
             stack += steps_in(part)[::-1] if part.function else []
-
-
-def needed_for(
-    results: Iterable[Any],
-    known: Mapping[Step, list[Step]] = {},
-    parts: Callable[[Step], list[Step]] = steps_in,
-) -> dict[Step, list[Step]]:
-    """The terms that results are computed from, themselves included, in order; with their parts.
-
-    What is known to be needed is among them.
-    """
-    found = {**known}
-    stack = [term for term in results if isinstance(term, Step)]
-    while stack:
-        term = stack.pop()
-        if term not in found:
-            found[term] = parts(term)
-            stack += found[term]
-    return {term: found[term] for term in sorted(found, key=operator.attrgetter("number"))}
 
 
 # One function each: the simpler term, or None

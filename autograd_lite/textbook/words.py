@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Node, arrays_in, plain
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, needed_for
 from autograd_lite.textbook.cotangents import cotangents
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.lines import finished
@@ -20,7 +20,7 @@ from autograd_lite.textbook.numpy_source import NumpySource, is_made
 from autograd_lite.textbook.reading import Reader
 from autograd_lite.textbook.recognized import recognized
 from autograd_lite.textbook.spellings import RULES
-from autograd_lite.textbook.terms import needed_for, parts_written
+from autograd_lite.textbook.terms import parts_written
 
 
 def contribution_formula(

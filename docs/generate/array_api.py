@@ -297,14 +297,14 @@ def pages() -> dict[str, str]:
     ]
     text = [
         "# The array API standard",
-        "Rules are NumPy code, so that they compute with any array that answers NumPy's functions. "
-        "Here they are handed arrays that know nothing but "
-        "[the standard's functions](https://data-apis.org/array-api), of array-api-strict: of "
-        f"{len(found)} functions {len(found) - len(rest)} compute a result and its gradients so. "
-        "`Tensor` of an array of array-api-strict itself is one of NumPy's.",
+        "Rules are NumPy code, so they compute with any array that implements NumPy's protocols. "
+        "Here they are given arrays of array-api-strict, which have only "
+        f"[the standard's functions](https://data-apis.org/array-api): {len(found) - len(rest)} of "
+        f"{len(found)} functions compute a result and its gradients. "
+        "`Tensor` converts an array of array-api-strict itself to NumPy.",
         f"## {len(found) - len(rest)} that do",
         f"{runs}.",
-        f"## {len(rest)} that do not, and what stands in the way first",
+        f"## {len(rest)} that do not, with the first obstacle",
         "\n".join(["| function | reason |", "|---|---|", *rest]),
     ]
     return {"array_api": "\n\n".join(text) + "\n"}

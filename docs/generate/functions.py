@@ -35,9 +35,9 @@ def pages() -> dict[str, str]:
         "# Functions of NumPy and SciPy",
         _section("With a row of their own", rows),
         _section("Made of others that have rows", made),
-        _section("Of SciPy, from the moment that one of them meets a tensor", special),
-        _section("Without a derivative: their results are plain arrays", plain),
-        _section("Refused by name: no gradient is lost in silence", without),
+        _section("SciPy's, as soon as one of them is given a tensor", special),
+        _section("Without a derivative: the results are plain arrays", plain),
+        _section("Refused by name: no gradient is lost silently", without),
     ]
     return {"functions": "\n\n".join(parts) + "\n"}
 

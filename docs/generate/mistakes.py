@@ -98,15 +98,15 @@ class Mistake(NamedTuple):
 
 MISTAKES = [
     Mistake("The mean's 1/m is forgotten", BINARY, "dz2 = (p - y) / m", "dz2 = (p - y)"),
-    Mistake("The sign is turned", BINARY, "dz2 = (p - y) / m", "dz2 = (y - p) / m"),
+    Mistake("The sign is reversed", BINARY, "dz2 = (p - y) / m", "dz2 = (y - p) / m"),
     Mistake(
-        "The sigmoid's slope is taken twice",
+        "The sigmoid's slope is used twice",
         BINARY,
         "dz2 = (p - y) / m",
         "dz2 = (p - y) * p * (1 - p) / m",
     ),
-    Mistake("1 - a for 1 - a²", BINARY, "dz1 = dh * (1 - h**2)", "dz1 = dh * (1 - h)"),
-    Mistake("1 + a² for 1 - a²", BINARY, "dz1 = dh * (1 - h**2)", "dz1 = dh * (1 + h**2)"),
+    Mistake("1 - a instead of 1 - a²", BINARY, "dz1 = dh * (1 - h**2)", "dz1 = dh * (1 - h)"),
+    Mistake("1 + a² instead of 1 - a²", BINARY, "dz1 = dh * (1 - h**2)", "dz1 = dh * (1 + h**2)"),
     Mistake("The activation's slope is forgotten", BINARY, "dz1 = dh * (1 - h**2)", "dz1 = dh"),
     Mistake(
         "The slope of another activation",
@@ -121,18 +121,20 @@ MISTAKES = [
         "dz1 = dh * (1 - z1.data**2)",
     ),
     Mistake(
-        "The activation once more before its slope",
+        "The activation is applied again before its slope",
         BINARY,
         "dz1 = dh * (1 - h**2)",
         "dz1 = dh * (1 - np.tanh(h) ** 2)",
     ),
     Mistake(
-        "The mean over samples for their sum",
+        "The mean over samples instead of the sum",
         BINARY,
         "db1 = dz1.sum(axis=0)",
         "db1 = dz1.mean(axis=0)",
     ),
-    Mistake("The bias of the last sample only", BINARY, "db1 = dz1.sum(axis=0)", "db1 = dz1[-1]"),
+    Mistake(
+        "The last sample's bias gradient only", BINARY, "db1 = dz1.sum(axis=0)", "db1 = dz1[-1]"
+    ),
     Mistake("1/m twice", BINARY, "dW1 = X.T @ dz1", "dW1 = X.T @ dz1 / m"),
     Mistake(
         "A gradient that was never filled in",
@@ -147,13 +149,16 @@ MISTAKES = [
         "db1 = np.full(4, dz1.sum())",
     ),
     Mistake(
-        "The gradient of the activation for that before it",
+        "The gradient after the activation instead of before it",
         BINARY,
         "dW1 = X.T @ dz1",
         "dW1 = X.T @ dh",
     ),
     Mistake(
-        "The step in place of the gradient", BINARY, "dW2 = h.T @ dz2", "dW2 = -0.1 * h.T @ dz2"
+        "The update step instead of the gradient",
+        BINARY,
+        "dW2 = h.T @ dz2",
+        "dW2 = -0.1 * h.T @ dz2",
     ),
     Mistake(
         "The labels are shifted by one",
@@ -162,14 +167,14 @@ MISTAKES = [
         "dz2 = (p - np.eye(3)[np.roll(labels, 1)]) / m",
     ),
     Mistake(
-        "Divided by the number of classes in place of samples",
+        "Divided by the number of classes instead of samples",
         CLASSES,
         "dz2 = (p - np.eye(3)[labels]) / m",
         "dz2 = (p - np.eye(3)[labels]) / 3",
     ),
-    Mistake("ReLU lets all through", CLASSES, "dz1 = dh * (z1.data > 0)", "dz1 = dh"),
+    Mistake("ReLU lets everything through", CLASSES, "dz1 = dh * (z1.data > 0)", "dz1 = dh"),
     Mistake(
-        "ReLU's slope for the gradient: 0 and 1 written into it",
+        "The slope of ReLU, 0 or 1, instead of the gradient",
         CLASSES,
         "dz1 = dh * (z1.data > 0)",
         "dz1 = (z1.data > 0) * 1.0",
@@ -193,7 +198,7 @@ MISTAKES = [
         "dW2 = h.T @ dz2 - 0.02 * W2.data",
     ),
     Mistake(
-        "The values before the activation for those after it",
+        "The values before the activation instead of after it",
         CLASSES,
         "dW2 = h.T @ dz2 + 0.02 * W2.data",
         "dW2 = z1.data.T @ dz2 + 0.02 * W2.data",
@@ -205,20 +210,20 @@ MISTAKES = [
         "dz2 = (z2.data - y) / y.size",
     ),
     Mistake(
-        "The mean over samples, where it is over all entries",
+        "The mean over samples instead of over all entries",
         SQUARES,
         "dz2 = 2 * (z2.data - y) / y.size",
         "dz2 = 2 * (z2.data - y) / len(y)",
     ),
-    Mistake("a for a (1 - a)", SQUARES, "dz1 = dh * h * (1 - h)", "dz1 = dh * h"),
+    Mistake("a instead of a (1 - a)", SQUARES, "dz1 = dh * h * (1 - h)", "dz1 = dh * h"),
     Mistake(
-        "The weights already changed by the step",
+        "The weights have already been updated",
         SQUARES,
         "dh = dz2 @ W2.data.T",
         "dh = dz2 @ (W2.data - 0.1 * dW2).T",
     ),
     Mistake(
-        "Time is not walked back: the last step only",
+        "No backpropagation through time: the last step only",
         RECURRENT,
         "    dh = V.data.T @ dz",
         "    dh = 0 * dz",
@@ -227,7 +232,7 @@ MISTAKES = [
         "The weight is not transposed", RECURRENT, "    dh = V.data.T @ dz", "    dh = V.data @ dz"
     ),
     Mistake(
-        "The state after the step for that before it",
+        "The state after the step instead of before it",
         RECURRENT,
         "    dV += np.outer(dz, states[t])",
         "    dV += np.outer(dz, states[t + 1])",
@@ -270,12 +275,12 @@ def pages() -> dict[str, str]:
 BASES = {
     "A network for two classes": BINARY,
     "A network for several classes, with a penalty": CLASSES,
-    "A network for numbers": SQUARES,
+    "A network for regression": SQUARES,
     "A recurrent network": RECURRENT,
 }
 HEAD = f"""# {len(MISTAKES)} mistakes in backpropagation
 
-Each of these was made by someone, often by many. The derivation at the head of each part is right;
-below it one line is replaced at a time, and what `compare_gradients` says of that is printed as it
-came. What it says is computed: the backward pass is replayed with one mistake at each step, and
-then with two, until the numbers that were handed in come out."""
+Each of these has been made by someone, often by many. Each part begins with a right derivation;
+then one line at a time is replaced, followed by the report of `compare_gradients`, word for word.
+The reports are computed: the backward pass is replayed with one mistake at a time, and then with
+two, until it gives the numbers that were handed in."""

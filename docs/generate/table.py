@@ -56,10 +56,10 @@ def pages() -> dict[str, str]:
 
 
 INTRODUCTION = f"""
-{len(ROWS)} functions have a row; some {len(SAMPLES) - len(ROWS)} more are made of them. $g$ is
-the cotangent of the result $y$, and $dx$ that of the argument $x$. What is written here is read off
-the rules themselves, for the arguments that are shown; long ones are written as code alone. Each
-page is a file of `autograd_lite/derivatives/`.
+{len(ROWS)} functions have a row, and {len(SAMPLES) - len(ROWS)} more are composed of them. $g$ is
+the cotangent of the result $y$, and $dx$ that of the argument $x$. The formulas are printed from
+the rules themselves, for the arguments that are shown; long ones appear only as code. Each page is
+a file of `autograd_lite/derivatives/`.
 """
 
 
@@ -73,31 +73,44 @@ def _entry(function: Any) -> str:
     samples = SAMPLES[function]
     if TABLE[function].traits.product:
         samples = sorted(samples, key=lambda sample: -min(x.ndim for x in sample.arrays))
+    shown: dict[str, str] = {}
     for sample in samples:
         node = _node(sample, function)
         try:
             if node is not None:
                 parts.append(_rules(node))
+                shown = _settings(node)
                 break
         except AutogradError:
             continue
     else:
-        parts.append("Its rule looks at entries, and has no formula that holds for all.")
-    kinks = {kink for sample in SAMPLES[function] if sample.kink for kink in _kinks(sample)}
+        parts.append("Its rule depends on the entries, so no single formula holds for all.")
+    kinks = {kink for sample in samples if sample.kink for kink in _kinks(sample, function, shown)}
     if kinks:
-        parts.append("Kinks: " + "; ".join(sorted(kinks)[:4]) + ".")
+        parts.append("At kinks, the gradient of the sum is " + "; ".join(sorted(kinks)[:4]) + ".")
     return "\n\n".join(parts)
+
+
+def _settings(node: Any) -> dict[str, str]:
+    """What a call is given besides arrays, by name."""
+    given = [*zip(_argument_names(node), node.arguments), *node.keywords.items()]
+    return {name: repr(x) for name, x in given if not isinstance(x, Tensor | np.ndarray)}
 
 
 def _node(sample: Any, function: Any) -> Any:
     """The record of a call of the function, on arrays of which few have many axes."""
     if any(array.size < 2 or array.ndim > 2 for array in sample.arrays):
         return None
+    return _call(sample, function)[1]
+
+
+def _call(sample: Any, function: Any) -> tuple[list[Tensor], Any, Any]:
+    """Its arrays as tensors, the record of a call of the function, and the result, if there is."""
     tensors = [Tensor(array, requires_grad=True) for array in sample.arrays]
     result = sample.function(*tensors)
     found = result if isinstance(result, Tensor) else None
     nodes = backward_order(found) if found is not None and found.requires_grad else []
-    return next((x for x in nodes if x.operation is TABLE[function]), None)
+    return tensors, next((x for x in nodes if x.operation is TABLE[function]), None), found
 
 
 def _rules(node: Any) -> str:
@@ -124,7 +137,7 @@ def _rules(node: Any) -> str:
         sources.append(f"d{own} = {code.line('', term)}")
     longest = max(map(len, sources), default=0)
     if longest > READABLE:
-        return "Its rule is too long to be written out here."
+        return "Its rule is too long to print here."
     shapes = ", ".join(
         f"{name} {np.shape(plain(value))}"
         for value, name in zip(node.arguments, called)
@@ -157,14 +170,16 @@ def _argument_names(node: Any) -> list[str]:
     )
 
 
-def _kinks(sample: Any) -> list[str]:
-    tensors = [Tensor(array, requires_grad=True) for array in sample.arrays]
-    result = sample.function(*tensors)
-    if not isinstance(result, Tensor) or any(array.size > 4 for array in sample.arrays):
+def _kinks(sample: Any, function: Any, shown: dict[str, str]) -> list[str]:
+    """Its gradient, and what it is called with other than in the rule that is shown."""
+    tensors, node, result = _call(sample, function)
+    if node is None or any(array.size > 4 for array in sample.arrays):
         return []
+    settings = _settings(node)
+    others = [f"{name}={text}" for name, text in settings.items() if shown.get(name) != text]
     result.sum().backward()
     given = ", ".join(np.array2string(x, separator=", ") for x in sample.arrays)
     slopes = ", ".join(
         np.array2string(x.grad, separator=", ") for x in tensors if x.grad is not None
     )
-    return [f"at {given} the derivative of the sum is {slopes}"]
+    return [f"{slopes} at {given}" + (f" with {', '.join(others)}" if others else "")]

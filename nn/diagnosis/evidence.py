@@ -19,12 +19,12 @@ from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.trees import leaves_of, map_tree
-from nn.evaluating import evaluation
+from nn.calls import evaluation
 from nn.left_alone import call_left_alone, twins
 from nn.losses.loss import Loss
+from nn.members import Parameter
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
-from nn.parameters import Parameter
 from nn.training.evaluation import require_rows
 from nn.training.history import number_in
 from nn.training.inputs import called, shown

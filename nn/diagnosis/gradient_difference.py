@@ -37,30 +37,30 @@ def gradient_difference(
     loss: str | Callable[[Any, Any], Tensor],
     step: float = 1e-6,
 ) -> float:
-    """How far the gradient g of all parameters is from central differences n, as one number.
+    """The relative difference of the gradient g of all parameters and central differences n.
 
     It is ‖g - n‖ / (‖g‖ + ‖n‖), from 0 to 1, with n = (L(θ + step) - L(θ - step)) / (2 step) for
     one entry of the parameters after the other (Ng, "Improving deep neural networks", 2017: below
-    1e-7 the gradient is right, above 1e-3 it is wrong). Between them look first for samples on the
-    kink of a ReLU. Where both are 0 in all entries it is 0.
+    1e-7 the gradient is right, above 1e-3 it is wrong). Between these, look first for samples at
+    the kink of a ReLU. If both are 0 in all entries, it is 0.
 
-    All is computed in float64, in the mode that the model is in: in training mode dropout uses one
-    mask throughout. It takes two forward passes for each entry of the parameters, and changes
-    nothing.
+    Everything is computed in float64, in the current mode of the model: in training mode, dropout
+    uses one mask throughout. It takes two forward passes for each entry of the parameters, and
+    changes nothing.
 
     Args:
-        model: its parameters are checked, but for frozen ones, and for the vectors of an embedding
-            that stand for padding, which get no gradient.
-        X: samples (n, ...); a few are enough. Several inputs are in a tuple or a dict, as for
+        model: the model whose parameters are checked, except for frozen ones and the vectors of an
+            embedding that stand for padding, which get no gradient.
+        X: samples (n, ...); a few are enough. For several inputs a tuple or a dict, as for
             `nn.fit`.
         y: their targets (n, ...), or several, as the loss takes them.
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as "mse".
-        step: of the differences, above 0.
+        step: step of the differences, above 0.
 
     Raises:
-        UnsupportedError: the model is no module.
-        ArgumentError: the step is not above 0, no parameter is learned, or the loss is no function
-            and no name of one, or not one finite number.
+        UnsupportedError: the model is not a module.
+        ArgumentError: the step is not above 0, no parameter is learned, or the loss is not a
+            function or the name of one, or does not return one finite number.
 
     >>> from nn import BCEWithLogitsLoss, Dense, Sequential
     >>> X = np.random.default_rng(0).normal(size=(8, 2))

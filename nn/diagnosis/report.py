@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
-    """The findings of `diagnose`. It is true when there are none but notes, and text when printed.
+    """The findings of `diagnose`: true if there are only notes, and text when printed.
 
     >>> print(Diagnosis([]))
     nothing found

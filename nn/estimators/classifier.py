@@ -20,22 +20,21 @@ from nn.losses.loss_function import loss_function
 
 @estimator
 class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit-learn has no types
-    """A network that predicts classes; of several labels at once, each for itself.
+    """A network that predicts classes, or several labels at once, each independently.
 
-    Targets are labels (n,) of any kind, or rows of 0 and 1 (n, labels) that do not exclude each
-    other.
+    Targets are labels (n,) of any kind, or rows of 0 and 1 (n, labels), several of which may be 1.
 
     Args:
         layers, activation, optimizer, learning_rate, epochs, batch_size, accumulate, step,
             validation, metrics, sampling, augment, callbacks, evaluate_every, warm_start, progress,
             compile, random_state: see `NeuralRegressor`. Metrics, a step and `augment` get targets
             as the loss takes them.
-        loss: one of logits: "bce_with_logits", which is the default for two classes and for
-            several labels at once, or "cross_entropy", the default for more classes; or such a
-            loss with options, as `nn.CrossEntropyLoss(label_smoothing=0.1)`.
+        loss: a loss of logits: "bce_with_logits", the default for two classes and for several
+            labels at once; "cross_entropy", the default for more classes; or such a loss with
+            options, as `nn.CrossEntropyLoss(label_smoothing=0.1)`.
         class_weight: how much each class counts, as a dict, or "balanced"; see `nn.fit`.
 
-    After `fit` there are `classes_`, `model_`, `optimizer_` and `history_`.
+    After `fit` it has `classes_`, `model_`, `optimizer_` and `history_`.
 
     >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(200, 2))
@@ -57,17 +56,18 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
         classes: Any = None,
         sample_weight: Any = None,
     ) -> Self:
-        """Go through samples once, from the weights and the optimizer's state that are there.
+        """Go through samples once, from the current weights and optimizer state.
 
         Args:
             X: samples (n, features).
             y: targets.
-            classes: all labels there will be; needed at the first call, unless y has all of them.
+            classes: all labels that there will be; needed at the first call, unless y has all of
+                them.
             sample_weight: how much each sample counts (n,), 0 or more.
 
         Raises:
-            ValueError: X or y have none of the shapes and values that are learned from, or a label
-                is new.
+            ValueError: X or y have other shapes or values than those that can be learned from, or a
+                label is new.
             AutogradError: what `nn.fit` raises.
         """
         if classes is not None and not hasattr(self, "model_"):
@@ -75,7 +75,7 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
         return self._part(X, y, sample_weight)
 
     def predict_proba(self, X: Any) -> Any:
-        """The probabilities (n, classes); of several labels at once those of each being there.
+        """The probabilities (n, classes), or for several labels at once that of each label.
 
         Raises:
             NotFittedError: nothing was learned yet.
@@ -157,8 +157,14 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
             )
         if not isinstance(given, Mapping):
             return given
-        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
-        return {numbers.get(label, label): weight for label, weight in given.items()}
+        labels = self.classes_.tolist()
+        if missing := [label for label in labels if label not in given]:
+            raise ArgumentError(
+                f"{type(self).__name__} with class_weight={describe_one(given)}",
+                f"y has the labels {', '.join(map(repr, missing))}, which are not in it",
+                "Give a weight for each label; 1.0 where nothing is to change",
+            )
+        return {number: given[label] for number, label in enumerate(labels)}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

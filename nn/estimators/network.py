@@ -21,10 +21,8 @@ from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
 from nn.layers.dense import Dense
 from nn.module import Module, require_model
-from nn.optimizers.adam import Adam, AdamW, NAdam
 from nn.optimizers.optimizer import Optimizer
-from nn.optimizers.scaled import Adagrad, RMSprop
-from nn.optimizers.sgd import SGD
+from nn.optimizers.rules import SGD, Adagrad, Adam, AdamW, NAdam, RMSprop
 from nn.random_state import drawing_from
 from nn.training.callback import Callback
 from nn.training.evaluation import predict

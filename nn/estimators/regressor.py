@@ -14,11 +14,11 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
 
     Args:
         layers: the widths of hidden layers, in order, such as (64, 32). A module among them, such
-            as `nn.Dropout(0.1)`, stands where it is; a copy of it is trained. Or a function of the
-            number of features and of outputs that returns a model.
-        activation: of the hidden layers that are given by their widths.
+            as `nn.Dropout(0.1)`, is put in its place, and a copy of it is trained. Or a function of
+            the numbers of features and of outputs that returns a model.
+        activation: of the hidden layers that are given as widths.
         loss: as `nn.fit` takes it; the default is "mse".
-        optimizer: "adam", "adamw", "nadam", "sgd", "rmsprop" or "adagrad"; or a function of
+        optimizer: "adam", "adamw", "nadam", "sgd", "rmsprop" or "adagrad"; or a function of the
             parameters and `learning_rate`, such as `functools.partial(nn.SGD, momentum=0.9)`.
         learning_rate: as optimizers take it; a schedule is copied.
         epochs, batch_size, accumulate, step, validation, metrics, sampling, augment, callbacks,
@@ -27,13 +27,12 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
             `validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]`.
         evaluate_every: as in `nn.fit`; by default 1 if there are validation samples, metrics or
             callbacks, and else only the last epoch's figures are measured.
-        warm_start: whether `fit` goes on from the weights that are there.
-        random_state: a whole number, a `numpy.random.RandomState`, or None: of initial weights, of
-            shuffling, and of all else that is drawn in a fit and given no `rng`, such as by dropout
-            or in a model that a function makes. A module among `layers` keeps the weights that it
-            has.
+        warm_start: whether `fit` starts from the current weights.
+        random_state: a whole number, a `numpy.random.RandomState`, or None: for initial weights,
+            shuffling, and everything else that is drawn in a fit without its own `rng`, as by
+            dropout or in a model that a function makes. A module among `layers` keeps its weights.
 
-    After `fit` there are `model_`, `optimizer_` and `history_`.
+    After `fit` it has `model_`, `optimizer_` and `history_`.
 
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 64).reshape(64, 1)
@@ -45,7 +44,7 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
     _numeric = True
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Go through samples once, from the weights and the optimizer's state that are there.
+        """Go through samples once, from the current weights and optimizer state.
 
         Raises:
             ValueError: X or y have none of the shapes and values that are learned from.

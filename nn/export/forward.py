@@ -20,7 +20,7 @@ from autograd_lite.program.templates import Rules, arrays_of
 from autograd_lite.program.trace import Tracer, guarded
 from autograd_lite.textbook.spellings import Count
 from autograd_lite.trees import leaves_of, map_tree
-from nn.evaluating import evaluation
+from nn.calls import evaluation
 from nn.layers.activations import Function
 from nn.module import Module, require_model
 from nn.training.evaluation import in_precision

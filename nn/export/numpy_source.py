@@ -8,14 +8,13 @@ from types import FunctionType
 from typing import Any
 
 from autograd_lite.names import explains_keywords
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, needed_for
 from autograd_lite.table import TABLE
-from autograd_lite.textbook.listing import listing_of
+from autograd_lite.textbook.listing import Listing
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import ATOM, NumpySource, Written, is_short
 from autograd_lite.textbook.source import Definitions, texts_of
 from autograd_lite.textbook.spellings import function_written_out
-from autograd_lite.textbook.terms import needed_for
 from nn.export.forward import traced
 
 READ = """def array(text, dtype, shape):
@@ -24,18 +23,18 @@ READ = """def array(text, dtype, shape):
 
 @explains_keywords
 def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
-    """The source of a NumPy function `forward` that computes what a model returns, in evaluation.
+    """The source of a NumPy function `forward` that computes a model in evaluation mode.
 
-    The file needs NumPy alone, and holds the parameters. Its function takes any number of samples,
-    each input as an argument, and returns what `nn.predict` returns, up to rounding; several
-    outputs in a dict.
+    The source needs only NumPy, and contains the parameters. Its function takes any number of
+    samples, each input as an argument, and returns what `nn.predict` returns, up to rounding;
+    several outputs are returned in a dict.
 
     Args:
-        model: what to write, a module or a function of one tensor.
-        example: samples (n, ...), as `nn.predict` takes them; of several inputs a tuple or a dict.
+        model: what to export, a module or a function of one tensor.
+        example: samples (n, ...), as `nn.predict` takes them; for several inputs a tuple or a dict.
 
     Raises:
-        UnsupportedError: entries decide on what the model computes, or it was not recorded, or it
+        UnsupportedError: entries decide what the model computes, or it was not recorded, or it
             calls a function whose source cannot be read.
         ShapeError: there are no samples.
 
@@ -68,7 +67,7 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     returned = {name: names.unique(name) for name in forward.outputs}
     outputs = dict(zip(returned.values(), forward.outputs.values()))
     needed = needed_for(outputs.values())
-    listing = listing_of(outputs, needed, named, {}, names, (), {})
+    listing = Listing(outputs, needed, named, names)
     counts = {count: n if k == 1 else f"({k} * {n})" for count, k in forward.counts.items()}
     source = _Source(listing.names, counts)
     definitions = Definitions(term.function for term in listing.terms)

@@ -12,16 +12,12 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.spellings import function_written_out
-from nn.export import onnx_images, onnx_operators, onnx_sequences
+from nn.export import onnx_layers, onnx_operators
 from nn.export.forward import traced
 from nn.export.onnx_graph import DTYPES, Graph, given_as, kind_of, refused
 from nn.export.onnx_operators import ARITHMETIC
 
-CONVERTERS = {
-    **onnx_operators.CONVERTERS,
-    **onnx_images.CONVERTERS,
-    **onnx_sequences.CONVERTERS,
-}
+CONVERTERS = onnx_operators.CONVERTERS | onnx_layers.CONVERTERS
 OPSET, VERSION = 20, 9
 """Of the operators, and of the format: ONNX 1.15, which every newer runtime reads."""
 
@@ -31,22 +27,22 @@ def to_onnx(model: Callable[..., Any], example: Any) -> Any:
     """A model as an `onnx.ModelProto`, in float32, for any number of samples.
 
     It computes what the model computes in evaluation mode. Inputs and outputs are called "x" and
-    "output", several of them by their keys, or "x_0" and so on; where an output has the key of an
-    input, "output_" is before it. Parameters have their names. Inputs of whole numbers keep their
-    dtype. What can be written are all layers of `nn`, with masks and lengths that are inputs or
-    come from them; and functions of arithmetic, exponentials and logarithms, trigonometry,
-    comparisons and logic, reductions, products of matrices, shapes, joins, slices, and indices of
-    whole numbers; of an LSTM's cells those after the last step. Write it to a file by
-    `onnx.save(nn.to_onnx(model, X), "model.onnx")`.
+    "output"; several are called by their keys, or "x_0" and so on; an output with the key of an
+    input is prefixed by "output_". Parameters keep their names, and inputs of whole numbers their
+    dtype. All layers of `nn` can be exported, with masks and lengths that are inputs or computed
+    from them, as can arithmetic, exponentials and logarithms, trigonometry, comparisons and logic,
+    reductions, matrix products, shapes, joins, slices, and indices of whole numbers; of an LSTM's
+    cells only those after the last step. Write it to a file by `onnx.save(nn.to_onnx(model, X),
+    "model.onnx")`.
 
     Args:
-        model: what to write, a module or a function of one tensor.
-        example: samples (n, ...), as `nn.predict` takes them; of several inputs a tuple or a dict.
+        model: what to export, a module or a function of one tensor.
+        example: samples (n, ...), as `nn.predict` takes them; for several inputs a tuple or a dict.
 
     Raises:
         MissingPackageError: the package onnx is not installed.
-        UnsupportedError: entries decide on what the model computes, or it was not recorded, or
-            ONNX has no operator for a function.
+        UnsupportedError: entries decide what the model computes, or it was not recorded, or ONNX
+            has no operator for a function.
         ShapeError: there are no samples.
 
     >>> from nn import Dense, to_onnx

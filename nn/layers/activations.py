@@ -41,7 +41,7 @@ class ActivationField:
 
 @register
 class Function(Module):
-    """A function of one's own, or of NumPy, as a layer: what `Sequential` makes of it.
+    """A function of your own, or of NumPy, as a layer: what `Sequential` makes of it.
 
     `nn.save` takes those that are activations, such as `np.tanh`.
 

@@ -17,7 +17,7 @@ from autograd_lite import Tensor, affine
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional
 from autograd_lite.derivatives.attention import attention_weights, scaled_dot_product_attention
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import beside
+from autograd_lite.foreign import admit, beside
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
@@ -25,34 +25,34 @@ from nn.init import initializer
 from nn.layers.dense import Dense
 from nn.layers.dropout import dropped
 from nn.layers.inputs import in_dtype_of, require_input, require_multiple, require_sequences
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 from nn.random_state import generator
 
 
 @register
 class MultiHeadAttention(Module):
-    """For each query a mean of the values, by how well their keys agree with it; in several heads.
+    """Each query's mean of the values, weighted by how well their keys match; in several heads.
 
-    Queries, keys and values are projected by weights, in each head to embed_dim / num_heads
-    features; what the heads find is put side by side and projected. Vaswani et al., "Attention is
-    all you need", 2017.
+    Queries, keys and values are projected to embed_dim / num_heads features in each head; the
+    results of the heads are concatenated and projected. Vaswani et al., "Attention is all you
+    need", 2017.
 
     Args:
         embed_dim: features of queries and of the result.
-        num_heads: into which these are divided.
-        dropout: the probability with which the weights of values are dropped in training.
-        bias: whether projections have one; it starts at zero.
+        num_heads: how many heads these are divided into.
+        dropout: the probability of dropping attention weights in training.
+        bias: whether projections have a bias; it starts at zero.
         kdim: features of keys, embed_dim by default.
         vdim: features of values, embed_dim by default.
-        batch_first: whether sequences are (n, length, features), else (length, n, features).
+        batch_first: whether sequences are (n, length, features) rather than (length, n, features).
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, the features are no multiple of the heads, or
-            the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, the features are not a multiple of the heads,
+            or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer, x = MultiHeadAttention(8, 2, rng=0), np.ones((4, 5, 8))
     >>> y, weights = layer(x, x, x)
@@ -70,10 +70,8 @@ class MultiHeadAttention(Module):
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        require_multiple(self, checked, "embed_dim", "num_heads", "features")
-        return checked
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        require_multiple(self, values, "embed_dim", "num_heads", "features")
 
     def _set_up(self, rng: Any, dtype: Any) -> None:
         embed_dim, bias = self.embed_dim, self.bias
@@ -106,28 +104,28 @@ class MultiHeadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Any]:
-        """What each query finds, and by which weights.
+        """The result for each query, and its attention weights.
 
         Args:
             query: (n, queries, embed_dim).
             key: (n, keys, kdim).
             value: (n, keys, vdim).
-            key_padding_mask: booleans (n, keys), True for keys that nothing may see; or numbers
+            key_padding_mask: booleans (n, keys), True for keys that no query may see; or numbers
                 that are added to the products of queries and keys.
-            need_weights: whether to return weights, without which it takes less time and memory.
-            attn_mask: booleans (queries, keys), True where a query may not see a key; or numbers
-                that are added. Also (n * num_heads, queries, keys).
-            average_attn_weights: whether the weights are the means of all heads.
-            is_causal: whether query i may see no key beyond i.
+            need_weights: whether to return weights; without them it takes less time and memory.
+            attn_mask: booleans (queries, keys), True where a query may not see a key; or numbers to
+                add. Also (n * num_heads, queries, keys).
+            average_attn_weights: whether the weights are averaged over all heads.
+            is_causal: whether query i may see only keys up to i.
 
         Returns:
-            The result (n, queries, embed_dim), and the weights (n, queries, keys), or
-            (n, num_heads, queries, keys) of each head, or None. Of a query that may see no key the
-            result is what the last projection makes of zeros, as the weights are.
+            The result (n, queries, embed_dim), and the weights (n, queries, keys), or (n,
+            num_heads, queries, keys) of each head, or None. For a query that may see no key, the
+            weights are zeros, and the result is the last projection of zeros.
 
         Raises:
-            ShapeError: shapes do not go together.
-            UnsupportedError: something is no array of real numbers.
+            ShapeError: shapes do not fit together.
+            UnsupportedError: something is not an array of real numbers.
         """
         weight = self.out_proj.weight
         given = zip(
@@ -138,7 +136,7 @@ class MultiHeadAttention(Module):
         query, key, value = (
             in_dtype_of(weight, self._sequences(name, x, size)) for name, x, size in given
         )
-        self._require_together(query, key, value)
+        self._require_fitting(query, key, value)
         mask = self._mask(query, key, key_padding_mask, attn_mask)
         q, k, v = (self._in_heads(x) for x in self._projected(query, key, value))
         if need_weights or (self.training and self.dropout):
@@ -182,7 +180,7 @@ class MultiHeadAttention(Module):
         x = require_sequences(self, name, x, size)
         return x if self.batch_first else np.swapaxes(x, 0, 1)
 
-    def _require_together(self, query: Any, key: Any, value: Any) -> None:
+    def _require_fitting(self, query: Any, key: Any, value: Any) -> None:
         """Raise unless there are as many samples of each, and a value for each key."""
         if not query.shape[0] == key.shape[0] == value.shape[0] or key.shape[1] != value.shape[1]:
             shown = ", ".join(
@@ -223,6 +221,7 @@ class MultiHeadAttention(Module):
 
     def _checked_mask(self, name: str, mask: Any, allowed: tuple[tuple[int, ...], ...]) -> Any:
         """A mask of one of some shapes; of booleans those of what is seen."""
+        mask = admit(mask, f"{heading(self)} with {name}")
         mask = require_input(self, np.asarray(mask) if isinstance(mask, list) else mask)
         attempted = f"{heading(self)} with {name} {describe_one(mask)}"
         if mask.shape not in allowed:

@@ -41,9 +41,9 @@ class Sequential(Module, Generic[*Layers]):
     """Modules and functions applied one after the other.
 
     A function, such as `np.tanh`, becomes a layer by `Function`. `model[0]` is a layer, `model[:2]`
-    a Sequential of layers that are the model's, too. As of a list, layers are replaced, taken out
-    and put in: `model[-1] = Dense(16, 3)`, `del model[-1]`, `model.insert(1, ReLU())`. An optimizer
-    that was made before has the parameters that there were then.
+    a Sequential that shares these layers with the model. Layers are replaced, removed and inserted
+    as in a list: `model[-1] = Dense(16, 3)`, `del model[-1]`, `model.insert(1, ReLU())`. An
+    optimizer that was made before keeps the parameters of that time.
 
     >>> import numpy as np
     >>> from nn import Dense
@@ -113,7 +113,7 @@ class Sequential(Module, Generic[*Layers]):
 
     @explains_keywords
     def extend(self, layers: Iterable[Module | Callable[[Any], Any]]) -> Self:
-        """Add layers at the end; those of another Sequential are then layers of both."""
+        """Add layers at the end; those of another Sequential then belong to both."""
         if not isinstance(layers, Iterable):
             raise UnsupportedError(
                 f"Sequential.extend with {describe_one(layers)}",
@@ -126,7 +126,7 @@ class Sequential(Module, Generic[*Layers]):
 
     @explains_keywords
     def insert(self, index: int, layer: Module | Callable[[Any], Any]) -> Self:
-        """Put a layer before that with the index, which may be the number of layers."""
+        """Insert a layer before the one with this index, which may be the number of layers."""
         if not is_whole(index) or not -len(self) <= index <= len(self):
             raise self._no_layer(index)
         before = operator.index(index) % len(self) if index < 0 else operator.index(index)
@@ -135,7 +135,7 @@ class Sequential(Module, Generic[*Layers]):
 
     @explains_keywords
     def pop(self, index: int = -1) -> Module:
-        """Take out a layer, by default the last one, and return it."""
+        """Remove a layer, by default the last one, and return it."""
         if not is_whole(index):
             raise self._no_layer(index)
         taken: Module = self[index]
@@ -208,7 +208,7 @@ class Residual(Module):
         projection: a module, such as `Dense(2, 8, bias=False)`, where the block changes the shape.
 
     Raises:
-        UnsupportedError: either is no module.
+        UnsupportedError: either is not a module.
 
     >>> import numpy as np
     >>> from nn import Dense
@@ -227,7 +227,7 @@ class Residual(Module):
         """Apply to x of a shape that the block takes.
 
         Raises:
-            ShapeError: what is to be added has two shapes.
+            ShapeError: the two terms have different shapes.
         """
         x = require_input(self, x)
         skipped = x if self.projection is None else self.projection(x)

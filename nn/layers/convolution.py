@@ -24,8 +24,8 @@ from nn.layers.inputs import (
     require_images,
     require_multiple,
 )
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -51,7 +51,11 @@ class _Kernels(Module):
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
-        for name, value in checked.items():
+        kernel = per_axis(checked["kernel_size"], self.axes, "kernel_size")
+        return {**checked, "kernel_size": kernel}
+
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
             if isinstance(value, tuple) and len(value) != self.axes:
                 raise ArgumentError(
                     f"{type(self).__name__} with {name}={value}",
@@ -59,9 +63,7 @@ class _Kernels(Module):
                     "Give one number for all axes, or one for each",
                 )
         for name in ("in_channels", "out_channels"):
-            require_multiple(self, checked, name, "groups", "channels")
-        kernel = per_axis(checked["kernel_size"], self.axes, "kernel_size")
-        return {**checked, "kernel_size": kernel}
+            require_multiple(self, values, name, "groups", "channels")
 
     def _set_up(self, bias: bool, weight_init: Any, rng: Any, dtype: Any) -> None:
         self.weight = _weight(self, weight_init, rng, dtype)
@@ -101,23 +103,22 @@ class _Convolution(_Kernels):
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        stride = checked["stride"]
-        if checked["padding"] == "same" and set(per_axis(stride, self.axes, "stride")) != {1}:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        super()._require_consistent(values)
+        stride = values["stride"]
+        if values["padding"] == "same" and set(per_axis(stride, self.axes, "stride")) != {1}:
             raise ArgumentError(
                 f'{type(self).__name__} with padding="same", stride={stride}',
                 "a stride does not keep the shape",
                 "Give stride=1, or the padding in numbers",
             )
-        return checked
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, in_channels, ...), in the dtype of the parameters.
 
         Raises:
             ShapeError: x has another number of axes or channels, or is smaller than the kernel.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
         try:
@@ -129,7 +130,7 @@ class _Convolution(_Kernels):
 
 @register
 class Conv1d(_Convolution):
-    """Convolution of (n, in_channels, length) with kernels that are learned; see `Conv2d`.
+    """Convolution of (n, in_channels, length) with learned kernels; see `Conv2d`.
 
     >>> Conv1d(2, 3, 5, padding="same", rng=0)(np.ones((4, 2, 10))).shape
     (4, 3, 10)
@@ -140,32 +141,33 @@ class Conv1d(_Convolution):
 
 @register
 class Conv2d(_Convolution):
-    """Convolution of images (n, in_channels, height, width) with kernels that are learned.
+    """Convolution of images (n, in_channels, height, width) with learned kernels.
 
     y[n, o, p] = bias[o] + Σ weight[o, c, k] x[n, c, stride p + dilation k] over channels c and
-    positions k, with borders of zeros: the kernels are not reversed. LeCun et al., "Gradient-based
+    positions k, with zero padding; the kernels are not flipped. LeCun et al., "Gradient-based
     learning applied to document recognition", 1998. Names, order and shapes are PyTorch's.
 
     Args:
-        in_channels: of x.
-        out_channels: of the result, of which each has a kernel.
-        kernel_size: of these, one whole number for all axes of an image, or a tuple of one each.
-        stride: from one position to the next.
-        padding: the width of the borders, 0 or more; "valid" for none; or "same" for as much as
-            keeps the shape, with one more behind than before where that is odd.
-        dilation: from one entry of the kernel to the next.
-        groups: of channels, each of which has kernels of its own.
-        bias: whether to add one; it starts at zero.
-        weight_init: a name from `nn.init`, or a function of (rng, fan_in, fan_out): the numbers of
-            entries that one of the result comes from, and that one of x goes to. The first
-            out_channels columns of what it returns are the kernels.
+        in_channels: channels of x.
+        out_channels: channels of the result, each of which has its own kernel.
+        kernel_size: size of the kernels: one whole number for all axes of an image, or a tuple with
+            one each.
+        stride: distance from one position to the next.
+        padding: width of the borders, 0 or more; "valid" for none; or "same" for as much as keeps
+            the shape, with one more at the end if that is odd.
+        dilation: distance from one entry of the kernel to the next.
+        groups: number of groups of channels, each of which has its own kernels.
+        bias: whether to add a bias; it starts at zero.
+        weight_init: a name from `nn.init`, or a function of (rng, fan_in, fan_out): the number of
+            entries that an entry of the result is computed from, and that an entry of x contributes
+            to. The first out_channels columns of what it returns are the kernels.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, a name unknown, the channels are no multiples
-            of the groups, or the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, a name is unknown, the channels are not a
+            multiple of the groups, or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = Conv2d(1, 8, 3, padding="same", rng=0)
     >>> layer.weight.shape, layer(np.ones((4, 1, 28, 28))).shape
@@ -188,27 +190,27 @@ class Conv3d(_Convolution):
 
 @register
 class ConvTranspose2d(_Kernels):
-    """The transpose of `Conv2d`: each entry of x puts a kernel, times that entry, in its place.
+    """The transpose of `Conv2d`: each entry of x adds a kernel, scaled by it, to the result.
 
-    So images become larger, by a stride of 2 twice as large. Zeiler et al., "Deconvolutional
+    This enlarges images; a stride of 2 doubles their size. Zeiler et al., "Deconvolutional
     networks", 2010. Names, order and shapes are PyTorch's.
 
     Args:
-        in_channels: of x.
-        out_channels: of the result.
-        kernel_size: one whole number for all axes of an image, or a tuple of one each.
-        stride: from one place of the result to the next.
-        padding: how much is left out at each border of the result.
-        output_padding: how much is added behind; below the stride or the dilation.
-        groups: of channels, each of which has kernels of its own.
-        bias: whether to add one; it starts at zero.
-        dilation: from one entry of the kernel to the next.
+        in_channels: channels of x.
+        out_channels: channels of the result.
+        kernel_size: one whole number for all axes of an image, or a tuple with one each.
+        stride: distance between the kernels in the result.
+        padding: how much is cut off at each border of the result.
+        output_padding: how much is added at the end; less than the stride or the dilation.
+        groups: number of groups of channels, each of which has its own kernels.
+        bias: whether to add a bias; it starts at zero.
+        dilation: distance from one entry of the kernel to the next.
         weight_init, rng, dtype: as in `Conv2d`.
 
     Raises:
-        ArgumentError: a number is out of its range, a name unknown, the channels are no multiples
-            of the groups, or the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, a name is unknown, the channels are not a
+            multiple of the groups, or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = ConvTranspose2d(8, 3, 4, stride=2, padding=1, rng=0)
     >>> layer.weight.shape, layer(np.ones((4, 8, 7, 7))).shape
@@ -225,24 +227,23 @@ class ConvTranspose2d(_Kernels):
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        super()._require_consistent(values)
         names = ("output_padding", "stride", "dilation")
-        each = zip(*(per_axis(checked[name], self.axes, name) for name in names))
+        each = zip(*(per_axis(values[name], self.axes, name) for name in names))
         if any(added >= max(stride, dilation) for added, stride, dilation in each):
             raise ArgumentError(
-                f"ConvTranspose2d with {', '.join(f'{name}={checked[name]}' for name in names)}",
+                f"ConvTranspose2d with {', '.join(f'{name}={values[name]}' for name in names)}",
                 "so much more has no place that a convolution comes from",
                 "Give output_padding below the stride or the dilation",
             )
-        return checked
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, in_channels, height, width), in the dtype of the parameters.
 
         Raises:
             ShapeError: x has another number of axes or channels, or nothing is left of the result.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
         names = ("stride", "padding", "dilation", "output_padding")

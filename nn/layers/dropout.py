@@ -10,8 +10,8 @@ from autograd_lite import Tensor, dropout
 from autograd_lite.arguments import FRACTION
 from autograd_lite.foreign import beside
 from nn.architecture import register
+from nn.calls import drawn
 from nn.declared import declared
-from nn.evaluating import drawn
 from nn.layers.inputs import require_images, require_input
 from nn.module import Module
 from nn.random_state import generator
@@ -53,7 +53,7 @@ class Dropout(_Dropout):
 
     Raises:
         ArgumentError: p is out of its range.
-        UnsupportedError: rng is no generator and no seed.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = Dropout(0.5, rng=0)
     >>> layer(Tensor(np.ones(6))).data
@@ -87,7 +87,7 @@ class Dropout2d(_Dropout):
 
         Raises:
             ShapeError: x has other axes.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = require_images(self, x, None)
         return self._dropped(x, (*x.shape[:2], *(1,) * (x.ndim - 2)))

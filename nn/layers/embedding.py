@@ -13,16 +13,16 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional
 from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import beside
+from autograd_lite.foreign import admit, beside
 from autograd_lite.modes import entries_of
 from autograd_lite.node import plain
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared
 from nn.init import normal
-from nn.layers.inputs import called, in_dtype_of, require_input
+from nn.layers.inputs import called, in_dtype_of, require_input, require_shape
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 from nn.random_state import generator
 
 if TYPE_CHECKING:
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 
 @register
 class Embedding(Module):
-    """A vector for each of some numbers, such as those of words, that is learned.
+    """A learned vector for each whole number, such as the number of a word.
 
     Names, order and shapes are PyTorch's. Bengio et al., "A neural probabilistic language model",
     2003.
 
     Args:
-        num_embeddings: how many numbers there are, from 0.
-        embedding_dim: of their vectors.
-        padding_idx: the number that fills short sequences up; its vector begins with zeros and
-            gets no gradient.
+        num_embeddings: how many numbers there are, counted from 0.
+        embedding_dim: length of the vectors.
+        padding_idx: the number that pads short sequences; its vector starts at zero and gets no
+            gradient.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = Embedding(10, 3, padding_idx=0, rng=0)
     >>> layer([[4, 2, 0, 0]]).shape
@@ -59,16 +59,14 @@ class Embedding(Module):
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        count, padding = checked["num_embeddings"], checked["padding_idx"]
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        count, padding = values["num_embeddings"], values["padding_idx"]
         if padding is not None and padding >= count:
             raise ArgumentError(
                 f"Embedding with num_embeddings={count}, padding_idx={padding}",
                 "there is no vector of that number",
                 f"Give a number from 0 to {count - 1}",
             )
-        return checked
 
     def _set_up(self, rng: Any, dtype: Any) -> None:
         source = generator(rng, "Embedding")
@@ -82,12 +80,11 @@ class Embedding(Module):
         """The vectors (..., embedding_dim) of whole numbers of any shape.
 
         Raises:
-            ArgumentError: a number is below 0, or there is no vector of it.
-            UnsupportedError: x is no array of whole numbers.
+            ArgumentError: a number is below 0, or has no vector.
+            UnsupportedError: x is not an array of whole numbers.
         """
-        if isinstance(x, list | tuple):
-            x = np.asarray(x)
-        x = require_input(self, x)
+        x = admit(x, f"{heading(self)} of")
+        x = require_input(self, np.asarray(x) if isinstance(x, list | tuple) else x)
         if x.dtype.kind == "f":
             x = entries_of(x)
         numbers = plain(x)
@@ -129,21 +126,21 @@ def sinusoids(length: int, features: int) -> Any:
 
 @register
 class PositionalEncoding(Module):
-    """Adds to each position of sequences (n, length, embedding_dim) a vector of its own.
+    """Add to each position of sequences (n, length, embedding_dim) its own vector.
 
-    Sines and cosines, as in Vaswani et al., "Attention is all you need", 2017, or vectors that are
-    learned, for at most `max_length` positions.
+    Sines and cosines, as in Vaswani et al., "Attention is all you need", 2017, or learned vectors,
+    for at most `max_length` positions.
 
     Args:
         embedding_dim: features of each position.
-        max_length: how many positions there may be.
-        learned: whether the vectors are parameters; they begin small.
+        max_length: the maximum number of positions.
+        learned: whether the vectors are parameters, which start small.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> PositionalEncoding(2)(np.zeros((1, 3, 2))).round(3)
     array([[[ 0.   ,  1.   ],
@@ -169,17 +166,10 @@ class PositionalEncoding(Module):
 
         Raises:
             ShapeError: x has other axes or features, or is longer than `max_length`.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
-        x = require_input(self, x)
-        wanted = f"(n, length, {self.embedding_dim})"
-        if x.ndim != 3 or x.shape[2] != self.embedding_dim:
-            raise ShapeError(
-                f"{heading(self)} of {describe_one(x)}",
-                f"it takes sequences of shape {wanted}: axis 2 of the input has "
-                f"{x.shape[2] if x.ndim > 2 else 'no'} features",
-                f"Give inputs of shape {wanted}, as Embedding(n, {self.embedding_dim}) makes them",
-            )
+        hint = f"as Embedding(n, {self.embedding_dim}) makes them"
+        x = require_shape(self, x, ("n", "length", self.embedding_dim), hint=hint)
         if x.shape[1] > self.max_length:
             raise ShapeError(
                 f"{heading(self)} of {describe_one(x)}",

@@ -77,56 +77,65 @@ def each_axis(allowed: Range, *names: str) -> Range:
     return Range(holds, ", or ".join(wanted))
 
 
-def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = None) -> Tensor:
-    """What a layer is given, once it is images (n, channels, ...) of so many axes and channels.
+def require_shape(
+    layer: Any, x: Any, *shapes: tuple[Any, ...], name: str = "inputs", hint: str = ""
+) -> Any:
+    """What a layer is given, once it is real numbers of one of some shapes.
 
-    Raises:
-        ShapeError: it has another shape.
-        UnsupportedError: it is no array of real numbers.
-    """
-    images = require_input(layer, x)
-    wanted = channels or "channels"
-    if axes is None:
-        shape, fits = f"(n, {wanted}, ...)", images.ndim > 2
-    else:
-        names = ("length",) if axes == 1 else ("depth", "height", "width")[-axes:]
-        shape, fits = f"(n, {wanted}, {', '.join(names)})", images.ndim == axes + 2
-    if not fits:
-        raise ShapeError(
-            f"{heading(layer)} of {describe_one(images)}",
-            f"it takes images of shape {shape}, and this has {images.ndim} axes",
-            "Write x[None] for a single image, x[:, None] for images of one channel",
-        )
-    if channels is not None and images.shape[1] != channels:
-        remedy = f"Give inputs of shape {shape}, or make the layer for {images.shape[1]} channels"
-        if images.shape[-1] == channels:
-            remedy = f"Give inputs of shape {shape}: np.moveaxis(x, -1, 1) puts the channels there"
-        raise ShapeError(
-            called(layer, images),
-            f"axis 1 of the input has {images.shape[1]} channels, and the layer takes {channels}",
-            remedy,
-        )
-    return images
-
-
-def require_sequences(layer: Any, name: str, x: Any, features: int) -> Any:
-    """What a layer is given as its argument of that name, once it is sequences of such features.
+    A shape has for each axis its length, or a name where that may be any, and `...` where there may
+    be any number of axes.
 
     Raises:
         ShapeError: it has another shape.
         UnsupportedError: it is no array of real numbers.
     """
     x = require_input(layer, x)
-    if x.ndim != 3 or x.shape[2] != features:
-        axes = "n, length" if layer.batch_first else "length, n"
-        found = f"axis 2 has {x.shape[2]} features" if x.ndim == 3 else f"this has {x.ndim} axes"
-        raise ShapeError(
-            f"{heading(layer)} of {name} {describe_one(x)}",
-            f"it takes {name} of shape ({axes}, {features}), and {found}",
-            f"Give {name} of that shape, as x[None] of a single sequence and x[:, :, None] of one "
-            "feature, or make the layer for others",
-        )
-    return x
+    wrong = [_wrong_axes(x.shape, shape) for shape in shapes]
+    if [] in wrong:
+        return x
+    axis = next((axes[0] for axes in wrong if axes), None)
+    found = f"{x.ndim} axes" if axis is None else f"length {x.shape[axis]} along axis {axis}"
+    texts = (", ".join("..." if each is ... else str(each) for each in shape) for shape in shapes)
+    raise ShapeError(
+        called(layer, x),
+        f"it takes {name} of shape {' or '.join(f'({text})' for text in texts)}, and this has "
+        f"{found}",
+        f"Give {name} of that shape{hint and ', '}{hint}",
+    )
+
+
+def _wrong_axes(have: tuple[int, ...], wanted: tuple[Any, ...]) -> list[int] | None:
+    """The axes whose lengths differ; None where there are more or fewer."""
+    first = wanted.index(...) if ... in wanted else len(wanted)
+    last = wanted[first + 1 :]
+    others = len(have) - first - len(last)
+    if others < 0 or (others > 0 and first == len(wanted)):
+        return None
+    lengths = [*wanted[:first], *have[first : first + others], *last]
+    pairs = enumerate(zip(have, lengths))
+    return [axis for axis, (one, two) in pairs if one != two and type(two) is not str]
+
+
+def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = None) -> Tensor:
+    """What a layer is given, once it is images (n, channels, ...) of so many axes and channels."""
+    names: tuple[Any, ...] = ("length", ...)
+    if axes is not None:
+        names = ("length",) if axes == 1 else ("depth", "height", "width")[-axes:]
+    hint = "as x[None] of a single image and x[:, None] of images of one channel, or make the "
+    hint += "layer for others"
+    shape: Any = getattr(x, "shape", ())
+    if len(shape) == len(names) + 2 and shape[-1] == channels:
+        hint = "as np.moveaxis(x, -1, 1), which puts the channels there"
+    images: Tensor = require_shape(layer, x, ("n", channels or "channels", *names), hint=hint)
+    return images
+
+
+def require_sequences(layer: Any, name: str, x: Any, features: int) -> Any:
+    """What a layer is given as its argument of that name, once it is sequences of such features."""
+    axes = ("n", "length") if layer.batch_first else ("length", "n")
+    hint = "as x[None] of a single sequence and x[:, :, None] of one feature, or make the layer "
+    hint += "for others"
+    return require_shape(layer, x, (*axes, features), name=name, hint=hint)
 
 
 def in_place(features: Any, x: Any) -> Any:

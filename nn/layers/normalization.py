@@ -1,24 +1,25 @@
-"""Layers that shift and scale each sample: over its features, groups of channels, or positions."""
+"""Layers that shift and scale: by statistics of a sample, of groups of channels, or of a batch."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, COUNTS, FLAG, FLOATING, POSITIVE, Range, optional
-from autograd_lite.derivatives.normalization import rms_normalize, standardize
+from autograd_lite.arguments import COUNT, COUNTS, FLAG, FLOATING, POSITIVE, SHARE, Range, optional
+from autograd_lite.derivatives.normalization import rms_normalize, standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
+from autograd_lite.modes import moves
 from autograd_lite.precision import as_floats
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import Field, declared
-from nn.layers.inputs import in_dtype_of, in_place, require_input, require_multiple
+from nn.layers.inputs import in_dtype_of, in_place, require_multiple, require_shape
+from nn.members import Buffer, Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -52,14 +53,8 @@ class _NormOfFeatures(Module):
 
     def _features(self, x: Any) -> Any:
         """What is given, once its last axes are those that are normalized, in the layer's dtype."""
-        x = require_input(self, x)
-        name, shape = type(self).__name__, self.normalized_shape
-        if x.shape[-len(shape) :] != shape:
-            raise ShapeError(
-                f"{name}({shape}) of {describe_one(x)}",
-                f"it normalizes arrays whose last axes are {shape}",
-                f"Give inputs of that shape, or make the layer {name}(n_features)",
-            )
+        hint = f"or make the layer {type(self).__name__}(n_features)"
+        x = require_shape(self, x, (..., *self.normalized_shape), hint=hint)
         return as_floats(x) if self.weight is None else in_dtype_of(self.weight, x)
 
 
@@ -70,14 +65,14 @@ class LayerNorm(_NormOfFeatures):
     Ba et al., "Layer normalization", 2016; the same in training and in evaluation.
 
     Args:
-        normalized_shape: length of the last axis of x, or those of the last axes.
+        normalized_shape: length of the last axis of x, or a tuple with those of the last axes.
         epsilon: added to the variance, > 0.
         dtype: of the parameters.
         elementwise_affine: whether to multiply by weight and add bias.
-        bias: whether to add bias, where there is a weight.
+        bias: whether to add bias, if there is a weight.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
 
     >>> LayerNorm(2)(np.array([[1.0, 3.0]])).data.round(3)
     array([[-1.,  1.]])
@@ -91,7 +86,7 @@ class LayerNorm(_NormOfFeatures):
 
         Raises:
             ShapeError: the last axes are others.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         y = standardize(self._features(x), self.axes, self.epsilon)
         y = y if self.weight is None else y * self.weight
@@ -105,14 +100,14 @@ class RMSNorm(_NormOfFeatures):
     Zhang and Sennrich, "Root mean square layer normalization", 2019.
 
     Args:
-        normalized_shape: length of the last axis of x, or those of the last axes.
-        epsilon: added to the mean, > 0; by default the distance from 1 to the next number of x's
+        normalized_shape: length of the last axis of x, or a tuple with those of the last axes.
+        epsilon: added to the mean, > 0; by default the distance from 1 to the next number in x's
             dtype.
         dtype: of the weight.
         elementwise_affine: whether to multiply by weight.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
 
     >>> RMSNorm(2)(np.array([[1.0, 7.0]])).data.round(3)
     array([[0.2, 1.4]])
@@ -123,7 +118,7 @@ class RMSNorm(_NormOfFeatures):
 
         Raises:
             ShapeError: the last axes are others.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = self._features(x)
         epsilon = float(np.finfo(x.dtype).eps) if self.epsilon is None else self.epsilon
@@ -138,16 +133,10 @@ class NormOfChannels(Module):
         self.weight = Parameter(np.ones(channels), dtype=dtype) if affine else None
         self.bias = Parameter(np.zeros(channels), dtype=dtype) if affine else None
 
-    def _of_channels(self, x: Any, channels: int, ndim: int) -> Tensor:
-        """What is given, once it has so many channels along axis 1, and so many axes."""
-        x = require_input(self, x)
-        if x.ndim < ndim or x.shape[1] != channels:
-            raise ShapeError(
-                f"{heading(self)} of {describe_one(x)}",
-                f"it normalizes arrays of shape (n, {channels}, ...), with {channels} channels "
-                f"along axis 1 and {ndim} axes or more",
-                f"Give inputs of that shape, or make the layer {type(self).__name__} for others",
-            )
+    def _of_channels(self, x: Any, channels: int, *names: str) -> Tensor:
+        """What is given, once it has so many channels along axis 1, and axes behind it."""
+        hint = f"or make the layer {type(self).__name__} for others"
+        x = require_shape(self, x, ("n", channels, *names, ...), hint=hint)
         return as_floats(x) if self.weight is None else in_dtype_of(self.weight, x)
 
     def _require_several(self, x: Any, entries: int, of: str, remedy: str) -> None:
@@ -172,15 +161,15 @@ class GroupNorm(NormOfChannels):
     Wu and He, "Group normalization", 2018; the same in training and in evaluation.
 
     Args:
-        num_groups: into which the channels are divided.
-        num_channels: axis 1 of x.
+        num_groups: how many groups the channels are divided into.
+        num_channels: length of axis 1 of x.
         epsilon: added to the variance, > 0.
-        affine: whether to multiply by weight and add bias, of each channel.
+        affine: whether to multiply by weight and add bias, for each channel.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, the channels are no multiple of the groups, or
-            the dtype is none of floats.
+        ArgumentError: a number is out of its range, the channels are not a multiple of the groups,
+            or the dtype is not floating.
 
     >>> GroupNorm(1, 2)(np.array([[[1.0], [3.0]]])).data.round(3)
     array([[[-1.],
@@ -193,10 +182,8 @@ class GroupNorm(NormOfChannels):
     affine: bool = declared(FLAG, default=True, size=True)
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        require_multiple(self, checked, "num_channels", "num_groups", "channels")
-        return checked
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        require_multiple(self, values, "num_channels", "num_groups", "channels")
 
     def _set_up(self, dtype: Any) -> None:
         self._make_parameters(self.num_channels, self.affine, dtype)
@@ -205,10 +192,10 @@ class GroupNorm(NormOfChannels):
         """Apply to x of shape (n, num_channels, ...).
 
         Raises:
-            ShapeError: x has other axes or channels, or a group has one entry alone.
-            UnsupportedError: x is no array of real numbers.
+            ShapeError: x has other axes or channels, or a group has only one entry.
+            UnsupportedError: x is not an array of real numbers.
         """
-        x = self._of_channels(x, self.num_channels, 2)
+        x = self._of_channels(x, self.num_channels)
         n, channels, *lengths = x.shape
         entries = channels // self.num_groups * math.prod(lengths)
         self._require_several(x, entries, "group", "Give larger images, or make fewer groups")
@@ -224,13 +211,13 @@ class InstanceNorm(NormOfChannels):
     Ulyanov et al., "Instance normalization", 2016; the same in training and in evaluation.
 
     Args:
-        num_features: axis 1 of x.
+        num_features: length of axis 1 of x.
         epsilon: added to the variance, > 0.
-        affine: whether to multiply by weight and add bias, of each channel.
+        affine: whether to multiply by weight and add bias, for each channel.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        ArgumentError: a number is out of its range, or the dtype is not floating.
 
     >>> InstanceNorm(1)(np.array([[[1.0, 3.0]]])).round(3)
     array([[[-1.,  1.]]])
@@ -248,9 +235,120 @@ class InstanceNorm(NormOfChannels):
         """Apply to x of shape (n, num_features, ...).
 
         Raises:
-            ShapeError: x has other axes or channels, or one position alone.
-            UnsupportedError: x is no array of real numbers.
+            ShapeError: x has other axes or channels, or only one position.
+            UnsupportedError: x is not an array of real numbers.
         """
-        x = self._of_channels(x, self.num_features, 3)
+        x = self._of_channels(x, self.num_features, "length")
         self._require_several(x, math.prod(x.shape[2:]), "channel", "Give larger images")
         return self._scaled_and_shifted(standardize(x, tuple(range(2, x.ndim)), self.epsilon))
+
+
+class _BatchNorm(NormOfChannels):
+    """What layers have in common that normalize each feature over the batch."""
+
+    positions: ClassVar[tuple[tuple[str, ...], ...]]
+    """What x may have behind its features: names of axes."""
+
+    num_features: int = declared(COUNT, size=True)
+    epsilon: float = declared(POSITIVE, default=1e-5)
+    momentum: float = declared(SHARE, default=0.1)
+    _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
+    affine: bool = declared(FLAG, default=True, kw_only=True)
+
+    def _set_up(self, dtype: Any) -> None:
+        n = self.num_features
+        self._make_parameters(n, self.affine, dtype)
+        self.running_mean = Buffer(np.zeros(n), dtype=dtype)
+        self.running_var = Buffer(np.ones(n), dtype=dtype)
+
+    def forward(self, x: ArrayLike) -> Tensor:
+        """Apply, in training to more than one entry of each feature.
+
+        Raises:
+            ShapeError: x has another shape.
+            UnsupportedError: x is not an array of real numbers.
+        """
+        x = in_dtype_of(self.running_mean, self._checked_input(x))
+        if self.training:
+            axes = (0, *range(2, x.ndim))
+            y = standardize(x, axes, self.epsilon)
+            mean, variance = statistics(x, y, axes)
+            n = x.size // x.shape[1]
+            self._follow(self.running_mean, mean.reshape(-1))
+            self._follow(self.running_var, variance.reshape(-1) * (n / (n - 1)))
+        else:
+            scale = in_place(1 / np.sqrt(self.running_var.detach() + self.epsilon), x)
+            scale.name = "scale"
+            y = (x - in_place(self.running_mean.detach(), x)) * scale
+        return self._scaled_and_shifted(y)
+
+    def _checked_input(self, x: Any) -> Any:
+        name, features = type(self).__name__, self.running_mean.shape[0]
+        shapes = [("n", features, *names) for names in self.positions]
+        x = require_shape(self, x, *shapes, hint=f"or make the layer {name}(n_features)")
+        if self.training and x.size // features < 2:
+            raise ShapeError(
+                f"{name}({features}) of {describe_one(x)} in training",
+                "the variance of a batch needs at least two samples",
+                "Choose a batch size that leaves no single sample over, or call model.eval() first",
+            )
+        return x
+
+    def _follow(self, running: Buffer, batch: Any) -> None:
+        noted = moves.get()
+        before = running.data if noted is None else noted.get(running, running)
+        # A new array, so that the records of earlier calls in evaluation stay valid.
+        moved = (1 - self.momentum) * before + self.momentum * batch
+        moved = moved.astype(running.dtype, copy=False)
+        if noted is None:
+            running.data = moved
+        else:
+            noted[running] = moved
+
+
+@register
+class BatchNorm1d(_BatchNorm):
+    """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each feature over the batch.
+
+    For inputs (n, num_features), or sequences (n, num_features, length), over all positions too. In
+    training, mean and variance are those of the batch, and the running ones move towards them:
+    running = (1 - momentum) * running + momentum * batch's, where the running variance uses the one
+    divided by n - 1. In evaluation the running ones are used. Ioffe and Szegedy, "Batch
+    normalization", 2015; the conventions are PyTorch's.
+
+    Args:
+        num_features: length of axis 1 of x.
+        epsilon: added to the variance, > 0.
+        momentum: weight of the newest batch in the running statistics, 0 to 1.
+        dtype: of parameters and running statistics.
+        affine: whether to multiply by weight and add bias.
+
+    Raises:
+        ArgumentError: a number is out of its range, or the dtype is not floating.
+
+    >>> layer = BatchNorm1d(1, momentum=0.5)
+    >>> layer(np.array([[1.0], [3.0]])).data.round(3)
+    array([[-1.],
+           [ 1.]])
+    >>> layer.running_mean.data, layer.running_var.data
+    (array([1.]), array([1.5]))
+    """
+
+    positions = ((), ("length",))
+
+
+@register
+class BatchNorm2d(_BatchNorm):
+    """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each channel over all its pixels.
+
+    As `BatchNorm1d`, with mean and variance over the batch and all positions in the images; its
+    features are the channels of x.
+
+    >>> layer = BatchNorm2d(1, momentum=0.5)
+    >>> layer(np.array([[[[1.0, 3.0]]]])).data.round(3)
+    array([[[[-1.,  1.]]]])
+    >>> layer.running_mean.data, layer.running_var.data
+    (array([1.]), array([1.5]))
+    """
+
+    positions = (("height", "width"),)

@@ -36,22 +36,20 @@ class _Pool(Module):
     stride: int | Lengths | None = declared(optional(COUNT_EACH), default=None)
     padding: int | Lengths = declared(WHOLE_EACH, default=0)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        axes = max((len(v) for v in checked.values() if isinstance(v, tuple)), default=1)
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        axes = max((len(v) for v in values.values() if isinstance(v, tuple)), default=1)
         each = [
-            per_axis(checked[name], axes, name)
+            per_axis(values[name], axes, name)
             for name in ("kernel_size", "padding")
-            if len(_several(checked[name])) in (1, axes)
+            if len(_several(values[name])) in (1, axes)
         ]
         if len(each) == 2 and any(2 * width > k for k, width in zip(*each)):
             raise ArgumentError(
-                f"{type(self).__name__} with kernel_size={checked['kernel_size']}, "
-                f"padding={checked['padding']}",
+                f"{type(self).__name__} with kernel_size={values['kernel_size']}, "
+                f"padding={values['padding']}",
                 "windows would lie in the border alone",
                 "Give padding of at most half the kernel",
             )
-        return checked
 
     def _windows(self, x: Any, ceil_mode: bool, dilation: Any = 1) -> tuple[Lengths, Layout]:
         """By axis of the images: how long windows are, and where they are placed.
@@ -99,16 +97,16 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 @register
 class MaxPool(_Pool):
-    """The largest entry of each window of images (n, channels, ...), of one to three axes or more.
+    """The largest entry of each window of images (n, channels, ...), of any number of axes.
 
-    Entries that are as large share what reaches them in the backward pass; PyTorch gives it to one.
+    Equally large entries share the gradient; PyTorch gives it to one of them.
 
     Args:
-        kernel_size: of a window; of these, one whole number for all axes, or a tuple of one each.
-        stride: from one window to the next; by default the windows lie side by side.
-        padding: the width of borders that are below all else, at most half the kernel's.
-        dilation: from one entry of a window to the next.
-        ceil_mode: whether a window that reaches beyond the border behind counts.
+        kernel_size: size of a window: one whole number for all axes, or a tuple with one each.
+        stride: distance from one window to the next; by default windows are side by side.
+        padding: width of a padding that is below all entries, at most half the kernel's.
+        dilation: distance from one entry of a window to the next.
+        ceil_mode: whether to count a window that reaches beyond the end.
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -127,7 +125,7 @@ class MaxPool(_Pool):
 
         Raises:
             ShapeError: x has other axes, or is smaller than a window.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = require_images(self, x, None)
         kernel, placed = self._windows(x, self.ceil_mode, self.dilation)
@@ -136,14 +134,14 @@ class MaxPool(_Pool):
 
 @register
 class AvgPool(_Pool):
-    """The mean of each window of images (n, channels, ...), of one to three axes or more.
+    """The mean of each window of images (n, channels, ...), of any number of axes.
 
     Args:
-        kernel_size: of a window; of these, one whole number for all axes, or a tuple of one each.
-        stride: from one window to the next; by default the windows lie side by side.
-        padding: the width of borders of zeros, at most half the kernel's.
-        ceil_mode: whether a window that reaches beyond the border behind counts.
-        count_include_pad: whether the borders are counted in a mean.
+        kernel_size: size of a window: one whole number for all axes, or a tuple with one each.
+        stride: distance from one window to the next; by default windows are side by side.
+        padding: width of the zero padding, at most half the kernel's.
+        ceil_mode: whether to count a window that reaches beyond the end.
+        count_include_pad: whether means include the padding.
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -162,7 +160,7 @@ class AvgPool(_Pool):
 
         Raises:
             ShapeError: x has other axes, or is smaller than a window.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = require_images(self, x, None)
         kernel, (strides, borders, _) = self._windows(x, self.ceil_mode)
@@ -173,12 +171,12 @@ class AvgPool(_Pool):
 
 @register
 class AdaptiveAvgPool(Module):
-    """The means of images (n, channels, ...) in so many parts along each axis.
+    """The means of images (n, channels, ...) over a given number of parts of each axis.
 
     Args:
-        output_size: how many, for all axes, or a tuple of one for each; None leaves an axis as it
-            is. Of an axis of length n, part i of m is from i n / m, rounded down, to (i + 1) n / m,
-            rounded up.
+        output_size: the number of parts: one for all axes, or a tuple with one each; None leaves an
+            axis as it is. For an axis of length n, part i of m reaches from i n / m, rounded down,
+            to (i + 1) n / m, rounded up.
 
     Raises:
         ArgumentError: a number is out of its range.
@@ -195,7 +193,7 @@ class AdaptiveAvgPool(Module):
 
         Raises:
             ShapeError: x has other axes.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = require_images(self, x, None)
         sizes = _per_axis(self, x, self.output_size, "output_size")
@@ -205,18 +203,18 @@ class AdaptiveAvgPool(Module):
 
 @register
 class Upsample(Module):
-    """Images (n, channels, ...) in another size, larger or smaller.
+    """Resize images (n, channels, ...), to a larger or smaller size.
 
     Args:
-        size: of the result, one whole number for all axes, or a tuple of one each.
-        scale_factor: or the ratio of lengths, likewise; results are rounded down.
-        mode: "nearest", for images of any number of axes, or "bilinear", of two.
-        align_corners: in "bilinear" whether the first and the last entries stay where they are;
-            otherwise entries are the middles of intervals.
+        size: size of the result: one whole number for all axes, or a tuple with one each.
+        scale_factor: instead of size, the ratio of lengths, likewise; results are rounded down.
+        mode: "nearest", for images with any number of axes, or "bilinear", for two.
+        align_corners: whether "bilinear" keeps the first and the last entries in place; otherwise
+            entries are the centers of intervals.
 
     Raises:
-        ArgumentError: a number is out of its range, the mode is unknown, not one of size and
-            scale_factor is given, or corners are aligned in mode "nearest".
+        ArgumentError: a number is out of its range, the mode is unknown, both or neither of size
+            and scale_factor are given, or corners are aligned in mode "nearest".
 
     >>> import numpy as np
     >>> Upsample(scale_factor=2)(np.array([[[1.0, 3.0]]]))
@@ -230,28 +228,26 @@ class Upsample(Module):
     mode: str = declared(one_of("nearest", "bilinear"), default="nearest")
     align_corners: bool = declared(FLAG, default=False)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        if (checked["size"] is None) == (checked["scale_factor"] is None):
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        if (values["size"] is None) == (values["scale_factor"] is None):
             raise ArgumentError(
-                f"Upsample with size={checked['size']}, scale_factor={checked['scale_factor']}",
+                f"Upsample with size={values['size']}, scale_factor={values['scale_factor']}",
                 "one says what the other does",
                 "Give one of them",
             )
-        if checked["align_corners"] and checked["mode"] == "nearest":
+        if values["align_corners"] and values["mode"] == "nearest":
             raise ArgumentError(
                 'Upsample with mode="nearest", align_corners=True',
                 "an entry that is repeated has no corners",
                 'Give mode="bilinear", or leave align_corners out',
             )
-        return checked
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, channels, ...).
 
         Raises:
             ShapeError: x has other axes, or nothing would be left of one.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = require_images(self, x, 2 if self.mode == "bilinear" else None)
         lengths = x.shape[2:]

@@ -17,15 +17,15 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, WHOLE, one_of
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import beside, on_host
+from autograd_lite.foreign import admit, beside, on_host
 from autograd_lite.modes import entries_of
 from autograd_lite.node import plain
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
 from nn.layers.dropout import dropped
-from nn.layers.gates import first_states, gate_parameters, of_inputs
 from nn.layers.inputs import in_dtype_of, require_sequences
+from nn.layers.recurrent_cells import first_states, gate_parameters, of_inputs
 from nn.module import Module
 from nn.random_state import generator
 
@@ -121,7 +121,7 @@ class _Recurrent(_Sizes, Generic[Last]):
         Raises:
             ShapeError: x has other axes or features, or states or lengths do not go with it.
             ArgumentError: a length is below 1, or larger than x is long.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         first = getattr(self, "weight_ih_l0")  # noqa: B009 # the constructor makes it
         x = in_dtype_of(first, self._sequences(x))
@@ -182,9 +182,9 @@ class _Recurrent(_Sizes, Generic[Last]):
         if lengths is None:
             return None
         length, n = x.shape[:2][::-1] if self.batch_first else x.shape[:2]
-        lengths = entries_of(lengths)  # which decide on what is computed
-        counts = on_host(plain(lengths))
         attempted = f"{heading(self)} of {describe_one(x)} with lengths {describe_one(lengths)}"
+        lengths = entries_of(admit(lengths, attempted))  # which decide on what is computed
+        counts = on_host(plain(lengths))
         if counts.shape != (n,):
             raise ShapeError(
                 attempted,
@@ -232,12 +232,12 @@ class RNN(_Recurrent[Tensor], _Nonlinear):
 
 @register
 class GRU(_Recurrent[Tensor]):
-    """Gated recurrent units, which keep of their state what a gate says.
+    """Gated recurrent units, whose gates say how much of the state is kept.
 
-    r = sigmoid(W_r x + b_r + U_r h + c_r), z = sigmoid(W_z x + b_z + U_z h + c_z),
-    n = tanh(W_n x + b_n + r (U_n h + c_n)), and the new state (1 - z) n + z h; weights have the
-    gates below each other in the order r, z, n. Cho et al., "Learning phrase representations using
-    RNN encoder-decoder", 2014. See `LSTM` for arguments and results.
+    r = sigmoid(W_r x + b_r + U_r h + c_r), z = sigmoid(W_z x + b_z + U_z h + c_z), n = tanh(W_n x +
+    b_n + r (U_n h + c_n)), and the new state is (1 - z) n + z h; the weights of the gates are
+    stacked in the order r, z, n. Cho et al., "Learning phrase representations using RNN
+    encoder-decoder", 2014. See `LSTM` for arguments and results.
 
     >>> y, last = GRU(2, 3, num_layers=2, rng=0)(np.ones((4, 5, 2)))
     >>> y.shape, last.shape
@@ -258,31 +258,31 @@ class GRU(_Recurrent[Tensor]):
 
 @register
 class LSTM(_Recurrent[tuple[Tensor, Tensor]]):
-    """Long short-term memory: a cell that gates let in, forget and let out.
+    """Long short-term memory: gates control what enters, stays in and leaves a cell.
 
-    i = sigmoid(W_i x + b_i + U_i h + c_i), f and o with weights of their own alike,
-    n = tanh(W_n x + b_n + U_n h + c_n), the new cell c = f c + i n and the new state o tanh(c);
-    weights have the gates below each other in the order i, f, n, o. Hochreiter and Schmidhuber,
-    "Long short-term memory", 1997.
+    i = sigmoid(W_i x + b_i + U_i h + c_i), likewise f and o with weights of their own, n = tanh(W_n
+    x + b_n + U_n h + c_n); the new cell is c = f c + i n and the new state o tanh(c). The weights
+    of the gates are stacked in the order i, f, n, o. Hochreiter and Schmidhuber, "Long short-term
+    memory", 1997.
 
     Args:
         input_size: features of x.
-        hidden_size: of the states.
-        num_layers: of which each takes the states of the one before.
+        hidden_size: features of the states.
+        num_layers: number of layers, each of which takes the states of the one before.
         bias: whether to add both biases.
-        batch_first: whether sequences are (n, length, features), else (length, n, features).
-        dropout: the probability with which states between layers are dropped in training.
-        bidirectional: whether each layer also goes from the end to the beginning.
-        proj_size: features to which states, not cells, are projected by weights of their own, fewer
-            than hidden_size; 0 for no projection. Sak et al., "Long short-term memory based
+        batch_first: whether sequences are (n, length, features) rather than (length, n, features).
+        dropout: the probability of dropping states between layers in training.
+        bidirectional: whether each layer also runs from the end to the beginning.
+        proj_size: features onto which states, but not cells, are projected by separate weights,
+            fewer than hidden_size; 0 for no projection. Sak et al., "Long short-term memory based
             recurrent neural network architectures", 2014.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
         ArgumentError: a number is out of its range, proj_size is not below hidden_size, or the
-            dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+            dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> layer = LSTM(2, 3, bidirectional=True, rng=0)
     >>> y, (states, cells) = layer(np.ones((4, 5, 2)), lengths=[5, 1, 2, 3])
@@ -296,16 +296,14 @@ class LSTM(_Recurrent[tuple[Tensor, Tensor]]):
     _rng: np.random.Generator | int | None = declared(default=None, alias="rng")
     _dtype: DTypeLike = declared(FLOATING, default=np.float64, alias="dtype")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        hidden_size, proj_size = checked["hidden_size"], checked["proj_size"]
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        hidden_size, proj_size = values["hidden_size"], values["proj_size"]
         if proj_size >= hidden_size:
             raise ArgumentError(
                 f"LSTM with proj_size={proj_size}, hidden_size={hidden_size}",
                 "a projection leaves fewer features than there are",
                 "Give a smaller proj_size, or 0 for no projection",
             )
-        return checked
 
     def _sizes(self) -> tuple[int, ...]:
         return self.proj_size or self.hidden_size, self.hidden_size

@@ -1,23 +1,94 @@
-"""One step of recurrent layers, for loops of one's own: RNNCell, GRUCell and LSTMCell."""
+"""One step of recurrent layers: gates, and cells for loops of one's own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite import Tensor, relu, sigmoid
+from autograd_lite import Tensor, affine, relu, sigmoid
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, one_of
-from autograd_lite.errors import ShapeError, describe_one
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared
-from nn.layers.gates import first_states, gate_parameters, of_inputs
-from nn.layers.inputs import in_dtype_of, require_input
+from nn.init import uniform
+from nn.layers.inputs import in_dtype_of, require_input, require_shape
+from nn.members import Parameter
 from nn.module import Module
-from nn.parameters import Parameter
 from nn.random_state import generator
+
+
+def gate_parameters(
+    rng: np.random.Generator,
+    gates: int,
+    inputs: int,
+    hidden: int,
+    states: int,
+    bias: bool,
+    dtype: DTypeLike,
+) -> dict[str, Any]:
+    """The parameters of one layer and direction, uniform within 1 / sqrt(hidden), as PyTorch's.
+
+    Those of a projection are there where states have fewer features than are hidden.
+    """
+    bound, rows = hidden**-0.5, gates * hidden
+    shapes = {"weight_ih": (rows, inputs), "weight_hh": (rows, states)}
+    shapes |= {"bias_ih": (rows, 1), "bias_hh": (rows, 1)}
+    if states < hidden:
+        shapes["weight_hr"] = (states, hidden)
+    found: dict[str, Any] = {}
+    for name, shape in shapes.items():
+        values = uniform(rng, *shape, -bound, bound)
+        is_bias = name.startswith("bias")
+        values = values[:, 0] if is_bias else values
+        found[name] = None if is_bias and not bias else Parameter(values, dtype=dtype)
+    return found
+
+
+def of_inputs(x: Any, weight: Any, *biases: Any) -> Any:
+    """What inputs give to the gates, and the biases that are added to it."""
+    if biases[0] is None:
+        return x @ weight.T
+    return affine(x, weight.T, biases[0] if len(biases) == 1 else biases[0] + biases[1])
+
+
+def first_states(
+    layer: Module,
+    names: Sequence[str],
+    hx: Any,
+    shapes: Iterable[tuple[int, ...]],
+    x: Any,
+    weight: Any,
+) -> list[Any]:
+    """The states to begin with, of so many kinds as there are names; zeros where none are given.
+
+    They are in the dtype of a weight, once they have the shapes that go with x.
+    """
+    given = [hx] * len(names) if hx is None or len(names) == 1 else hx
+    if not isinstance(given, tuple | list) or len(given) != len(names):
+        raise UnsupportedError(
+            f"{heading(layer)} with hx of {describe_one(hx)}",
+            f"it begins with {len(names)} kinds of states",
+            f"Give a tuple ({', '.join(names)}), or None to begin with zeros",
+        )
+    found = []
+    for name, state, shape in zip(names, given, shapes):
+        if state is None:
+            found.append(beside(np.zeros(shape, weight.dtype), weight))
+            continue
+        state = require_input(layer, state)
+        if state.shape != shape:
+            raise ShapeError(
+                f"{heading(layer)} of {describe_one(x)} with {name} {describe_one(state)}",
+                f"states for these inputs have shape {shape}",
+                "Give one of that shape, or None to begin with zeros",
+            )
+        found.append(in_dtype_of(weight, state))
+    return found
 
 
 class _Cell(Module):
@@ -38,15 +109,7 @@ class _Cell(Module):
         self.bias_hh: Parameter | None = own["bias_hh"]
 
     def _inputs(self, x: Any) -> Any:
-        x = require_input(self, x)
-        if x.ndim != 2 or x.shape[1] != self.input_size:
-            raise ShapeError(
-                f"{heading(self)} with weight_ih {describe_one(self.weight_ih)} of "
-                f"{describe_one(x)}",
-                f"it takes one step of each sample, (n, {self.input_size}): axis 1 of the input "
-                f"has {x.shape[1] if x.ndim > 1 else 'no'} features",
-                f"Give inputs of shape (n, {self.input_size}), as x[:, t] of sequences",
-            )
+        x = require_shape(self, x, ("n", self.input_size), hint="as x[:, t] of sequences")
         return in_dtype_of(self.weight_ih, x)
 
     def _begun(self, hx: Any, x: Any, *names: str) -> list[Any]:
@@ -85,7 +148,7 @@ class RNNCell(_Cell):
 
         Raises:
             ShapeError: x has other axes or features, or the state does not go with it.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = self._inputs(x)
         of_input, of_state = self._given(x, *self._begun(hx, x, "hx"))
@@ -111,7 +174,7 @@ class GRUCell(_Cell):
 
         Raises:
             ShapeError: x has other axes or features, or the state does not go with it.
-            UnsupportedError: x is no array of real numbers.
+            UnsupportedError: x is not an array of real numbers.
         """
         x = self._inputs(x)
         (h,) = self._begun(hx, x, "hx")

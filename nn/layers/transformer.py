@@ -92,7 +92,7 @@ class _TransformerLayer(Module):
 
 @register
 class TransformerEncoderLayer(_TransformerLayer):
-    """Attention of a sequence to itself and a network of two layers, each added to what it gets.
+    """Self-attention and a network of two layers, each with a skip connection.
 
     Sequences are (n, length, d_model). Names, order and parameters are PyTorch's. Vaswani et al.,
     "Attention is all you need", 2017.
@@ -101,19 +101,19 @@ class TransformerEncoderLayer(_TransformerLayer):
         d_model: features of each position.
         nhead: heads of the attention.
         dim_feedforward: units between the two layers.
-        dropout: the probability of dropping, of weights of attention and of what is added.
-        activation: between the two layers, a name or a function.
+        dropout: the probability of dropping, for attention weights and for what is added.
+        activation: a name or a function, applied between the two layers.
         layer_norm_eps: epsilon of the normalization.
-        batch_first: whether sequences are (n, length, d_model), else (length, n, d_model).
-        norm_first: whether what the parts get is normalized, instead of the sums behind them.
-        bias: whether projections, layers and normalizations have one.
+        batch_first: whether sequences are (n, length, d_model) rather than (length, n, d_model).
+        norm_first: whether the input of each part is normalized, instead of the sum after it.
+        bias: whether projections, layers and normalizations have a bias.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, the features are no multiple of the heads,
-            there is no such activation, or the dtype is none of floats.
-        UnsupportedError: rng is no generator and no seed.
+        ArgumentError: a number is out of its range, the features are not a multiple of the heads,
+            there is no such activation, or the dtype is not floating.
+        UnsupportedError: rng is neither a generator nor a seed.
 
     >>> TransformerEncoderLayer(8, 2, 16, rng=0)(np.ones((4, 5, 8)), is_causal=True).shape
     (4, 5, 8)
@@ -129,8 +129,8 @@ class TransformerEncoderLayer(_TransformerLayer):
         """Apply to (n, length, d_model); masks are those of `MultiHeadAttention`.
 
         Raises:
-            ShapeError: shapes do not go together.
-            UnsupportedError: something is no array of real numbers.
+            ShapeError: shapes do not fit together.
+            UnsupportedError: something is not an array of real numbers.
         """
         x = require_sequences(self, "src", src, self.d_model)
         masks = src_key_padding_mask, src_mask, is_causal
@@ -140,7 +140,7 @@ class TransformerEncoderLayer(_TransformerLayer):
 
 @register
 class TransformerDecoderLayer(_TransformerLayer):
-    """Attention of a sequence to itself, then to another, and a network of two layers.
+    """Self-attention, attention to another sequence, and a network of two layers.
 
     See `TransformerEncoderLayer` for the arguments.
 
@@ -164,13 +164,13 @@ class TransformerDecoderLayer(_TransformerLayer):
         tgt_is_causal: bool = False,
         memory_is_causal: bool = False,
     ) -> Tensor:
-        """Apply to (n, length, d_model) and what an encoder made, (n, other length, d_model).
+        """Apply to (n, length, d_model) and an encoder's output, (n, other length, d_model).
 
         Masks are those of `MultiHeadAttention`.
 
         Raises:
-            ShapeError: shapes do not go together.
-            UnsupportedError: something is no array of real numbers.
+            ShapeError: shapes do not fit together.
+            UnsupportedError: something is not an array of real numbers.
         """
         x = require_sequences(self, "tgt", tgt, self.d_model)
         memory = require_sequences(self, "memory", memory, self.d_model)

@@ -2,8 +2,7 @@
 
 A loss says in `entries` what each entry costs, and in `takes` what predictions are; weights, means
 and sums, and what is refused are the same for all (`nn.losses.loss`). Those of pairs, triplets and
-variances take several arrays (`nn.losses.pairs`). Connectionist temporal classification (CTC) is
-left out.
+variances take several arrays. Connectionist temporal classification (CTC) is left out.
 """
 
 from typing import TYPE_CHECKING

@@ -25,11 +25,15 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.foreign import beside
 from autograd_lite.node import plain
 from nn.declared import declared
-from nn.losses.loss import REDUCTIONS, Loss, holds, other_classes
-from nn.losses.probabilities import (
+from nn.losses.loss import (
+    REDUCTIONS,
+    Loss,
     binary_cross_entropies,
     bounded_log,
+    holds,
+    log_above,
     logarithms_that_count,
+    other_classes,
     positive_weights,
     require_probabilities,
     require_shares,
@@ -98,14 +102,14 @@ class _BinaryLoss(Loss):
 class BCELoss(_BinaryLoss):
     """Binary cross-entropy of probabilities: -mean(t log p + (1 - t) log(1 - p)).
 
-    Targets have the shape of the predictions, and are from 0 to 1; others raise an ArgumentError.
-    `BCEWithLogitsLoss` is the more precise of the two.
+    Targets have the shape of the predictions and lie between 0 and 1; others raise an
+    ArgumentError. `BCEWithLogitsLoss` is the more precise of the two.
 
     Args:
-        pos_weight: factor of the first term, so how much class 1 counts; a number, or an array
-            that broadcasts to the targets.
+        pos_weight: factor of the first term, that is, how much class 1 counts; a number, or an
+            array that broadcasts to the targets.
         label_smoothing: s, from 0 to 1: targets become (1 - s) t + s / 2.
-        epsilon: added inside of both logarithms.
+        epsilon: added inside both logarithms.
 
     >>> round(BCELoss()(Tensor([0.9, 0.2]), np.array([1.0, 0.0])).item(), 4)
     0.1643
@@ -278,18 +282,18 @@ def _are_labels(values: Any, classes: int, ignored: int | None) -> bool:
 class CrossEntropyLoss(_ClassLoss):
     """Cross-entropy of softmax(logits): mean of -log p of the right class.
 
-    Logits are (n, classes). Targets are labels (n,), integers from 0 to classes - 1, or rows
-    (n, classes) of probabilities, such as one-hot ones. Of sequences and images logits are
-    (n, classes, ...), and labels (n, ...): each position counts as a sample.
+    Logits are (n, classes). Targets are labels (n,), integers from 0 to classes - 1, or rows (n,
+    classes) of probabilities, such as one-hot rows. For sequences and images, logits are (n,
+    classes, ...) and labels (n, ...): each position counts as a sample.
 
     Args:
-        reduction: "mean", "sum" or "none", which gives (n,), or (n, ...).
-        weight: (classes,), how much each class counts. As in PyTorch the mean of weighted
-            losses of labels is their sum over the sum of their weights; that of rows of
-            probabilities their sum over n.
+        reduction: "mean", "sum" or "none", which returns (n,), or (n, ...).
+        weight: (classes,), how much each class counts. As in PyTorch, the mean of weighted losses
+            is their sum over the sum of the weights for labels, and over n for rows of
+            probabilities.
         label_smoothing: s, from 0 to 1: rows, and one-hot labels, become (1 - s) t + s / classes.
         ignore_index: a label that costs nothing and does not count in the mean, such as -100 for
-            what fills sequences up. By default there is none.
+            padding. By default there is none.
 
     >>> round(CrossEntropyLoss()(Tensor([[0.0, 0.0]]), np.array([1])).item(), 4)
     0.6931
@@ -317,8 +321,8 @@ class CrossEntropyLoss(_ClassLoss):
 class CategoricalCrossEntropyLoss(_ClassLoss):
     """Cross-entropy of probabilities: mean of -log p of the right class.
 
-    `CrossEntropyLoss` takes logits and is the more precise of the two. Targets and options are as
-    there, with `epsilon`, which is added inside of the logarithm.
+    `CrossEntropyLoss` takes logits and is the more precise of the two. It has the same targets and
+    options, except for `epsilon`, which is added inside the logarithm here.
 
     >>> p = Tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
     >>> round(CategoricalCrossEntropyLoss(epsilon=1e-8)(p, np.array([0, 1, 2])).item(), 6)
@@ -331,11 +335,13 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithm of the probabilities; raises an ArgumentError if they are none."""
         require_probabilities(self, predictions, targets)
-        return np.log(predictions + self.epsilon) if self.epsilon else bounded_log(predictions)
+        if not self.epsilon:
+            return bounded_log(predictions)
+        return log_above(predictions, self.epsilon)
 
 
 class NLLLoss(_ClassLoss):
-    """Negative log-likelihood: mean of minus the right class's log-probability.
+    """Negative log-likelihood: mean of minus the log-probability of the right class.
 
     Targets and options are those of `CrossEntropyLoss`.
 

@@ -1,21 +1,29 @@
-"""What all losses share: the reduction of the entries' losses, weights, and what they refuse."""
+"""What losses share: the reduction of entries' losses, weights, logarithms that stay finite."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from autograd_lite import Tensor
+from autograd_lite import Tensor, differentiable
 from autograd_lite.arguments import as_array, one_of, require_real
-from autograd_lite.derivatives.cross_entropies import other_shape
+from autograd_lite.derivatives.cross_entropies import (
+    SMALLEST_LOGARITHM,
+    are_shares,
+    as_divisor,
+    other_shape,
+)
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import OWN, admit, beside
+from autograd_lite.foreign import PLAIN, admit, beside
 from autograd_lite.modes import noted_now, take
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, plain
+from autograd_lite.operation import Traits
+from autograd_lite.precision import widened
 from autograd_lite.trees import leaves_of
 from nn.declared import Declared, declared
 
@@ -78,9 +86,9 @@ class Loss(Declared):
         >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
         3.25
         """
-        if type(predictions) not in OWN:
+        if type(predictions) not in PLAIN:
             predictions = admit(predictions, f"{type(self).__name__} of predictions")
-        if type(targets) not in OWN:
+        if type(targets) not in PLAIN:
             targets = admit(targets, f"{type(self).__name__} of targets")
         try:
             shape, _ = predictions.shape, targets.shape
@@ -192,6 +200,20 @@ def holds(condition: Callable[..., bool], *values: Any) -> bool:
     return outcome
 
 
+def require_each(
+    condition: Callable[..., bool],
+    values: Any,
+    attempted: Callable[[], str],
+    wanted: str,
+    remedy: str,
+) -> None:
+    """Raise an ArgumentError with the range of the entries unless a condition of them holds."""
+    if not holds(condition, values):
+        low, high = plain(values).min(), plain(values).max()
+        reason = f"{wanted}, and these range from {low} to {high}"
+        raise ArgumentError(attempted(), reason, remedy)
+
+
 def _are_weights(values: Any) -> bool:
     return bool((np.isfinite(values) & (values >= 0)).all())
 
@@ -222,3 +244,78 @@ def other_classes(attempted: str, predictions: Any, targets: Any) -> ShapeError:
         f"there are {predictions.shape[1]} outputs for {targets.shape[1]} columns of targets",
         f"Give the last layer {targets.shape[1]} outputs, or other targets",
     )
+
+
+LOGARITHM = Traits(elementwise=True, logarithm=True)
+REMEDIES: dict[str | None, str] = {
+    "sigmoid": "Apply a sigmoid, or give logits to BCEWithLogitsLoss",
+    "softmax": "Apply softmax, or give logits to CrossEntropyLoss",
+}
+"""For predictions that are no probabilities, by the link of the loss."""
+
+
+def log_above(values: Any, epsilon: float) -> Any:
+    """log(values + epsilon), computed in float32 of float16, in which a small epsilon is 0."""
+    logarithms = np.log(widened(values) + epsilon)
+    return logarithms if logarithms.dtype == values.dtype else logarithms.astype(values.dtype)
+
+
+@differentiable(lambda g, y, p: g / as_divisor(p), traits=LOGARITHM)
+def bounded_log(p: Any) -> Any:
+    """log p, -100 at least, entry by entry."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(p), SMALLEST_LOGARITHM)
+
+
+def _are_possible(logarithms: Any) -> bool:
+    return bool((logarithms > -np.inf).all())
+
+
+def logarithms_that_count(factors: Any, logarithms: Any) -> Any:
+    """Logarithms for t log p, which is 0 where t and p are 0, as its limit is."""
+    if holds(_are_possible, logarithms):
+        return logarithms
+    return np.where(np.equal(factors, 0) & np.equal(logarithms, -np.inf), 0, logarithms)
+
+
+@differentiable(lambda g, y, p, t: g * (p - t) / as_divisor(p * (1 - p)), traits=LOGARITHM)
+def binary_cross_entropies(p: Any, t: Any) -> Any:
+    """-(t log p + (1 - t) log(1 - p)), entry by entry, with logarithms of -100 at least."""
+    with np.errstate(divide="ignore"):
+        right = t * np.maximum(np.log(p), SMALLEST_LOGARITHM)
+        wrong = (1 - t) * np.maximum(np.log1p(-p), SMALLEST_LOGARITHM)
+    return -(right + wrong)
+
+
+def _are_probabilities(values: Any) -> bool:
+    """As `are_shares`, but that NaN is none."""
+    return bool(values.min() >= 0 and values.max() <= 1)
+
+
+def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
+    """Raise an ArgumentError unless predictions lie between 0 and 1."""
+    wanted = "predictions are probabilities, from 0 to 1"
+    attempted = partial(loss.describe, predictions, targets)
+    require_each(_are_probabilities, predictions, attempted, wanted, REMEDIES[loss.link])
+
+
+def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
+    """Raise if a target is below 0 or above 1; NaN is let through, into the loss."""
+    remedy = "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1"
+    wanted = "targets are probabilities, from 0 to 1"
+    attempted = partial(loss.describe, predictions, targets)
+    require_each(are_shares, targets, attempted, wanted, remedy)
+
+
+def positive_weights(loss: Loss, name: str, weights: Any) -> Any:
+    """Weights as an array, or an ArgumentError unless they are None, or above 0 and finite."""
+    if weights is None:
+        return None
+    weights = as_array(plain(weights), f"{type(loss).__name__} with {name}")
+    if weights.dtype.kind not in "fiu" or not np.all((weights > 0) & np.isfinite(weights)):
+        raise ArgumentError(
+            f"{type(loss).__name__} with {name} {describe_one(weights)}",
+            "a weight says how much a class counts, as a positive finite number",
+            "Give positive numbers; to leave out a class leave out its samples",
+        )
+    return weights

@@ -56,10 +56,10 @@ LOSSES: dict[str, type[Loss]] = {
 
 @explains_keywords
 def loss_function(loss: AnyLoss) -> Callable[..., Tensor]:
-    """The loss of that name with its defaults, or the function itself.
+    """The loss with that name, with its defaults; a function is returned as it is.
 
-    A dict or tuple of losses is their sum, for predictions and targets in dicts of the same names,
-    or in tuples: {"price": "mse", "kind": "cross_entropy"}.
+    A dict or tuple of losses becomes their sum, for predictions and targets in dicts with the same
+    names, or in tuples: {"price": "mse", "kind": "cross_entropy"}.
 
     Raises:
         ArgumentError: there is none of that name, or it is a class.
@@ -81,7 +81,7 @@ class _OfOutputs(Declared):
 
     losses: Mapping[Any, Callable[..., Tensor]] = declared()
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         for name, loss in values["losses"].items():
             if isinstance(loss, Loss) and loss.reduction == "sum":
                 raise UnsupportedError(
@@ -89,7 +89,6 @@ class _OfOutputs(Declared):
                     "the losses of several outputs are means over samples",
                     "Leave out the reduction, or give one function of all predictions and targets",
                 )
-        return super()._checked(values)
 
     def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
         """The sum."""

@@ -20,7 +20,7 @@ LIMIT = Range(POSITIVE.holds, "a finite number above 0")
 
 @explains_keywords
 def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
-    """Scale all gradients by one factor, so that their joint Euclidean norm is at most `max_norm`.
+    """Scale all gradients by one factor so that their joint Euclidean norm is at most `max_norm`.
 
     g = g min(1, max_norm / ‖g‖), where ‖g‖² sums over all entries of all gradients (Pascanu,
     Mikolov and Bengio, "On the difficulty of training recurrent neural networks", 2013).
@@ -35,7 +35,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     Raises:
         ArgumentError: max_norm is not above 0.
         GradientError: a gradient is NaN or infinite; nothing is changed.
-        UnsupportedError: something is no tensor, or its gradient no array of real numbers.
+        UnsupportedError: something is not a tensor, or its gradient not an array of real numbers.
         ShapeError: a gradient has another shape than its tensor; nothing is changed.
 
     >>> x = Tensor([1.0, 1.0], requires_grad=True)
@@ -69,9 +69,9 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
 @explains_keywords
 def clip_gradient_value(parameters: Iterable[Tensor], max_value: float) -> None:
-    """Bring each entry of the gradients into [-max_value, max_value]; NaN stays NaN.
+    """Clip each entry of the gradients to [-max_value, max_value]; NaN stays NaN.
 
-    `max_value` is above 0; what is given, and what is raised, is else as in `clip_gradient_norm`.
+    `max_value` is above 0; other arguments and errors are those of `clip_gradient_norm`.
 
     >>> x = Tensor([1.0, 1.0], requires_grad=True)
     >>> (x * np.array([-3.0, 0.5])).sum().backward()

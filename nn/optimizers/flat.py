@@ -22,7 +22,7 @@ from autograd_lite.errors import (
 from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.mutation import mark_mutated, mark_rewritten, note_change
 from autograd_lite.read_only import writable
-from nn.parameters import Parameter
+from nn.members import Parameter
 
 BLOCK = 65536
 """Entries that are updated at a time, so that they stay in the processor's cache."""

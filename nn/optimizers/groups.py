@@ -1,18 +1,23 @@
-"""Parameter groups: dicts of "parameters" and the hyper-parameters that they are updated with."""
+"""Parameter groups, and what is kept of them in a state."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import NOT_NEGATIVE, Range
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, WHOLE, Range, as_array
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn import schema
+from nn.configuration import identity
 from nn.declared import Declared, Field
-from nn.identity import identity
+from nn.schema import ANYTHING
+
+if TYPE_CHECKING:
+    from nn.optimizers.optimizer import Optimizer
 
 Options: TypeAlias = Mapping[str, Any]
 """The hyper-parameters of a group by name."""
@@ -155,3 +160,33 @@ def loaded_options(own: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str,
     """The hyper-parameters of a group that are kept; a schedule is the one that is there."""
     rate = own["learning_rate"]
     return hyper_parameters({**kept, "learning_rate": rate} if callable(rate) else kept)
+
+
+STEPS = Range(lambda x: WHOLE.holds(x) and x <= 2**53, "a whole number, 0 or more")
+"""Up to there a float counts every one."""
+
+
+def misfits(optimizer: Optimizer, state: Any) -> Iterator[str]:
+    """What keeps a state from being loaded, in words."""
+    options = {**dict.fromkeys(optimizer.groups[0], ANYTHING), "parameters": COUNT}
+    kept = {"steps": STEPS, **dict.fromkeys(optimizer.state_names, ANYTHING)}
+    wanted = {"groups": [options], "state": [kept], "steps": STEPS}
+    if problems := list(schema.misfits(state, wanted)):
+        yield from problems
+        return
+    groups, entries = state["groups"], state["state"]
+    sizes = [group["parameters"] for group in groups]
+    if sizes != [len(group["parameters"]) for group in optimizer.groups]:
+        yield f"its groups have {sizes} parameters"
+        return
+    for index, (own, given) in enumerate(zip(optimizer.groups, groups)):
+        rate, rate_kept = told(own["learning_rate"]), given["learning_rate"]
+        if (isinstance(rate, str) or isinstance(rate_kept, str)) and rate != str(rate_kept):
+            yield f"the learning rate of group {index} is {rate}, and was {rate_kept}"
+    if len(entries) != len(optimizer.parameters):
+        yield f"it has the state of {len(entries)} parameters"
+    for parameter, entry in zip(optimizer.parameters, entries):
+        for name in optimizer.state_names:
+            array = as_array(entry[name], f"load_state_dict into {type(optimizer).__name__} of")
+            if array.shape != parameter.shape or array.dtype.kind != "f":
+                yield f"{name} of {describe_one(parameter)} is {array.dtype} {array.shape}"

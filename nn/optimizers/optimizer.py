@@ -31,10 +31,10 @@ from nn.optimizers.groups import (
     group_entries,
     hyper_parameters,
     loaded_options,
+    misfits,
     shown,
     told_options,
 )
-from nn.optimizers.states import misfits
 
 # In C, as they are asked for in each step.
 _at_once, _copied = attrgetter("at_once"), attrgetter("copied")
@@ -48,34 +48,34 @@ _watch = watching_steps.get  # bound once, which takes a third of the time
 class Optimizer(Declared):
     """Base of optimizers: a subclass says how it updates a flat array.
 
-    `groups` lists dicts with the "parameters" and hyper-parameters of each group. These may be
-    changed there between steps, and are checked by the next one, which refuses other parameters. As
-    attributes of the optimizer, hyper-parameters are those of the first group, and assigning one
-    sets that of every group.
+    `groups` lists dicts with the "parameters" and hyper-parameters of each group. The
+    hyper-parameters may be changed there between steps, and are checked by the next one; the
+    parameters may not. As attributes of the optimizer, hyper-parameters are those of the first
+    group, and assigning one sets it for every group.
 
-    A learning rate that is a schedule, or any function of the step, is asked before each step;
-    `optimizer.learning_rate` is what it says for the next one.
+    A learning rate that is a schedule, or any function of the step, is evaluated before each step;
+    `optimizer.learning_rate` is its value for the next one.
 
-    Three ways to keep weights small, all off by default, and each the caller's to scale:
+    There are three ways to keep weights small, all off by default:
 
-    - l2: adds l2 θ to the gradient, which is that of l2/2 Σθ². A cost that ends in λ/(2m) ΣW²,
-      over m samples, is l2 = λ/m, in a group that holds the weights and not the biases.
-    - l1: adds l1 sign(θ) to the gradient, which is that of l1 Σ|θ|.
-    - weight_decay: multiplies θ by 1 - learning_rate weight_decay before the step, past the
-      gradient, its momentum and its scaling (Loshchilov and Hutter, "Decoupled weight decay
+    - l2: adds l2 θ to the gradient, the gradient of l2/2 Σθ². A cost that ends in λ/(2m) ΣW², over
+      m samples, is l2 = λ/m, in a group with the weights but not the biases.
+    - l1: adds l1 sign(θ) to the gradient, the gradient of l1 Σ|θ|.
+    - weight_decay: multiplies θ by 1 - learning_rate weight_decay before the step, independently of
+      the gradient, its momentum and its scaling (Loshchilov and Hutter, "Decoupled weight decay
       regularization", 2019).
 
-    The arrays of parameters move into buffers of the optimizer's: an array that was taken from
-    `parameter.data` before is no longer the parameter's. Steps of float16 parameters are computed
-    in float32, as is the state of the optimizer.
+    The arrays of parameters move into buffers of the optimizer: an array that was taken from
+    `parameter.data` before no longer belongs to the parameter. Steps of float16 parameters, and the
+    state of the optimizer, are computed in float32.
 
-    A subclass declares hyper-parameters of its own as fields, see `nn/declared.py`:
-    `momentum: float = declared(FRACTION, default=0.9)`.
+    A subclass declares its own hyper-parameters as fields, see `nn/declared.py`: `momentum: float =
+    declared(FRACTION, default=0.9)`.
 
     Args:
-        parameters: leaf tensors, such as `model.parameters()`, or groups: dicts of "parameters"
-            and the hyper-parameters that differ in this group. Tensors without a gradient, such
-            as frozen ones, are left alone.
+        parameters: leaf tensors, such as `model.parameters()`, or groups: dicts of "parameters" and
+            the hyper-parameters that differ in this group. Tensors without a gradient, such as
+            frozen ones, are not changed.
         learning_rate: factor of the step, 0 or more; or a schedule, such as
             `nn.CosineAnnealing(0.1, steps=100)`.
         l1, l2, weight_decay: as above.
@@ -83,7 +83,7 @@ class Optimizer(Declared):
     Raises:
         ArgumentError: there are no parameters, one is in two groups, or a hyper-parameter is
             unknown or out of its range.
-        UnsupportedError: a parameter is no leaf tensor of floats.
+        UnsupportedError: a parameter is not a leaf tensor of floats.
 
     >>> class SignDescent(Optimizer):
     ...     def update(self, options, step, scratch, values, gradient):
@@ -225,14 +225,14 @@ class Optimizer(Declared):
         """Change each parameter that has a gradient.
 
         Args:
-            require_finite: refuse gradients with entries that are NaN or infinite.
+            require_finite: refuse gradients with NaN or infinite entries.
 
         Raises:
-            ArgumentError: a hyper-parameter was changed in `groups` to what it cannot be, or a
-                schedule gives such a learning rate.
+            ArgumentError: a hyper-parameter in `groups` was changed to an invalid value, or a
+                schedule gives an invalid learning rate.
             MutationError: the shape or dtype of a parameter was changed, or its array is read-only.
             ShapeError: a gradient has another shape than its parameter.
-            UnsupportedError: a gradient is no array of real numbers.
+            UnsupportedError: a gradient is not an array of real numbers.
             GradientError: a gradient is not finite, and that is required.
 
         After an error, or an interruption, nothing is updated.
@@ -320,17 +320,18 @@ class Optimizer(Declared):
         """What a run needs to go on from here, besides the parameters themselves.
 
         "groups" lists the hyper-parameters of each group, and how many "parameters" it has; "state"
-        lists for each parameter its number of "steps" and copies of its arrays; "steps" is the
-        number of those taken.
+        lists, for each parameter, its number of "steps" and copies of its arrays; "steps" is the
+        number of steps taken.
 
         A learning rate that is a function of the step is kept as text, and a state is loaded only
-        where the text is the same. It tells a function by its module and qualified name, one
-        inside of a function by its defaults and what it encloses, too, and a lambda by its code;
-        an object, such as a schedule or a `functools.partial`, by its class and attributes. So a
-        function that was changed under its name is accepted.
+        if the text is the same. The text identifies a function by its module and qualified name, a
+        nested function also by its defaults and closure, a lambda by its code, and an object, such
+        as a schedule or a `functools.partial`, by its class and attributes. So a function that was
+        changed but kept its name is accepted.
 
         Raises:
-            UnsupportedError: a learning rate holds what nothing tells, such as a lock.
+            UnsupportedError: a learning rate holds something that cannot be identified, such as a
+                lock.
         """
         states = self._states()
         return {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 
@@ -26,43 +25,34 @@ def _is_figure(value: Any) -> TypeGuard[float]:
 NOT_NAN = Range(lambda x: _is_figure(x) and x == x, "a number or infinity")
 
 
-class Progress:
-    """The best value so far, and how many after it were in a row not better.
+def worst(mode: str) -> float:
+    """What each figure but NaN and itself is better than."""
+    return math.inf if mode == "min" else -math.inf
 
-    A value is better if it is below the best one by more than `margin` plus `share` of that one's
-    absolute value, or with mode "max" above it. NaN is not better, and neither is an infinite
-    value on the wrong side.
 
-    >>> progress = Progress("min", margin=0.5)
-    >>> [progress.made_by(value) for value in [2.0, 1.75, 1.25, math.nan]]
-    [True, False, True, False]
-    >>> progress.best, progress.waited
-    (1.25, 1)
+def is_better(
+    value: float, best: float, mode: str, margin: float = 0.0, share: float = 0.0
+) -> bool:
+    """Whether a value is below the best one by more than `margin` plus `share` of |best|.
+
+    With mode "max" it is above. NaN is not better, and neither is an infinite value on the wrong
+    side.
+
+    >>> [is_better(value, 2.0, "min", margin=0.5) for value in [1.75, 1.25, math.nan]]
+    [False, True, False]
     """
-
-    def __init__(self, mode: str, margin: float = 0.0, share: float = 0.0) -> None:
-        self.mode, self.margin, self.share = mode, margin, share
-        self.best = math.inf if mode == "min" else -math.inf  # the worst there is
-        self.waited = 0
-
-    def made_by(self, value: float) -> bool:
-        """Whether the next value is better than the best one; it takes its place then."""
-        gain = self.best - value if self.mode == "min" else value - self.best
-        share = self.share * abs(self.best) if math.isfinite(self.best) else 0.0
-        better = gain > self.margin + share
-        self.best = value if better else self.best
-        self.waited = 0 if better else self.waited + 1
-        return better
+    gain = best - value if mode == "min" else value - best
+    return gain > margin + (share * abs(best) if math.isfinite(best) else 0.0)
 
 
 class ReduceOnPlateau(Schedule):
-    """A rate that is multiplied by a factor when a value has stopped getting better.
+    """A rate that is multiplied by a factor when a value no longer improves.
 
-    That is when it was not better than the best so far for more than `patience` calls in a row;
-    better means below best - threshold |best|, or with mode "max" above best + threshold |best|.
-    NaN is not better. The rate goes down to `minimum`, or stays where it was if that is lower.
-    Assigning `threshold` or `mode` forgets the best so far.
-    (ReduceLROnPlateau in PyTorch.)
+    That is when it has not been better than the best so far for more than `patience` calls in a
+    row; better means below best - threshold |best| or, with mode "max", above best + threshold
+    |best|. NaN is not better. The rate falls no lower than `minimum`, or stays where it is if that
+    is lower. Assigning `threshold` or `mode` forgets the best so far. (ReduceLROnPlateau in
+    PyTorch.)
 
     >>> from autograd_lite import Tensor
     >>> from nn import SGD
@@ -86,20 +76,19 @@ class ReduceOnPlateau(Schedule):
     minimum: float = declared(NOT_NEGATIVE, default=0.0)
     mode: str = declared(MODE, default="min")
 
-    state_ranges = Schedule.state_ranges | {"best": NOT_NAN, "waited": WHOLE, "reductions": WHOLE}
+    state_ranges: ClassVar = {"best": NOT_NAN, "waited": WHOLE, "reductions": WHOLE}
 
     def _set_up(self) -> None:
-        self.reductions = 0
-        self.progress = Progress(self.mode, share=self.threshold)
+        self.best, self.waited, self.reductions = worst(self.mode), 0, 0
         super()._set_up()
 
     def _assign(self, name: str, value: Any) -> None:
         super()._assign(name, value)
         if name in ("threshold", "mode"):
-            self.progress = Progress(self.mode, share=self.threshold)
+            self.best, self.waited = worst(self.mode), 0
 
     def rate(self, base: float, t: int) -> float:
-        """The equation above."""
+        """The rate after the reductions so far."""
         return max(base * self.factor**self.reductions, min(base, self.minimum))
 
     def _advance(self, value: float | None) -> None:
@@ -110,19 +99,10 @@ class ReduceOnPlateau(Schedule):
                 "Give schedule.step(validation_loss)",
             )
         with whole():
-            self.progress.made_by(float(value))
-            if self.progress.waited > self.patience:
-                self.reductions += 1
-                self.progress.waited = 0
+            if is_better(value, self.best, self.mode, share=self.threshold):
+                self.best, self.waited = float(value), 0
+            else:
+                self.waited += 1
+            if self.waited > self.patience:
+                self.reductions, self.waited = self.reductions + 1, 0
             super()._advance(value)
-
-    def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on from here."""
-        best, waited = self.progress.best, self.progress.waited
-        own = {"best": best, "waited": waited, "reductions": self.reductions}
-        return {**super().state_dict(), **own}
-
-    def _take_over(self, state: Mapping[str, Any]) -> None:
-        super()._take_over(state)
-        self.progress.best, self.progress.waited = state["best"], state["waited"]
-        self.reductions = state["reductions"]

@@ -31,18 +31,18 @@ DECAY = Range(lambda x: is_number(x) and 0 < x <= 1, "a number above 0, at most 
 
 
 class Schedule(Declared):
-    """Base of schedules: a subclass says the rate after t steps, as a function of the first one.
+    """Base of schedules: a subclass computes the rate after t steps from the initial one.
 
     Made from a learning rate, a schedule is given to an optimizer as its learning rate, and t
-    counts that one's steps. Made from an optimizer, it takes that one's learning rates as the
-    first ones, group by group, and sets them at each call of `step`, be it after each step of the
-    optimizer or after each epoch, as `nn.LRSchedule` does; t counts the calls.
+    counts that optimizer's steps. Made from an optimizer, it takes the optimizer's learning rates
+    as the initial ones, group by group, and sets them at each call of `step`, after each step of
+    the optimizer or, as `nn.LRSchedule` does, after each epoch; t counts the calls.
 
     Args:
         base: a learning rate, or an optimizer.
 
     Raises:
-        ArgumentError: it is neither, or the optimizer has a schedule already, or rates of 0; a
+        ArgumentError: it is neither, or the optimizer already has a schedule, or rates of 0; or a
             number of a subclass is out of its range.
 
     >>> from autograd_lite import Tensor
@@ -67,8 +67,8 @@ class Schedule(Declared):
         )
     )
 
-    state_ranges: ClassVar[dict[str, Range]] = {"steps": WHOLE}
-    """What a state has besides the first rates."""
+    state_ranges: ClassVar[dict[str, Range]] = {}
+    """The attributes that a state has besides the first rates and the number of steps."""
 
     def _set_up(self) -> None:
         self.t = 0
@@ -130,14 +130,14 @@ class Schedule(Declared):
 
     @explains_keywords
     def step(self, value: float | None = None) -> None:
-        """Go on to the optimizer's next learning rate.
+        """Move on to the optimizer's next learning rate.
 
         Args:
-            value: what `ReduceOnPlateau` watches; other schedules do not need it.
+            value: what `ReduceOnPlateau` watches; other schedules need none.
 
         Raises:
-            ArgumentError: the schedule was made from a learning rate; something else has set the
-                optimizer's since; or `ReduceOnPlateau` is given no number.
+            ArgumentError: the schedule was made from a learning rate; something else has changed
+                the optimizer's rate since; or `ReduceOnPlateau` is given no number.
         """
         now = [group["learning_rate"] for group in self.optimizer.groups]
         if now != self._rates:
@@ -164,7 +164,8 @@ class Schedule(Declared):
     @explains_keywords
     def state_dict(self) -> dict[str, Any]:
         """What is needed to go on from here."""
-        return {"base_rates": list(self.base_rates), "steps": self.t}
+        own = {name: getattr(self, name) for name in self.state_ranges}
+        return {"base_rates": list(self.base_rates), "steps": self.t, **own}
 
     @explains_keywords
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -181,7 +182,7 @@ class Schedule(Declared):
 
     def _require_fitting(self, state: Mapping[str, Any]) -> None:
         known = dict.fromkeys(self.state_dict(), ANYTHING)
-        wanted = {**known, "base_rates": [NOT_NEGATIVE], **self.state_ranges}
+        wanted = {**known, "base_rates": [NOT_NEGATIVE], "steps": WHOLE, **self.state_ranges}
         problems = list(misfits(state, wanted))
         if problems or len(state["base_rates"]) != len(self.base_rates):
             raise ArgumentError(
@@ -192,13 +193,15 @@ class Schedule(Declared):
 
     def _take_over(self, state: Mapping[str, Any]) -> None:
         self.base_rates = list(state["base_rates"])
+        for name in self.state_ranges:
+            setattr(self, name, state[name])
 
 
 class StepDecay(Schedule):
-    """A rate that drops by a factor every so often: ηₜ = η₀ factor^⌊t / every⌋.
+    """A rate that drops by a factor at regular intervals: ηₜ = η₀ factor^⌊t / every⌋.
 
-    t counts the steps of the optimizer, one a batch; where the schedule is made from an optimizer,
-    calls of `step`, such as one an epoch in `nn.LRSchedule`.
+    t counts the steps of the optimizer, one per batch; if the schedule is made from an optimizer,
+    calls of `step`, such as one per epoch in `nn.LRSchedule`.
 
     >>> schedule = StepDecay(0.5, every=2, factor=0.5)
     >>> [schedule(t) for t in range(5)]
@@ -209,15 +212,15 @@ class StepDecay(Schedule):
     factor: float = declared(DECAY, default=0.1)
 
     def rate(self, base: float, t: int) -> float:
-        """The equation above."""
+        """The rate after t steps."""
         return base * self.factor ** (t // self.every)
 
 
 class ExponentialDecay(Schedule):
     """A rate that shrinks by the same factor each time: ηₜ = η₀ factorᵗ.
 
-    t counts the steps of the optimizer, one a batch; where the schedule is made from an optimizer,
-    calls of `step`, such as one an epoch in `nn.LRSchedule`.
+    t counts the steps of the optimizer, one per batch; if the schedule is made from an optimizer,
+    calls of `step`, such as one per epoch in `nn.LRSchedule`.
 
     >>> schedule = ExponentialDecay(0.5, factor=0.5)
     >>> [schedule(t) for t in range(3)]
@@ -227,7 +230,7 @@ class ExponentialDecay(Schedule):
     factor: float = declared(DECAY)
 
     def rate(self, base: float, t: int) -> float:
-        """The equation above."""
+        """The rate after t steps."""
         return base * self.factor**t
 
 
@@ -238,9 +241,9 @@ class CosineAnnealing(Schedule):
     (Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017, equation
     5, without the restarts).
 
-    t counts the steps of the optimizer, one a batch, so that `steps` of a whole training are its
-    epochs times the batches of each; where the schedule is made from an optimizer, t counts calls
-    of `step`, such as one an epoch in `nn.LRSchedule`.
+    t counts the steps of the optimizer, one per batch, so the `steps` of a whole training are its
+    epochs times the batches of each. If the schedule is made from an optimizer, t counts calls of
+    `step`, such as one per epoch in `nn.LRSchedule`.
 
     >>> schedule = CosineAnnealing(0.5, steps=2, minimum=0.1)
     >>> [round(schedule(t), 12) for t in range(4)]
@@ -251,18 +254,18 @@ class CosineAnnealing(Schedule):
     minimum: float = declared(NOT_NEGATIVE, default=0.0)
 
     def rate(self, base: float, t: int) -> float:
-        """The equation above."""
+        """The rate after t steps."""
         return _cosine(base, self.minimum, min(t / self.steps, 1))
 
 
 class OneCycle(Schedule):
-    """A rate that rises to η₀ and falls far below where it began.
+    """A rate that rises to η₀ and falls far below its initial value.
 
     It rises along half a cosine from η₀ / initial_divisor to η₀, which it reaches at
     t = rise steps - 1, and falls along another one to η₀ / (initial_divisor final_divisor), which
     it reaches at t = steps - 1 and keeps (Smith and Topin, "Super-convergence", 2019).
 
-    t counts the steps of the optimizer, one a batch, so that `steps` of a whole training are its
+    t counts the steps of the optimizer, one per batch, so the `steps` of a whole training are its
     epochs times the batches of each.
 
     >>> schedule = OneCycle(0.5, steps=10)
@@ -275,18 +278,16 @@ class OneCycle(Schedule):
     initial_divisor: float = declared(POSITIVE, default=25.0)
     final_divisor: float = declared(POSITIVE, default=1e4)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        if checked["rise"] * checked["steps"] <= 1:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        if values["rise"] * values["steps"] <= 1:
             raise ArgumentError(
-                f"OneCycle with steps={checked['steps']} and rise={checked['rise']}",
+                f"OneCycle with steps={values['steps']} and rise={values['rise']}",
                 "it has no time to rise",
                 "Give steps and rise whose product is above 1",
             )
-        return checked
 
     def rate(self, base: float, t: int) -> float:
-        """The equation above."""
+        """The rate after t steps."""
         initial = base / self.initial_divisor
         top, end = self.rise * self.steps - 1, self.steps - 1
         if t <= top:
@@ -295,14 +296,14 @@ class OneCycle(Schedule):
 
 
 class Warmup(Schedule):
-    """A rate that rises in a straight line, after which another schedule goes on.
+    """A rate that rises linearly, after which another schedule takes over.
 
-    ηₜ = η₀ (t + 1) / (steps + 1) for t < steps, then η₀, or what `then` says after t - steps;
-    η₀ is the learning rate that `then` begins with, which is made from the same optimizer, or the
-    same learning rate. (Goyal et al., "Accurate, large minibatch SGD", 2017, section 2.2.)
+    ηₜ = η₀ (t + 1) / (steps + 1) for t < steps, then η₀, or what `then` gives after t - steps. η₀
+    is the initial learning rate of `then`, which is made from the same optimizer or the same
+    learning rate. (Goyal et al., "Accurate, large minibatch SGD", 2017, section 2.2.)
 
-    t counts the steps of the optimizer, one a batch; where the schedule is made from an optimizer,
-    calls of `step`, such as one an epoch in `nn.LRSchedule`.
+    t counts the steps of the optimizer, one per batch; if the schedule is made from an optimizer,
+    calls of `step`, such as one per epoch in `nn.LRSchedule`.
 
     >>> schedule = Warmup(0.5, steps=3, then=ExponentialDecay(0.5, factor=0.5))
     >>> [schedule(t) for t in range(6)]
@@ -312,23 +313,21 @@ class Warmup(Schedule):
     steps: int = declared(COUNT)
     then: Schedule | None = declared(default=None)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        base, then = checked["base"], checked["then"]
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        base, then = values["base"], values["then"]
         if then is not None and not (isinstance(then, Schedule) and then.base == base):
             raise UnsupportedError(
                 f"Warmup with then={describe_one(then)}",
                 "it is no schedule of the same optimizer, or of the same learning rate",
                 "Write then=CosineAnnealing(optimizer, ...)",
             )
-        return checked
 
     def _base_rates(self, optimizer: Optimizer) -> list[float]:
         first = super()._base_rates(optimizer)
         return first if self.then is None else list(self.then.base_rates)
 
     def rate(self, base: float, t: int) -> float:
-        """The equation above."""
+        """The rate after t steps."""
         after = base if self.then is None else self.then.rate(base, max(t - self.steps, 0))
         return after * min((t + 1) / (self.steps + 1), 1)
 

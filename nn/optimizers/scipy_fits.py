@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import Tensor, no_grad
-from autograd_lite.arguments import COUNT, POSITIVE, require, require_function, require_takes
+from autograd_lite.arguments import COUNT, POSITIVE, require, require_takes
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import (
     ArgumentError,
@@ -114,23 +114,23 @@ def fit_lbfgs(
     iterations: int = 1000,
     tolerance: float = 1e-9,
 ) -> Fit:
-    """Minimize a loss by L-BFGS: few steps, each of which knows how the slope has changed.
+    """Minimize a loss by L-BFGS: few steps, which learn from changes of the gradient.
 
-    For losses without chance in them, of all data at once: it compares what the same parameters
-    give. Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989;
-    by `scipy.optimize.minimize`.
+    It is for losses of all data at once that do not depend on chance, because it compares losses of
+    different steps. Liu and Nocedal, "On the limited memory BFGS method for large scale
+    optimization", 1989; it uses `scipy.optimize.minimize`.
 
     Args:
-        parameters: what is changed, as for an optimizer.
-        loss: computes it from them, a scalar tensor.
-        iterations: at most so many.
-        tolerance: it ends where no entry of the gradient is larger.
+        parameters: what to change, as for an optimizer.
+        loss: a function without arguments that computes the loss from them, a scalar tensor.
+        iterations: the maximum number.
+        tolerance: it ends when no entry of the gradient is larger.
 
     Raises:
         ArgumentError: a number is out of its range, or there are no parameters.
-        GradientError: the loss is no scalar, or depends on no parameter.
-        TrainingError: it is NaN or infinite at the beginning.
-        UnsupportedError: a parameter is no leaf tensor of floats, or the loss is no function.
+        GradientError: the loss is not a scalar, or depends on no parameter.
+        TrainingError: the loss is NaN or infinite at the beginning.
+        UnsupportedError: a parameter is not a leaf tensor of floats, or the loss not a function.
         MissingPackageError: SciPy is not installed.
 
     After an error the parameters are as before.
@@ -143,8 +143,7 @@ def fit_lbfgs(
     require("fit_lbfgs", "iterations", iterations, COUNT)
     require("fit_lbfgs", "tolerance", tolerance, POSITIVE)
     remedy = "Give a function of no arguments, lambda: loss(model(X), y)"
-    require_function(loss, "fit_lbfgs with loss", remedy)
-    require_takes(loss, 0, "fit_lbfgs with loss", remedy)
+    require_takes(loss, 0, f"fit_lbfgs with loss={describe_one(loss)}", remedy)
     own = _Parameters("fit_lbfgs", parameters)
 
     def evaluate(vector: Any) -> tuple[float, Any]:
@@ -177,21 +176,23 @@ def fit_least_squares(
 ) -> Fit:
     """Minimize half the sum of squares of residuals, by Levenberg-Marquardt.
 
-    It needs their Jacobian, which is computed here: for few parameters, and at least as many
-    residuals. Moré, "The Levenberg-Marquardt algorithm", 1978; by `scipy.optimize.least_squares`.
+    It computes their Jacobian, so it is for few parameters, and at least as many residuals. Moré,
+    "The Levenberg-Marquardt algorithm", 1978; it uses `scipy.optimize.least_squares`.
 
     Args:
-        parameters: what is changed, as for an optimizer.
-        residuals: computes them, a tensor such as `predictions - y`.
-        evaluations: of the residuals, at most so many.
-        tolerance: it ends where the sum or the parameters change by less, as a share.
+        parameters: what to change, as for an optimizer.
+        residuals: a function without arguments that computes them, a tensor such as `predictions -
+            y`.
+        evaluations: the maximum number of evaluations of the residuals.
+        tolerance: it ends when the sum or the parameters change by a smaller share.
 
     Raises:
         ArgumentError: a number is out of its range, or there are no parameters.
         ShapeError: there are fewer residuals than entries of parameters.
         GradientError: the residuals depend on no parameter.
         TrainingError: one of them is NaN or infinite at the beginning.
-        UnsupportedError: a parameter is no leaf tensor of floats, or the residuals are no function.
+        UnsupportedError: a parameter is not a leaf tensor of floats, or the residuals not a
+            function.
         MissingPackageError: SciPy is not installed.
 
     After an error the parameters are as before.
@@ -203,9 +204,8 @@ def fit_least_squares(
     """
     require("fit_least_squares", "evaluations", evaluations, COUNT)
     require("fit_least_squares", "tolerance", tolerance, POSITIVE)
-    remedy = "Give a function of no arguments, lambda: model(X) - y"
-    require_function(residuals, "fit_least_squares with", remedy)
-    require_takes(residuals, 0, "fit_least_squares with residuals", remedy)
+    attempted = f"fit_least_squares with residuals={describe_one(residuals)}"
+    require_takes(residuals, 0, attempted, "Give a function of no arguments, lambda: model(X) - y")
     own = _Parameters("fit_least_squares", parameters)
 
     def jacobian(vector: Any) -> Any:

@@ -19,8 +19,7 @@ import numpy as np
 
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.mutation import mark_rewritten
-from autograd_lite.program.agreement import OtherNumbers
-from autograd_lite.program.backends import Backend, Call, Task
+from autograd_lite.program.backends import Backend, Call, OtherNumbers, Task
 from autograd_lite.program.numpy_forms import OUT_BY_NAME
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import RECORDINGS

@@ -10,17 +10,15 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.foreign import is_on_card, on_host
-from nn.configuration import configuration, shown
+from nn.configuration import configuration, identity, shown
 from nn.declared import Declared
-from nn.identity import identity
 from nn.module import Module
 from nn.optimizers.groups import hyper_parameters, told_options
 from nn.optimizers.groups import shown as name_of
 from nn.optimizers.optimizer import Optimizer
 from nn.training.inputs import named_parts
-from nn.training.rows import Part, Rows, read_parts
 from nn.training.samples import Samples
-from nn.training.streams import Stream
+from nn.training.sources import Part, Rows, Stream, read_parts
 
 FURTHER = "further optimizers"
 """The key of the states of all optimizers but the first, where there are several."""

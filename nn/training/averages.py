@@ -20,7 +20,8 @@ class _Average(Declared, Callback):
     """What averages share: the parameters' averages, by name, in float64.
 
     `averages` has them; while training goes on the model has its own weights, and in `fit_end` it
-    gets the averages. Buffers, such as running statistics, stay those of the last weights.
+    gets the averages. Buffers, such as running statistics, are those of the last weights, also
+    after an `EarlyStopping` that is before in the list, and has restored the best ones.
     """
 
     state_ranges: ClassVar = {"averages": {...: ARRAY}, "count": WHOLE}
@@ -30,9 +31,11 @@ class _Average(Declared, Callback):
         """By the parameters' names; empty before the first."""
         self.count = 0
         """Of how many they are."""
+        self._buffers: dict[str, Any] = {}
 
     def fit_start(self, training: Training) -> None:
         """Forget an earlier training."""
+        self._buffers = {}
         if training.epoch == 0:
             self.averages, self.count = {}, 0
         if self.averages:
@@ -50,6 +53,7 @@ class _Average(Declared, Callback):
                     before = beside(before, weights)
                     moved = before + share * (weights - before)
                 self.averages[name] = moved if is_on_card(moved) else np.array(moved)
+            self._buffers = {name: plain(each).copy() for name, each in model.named_buffers()}
             self.count += 1
 
     def fit_end(self, training: Training) -> None:
@@ -59,20 +63,23 @@ class _Average(Declared, Callback):
                 for name, parameter in training.model.named_parameters():
                     average = self.averages[name].astype(parameter.dtype)
                     parameter.data = beside(average, parameter)
+                for name, buffer in training.model.named_buffers():
+                    buffer.data = self._buffers.get(name, buffer.data)
+            training.history.best_epoch = None
 
 
 class StochasticWeightAveraging(_Average):
     """Leave the model with the mean of its weights after each epoch, from one epoch on.
 
     Izmailov et al., "Averaging weights leads to wider optima and better generalization", 2018.
-    Running statistics are not averaged: of a model with BatchNorm, call it on training data in
-    training mode afterwards.
+    Running statistics are not averaged: afterwards call a model with BatchNorm on training data in
+    training mode.
 
     Args:
-        first_epoch: the first whose weights count, from 0.
+        first_epoch: the first epoch whose weights count, from 0.
 
     Raises:
-        ArgumentError: that is no whole number.
+        ArgumentError: it is not a whole number of at least 0.
 
     >>> import nn
     >>> model, average = nn.Dense(1, 1, rng=0), StochasticWeightAveraging(3)
@@ -92,14 +99,14 @@ class StochasticWeightAveraging(_Average):
 
 
 class ExponentialMovingAverage(_Average):
-    """Leave the model with a moving average of its weights, which follows them after each step.
+    """Leave the model with a moving average of its weights, updated after each step.
 
-    average = decay average + (1 - decay) weights, from the first step's on. Polyak and Juditsky,
-    "Acceleration of stochastic approximation by averaging", 1992. Running statistics are not
-    averaged.
+    average = decay average + (1 - decay) weights, beginning with those after the first step. Polyak
+    and Juditsky, "Acceleration of stochastic approximation by averaging", 1992. Running statistics
+    are not averaged.
 
     Args:
-        decay: the share that stays, from 0 to below 1.
+        decay: the share that is kept, from 0 to below 1.
 
     Raises:
         ArgumentError: it is out of its range.

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import tell_of
-from nn.closed import Closed, unknown_attribute
+from nn.declared import Closed, unknown_attribute
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.schema import Schema, misfits
@@ -22,7 +22,7 @@ from nn.training.history import History
 
 @dataclass(eq=False, slots=True)
 class Training:
-    """How far a training has come: what `nn.fit` gives to callbacks, and to a step of one's own.
+    """The state of a training: what `nn.fit` gives to callbacks, and to a step of your own.
 
     - `model`, `optimizer` (or several, in `optimizers`, by name), `history`, `callbacks`, and
       `rng`, which shuffles.

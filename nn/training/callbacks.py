@@ -19,7 +19,7 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from nn.declared import Declared, Field, declared
 from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
-from nn.optimizers.plateau import MODE, Progress, ReduceOnPlateau
+from nn.optimizers.plateau import MODE, ReduceOnPlateau, is_better, worst
 from nn.optimizers.schedules import Schedule, Warmup
 from nn.schema import ARRAY, FLOAT
 from nn.training.callback import (
@@ -37,20 +37,20 @@ LOSSES = ("loss", "running_loss", "validation_loss")
 
 
 class EarlyStopping(Declared, Callback):
-    """Stop when a figure has stopped getting better, and in any case restore the best weights.
+    """Stop when a figure no longer improves, and always restore the best weights.
 
-    After `patience` epochs in a row without progress training stops; progress is a figure that is
-    better by more than `min_delta` than the one that was progress before. At the end, whether or
-    not it came to that, the model gets back the parameters and buffers of the epoch with the best
-    figure: also after Ctrl-C or an error. NaN is no progress and not the best; where all figures
-    are NaN, nothing is restored. Assigning `monitor`, `min_delta` or `mode` forgets the best.
+    Training stops after `patience` epochs in a row without progress; progress is a figure that is
+    better by more than `min_delta` than that of the last progress. At the end, whether or not it
+    was stopped, the model gets back the parameters and buffers of the epoch with the best figure,
+    even after Ctrl-C or an error. NaN is neither progress nor the best; if all figures are NaN,
+    nothing is restored. Assigning `monitor`, `min_delta` or `mode` forgets the best.
 
     Args:
-        patience: epochs to wait, 1 or more, of those whose figures are measured.
+        patience: epochs to wait, 1 or more; only epochs whose figures are measured count.
         monitor: the figure's name in the history.
         min_delta: what progress has to exceed, 0 or more.
-        mode: "min" if lower is better, "max" if higher is; by default "min" for a figure whose
-            name ends in "loss", and to be given for others.
+        mode: "min" if lower is better, "max" if higher is. The default is "min" for a figure whose
+            name ends in "loss"; for others it has to be given.
 
     Raises:
         ArgumentError: an option is out of its range, or the mode is missing, or contradicts the
@@ -105,21 +105,14 @@ class EarlyStopping(Declared, Callback):
         self.best_weights: dict[str, Any] = {}
         self.reason: str | None = None
         """Why it stopped the training; None if it did not."""
-        self._best = Progress(self.mode)
-        self._progress = Progress(self.mode, margin=self.min_delta)
-
-    @property
-    def best_value(self) -> float:
-        """Of the figure in the best epoch."""
-        return self._best.best
-
-    @property
-    def waited(self) -> int:
+        self.best_value = self.progress_value = worst(self.mode)
+        """Of the figure in the best epoch, and in the one that was progress."""
+        self.waited = 0
         """For how many epochs in a row there was no progress."""
-        return self._progress.waited
 
     def fit_start(self, training: Training) -> None:
         """Forget an earlier training; one that goes on may have to stop at once."""
+        self.reason = None
         if training.epoch == 0:
             self._reset()
         elif self.best_epoch is not None:
@@ -133,10 +126,13 @@ class EarlyStopping(Declared, Callback):
         value = newest(self, self.monitor, training)
         if value is None:
             return
-        if self._best.made_by(value):
-            self.best_epoch = training.epoch
-            self.best_weights = training.model.state_dict()
-        if not self._progress.made_by(value):
+        if is_better(value, self.best_value, self.mode):
+            self.best_epoch, self.best_weights = training.epoch, training.model.state_dict()
+            self.best_value = value
+        if is_better(value, self.progress_value, self.mode, self.min_delta):
+            self.progress_value, self.waited = value, 0
+        else:
+            self.waited += 1
             self._stop_if_waited_enough(training)
 
     def _stop_if_waited_enough(self, training: Training) -> None:
@@ -144,7 +140,7 @@ class EarlyStopping(Declared, Callback):
             return
         better = "lower" if self.mode == "min" else "higher"
         margin = f" by more than {self.min_delta:g}" if self.min_delta else ""
-        failing = f"not {better} than {self._progress.best:.6g}{margin}"
+        failing = f"not {better} than {self.progress_value:.6g}{margin}"
         if self.best_epoch is None:
             failing = "NaN or infinite"
         epochs = "1 epoch" if self.waited == 1 else f"{self.waited} epochs"
@@ -157,39 +153,20 @@ class EarlyStopping(Declared, Callback):
             training.model.load_state_dict(self.best_weights)
             training.history.best_epoch = self.best_epoch
 
-    def state_dict(self) -> dict[str, Any]:
-        """The best epoch with its weights, and how long nothing was better."""
-        return {
-            "best_epoch": self.best_epoch,
-            "best_value": self.best_value,
-            "best_weights": self.best_weights,
-            "progress_value": self._progress.best,
-            "waited": self.waited,
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, self.state_ranges)
-        self._reset()
-        self.best_epoch = state["best_epoch"]
-        self.best_weights = dict(state["best_weights"])
-        self._best.best = state["best_value"]
-        self._progress.best, self._progress.waited = state["progress_value"], state["waited"]
-
 
 class LRSchedule(Declared, Callback):
     """Step a learning-rate schedule after each epoch, or each batch.
 
     Args:
-        schedule: of the optimizer that is trained with.
+        schedule: a schedule of the optimizer that is used in training.
         every: "epoch" or "batch".
-        monitor: the figure in the history that `ReduceOnPlateau` is given; others need none.
+        monitor: the figure in the history that `ReduceOnPlateau` watches; others need none.
 
     Raises:
-        UnsupportedError: that is no schedule.
-        ArgumentError: `every` is neither; the schedule needs a figure, which belongs to an
-            epoch, after each batch; or its mode contradicts the figure's name. At the start of
-            training, the schedule is of another optimizer, or the history lacks the figure.
+        UnsupportedError: that is not a schedule.
+        ArgumentError: `every` is neither; the schedule needs a figure, which belongs to an epoch,
+            after each batch; or its mode contradicts the figure's name. At the start of training:
+            the schedule belongs to another optimizer, or the history lacks the figure.
 
     >>> import nn
     >>> model = nn.Dense(1, 1, rng=0)
@@ -206,9 +183,8 @@ class LRSchedule(Declared, Callback):
     every: str = declared(one_of("epoch", "batch"), default="epoch")
     monitor: str = declared(TEXT, default="validation_loss")
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        schedule = checked["schedule"]
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
+        schedule = values["schedule"]
         if not isinstance(schedule, Schedule):
             raise UnsupportedError(
                 f"LRSchedule of {describe_one(schedule)}",
@@ -217,14 +193,13 @@ class LRSchedule(Declared, Callback):
             )
         plateau = _plateau(schedule)
         if plateau is not None:
-            if checked["every"] == "batch":
+            if values["every"] == "batch":
                 raise ArgumentError(
                     "LRSchedule of ReduceOnPlateau with every='batch'",
                     "it looks at a figure of the epoch",
                     "Leave out every='batch'",
                 )
-            _require_agreement(self, checked["monitor"], plateau.mode)
-        return checked
+            _require_agreement(self, values["monitor"], plateau.mode)
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot work."""
@@ -283,11 +258,11 @@ def _require_agreement(callback: Callback, monitor: str, mode: str) -> None:
 
 
 class GradientMonitor(Callback):
-    """Record the Euclidean norm of each parameter's gradient, as a mean over the epoch's steps.
+    """Record the Euclidean norm of each parameter's gradient, averaged over an epoch's steps.
 
-    `norms` has a list for each parameter of the model that is learned, by its dotted name, with
-    one entry an epoch: what `viz.plot_gradient_flow` draws. A parameter without a gradient in
-    some batch has the norm 0 there. Give it before `GradientClipping` to see what is clipped.
+    `norms` has a list for each learned parameter of the model, by its dotted name, with one entry
+    per epoch: what `viz.plot_gradient_flow` draws. A parameter without a gradient in some batch has
+    the norm 0 there. Put it before `GradientClipping` to see what is clipped.
 
     >>> import nn
     >>> model, monitor = nn.Dense(1, 1, rng=0), GradientMonitor()
@@ -334,14 +309,14 @@ class GradientMonitor(Callback):
 
 
 class GradientClipping(Declared, Callback):
-    """Clip the gradients before each step, see `nn.clip_gradient_norm`, `nn.clip_gradient_value`.
+    """Clip the gradients before each step: see `clip_gradient_norm`, `clip_gradient_value`.
 
     Args:
         max_norm: of all gradients together, above 0.
         max_value: of each entry, above 0.
 
     Raises:
-        ArgumentError: not exactly one of them is given, or it is out of range.
+        ArgumentError: both or neither of them are given, or it is out of range.
 
     >>> import nn
     >>> model = nn.Dense(1, 1, weight_init="zeros")
@@ -356,7 +331,7 @@ class GradientClipping(Declared, Callback):
     max_norm: float | None = declared(optional(LIMIT), default=None)
     max_value: float | None = declared(optional(LIMIT), default=None)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         max_norm, max_value = values["max_norm"], values["max_value"]
         if (max_norm is None) == (max_value is None):
             raise ArgumentError(
@@ -364,7 +339,6 @@ class GradientClipping(Declared, Callback):
                 "it clips by the norm or by the value",
                 "Give one of them",
             )
-        return super()._checked(values)
 
     def gradients(self, training: Training) -> None:
         """Clip."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range
-from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one, reason_of
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.declared import Declared, declared
@@ -61,21 +61,21 @@ STATE = {
 
 
 class Checkpoint(Declared, Callback):
-    """Write at the end of epochs all that `nn.fit(..., resume_from=path)` needs to go on.
+    """Write all that `nn.fit(..., resume_from=path)` needs to resume, at the end of epochs.
 
-    That is parameters, also those that only the optimizer holds, and which of them are frozen;
-    buffers; the optimizers' state and hyper-parameters; NumPy's generators, namely the one that
-    shuffles, those in attributes of modules, and the global one; the state of other callbacks; and
-    the history. It is not what callbacks keep that have no `state_dict`, what modules keep in other
-    attributes, and generators that batches, losses, metrics or callbacks hold, or of Python's
-    `random`: a run that depends on those does not go on bit for bit.
+    These are the parameters, including those that only the optimizer holds, and which of them are
+    frozen; buffers; the state and hyper-parameters of optimizers; NumPy generators, namely the one
+    that shuffles, those in attributes of modules, and the global one; the state of other callbacks;
+    and the history. Not included are what callbacks without a `state_dict` keep, what modules keep
+    in other attributes, generators that batches, losses, metrics or callbacks hold, and Python's
+    `random`: a run that depends on those does not resume bit for bit.
 
-    The file takes the place of an older one in one step, so that a crash leaves the older one, and
-    it holds no code.
+    The file replaces an older one in one step, so a crash leaves the older one; it contains no
+    code.
 
     Args:
-        path: the file's name, usually ending in .safetensors, without {fields} to be filled in.
-        every: epochs from one to the next.
+        path: the file's name, usually ending in .safetensors; {fields} in it are not filled in.
+        every: epochs from one file to the next.
 
     Raises:
         ArgumentError: `every` is not a whole number of at least 1, or no file can have that name.
@@ -101,7 +101,7 @@ class Checkpoint(Declared, Callback):
     path: FileName = declared()
     every: int = declared(COUNT, default=1)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         require_file(values["path"], "Checkpoint in")
         name = os.path.basename(os.fsdecode(values["path"]))
         if _FIELD.search(name):
@@ -112,7 +112,6 @@ class Checkpoint(Declared, Callback):
                 "Give one name for the newest; for one of each write, in a callback of your own, "
                 'nn.save(model, f"{epoch}.safetensors")',
             )
-        return super()._checked(values)
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot be written."""
@@ -230,32 +229,24 @@ def restored(
     """
     attempted = f"fit with resume_from={state['path']}"
     require_names(may_differ, training.arguments)
-    problems = list(_misfits(training, state, may_differ))
-    if problems:
+    before = copy.deepcopy(_state(training))
+    if problems := list(_misfits(training, before, state, may_differ)):
         raise ArgumentError(
             attempted,
             "; ".join(problems),
             "Build everything as for the run that wrote it, and call fit with the same "
             "arguments, but for epochs, or name in may_differ what may differ; nothing was changed",
         )
-    before = copy.deepcopy(_state(training))
-    try:
-        _load(training, state, may_differ)
-        for optimizer, own in zip(training.optimizers.values(), optimizer_states(before)):
-            require_adopted(own, optimizer, may_differ)
-    except BaseException as error:  # a file can say anything
-        _load(training, before)
-        if not isinstance(error, Exception):
-            raise
-        reason = ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
-        raise ArgumentError(
-            attempted,
-            reason,
-            "Build everything as for the run that wrote it; nothing was changed",
-        ) from error
     kept = {name: each for name, each in state["arguments"].items() if name not in may_differ}
-    training.arguments.update(kept)
     try:
+        try:
+            _load(training, state, may_differ)
+            for optimizer, own in zip(training.optimizers.values(), optimizer_states(before)):
+                require_adopted(own, optimizer, may_differ)
+        except Exception as error:  # a file can say anything
+            remedy = "Build everything as for the run that wrote it; nothing was changed"
+            raise ArgumentError(attempted, reason_of(error), remedy) from error
+        training.arguments.update(kept)
         yield
     except BaseException:
         _load(training, before)
@@ -263,37 +254,37 @@ def restored(
 
 
 def _misfits(
-    training: Training, state: Mapping[str, Any], may_differ: Collection[str]
+    training: Training,
+    own: Mapping[str, Any],
+    state: Mapping[str, Any],
+    may_differ: Collection[str],
 ) -> Iterator[str]:
-    """What keeps a training from going on from a file, in words."""
+    """What keeps a training with a state of its own from going on from a file, in words."""
     yield from differences(training.arguments, training.optimizers, state, may_differ)
-    own, saved = list(training.history), list(state["history"])
-    if own != (saved[: len(own)] if training.reserved else saved):
-        yield f"the figures are {', '.join(own)}, and were {', '.join(saved)}"
-    optimizers = len(training.optimizers), len(optimizer_states(state))
-    if optimizers[0] != optimizers[1]:
-        yield f"there are {optimizers[0]} optimizers, and were {optimizers[1]}"
+    figures, saved = list(own["history"]), list(state["history"])
+    if figures != (saved[: len(figures)] if training.reserved else saved):
+        yield f"the figures are {', '.join(figures)}, and were {', '.join(saved)}"
     done = max(map(len, state["history"].values()), default=0)
     if done > training.epochs:
         yield f"epochs is {training.epochs}, and {done} were done"
-    found, places = _generators(training)
-    if state["places"] != places or len(state["generators"]) != len(found):
-        yield "the model's layers draw from other generators, or share them otherwise"
-    arrays = state["model"]
-    for name, array in training.model.state_dict().items():
-        if name in arrays and np.asarray(arrays[name]).dtype != array.dtype:
-            yield f"{name} is {array.dtype}, and was {np.asarray(arrays[name]).dtype}"
-    others, learned = _others(training), state["learned"]
-    outlines = [(np.shape(array), np.asarray(array).dtype) for array in state["others"]]
-    if outlines != [(tensor.shape, tensor.dtype) for tensor in others]:
-        yield "the optimizer holds other parameters that the model lacks"
-    if len(learned) != len(training.model.parameters()) + len(others):
-        yield "it says of another number of parameters which are learned"
-    classes = [type(callback).__name__ for callback in _with_state(training)]
-    saved_classes = [entry["class"] for entry in state["callbacks"]]
-    if classes != saved_classes:
-        given, wanted = (", ".join(names) or "none" for names in (classes, saved_classes))
-        yield f"the callbacks with a state are {given}, and were {wanted}"
+    wanted = _shared(state)
+    for name, value in _shared(own).items():
+        if wanted.get(name, value) != value:
+            yield f"{name} is {value}, and was {wanted[name]}"
+
+
+def _shared(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What two states have to have in common, by what it is called."""
+    others = [f"{array.dtype} {array.shape}" for array in state["others"]]
+    return {
+        "the number of optimizers": len(optimizer_states(state)),
+        "the number of generators": len(state["generators"]),
+        "which generator the model's layers draw from": state["places"],
+        "the number of parameters": len(state["learned"]),
+        "what the optimizer holds and the model lacks": others,
+        "the list of callbacks with a state": [entry["class"] for entry in state["callbacks"]],
+        **{name: array.dtype for name, array in state["model"].items()},
+    }
 
 
 def _load(training: Training, state: Mapping[str, Any], may_differ: Collection[str] = ()) -> None:
@@ -334,7 +325,9 @@ def read(path: FileName) -> dict[str, Any]:
     try:
         state: dict[str, Any] = _unpacked(json.loads(metadata[TRAINING]), arrays)
         schema = STATE | ({FURTHER: [OPTIMIZER]} if FURTHER in state else {})
-        problems = list(misfits(state, schema)) or list(_uneven(state["history"]))
+        problems = list(misfits(state, schema))
+        if not problems and len(set(map(len, state["history"].values()))) != 1:
+            problems = ["the lists of the history differ in length"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         state, problems = {}, [repr(error)]
     if problems:
@@ -345,8 +338,3 @@ def read(path: FileName) -> dict[str, Any]:
             "Give a file that was not changed since",
         )
     return {**state, "path": path}
-
-
-def _uneven(history: Mapping[str, list[float]]) -> Iterator[str]:
-    if len(set(map(len, history.values()))) != 1:
-        yield "the lists of the history differ in length"

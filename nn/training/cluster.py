@@ -16,9 +16,9 @@ from nn.losses.loss_function import is_of_the_whole
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generators
-from nn.training.inputs import Batch, at, called, count, is_dask
-from nn.training.rows import Rows
+from nn.training.inputs import at, called, count, is_dask
 from nn.training.samples import Samples, measuring, spread
+from nn.training.sources import Batch, Rows
 
 COMPARED = 8
 """Samples of which the loss is compared with that of their parts."""

@@ -20,11 +20,16 @@ from autograd_lite import mutation
 from autograd_lite.errors import AutogradError, MutationError
 from autograd_lite.modes import unusual
 from autograd_lite.node import Array
-from autograd_lite.program.agreement import OtherNumbers, differing, spreads
-from autograd_lite.program.backends import Runner, Task, backend_of
+from autograd_lite.program.backends import (
+    OtherNumbers,
+    Runner,
+    Task,
+    backend_of,
+    differing,
+    spreads,
+)
 from autograd_lite.program.given import form
-from autograd_lite.program.recordings import RECORDINGS, difference
-from autograd_lite.program.records import are_alike
+from autograd_lite.program.recordings import RECORDINGS, are_alike, difference
 from autograd_lite.trees import leaves_of, map_tree
 from nn.left_alone import call_left_alone
 from nn.module import Module
@@ -32,16 +37,19 @@ from nn.optimizers.flat import Run, copy_in
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators
-from nn.training.laid_out import Ready, WholeStep, kind_of, laid_out
 from nn.training.recorded import (
     LossOf,
+    Ready,
     Recording,
+    WholeStep,
     Written,
+    kind_of,
+    laid_out,
     record_step,
     surroundings_of,
+    whole_step,
     written,
 )
-from nn.training.whole_steps import whole_step
 
 # In C, as they are asked for in each step.
 _array = attrgetter("_array")

@@ -1,25 +1,35 @@
-"""Which trainings are compiled: those of which all is known that a step depends on."""
+"""Training steps that are compiled: which ones are, and one for loops of one's own."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
+
+import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import Range, one_of, require
 from autograd_lite.modes import raises_errors
 from autograd_lite.names import explains_keywords
+from autograd_lite.node import plain
+from autograd_lite.trees import leaves_of, map_tree
+from nn.losses.loss import Loss
 from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.callback import Callback, Training
 from nn.training.cluster import ClusterRows, ClusterSteps
-from nn.training.fit_arguments import trained_parameters
-from nn.training.inputs import called
+from nn.training.comparing import require_distributions, require_own_targets
+from nn.training.evaluation import require_scalar
+from nn.training.fit_arguments import (
+    require_depending,
+    require_known_parameters,
+    trained_parameters,
+)
+from nn.training.inputs import as_arrays, called
 from nn.training.samples import Samples
-
-if TYPE_CHECKING:
-    from nn.training.compiled_step import CompiledStep
 
 FEWEST = 20
 """Steps from which on recording them takes less time than it saves."""
@@ -81,6 +91,96 @@ def why_not(optimizer: Optimizer) -> str:
     return ""
 
 
+def overrides(callbacks: Sequence[Callback], hook: str) -> bool:
+    """Whether a callback does something in a hook."""
+    for callback in callbacks:  # in a loop, as it is asked for each batch, mostly of none
+        method = getattr(callback, hook)
+        if getattr(method, "__func__", method) is not getattr(Callback, hook):
+            return True
+    return False
+
+
+_ATTEMPTED = "a compiled step"
+
+
+class CompiledStep:
+    """A step of training: what `nn.compile` returns.
+
+    Attributes:
+        backend: what ran in the last call: "numpy", "c", or "eager: " and why.
+    """
+
+    def __init__(
+        self, model: Module, loss: Any, optimizer: Optimizer, backend: str, reason: str
+    ) -> None:
+        self._made_of = model, loss, optimizer, backend, reason
+        self._model, self._loss, self.optimizer = model, loss, optimizer
+        from nn.training.compiled import CompiledSteps
+
+        self._steps = CompiledSteps(model, loss, self._loss_of, optimizer, backend, given_up=reason)
+        self._lock = threading.RLock()  # the buffers, and the gradients, are those of one step
+        self._looked_at = False
+        self.backend = "eager: it was not called"
+
+    def __reduce__(self) -> Any:
+        # A copy trains its own model, and is compiled anew.
+        return CompiledStep, self._made_of
+
+    @property
+    def source(self) -> str:
+        """The text of what gave the last loss and its gradients; empty if that was not compiled."""
+        return self._steps.source
+
+    def __call__(self, X: Any, y: Any) -> float:
+        """Take a step on a batch; its loss, before the step."""
+        with self._lock:
+            usual = self._steps.usual
+            loss = usual(X, y) if usual else None
+            return self._otherwise(X, y) if loss is None else loss
+
+    def _otherwise(self, X: Any, y: Any) -> float:
+        """The same where something is not as it was in the last step."""
+        inputs = X if type(X) is np.ndarray else as_arrays(X, "a step with X")
+        targets = y if type(y) is np.ndarray else as_arrays(y, "a step with y")
+        loss = self._steps.loss(inputs, [targets], update=True)
+        if loss is None:
+            return self._eager(inputs, targets)
+        self.backend = self._steps.backend.name
+        return loss
+
+    def _look_at(self, inputs: Any, predictions: Any, targets: Any) -> None:
+        """Raise as `nn.fit` does; once, and of what a loss compares where samples are several."""
+        made_of = _ATTEMPTED, self._model, [self.optimizer]
+        require_known_parameters(*made_of, predictions, inputs)
+        require_distributions(_ATTEMPTED, self._loss, predictions)
+        if not isinstance(self._loss, Loss):
+            pair = map_tree(plain, predictions), targets
+            looking = partial(require_own_targets, _ATTEMPTED, self._loss, *pair)
+            from nn.left_alone import call_left_alone
+
+            call_left_alone(lambda rewind: looking(), self._loss)
+        self._looked_at = len(leaves_of(targets)[0]) > 1
+
+    def _loss_of(self, inputs: Any, targets: Any) -> Any:
+        return self._loss(called(self._model, inputs), *targets)
+
+    def _eager(self, inputs: Any, targets: Any) -> float:
+        self._steps.record()
+        self.backend = f"eager: {self._steps.reason}"
+        predictions = called(self._model, inputs)
+        if not self._looked_at:
+            self._look_at(inputs, predictions, targets)
+        computed = self._loss(predictions, targets)
+        require_scalar(computed)
+        require_depending(_ATTEMPTED, self._model, computed)
+        self.optimizer.zero_grad()
+        computed.backward(leaves_only=True)
+        self._steps.agree(computed.item())
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return computed.item()  # type: ignore[no-any-return] # NumPy says Any
+
+
 @explains_keywords
 def compile(
     model: Module,
@@ -90,22 +190,21 @@ def compile(
 ) -> CompiledStep:
     """A step of training as one function: forward pass, loss, backward pass and update.
 
-    `step(X, y)` takes a step on a batch, and returns the loss before it, a number. For each shape
-    of a batch the first two steps are taken eagerly, and recorded; the others are run as one
-    function, with the same results to the last bit. It is recorded again, a few times, where
-    something changes that a step depends on: modes, attributes, parameters that are frozen. Where a
-    step cannot be compiled it is taken eagerly, and `step.backend` says why. Gradients are not kept
-    in `.grad`.
+    `step(X, y)` takes a step on a batch and returns the loss before it, a number. For each shape of
+    a batch the first two steps are taken eagerly and recorded; the others run as one function, with
+    the same results to the last bit. It is recorded again, a few times, when something changes that
+    a step depends on: modes, attributes, frozen parameters. A step that cannot be compiled is taken
+    eagerly, and `step.backend` says why. Gradients are not kept in `.grad`.
 
     Args:
-        model: in the mode that it is in.
+        model: the model, in its current mode.
         loss: a function of predictions and targets, or a name, such as "mse".
         optimizer: holds the model's parameters.
-        backend: "numpy", or "c", for which a compiler is needed, and which rounds otherwise.
+        backend: "numpy", or "c", which needs a compiler and rounds differently.
 
     Raises:
         ArgumentError: the loss or the back end is unknown, or nothing would be learned.
-        UnsupportedError: the model is no module, or the optimizer none.
+        UnsupportedError: the model is not a module, or the optimizer not an optimizer.
 
     >>> import nn
     >>> import numpy as np
@@ -121,15 +220,4 @@ def compile(
     loss = loss_function(loss)
     trained_parameters(model, loss, optimizer, "compile")
     require("compile", "backend", backend, one_of("numpy", "c"))
-    from nn.training.compiled_step import CompiledStep
-
     return CompiledStep(model, loss, optimizer, backend, why_not(optimizer))
-
-
-def overrides(callbacks: Sequence[Callback], hook: str) -> bool:
-    """Whether a callback does something in a hook."""
-    for callback in callbacks:  # in a loop, as it is asked for each batch, mostly of none
-        method = getattr(callback, hook)
-        if getattr(method, "__func__", method) is not getattr(Callback, hook):
-            return True
-    return False

@@ -25,13 +25,12 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.read_only import is_of_writing, read_only, refused_write, refusing_writes
 from autograd_lite.trees import leaves_of, map_tree
-from nn.evaluating import evaluation
+from nn.calls import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
-from nn.training.distributions import require_distributions
+from nn.training.comparing import require_distributions, require_own_targets, require_own_targets_in
 from nn.training.history import Means
 from nn.training.inputs import (
-    Source,
     as_arrays,
     at,
     called,
@@ -43,9 +42,8 @@ from nn.training.inputs import (
     shown,
 )
 from nn.training.metrics import Metric
-from nn.training.pairing import require_own_targets
-from nn.training.rows import Part, Rows
 from nn.training.samples import Samples, measuring, shared_dtype
+from nn.training.sources import Part, Rows, Source
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Array, Forward
@@ -68,23 +66,23 @@ def predict(
 def predict(model: Module, X: GivenSamples, batch_size: int | None = None) -> Any: ...
 @explains_keywords
 def predict(model: Any, X: GivenSamples, batch_size: int | None = None) -> Any:
-    """The model's outputs as arrays, computed as in evaluation mode and without recording.
+    """The model's outputs as arrays, computed in evaluation mode and without recording.
 
     Args:
-        model: what to apply; the modes that it is in stay as they are.
-        X: samples (n, ...). Floats are converted to the dtype of the model's parameters, if all
-            have the same. A tuple of arrays holds the arguments of a model with several inputs, a
-            dict its named arguments.
+        model: what to apply; its modes are not changed.
+        X: samples (n, ...). Floats are converted to the dtype of the model's parameters, if they
+            all have the same one. For a model of several inputs, a tuple of its arguments, or a
+            dict of its named arguments.
         batch_size: samples at a time, to save memory; all by default. Memory maps and Dask arrays
-            are read a block at a time, and by default 1024 samples go through the model together.
+            are read a block at a time, with 1024 samples at a time by default.
 
     Returns:
-        An array (n, ...); or tuples, lists and dicts of such arrays, where the model returns them.
+        An array (n, ...), or tuples, lists and dicts of such arrays if the model returns them.
 
     Raises:
-        UnsupportedError: the model is no module, or X no array.
+        UnsupportedError: the model is not a module, or X not an array.
         ArgumentError: the batch size is no whole number of at least 1.
-        ShapeError: X has no axis of samples, or what the model returns.
+        ShapeError: X, or what the model returns, has no axis of samples.
 
     >>> from nn import Dense
     >>> predict(Dense(2, 3, weight_init="zeros"), np.ones((4, 2))).shape
@@ -209,6 +207,8 @@ def rehearse(model: Module, samples: Samples) -> None:
             if samples.loss is not None:
                 require_own_targets("fit", samples.loss_of, *some)
                 require_distributions("fit", samples.loss, some[0])
+            for name, metric in samples.metrics.items():
+                require_own_targets_in(f"fit with the metric {name!r}", metric, *some)
             if n < part.n and all(len(leaf) == n for leaf in leaves):
                 as_many = lambda leaf, n=part.n: np.resize(leaf, (n, *leaf.shape[1:]))
                 predictions = map_tree(as_many, predictions)
@@ -267,7 +267,7 @@ def _figure(name: str, metric: Metric, predictions: Any, y: Any) -> float:
             return float(metric(predictions, y))
     except AutogradError:
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         kind = UnsupportedError if isinstance(error, TypeError) else ArgumentError
         raise kind(
             f"fit with the metric {name!r} of predictions {describe_one(predictions)} and "

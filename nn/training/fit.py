@@ -24,7 +24,6 @@ from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.cluster import on_cluster
 from nn.training.compiling import COMPILED, steps_of
-from nn.training.epochs import interrupt, train_epochs
 from nn.training.evaluation import rehearse, training_mode
 from nn.training.fit_arguments import (
     RESERVED,
@@ -39,10 +38,9 @@ from nn.training.fit_arguments import (
 from nn.training.history import History
 from nn.training.metrics import Metric
 from nn.training.progress import SHOWN, ProgressBar
-from nn.training.samples import prepared, shared_dtype
-from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep
-from nn.training.streams import is_stream
-from nn.training.weights import Weighing
+from nn.training.samples import Weighing, prepared, shared_dtype
+from nn.training.sources import is_stream
+from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep, interrupt, train_epochs
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Labels, Samples
@@ -90,88 +88,87 @@ def fit(
     compile: bool | str = True,
     client: Any = None,
 ) -> History:
-    """Train a model in shuffled mini-batches, the last one of an epoch smaller.
+    """Train a model in shuffled mini-batches; the last one of an epoch may be smaller.
 
-    Ctrl-C ends the training after the batch that it comes in, and what was learned so far is
-    returned; a second one raises KeyboardInterrupt. `history.stop_reason` says which it was.
+    Ctrl-C ends the training after the current batch, and what was learned so far is returned; a
+    second one raises KeyboardInterrupt. `history.stop_reason` says which it was.
 
-    Before the first batch loss and metrics are called once, to see whether all fits together.
+    Before the first batch, loss and metrics are called once to check that everything fits together.
 
     Args:
-        model: what to train: in each epoch all modules inside are put in training mode, also
-            those that were in evaluation mode, and afterwards each in the mode that it was in
-            before. To leave out parameters set their `requires_grad` to False.
-        X: samples (n, ...), finite. Floats are converted to the dtype of the model's parameters,
-            if all have the same. For a model of several inputs, a tuple of arrays that are its
-            arguments, or a dict of its named arguments. Memory maps and Dask arrays are read a
-            block at a time, and checked as they are read; blocks, and the samples of each, come in
+        model: what to train. In each epoch all its modules are put into training mode, including
+            those that were in evaluation mode; afterwards each returns to its mode from before. To
+            leave out parameters, set their `requires_grad` to False.
+        X: samples (n, ...), finite. Floats are converted to the dtype of the model's parameters, if
+            they all have the same one. For a model of several inputs, a tuple of arrays that are
+            its arguments, or a dict of its named arguments. Memory maps and Dask arrays are read a
+            block at a time and checked as they are read; blocks, and the samples in each, come in
             random order. Without y, batches: an iterable of pairs (X, y), or (X, y, weights), or a
-            function that makes one for each epoch, to be given `rng` if it has a parameter. An
-            iterator lasts for one epoch, and has no figures but "running_loss".
-        y: targets (n, ...), or a tuple or dict of them, for a loss of one's own.
-        loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
+            function that makes one for each epoch and is given `rng` if it has a parameter. An
+            iterator lasts for one epoch, and its only figure is "running_loss".
+        y: targets (n, ...), or a tuple or dict of them for a loss of your own.
+        loss: a function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
             "mse". If it is a sum over samples, as with reduction "sum", steps grow with the batch,
             and the figures in the history are divided by the number of samples. For several
-            outputs, a dict or tuple of losses, whose sum it is. With a step of
-            one's own it is only measured, and may be left out.
-        optimizer: holds the model's parameters. For a step of one's own, several by name:
-            {"generator": ..., "discriminator": ...}.
-        epochs: how many times to go through the samples; in all, if training was resumed.
-        batch_size: samples that go through the model together, where X is no batches.
-        accumulate: batches a step: their gradients are put together, as of one batch of them all,
-            while as many samples as one has go through the model together. A mean that leaves
-            labels out or weights them by the loss's own options is refused, as that of all is no
-            mean of theirs. `training.batch` counts the steps then.
-        step: a function of (training, batch) in place of the usual step: it computes losses, calls
+            outputs, a dict or tuple of losses, which are added up. With a step of your own it is
+            only measured, and may be omitted.
+        optimizer: holds the model's parameters. With a step of your own, there can be several, by
+            name: {"generator": ..., "discriminator": ...}.
+        epochs: how many times to go through the samples, counting those before a resumed training.
+        batch_size: how many samples go through the model together, unless X consists of batches.
+        accumulate: how many batches make a step: their gradients are combined as if they were one
+            batch, while only one batch of samples goes through the model at a time. A mean that
+            leaves labels out, or weights them by options of the loss, is refused, because the mean
+            of all is not the mean of the batches' means. `training.batch` then counts steps.
+        step: a function of (training, batch) in place of the usual step. It computes losses, calls
             `zero_grad`, `backward` and the `step` of `training.optimizer`, or of
             `training.optimizers[name]`, and returns the loss of the batch, or a dict of losses by
-            name, whose means over the samples are figures of the history; "running_loss" is of
-            their sum. A batch is as of `nn.batches`, (X, y), or with weights (X, y, weights).
-            Losses and gradients have to be finite, else, and after any error, all that the step
-            has changed in the model and in optimizers is undone. y may be None then, and is X.
-        validation: samples and targets that are not trained on, or a function that makes batches
-            of them; or the share of X and y, between 0 and 1, that is drawn for it.
+            name, whose means over the samples become figures of the history; "running_loss" is that
+            of their sum. A batch is like one of `nn.batches`: (X, y), or (X, y, weights). Losses
+            and gradients must be finite; otherwise, and after any error, all changes of the step to
+            the model and the optimizers are undone. y may then be None, and is X.
+        validation: samples and targets that are not trained on, or a function that makes batches of
+            them; or the share of X and y, between 0 and 1, to set aside at random.
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
-            Predictions are what the model returns. `nn.accuracy` has the threshold of a loss of
-            `nn`, 0 for logits; with a loss of your own it is NaN, and a warning says so, where
-            training has led predictions beyond 0 and 1. A function whose first parameter is called
+            Predictions are what the model returns. `nn.accuracy` uses the threshold of a loss of
+            `nn`, which is 0 for logits; with a loss of your own it becomes NaN, with a warning,
+            once predictions leave the range from 0 to 1. A function whose first parameter is called
             y_true, as in scikit-learn, is given the targets first.
         sample_weight: how much each sample counts (n,), 0 or more.
-        class_weight: how much each label counts, as a dict, or "balanced" for
-            n / (classes * samples of the class). It multiplies the samples' weights, which are
-            scaled to a mean of 1 over the training samples, and given to the loss, whose reduction
-            "none" becomes "mean". A function of your own that does not take `weights` has to
-            return the loss of each sample; the mean is taken of these times the weights.
-            Validation samples all count the same.
-        sampling: how likely each sample is drawn (n,), 0 or more, or "balanced" for each class as
-            likely as any other. An epoch draws as many samples as there are, with replacement.
-        augment: a function of the samples and the targets of a batch, and of `rng`, that returns
-            those to learn from. Figures are of samples as they are.
-        callbacks: what else to do meanwhile, such as `nn.EarlyStopping()`; see `nn.Callback`. Each
-            `fit_end` is called, also after an error.
-        resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to go
-            on from there: bit for bit as if it had not been interrupted, as far as `nn.Checkpoint`
-            says.
+        class_weight: how much each label counts, as a dict, or "balanced" for n / (classes *
+            samples of the class). It multiplies the samples' weights, which are scaled to a mean of
+            1 over the training samples and given to the loss; its reduction "none" becomes "mean".
+            A function of your own that does not take `weights` must return the loss of each sample;
+            the mean of these times the weights is taken. Validation samples all count the same.
+        sampling: how likely each sample is to be drawn (n,), 0 or more, or "balanced" for classes
+            that are equally likely. An epoch draws as many samples as there are, with replacement.
+        augment: a function of the samples and targets of a batch, and of `rng`, that returns the
+            samples and targets to learn from. Figures are measured on unchanged samples.
+        callbacks: what else to do during training, such as `nn.EarlyStopping()`; see `nn.Callback`.
+            Each `fit_end` is called, even after an error.
+        resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to
+            resume from: bit for bit as if it had not been interrupted, within the limits that
+            `nn.Checkpoint` states.
         may_differ: names of what may differ from the training that wrote the file, such as
-            ["learning_rate"], or "batch_size", "X" and "loss": an error names what does. More
-            epochs may be asked for anyway.
-        evaluate_every: epochs from one measuring of the figures to the next, besides the last
-            epoch. Each goes through all samples once more, which takes about a third of the time;
-            the figures of the epochs between are NaN, but for "running_loss".
-        progress: show how far it is, as long as that can be written, see `nn.ProgressBar`; "auto"
-            does, but for tests that pytest runs.
-        rng: a `numpy.random.Generator`, or a seed for one, that shuffles; by default that of
+            ["learning_rate"], "batch_size", "X" or "loss": an error names what does. More epochs
+            are always allowed.
+        evaluate_every: measure the figures every so many epochs, and after the last one. Measuring
+            goes through all samples once more, which takes about a third of the time; the figures
+            of the other epochs are NaN, except for "running_loss".
+        progress: show the progress wherever it can be written, see `nn.ProgressBar`; "auto" does,
+            except in tests that pytest runs.
+        rng: a `numpy.random.Generator`, or a seed for one, for shuffling; by default that of
             `nn.manual_seed`.
-        compile: whether steps are recorded and run as one function, see `nn.compile`, wherever
-            that can be. The results are the same to the last bit; `history.backend` says what ran.
-            "c" asks for C, which rounds otherwise; without a compiler a warning says so. NumPy's
-            warnings of numbers that stay finite in the end are not shown in compiled steps.
-        client: a `dask.distributed.Client`, whose workers hold the blocks of X and y, Dask arrays,
-            and compute the gradient of each batch in parts, one for each block that it has samples
-            of. Figures are those of one process, but for rounding, so that a loss has to be a mean
-            over samples, and nothing may be drawn, or normalized over a batch. A worker that dies
-            costs the parts that it had; if the cluster is lost, training ends with a warning, and
-            with what was learned.
+        compile: whether steps are recorded and run as one function wherever possible, see
+            `nn.compile`. The results are the same to the last bit; `history.backend` says what ran.
+            "c" asks for C, which rounds differently; without a compiler there is a warning.
+            Compiled steps do not show NumPy's warnings about numbers that stay finite in the end.
+        client: a `dask.distributed.Client` whose workers hold the blocks of X and y, which are Dask
+            arrays. The workers compute the gradient of each batch in parts, one for each block that
+            it has samples from. Figures equal those of one process up to rounding, so the loss must
+            be a mean over samples, and layers may neither draw random numbers nor normalize over a
+            batch. If a worker dies, its parts are computed again; if the cluster is lost, training
+            ends with a warning and keeps what was learned.
 
     Returns:
         The figures of each epoch, see `nn.History`.
@@ -181,13 +178,13 @@ def fit(
         ArgumentError: X or y contain NaN or infinity, a number is out of its range, the optimizer
             holds none of the model's parameters, a batch would have one sample where the model
             needs several, or the checkpoint does not fit.
-        UnsupportedError: an argument is of the wrong kind, a metric does not give a number, or
-            predictions depend on a tensor that requires grad and is no parameter of the model.
+        UnsupportedError: an argument is of the wrong kind, a metric does not return a number, or
+            predictions depend on a tensor that requires grad and is not a parameter of the model.
         TrainingError: the loss of a batch, or a gradient, became NaN or infinite. Parameters and
-            buffers are those before that batch, or with `EarlyStopping` the best ones.
+            buffers are those before that batch or, with `EarlyStopping`, the best ones.
 
-    Whatever is raised, also by a callback or as KeyboardInterrupt, has the figures of the epochs
-    before as its attribute `history`. A batch that is broken off is undone.
+    Whatever is raised, even by a callback or as KeyboardInterrupt, has the figures of the previous
+    epochs in its attribute `history`. An unfinished batch is undone.
 
     >>> from nn import Adam, Dense, MSELoss
     >>> model = Dense(1, 1, rng=0)

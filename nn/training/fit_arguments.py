@@ -16,13 +16,13 @@ from autograd_lite.names import parameters_of
 from autograd_lite.node import plain
 from autograd_lite.pullback import is_live_leaf, requires_grad
 from autograd_lite.trees import leaves_of
-from nn.layers.batch_normalization import BatchNorm1d
+from nn.layers.normalization import BatchNorm1d
 from nn.losses.loss import Loss
 from nn.losses.loss_function import is_of_the_whole
+from nn.members import Parameter
 from nn.module import Module, named_by
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.schedules import Schedule
-from nn.parameters import Parameter
 from nn.training.callback import HOOKS, Callback
 from nn.training.checkpoint import Checkpoint
 from nn.training.metrics import Metric, accuracy
@@ -73,8 +73,6 @@ def require_step(step: Any, accumulate: int, client: Any) -> None:
     if step is None:
         return
     attempted = f"fit with step={describe_one(step)}"
-    if not callable(step):
-        raise UnsupportedError(attempted, "it cannot be called", OWN_STEP)
     require_takes(step, 2, attempted, OWN_STEP)
     if accumulate > 1:
         raise ArgumentError(

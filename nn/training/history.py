@@ -43,13 +43,13 @@ class History(dict[str, list[float]]):
     - the metrics, by their names, of the training samples at the end of the epoch; and with
       "validation_" before the name, of the validation samples.
 
-    Epochs are counted from 0 wherever they are numbers to compute with, as entries of these lists:
-    `best_epoch`, `training.epoch`, `best_epoch=` of `viz.plot_history`. What is printed or drawn
-    counts from 1. `stop_reason` says why training ended, `backend` what steps ran in, and
-    `best_epoch` which epoch's weights `nn.EarlyStopping` restored, if it did.
+    Code counts epochs from 0, as the entries of these lists: `best_epoch`, `training.epoch`,
+    `best_epoch=` of `viz.plot_history`. What is printed or drawn counts from 1. `stop_reason` says
+    why training ended, `backend` how steps were run, and `best_epoch` which epoch's weights
+    `nn.EarlyStopping` restored, if it did.
 
-    An epoch that was cut short has no entries. Where `evaluate_every` is above 1, the figures
-    that were not measured are NaN.
+    An interrupted epoch has no entries. If `evaluate_every` is above 1, figures that were not
+    measured are NaN.
 
     >>> history = History(loss=[3.0, 1.0], accuracy=[0.5, 0.75])
     >>> print(history)

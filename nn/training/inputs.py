@@ -1,60 +1,26 @@
-"""Samples and targets, as arrays, tuples and dicts: what they come from, and have to be."""
+"""Samples and targets, as arrays, tuples and dicts: what they have to be, and batches of them."""
 
 from __future__ import annotations
 
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import numpy as np
 
-from autograd_lite.arguments import as_array, require_real
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, as_array, require, require_flag, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.read_only import read_only
 from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
 from nn.layers.containers import Sequential
+from nn.random_state import generator
 
-Batch = tuple[Any, ...]
-"""Samples, targets where there are any, and weights where there are any."""
-
-
-class Source:
-    """What samples with their targets, and weights where there are any, come from."""
-
-    weights: Any = None
-    """Of each sample in the loss, of mean 1; None where all count the same."""
-    odds: Any = None
-    """How likely each sample is drawn, in proportion; None where each comes once."""
-    once = False
-    """Whether it can be gone through only once."""
-    size = 0
-    """Samples in the first batch of an epoch, where that is not for us to say."""
-
-    @property
-    def n(self) -> Any:
-        """How many samples there are; None where that is not known."""
-        raise NotImplementedError
-
-    def steps(self, size: int, together: int = 1) -> int | None:
-        """Batches of an epoch, as put together, where that is known."""
-        n: int = self.n
-        return -(-n // (size * together))
-
-    def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
-        """An epoch in random order, of which so many batches are put together."""
-        raise NotImplementedError
-
-    def in_order(self, size: int) -> Iterator[Batch]:
-        """All samples once."""
-        raise NotImplementedError
-
-    def each(self, function: Callable[[Batch], Any], size: int) -> Iterator[Any]:
-        """What a function makes of all samples, in batches."""
-        return map(function, self.in_order(size))
-
-    def require_replay(self) -> None:
-        """Raise an ArgumentError unless it can be gone through again."""
+if TYPE_CHECKING:
+    from autograd_lite.typing import Array
 
 
 def is_tree(values: Any) -> bool:
@@ -210,7 +176,7 @@ def checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
     return X, y, n
 
 
-def named_parts(batch: Batch, kind: str) -> list[tuple[str, Any]]:
+def named_parts(batch: tuple[Any, ...], kind: str) -> list[tuple[str, Any]]:
     """The arrays of samples and targets, with their names."""
     named = [named_leaves(x, kind + name) for name, x in zip("Xy", batch)]
     return [pair for pairs in named for pair in pairs]
@@ -275,3 +241,103 @@ def require_known_blocks(array: Any, attempted: str) -> None:
             "the lengths of its blocks are not known",
             "Call its method compute_chunk_sizes() first",
         )
+
+
+Batch = TypeVar("Batch")
+
+
+class Batches(Generic[Batch]):
+    """Batches of arrays, that can be gone through again: in another order each time."""
+
+    def __init__(
+        self, arrays: tuple[Any, ...], size: int, rng: np.random.Generator | None, shuffle: bool
+    ) -> None:
+        self._arrays, self._size, self._rng, self._shuffle = arrays, size, rng, shuffle
+        self._n = count(arrays, "batches of")
+
+    def __len__(self) -> int:
+        return -(-self._n // self._size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        order: Any = None
+        if self._shuffle:
+            order = generator(self._rng, "batches").permutation(self._n)
+        return map(partial(self._cut, order), range(0, self._n, self._size))
+
+    def _cut(self, order: Any, start: int) -> Batch:
+        part = slice(start, start + self._size)
+        if order is None:
+            cut: Any = tuple([at(array, part) for array in self._arrays])
+        else:
+            cut = tuple([_taken(array, order[part]) for array in self._arrays])
+        return cut  # type: ignore[no-any-return] # as `batches` says
+
+    def __repr__(self) -> str:
+        return f"{len(self)} batches of up to {self._size} of {self._n} samples"
+
+
+@overload
+def batches(
+    samples: Array,
+    targets: Array,
+    /,
+    *,
+    batch_size: int,
+    rng: np.random.Generator | int | None = None,
+    shuffle: bool = True,
+) -> Batches[tuple[Array, Array]]: ...
+@overload
+def batches(
+    *arrays: Any,
+    batch_size: int,
+    rng: np.random.Generator | int | None = None,
+    shuffle: bool = True,
+) -> Batches[tuple[Any, ...]]: ...
+@explains_keywords
+def batches(
+    *arrays: Any,
+    batch_size: int,
+    rng: np.random.Generator | int | None = None,
+    shuffle: bool = True,
+) -> Batches[tuple[Any, ...]]:
+    """Go through arrays together in mini-batches; the last one may be smaller.
+
+    The result can be iterated over repeatedly, in a new order each time; its length is the number
+    of batches.
+
+    Args:
+        arrays: arrays of one length n along axis 0; or tuples or dicts of such arrays, which are
+            cut alike.
+        batch_size: samples in each batch.
+        rng: a `numpy.random.Generator`, or a seed for one, from which a permutation is drawn each
+            time; by default that of `nn.manual_seed`.
+        shuffle: take the samples in random order, each once. Otherwise they come in the order of
+            the arrays, and the batches are views of them.
+
+    Raises:
+        ShapeError: there are no arrays, or their lengths differ.
+        ArgumentError: the batch size is no whole number of at least 1, or `shuffle` no flag.
+        UnsupportedError: rng is neither a generator nor a seed.
+
+    >>> X, y = np.arange(10).reshape(5, 2), np.arange(5)
+    >>> for samples, targets in batches(X, y, batch_size=2, shuffle=False):
+    ...     print(samples.tolist(), targets.tolist())
+    [[0, 1], [2, 3]] [0, 1]
+    [[4, 5], [6, 7]] [2, 3]
+    [[8, 9]] [4]
+    >>> [targets.tolist() for _, targets in batches(X, y, batch_size=2, rng=0)]
+    [[2, 4], [3, 0], [1]]
+    """
+    arrays = tuple(
+        array if isinstance(array, Tensor) else as_arrays(array, "batches of") for array in arrays
+    )
+    require("batches", "batch_size", batch_size, COUNT)
+    shuffle = require_flag("batches", "shuffle", shuffle)
+    own = generator(rng, "batches") if rng is not None and shuffle else None
+    return Batches(arrays, batch_size, own, shuffle)
+
+
+def _taken(array: Any, index: Any) -> Any:
+    if type(array) is np.ndarray:
+        return array.take(index, axis=0)
+    return map_tree(lambda leaf: leaf.take(index, axis=0), array)

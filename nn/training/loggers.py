@@ -6,21 +6,113 @@ import csv
 import io
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from autograd_lite import Tensor
 from autograd_lite.arguments import WHOLE, require_path
 from autograd_lite.errors import needed
 from autograd_lite.foreign import on_host
-from autograd_lite.node import plain
+from autograd_lite.node import Node, arrays_in, plain
+from autograd_lite.trees import leaves_of
 from autograd_lite.whole_files import FileName, in_words, write_file
+from nn.calls import HookHandle
 from nn.declared import Declared, declared
+from nn.module import Module
 from nn.schema import FLOAT
 from nn.training.callback import Callback, Training
-from nn.training.model_graph import FirstCall
+
+
+class FirstCall:
+    """Watches the first call of a model that is recorded, by forward hooks, and tells its graph.
+
+    Args:
+        model: what is called.
+        tell: what is given the graph then, a `GraphDef`.
+    """
+
+    def __init__(self, model: Module, tell: Callable[[Any], None]) -> None:
+        self._model, self._tell = model, tell
+        self._names: dict[int, str] = {}
+        self._nodes: list[Any] = []
+        self._kept: list[Any] = []  # what is named by its id is not to be another's meanwhile
+        self._handles: list[HookHandle] = [
+            module.register_forward_hook(partial(self._after, path.replace(".", "/")))
+            for path, module in model.named_modules()
+        ]
+
+    def stop(self) -> None:
+        """Remove the hooks."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _after(self, path: str, module: Module, inputs: tuple[Any, ...], output: Any) -> None:
+        for number, x in enumerate(leaves_of(inputs)):
+            self._leaf(f"input_{number}", "Placeholder", x)
+        for tensor in leaves_of(output):
+            if isinstance(tensor, Tensor):
+                self._computed(path, tensor)
+        if module is self._model:
+            self.stop()
+            if any(node.input for node in self._nodes):
+                self._tell(_graph(self._nodes))
+
+    def _computed(self, path: str, tensor: Node) -> None:
+        """Write what is not written yet of what a tensor comes from, which a module computed."""
+        waiting = [tensor]
+        while waiting:
+            node = waiting[-1]
+            parts = arrays_in(node.arguments) if node.operation is not None else []
+            missing = [x for x in parts if isinstance(x, Node) and id(x) not in self._names]
+            if id(node) in self._names or not missing:
+                waiting.pop()
+                self._write(path, node, parts)
+            else:
+                waiting += missing
+
+    def _write(self, path: str, node: Node, parts: Iterable[Any]) -> None:
+        if node.operation is None:
+            self._leaf(node.name or "tensor", "Variable", node)
+        elif id(node) not in self._names:
+            for x in parts:
+                self._leaf("constant", "Const", x)
+            kind = node.operation.name
+            name = "/".join(filter(None, (path, f"{kind}_{len(self._nodes)}")))
+            self._add(name, kind, node, [self._names[id(x)] for x in parts])
+
+    def _leaf(self, name: str, kind: str, x: Any) -> None:
+        """Write what is not computed, unless it is there."""
+        if id(x) not in self._names and hasattr(x, "shape"):
+            name = name.replace(".", "/")
+            taken = name in self._names.values()
+            self._add(f"{name}_{len(self._nodes)}" if taken else name, kind, x, [])
+
+    def _add(self, name: str, kind: str, x: Any, inputs: list[str]) -> None:
+        from tensorboardX.proto.attr_value_pb2 import AttrValue
+        from tensorboardX.proto.node_def_pb2 import NodeDef
+        from tensorboardX.proto.tensor_shape_pb2 import (
+            TensorShapeProto,
+        )
+
+        shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=n) for n in x.shape])
+        shapes = AttrValue(list=AttrValue.ListValue(shape=[shape]))
+        self._names[id(x)] = name
+        self._kept.append(x)
+        self._nodes.append(
+            NodeDef(name=name, op=kind, input=inputs, attr={"_output_shapes": shapes})
+        )
+
+
+def _graph(nodes: list[Any]) -> Any:
+    from tensorboardX.proto.graph_pb2 import GraphDef
+    from tensorboardX.proto.versions_pb2 import VersionDef
+
+    return GraphDef(node=nodes, versions=VersionDef(producer=22))
+
 
 BINS = 64
 """Of a histogram."""
@@ -28,18 +120,18 @@ REMEDY = "Make room, or write elsewhere; the model and its history are as they w
 
 
 class CSVLog(Declared, Callback):
-    """Write a line of comma-separated values after each epoch: its number, figures, learning rates.
+    """Write a line of comma-separated values after each epoch: number, figures, learning rates.
 
-    A file that is there is replaced. When a training goes on from a checkpoint, the file has all
-    epochs, also those before.
+    An existing file is replaced. When training resumes from a checkpoint, the file contains all
+    epochs, including those before.
 
     Args:
         path: the file's name, usually ending in .csv.
 
     Raises:
-        UnsupportedError: the path is no name of a file.
-        FileError: at the start of training, or after an epoch, the file cannot be written; lines
-            that are in it are whole.
+        UnsupportedError: the path is not the name of a file.
+        FileError: at the start of training, or after an epoch, the file cannot be written; lines in
+            it are complete.
 
     >>> import nn, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "log.csv")
@@ -57,9 +149,8 @@ class CSVLog(Declared, Callback):
 
     state_ranges: ClassVar = {"learning_rates": [[FLOAT]]}
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         require_path(values["path"], "CSVLog in")
-        return super()._checked(values)
 
     def _set_up(self) -> None:
         self.learning_rates: list[list[float]] = []
@@ -122,16 +213,17 @@ def _lines(rows: Iterable[Iterable[Any]]) -> str:
 class TensorBoard(Declared, Callback):
     """Write figures for TensorBoard, the model's graph, and histograms of weights and gradients.
 
-    Each training writes a file of its own into the folder: the learning rates too, and what the
-    model computed when it was first called. Gradients are those of the epoch's last step.
+    Each training writes its own file into the folder. It includes the learning rates, and the graph
+    of what the model computed when it was first called. Gradients are those of the epoch's last
+    step.
 
     Args:
-        folder: where to write; it is made if it is not there.
+        folder: where to write; it is created if needed.
         histograms: epochs from one set of histograms to the next; 0 for none.
 
     Raises:
-        ArgumentError: `histograms` is no whole number of at least 0.
-        UnsupportedError: the folder is no name of one.
+        ArgumentError: `histograms` is not a whole number of at least 0.
+        UnsupportedError: the folder is not the name of one.
         MissingPackageError: at the start of training, tensorboardX is not installed.
         FileError: at the start of training, or after an epoch, nothing can be written there.
 
@@ -147,9 +239,8 @@ class TensorBoard(Declared, Callback):
     folder: FileName = declared()
     histograms: int = declared(WHOLE, default=0)
 
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _require_consistent(self, values: Mapping[str, Any]) -> None:
         require_path(values["folder"], "TensorBoard in")
-        return super()._checked(values)
 
     def _set_up(self) -> None:
         self._writer: Any = None

@@ -23,23 +23,23 @@ Metric = Callable[[Any, Any], float]
 def accuracy(
     predictions: Any, targets: Any, threshold: float | None = None, *, loss: Any = None
 ) -> float:
-    """The fraction of predictions that name the right class; a NaN names none.
+    """The fraction of predictions that are the right class; NaN never is.
 
     Args:
-        predictions: scores or logits (n, classes), of which the largest counts; or numbers (n,)
-            or (n, 1), which mean class 1 above the threshold; or classes, as integers.
-        targets: labels (n,) or (n, 1), or one-hot rows (n, classes), or rows of probabilities of
-            which one is the largest; for numbers, 0 and 1.
-        threshold: 0.5 for probabilities, 0 for logits; each loss of `nn` has its `threshold`. By
-            default it is 0.5, and numbers beyond 0 and 1 are refused.
-        loss: in place of a threshold, the loss that the predictions were learned with, or its name.
+        predictions: scores or logits (n, classes), of which the largest counts; or numbers (n,) or
+            (n, 1), which mean class 1 above the threshold; or integers that are classes.
+        targets: labels (n,) or (n, 1), one-hot rows (n, classes), or rows of probabilities with one
+            largest entry; for numbers, 0 and 1.
+        threshold: 0.5 for probabilities, 0 for logits; each loss of `nn` has its `threshold`. The
+            default is 0.5, and numbers outside 0 to 1 are then refused.
+        loss: instead of a threshold, the loss that the model was trained with, or its name.
 
     Raises:
-        ShapeError: there are none, or others than these shapes, or their numbers differ.
-        UnsupportedError: they are no real numbers, or several arrays.
-        ArgumentError: the threshold is no number, or needed; a target is no class: not whole, of no
-            column of predictions, or neither 0 nor 1 for numbers; or a row of targets has several
-            ones, or none.
+        ShapeError: the shapes are others, the lengths differ, or there are no samples.
+        UnsupportedError: they are not real numbers, or are several arrays.
+        ArgumentError: the threshold is not a number, or is needed; a target is not a class: not
+            whole, beyond the columns of predictions, or neither 0 nor 1 for numbers; or a row of
+            targets has no single largest entry.
 
     >>> accuracy(np.array([[0.1, 2.0], [3.0, 0.2]]), np.array([1, 1]))
     0.5
@@ -129,7 +129,8 @@ def _columns(values: Any) -> Any:
         raise ShapeError(
             f"accuracy of {describe_one(values)}",
             "that is neither one number for each sample nor one column for each class",
-            "Give arrays (n,), (n, 1) or (n, classes)",
+            "Give arrays (n,), (n, 1) or (n, classes); for sequences and images, with classes on "
+            "axis 1, write lambda p, y: (p.argmax(axis=1) == y).mean()",
         )
     return values.reshape(len(values), -1) if len(values) else values
 

@@ -17,16 +17,16 @@ SHOWN = Range(
 
 
 class ProgressBar:
-    """How far a loop over epochs is, as a context; where it cannot be written it ends quietly.
+    """Show how far a loop over epochs is, as a context; it ends quietly if it cannot write.
 
-    On a terminal that is one line with the time left, which is updated, and in a notebook a widget;
-    into a file or a pipe one line goes an epoch.
+    On a terminal it is one updated line with the time left, in a notebook a widget; in a file or a
+    pipe it is one line per epoch.
 
     Args:
-        epochs: how many there are, in all.
-        batches: how many each has; None if that is not known, or `step` is not called.
-        done: epochs that were done before.
-        shown: whether it is; "auto" is yes, but for tests that pytest runs.
+        epochs: how many there are in all.
+        batches: how many there are per epoch; None if unknown, or if `step` is not called.
+        done: how many epochs are already done.
+        shown: whether to show it; "auto" does, except in tests that pytest runs.
 
     Raises:
         ArgumentError: an argument is out of its range.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +12,19 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, POSITIVE, require
 from autograd_lite.errors import ArgumentError, GradientError
-from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.read_only import refusing_writes
 from autograd_lite.trees import leaves_of
+from nn.left_alone import call_left_alone
 from nn.losses.loss_function import loss_function
 from nn.module import Module
-from nn.optimizers.groups import hyper_parameters
 from nn.optimizers.optimizer import Optimizer
-from nn.random_state import generator, generators
-from nn.training.distributions import require_distributions
-from nn.training.evaluation import require_scalar, training_mode
+from nn.random_state import generator
+from nn.training.comparing import require_distributions, require_own_targets
+from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import called
-from nn.training.pairing import require_own_targets
 from nn.training.samples import Samples, prepared, shared_dtype
-from nn.training.steps import kept
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,24 +115,24 @@ def find_learning_rate(
     batch_size: int = 32,
     rng: np.random.Generator | int | None = None,
 ) -> LearningRateCurve:
-    """Try steps with learning rates that rise from one to the next, and put everything back.
+    """Try steps with rising learning rates, and restore everything.
 
-    After L. Smith, "Cyclical learning rates for training neural networks", 2017. It ends early
-    where the smoothed loss is beyond four times its lowest, or is no longer finite. The model, the
-    optimizer, and all generators are afterwards as they were.
+    After L. Smith, "Cyclical learning rates for training neural networks", 2017. It ends early when
+    the smoothed loss exceeds four times its minimum or is no longer finite. The model, the
+    optimizer and all generators are restored afterwards.
 
     Args:
         model, X, y, loss, batch_size: as for `nn.fit`.
-        optimizer: with its kind of step; its own learning rate is not used.
+        optimizer: takes the steps; its own learning rate is not used.
         lowest, highest: the first and the last learning rate.
         steps: how many there are, 2 or more.
-        rng: what shuffles, as for `nn.fit`.
+        rng: shuffles, as for `nn.fit`.
 
     Returns:
         The curve, with its `suggestion`; `plot()` draws it.
 
     Raises:
-        ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does; or the range is none.
+        ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does; or the range is empty.
 
     >>> from nn import SGD, Dense
     >>> X = np.linspace(-1, 1, 64).reshape(64, 1)
@@ -159,8 +155,11 @@ def find_learning_rate(
         )
     rng = generator(rng, "find_learning_rate")
     rates = np.geomspace(lowest, highest, int(steps)).tolist()
-    with _left_alone(model, optimizer, rng):
-        losses = _losses_while_rising(samples, model, optimizer, rates, int(batch_size), rng)
+
+    def rise(rewind: object) -> list[float]:
+        return _losses_while_rising(samples, model, optimizer, rates, int(batch_size), rng)
+
+    losses = call_left_alone(rise, model, optimizer, loss, rng)
     return LearningRateCurve(rates[: len(losses)], losses)
 
 
@@ -173,6 +172,7 @@ def _losses_while_rising(
     rng: np.random.Generator,
 ) -> list[float]:
     """The losses before steps with these rates, up to where they diverge."""
+    model.train()
     losses: list[float] = []
     epochs = (samples.batches(rng, batch_size) for _ in count())
     for rate, (inputs, targets, *_) in zip(rates, chain.from_iterable(epochs)):
@@ -248,20 +248,19 @@ def overfit_one_batch(
     batch_size: int = 8,
     share: float = 0.1,
 ) -> OverfitReport:
-    """Try whether a model can learn its first few samples by heart, and put everything back.
+    """Test whether a model can memorize its first few samples, and restore everything.
 
-    One that cannot has a fault in its layers, its loss, its learning rate or its data: a test
-    before a long training. The model, the optimizer, and all generators are afterwards as they
-    were.
+    A model that cannot has a fault in its layers, loss, learning rate or data: worth a test before
+    a long training. The model, the optimizer and all generators are restored afterwards.
 
     Args:
         model, X, y, loss, optimizer: as for `nn.fit`.
-        steps: how many are taken at most; it ends where the batch is learned.
-        batch_size: how many samples, from the first on.
-        share: of the loss at the beginning, above 0, at which they count as learned.
+        steps: the maximum number; it ends as soon as the batch is learned.
+        batch_size: how many samples to take from the beginning.
+        share: of the initial loss, above 0, at which they count as learned.
 
     Returns:
-        A report, which is true if the batch was learned, and says what happened.
+        A report that is true if the batch was learned, and says what happened.
 
     Raises:
         ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does.
@@ -278,13 +277,18 @@ def overfit_one_batch(
     require("overfit_one_batch", "batch_size", batch_size, COUNT)
     require("overfit_one_batch", "share", share, POSITIVE)
     inputs, targets, *_ = next(samples.trained.in_order(int(batch_size)))
-    losses: list[float] = []
-    told = f"overfit_one_batch of {type(model).__name__}"
-    with _left_alone(model, optimizer), refusing_writes(lambda: told):
+
+    def learn(rewind: object) -> list[float]:
+        model.train()
+        losses: list[float] = []
         for _ in range(int(steps) + 1):
             losses.append(_stepped(samples, model, optimizer, inputs, targets))
             if not math.isfinite(losses[-1]) or losses[-1] <= share * losses[0]:
                 break
+        return losses
+
+    with refusing_writes(lambda: f"overfit_one_batch of {type(model).__name__}"):
+        losses = call_left_alone(learn, model, optimizer, loss)
     return OverfitReport(losses, float(share))
 
 
@@ -294,24 +298,3 @@ def _prepared(
     loss = loss_function(loss)
     dtype = shared_dtype(trained_parameters(model, loss, optimizer, name))
     return prepared(dtype, X, y, loss)
-
-
-@contextmanager
-def _left_alone(model: Module, optimizer: Optimizer, *drawing: Any) -> Iterator[None]:
-    """Train inside, and put back model, optimizer, gradients, modes and generators."""
-    learned = set(optimizer.parameters)
-    tensors = [*dict.fromkeys([*model._state().values(), *optimizer.parameters])]
-    gradients = [(tensor, tensor.grad) for tensor in tensors]
-    drawn = [*dict.fromkeys([*generators(model).values(), *drawing, generator(None, "default")])]
-    groups = [hyper_parameters(group) for group in optimizer.groups]
-    others = [tensor for tensor in tensors if tensor not in learned]
-    put_back = kept(others, drawn, [optimizer])
-    with whole() as region, training_mode(model):
-        try:
-            with region.opened():
-                yield
-        finally:
-            optimizer._change(groups)
-            put_back()
-            for tensor, gradient in gradients:
-                tensor.grad = gradient

@@ -11,7 +11,7 @@ from interrupting import Interruption, places
 import nn
 from autograd_lite import Tensor, detect_anomaly, enable_grad, no_grad
 from autograd_lite import modes as recording_modes
-from nn import evaluating, random_state
+from nn import calls, random_state
 
 X = np.linspace(-1, 1, 18).reshape(6, 3)
 Y = X[:, :1] ** 2
@@ -91,7 +91,7 @@ class World:
 
 def whole_elsewhere():
     yield "recording", (Tensor(1.0, requires_grad=True) * 2).requires_grad
-    yield "modes of a context", evaluating.modes.get() is None
+    yield "modes of a context", calls.modes.get() is None
     yield "watching", recording_modes.watching.get() is None
     yield "drawing", random_state.drawing.get()
     yield "variables set for a while", recording_modes.set_now.get() == ()

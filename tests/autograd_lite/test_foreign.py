@@ -132,12 +132,81 @@ def test_lists_that_are_no_array_are_refused():
         lambda x, given: operator.setitem(x.detach(), 0, given),
         lambda x, given: setattr(x, "data", given),
         lambda x, given: grad(np.sum)(given),
+        lambda x, given: setattr(x, "grad", given),
+        lambda x, given: x.backward(given),
     ],
 )
 def test_what_would_lose_something_is_refused_by_name(kind, use):
     make, message = REFUSED[kind]
     with pytest.raises(UnsupportedError, match=message):
         use(leaf(), make())
+
+
+IN_LISTS = {
+    "operators": lambda x, given: x * given,
+    "left operands": lambda x, given: given - x,
+    "functions of pairs": np.maximum,
+    "functions": lambda x, given: np.where([True, False], x, given),
+    "products": lambda x, given: np.einsum("ij,ij->", x, given),
+    "comparisons": operator.lt,
+    "tensors": lambda x, given: Tensor(given),
+    "tuples": lambda x, given: x + tuple(given),
+    "lists of lists": lambda x, given: x[None] * [given],
+    "assignments": lambda x, given: operator.setitem(x.detach(), 0, given),
+    "changes in place": lambda x, given: operator.iadd(x.detach(), given),
+}
+
+
+@looped("kind", ["masked", "torch"])
+@looped("use", IN_LISTS.values(), ids=IN_LISTS)
+def test_so_it_is_in_lists_which_numpy_would_make_numbers_of(kind, use):
+    make, message = REFUSED[kind]
+    with pytest.raises(UnsupportedError, match=message):
+        use(Tensor(np.ones((2, 3)), requires_grad=True), [make(), make()])
+
+
+OBJECTS = {
+    "generators": lambda: (x for x in VALUES),
+    "iterators": lambda: map(float, VALUES),
+    "values of dicts": lambda: {"a": 1.0, "b": 2.0, "c": 3.0}.values(),
+    "sets": lambda: {*VALUES.tolist()},
+}
+
+
+@looped("kind", OBJECTS)
+@looped("use", [operator.mul, operator.matmul, np.maximum, np.dot, lambda x, given: Tensor(given)])
+def test_what_numpy_takes_for_one_object_is_refused(kind, use):
+    with pytest.raises(UnsupportedError, match=r"single object.*Write list\(x\)"):
+        use(leaf(), OBJECTS[kind]())
+
+
+def test_a_lazy_frame_is_told_to_be_collected():
+    lazy = pytest.importorskip("polars").DataFrame({"a": VALUES}).lazy()
+    for use in (leaf().__mul__, leaf().__rmatmul__, Tensor):
+        with pytest.raises(UnsupportedError, match=r"LazyFrame.*Write x\.collect\(\)"):
+            use(lazy)
+
+
+@looped("kind", PLAIN)
+def test_lists_of_what_means_an_array_are_arrays_by_position(kind, tmp_path):
+    given = PLAIN[kind](tmp_path)
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    rows = [np.ravel(np.asarray(given)), VALUES[::-1]]
+    np.testing.assert_array_equal((x * [np.ravel(given), pd.Series(VALUES[::-1])]).data, rows)
+    np.testing.assert_array_equal(Tensor([given, given]).data, [np.asarray(given)] * 2)
+
+
+@looped("kind", PLAIN)
+def test_a_gradient_that_is_assigned_is_a_plain_array(kind, tmp_path):
+    x = leaf()
+    x.grad = PLAIN[kind](tmp_path)
+    assert type(x.grad) is np.ndarray
+    np.testing.assert_array_equal(x.grad.ravel(), VALUES)
+
+
+def test_memory_views_are_arrays():
+    assert type(admit(memoryview(VALUES), "of")) is np.ndarray
+    np.testing.assert_array_equal((leaf() * memoryview(VALUES)).data, [10.0, 40.0, 90.0])
 
 
 class Labelled(np.lib.mixins.NDArrayOperatorsMixin):

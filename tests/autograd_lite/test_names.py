@@ -110,7 +110,7 @@ def test_an_error_inside_of_a_function_is_not_taken_for_its_own():
 @looped(
     ("call", "told"),
     [
-        (lambda: no_grad(print, 1), "no_grad(...): it takes nothing without a name, and was given"),
+        (lambda: no_grad(print, 1), "no_grad(...): it takes nothing by position, and was given"),
         (lambda: grad(leaf().sum(), [leaf()]), "derivative of tensor (): it is no function. Gi"),
         (lambda: jacobian(leaf()), "derivative of 'x' (2, 3): it is no function. Give a function"),
     ],

@@ -286,6 +286,7 @@ DECLARED = {
         confusion("length", [], [], ShapeError, "(0,)"),
         confusion("length", [0, 1], [0, 1], ShapeError, "1 names", "2 classes", names=["a"]),
         confusion("length", RAGGED, [0, 1], UnsupportedError, "targets"),
+        confusion("range", [[2.0, -1.0], [0.5, 3.0]], [0, 1], ArgumentError, "targets", "scores"),
         confusion("range", [0, -1], [0, 1], ArgumentError, "targets", "(2,)"),
         confusion("range", [0, 1], [0, 0.5], ArgumentError, "predictions", "(2,)"),
         confusion("range", [0, float("inf")], [0, 1], ArgumentError, "targets"),

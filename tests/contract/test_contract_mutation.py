@@ -268,6 +268,16 @@ def test_an_in_place_operator_that_fails_changes_nothing():
     assert w.shape == (2,)
 
 
+def test_a_state_that_an_earlier_step_left_is_refused_with_how_it_goes_on():
+    w, h = Tensor([0.5], requires_grad=True, name="w"), Tensor([1.0])
+    for _ in range(2):
+        h = np.tanh(h * w)
+        w.data -= 0.1
+    with pytest.raises(MutationError, match=r"goes on as state.detach\(\)") as caught:
+        h.sum().backward()
+    assert caught.value.__cause__ is None
+
+
 def test_an_optimizer_step_between_forward_and_backward_names_the_weight():
     model = nn.Sequential(nn.Dense(2, 3, rng=0), nn.ReLU(), nn.Dense(3, 1, rng=1))
     optimizer = nn.Adam(model.parameters())

@@ -10,8 +10,8 @@ from naming import assert_named_first, leaf, planted_in
 
 from autograd_lite import Tensor, compare_gradients, sigmoid, softmax
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.curvature import curved_step
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.updates import curved_step
 
 CASES = []
 planted = planted_in(CASES)

@@ -6,8 +6,8 @@ from naming import leaf
 
 from autograd_lite import compare_gradients, sigmoid
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.differences import differences
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.slips_in_all import differences
 
 WAYS = {
     "central": lambda f, h: (f(h) - f(-h)) / (2 * h),
@@ -49,7 +49,7 @@ def test_noise_is_no_difference():
 def test_differences_are_looked_for_where_a_forward_pass_is_no_long_work(
     most, is_looked_for, monkeypatch
 ):
-    monkeypatch.setattr("autograd_lite.forensics.differences.MOST_WORK", most)
+    monkeypatch.setattr("autograd_lite.forensics.slips_in_all.MOST_WORK", most)
     x, b = np.linspace(0, 1, 1000), leaf(np.random.default_rng(2), name="b")
     case = Case(Graph((np.tanh(x + b) ** 2).mean()), {b: np.array(0.5)}, 1e-7, {}, {})
     passes = []

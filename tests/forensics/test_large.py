@@ -5,7 +5,7 @@ import pytest
 from tiers import in_second_tier
 
 from autograd_lite import Tensor, compare_gradients
-from autograd_lite.forensics import deltas, other_data
+from autograd_lite.forensics import masks, other_data
 from autograd_lite.forensics.candidates import candidates
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph
@@ -79,7 +79,7 @@ def test_a_large_layer_is_not_run_again_for_each_sample(width, replays, monkeypa
     case = case_of_noise((np.tanh(X @ W) ** 2).sum(), W)
     counted, replay = [], Graph.replay
     monkeypatch.setattr(Graph, "replay", lambda *given: counted.append(1) or replay(*given))
-    assert [*deltas.some_samples(case)] == []
+    assert [*masks.some_samples(case)] == []
     assert len(counted) == replays
 
 

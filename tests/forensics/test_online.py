@@ -6,8 +6,8 @@ from naming import leaf
 
 from autograd_lite import compare_gradients
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.online import sample_by_sample
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.slips_in_all import sample_by_sample
 
 
 @pytest.mark.parametrize("is_mean", [False, True])
@@ -36,7 +36,7 @@ def test_weights_that_are_updated_after_each_sample_are_named(rate, is_mean):
 def test_such_updates_are_looked_for_where_passes_are_no_long_work(
     most, is_looked_for, monkeypatch
 ):
-    monkeypatch.setattr("autograd_lite.forensics.online.MOST_WORK", most)
+    monkeypatch.setattr("autograd_lite.forensics.slips_in_all.MOST_OF_ONE", most)
     rng = np.random.default_rng(1)
     X, y, w = rng.normal(size=(7, 3)), rng.normal(size=7), leaf(rng, 3, name="w")
     case = Case(Graph(((np.tanh(X @ w) - y) ** 2).sum()), {w: np.ones(3)}, 1e-7, {}, {})

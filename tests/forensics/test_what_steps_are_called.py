@@ -25,6 +25,15 @@ def test_a_mistake_in_each_use_of_a_parameter_is_said_to_be_in_all_of_them():
     assert "other steps of this kind" in said
 
 
+def test_a_mistake_in_two_steps_is_said_to_be_likewise_in_one_other():
+    rng = np.random.default_rng(0)
+    W, v = leaf(rng, 3, 3, name="W"), rng.normal(size=3)
+    q = W @ v
+    loss = (q**2).sum() / 2 + np.exp(W @ v).sum()
+    dW = np.outer(v, q.data + np.exp(q.data))
+    assert "one other step of this kind" in said_first(loss, {W: dW})
+
+
 def test_an_activation_that_is_written_out_is_said_to_be():
     rng = np.random.default_rng(1)
     X, W, v = rng.normal(size=(6, 3)), leaf(rng, 3, 4, name="W"), leaf(rng, 4, name="v")

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_lite.program.agreement import OtherNumbers
-from autograd_lite.program.backends import backend_of
+from autograd_lite.program.backends import OtherNumbers, backend_of
 from autograd_lite.program.recordings import RECORDINGS
 from nn.optimizers.flat import BLOCK, SMALL
 from nn.optimizers.numbers import Number, computed

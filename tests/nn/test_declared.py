@@ -39,7 +39,7 @@ def test_the_constructor_takes_the_fields_in_order_and_says_so():
     lacking = r"^Decay\(...\): it lacks 'every'. Write Decay\(every, ...\)$"
     with pytest.raises(UnsupportedError, match=lacking):
         Decay()
-    with pytest.raises(UnsupportedError, match="takes every, factor without a name"):
+    with pytest.raises(UnsupportedError, match="takes every, factor by position"):
         Decay(1, 2.0, "a")
 
 

@@ -9,7 +9,7 @@ from training_runs import X, assert_refused, fit, parameters
 import nn
 from autograd_lite import Tensor, softmax
 from autograd_lite.errors import ArgumentError, ShapeError
-from nn.training.distributions import require_distributions
+from nn.training.comparing import require_distributions
 
 LABELS = np.arange(12) % 3
 ROWS = np.eye(3)[LABELS]

@@ -130,8 +130,18 @@ def test_weights_of_classes_go_by_their_names():
     given = quick(class_weight={"lower": 3, "upper": 1}, epochs=5).fit(X, names)
     samples = quick(epochs=5).fit(X, names, sample_weight=np.where(y, 3, 1))
     np.testing.assert_allclose(given.predict_proba(X), samples.predict_proba(X), rtol=1e-12)
-    with pytest.raises(ArgumentError, match="class_weight"):
+    with pytest.raises(
+        ArgumentError, match=r"class_weight.* labels 'lower', 'upper', which are not"
+    ):
         quick(class_weight={"upside": 3}).fit(X, names)
+
+
+@pytest.mark.parametrize("absent", [0, 3, "other"])
+def test_the_weight_of_a_class_that_is_absent_is_that_of_no_other(absent):
+    X, y = MOONS
+    given = quick(class_weight={1: 1.0, 2: 9.0}, epochs=5).fit(X, y + 1)
+    more = quick(class_weight={1: 1.0, 2: 9.0, absent: 5.0}, epochs=5).fit(X, y + 1)
+    np.testing.assert_array_equal(more.predict_proba(X), given.predict_proba(X))
 
 
 def test_what_fit_takes_is_taken_by_the_same_name():

@@ -109,6 +109,34 @@ def test_averages_are_those_of_the_weights_after_epochs_and_steps():
         np.testing.assert_allclose(array, expected, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("kind", [nn.ExponentialMovingAverage, nn.StochasticWeightAveraging])
+def test_of_averages_and_best_weights_the_model_gets_what_comes_last(kind):
+    def left(*callbacks):
+        layers = nn.Dense(1, 4, rng=0), nn.BatchNorm1d(4), nn.Tanh(), nn.Dense(4, 1, rng=1)
+        model = nn.Sequential(*layers)
+        optimizer = nn.SGD(model.parameters(), 0.9)
+        options = {"epochs": 5, "batch_size": 10, "rng": 0, "progress": False}
+        history = nn.fit(
+            model, X, Y, loss="mse", optimizer=optimizer, callbacks=callbacks, **options
+        )
+        return model.state_dict(), history.best_epoch
+
+    stopping = lambda: nn.EarlyStopping(9, "loss")
+    average, none = left(kind())
+    best, epoch = left(stopping())
+    assert none is None
+    assert epoch is not None
+    assert not np.array_equal(best["1.running_var"], average["1.running_var"])
+    for callbacks, expected in (
+        ([stopping(), kind()], (average, None)),
+        ([kind(), stopping()], (best, epoch)),
+    ):
+        state, known = left(*callbacks)
+        assert known == expected[1]
+        for name, array in state.items():
+            np.testing.assert_array_equal(array, expected[0][name])
+
+
 def test_an_average_goes_on_where_its_state_was_kept():
     whole, half = nn.ExponentialMovingAverage(0.7), nn.ExponentialMovingAverage(0.7)
     model = network()

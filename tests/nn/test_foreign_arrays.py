@@ -13,6 +13,7 @@ pd = pytest.importorskip("pandas")
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 2)), RNG.normal(size=(12, 1))
 ORDER = RNG.permutation(12)
+MODEL, ATTENTION = nn.Dense(2, 1, rng=0), nn.MultiHeadAttention(2, 1, rng=0)
 LAYERS = [
     nn.Dense(2, 3, rng=0), nn.Dense(2, 3, bias=False, rng=0), nn.BatchNorm1d(2), nn.LayerNorm(2),
     nn.ReLU(), nn.Softmax(), nn.Flatten(), nn.Dropout(0.0), nn.Dropout(0.5).eval(),
@@ -104,6 +105,39 @@ def test_targets_and_weights_are_refused_likewise(make, remedy):
     ):
         with pytest.raises(UnsupportedError, match=remedy):
             call()
+
+
+def masked(values):
+    return np.ma.masked_array(values, np.arange(np.size(values)).reshape(np.shape(values)) == 1)
+
+
+ROWS = [masked(row) for row in X]
+
+
+def trained(X, y, **options):
+    optimizer = nn.SGD(MODEL.parameters(), 0.1)
+    return nn.fit(MODEL, X, y, loss="mse", optimizer=optimizer, epochs=1, **options)
+
+
+@looped(
+    "use",
+    [
+        lambda: trained(ROWS, Y),
+        lambda: trained(X, ROWS),
+        lambda: trained(X, Y, validation=(ROWS, Y)),
+        lambda: trained(X, Y, sample_weight=[*masked(np.ones(12))]),
+        lambda: nn.predict(MODEL, ROWS),
+        lambda: nn.MSELoss()(Tensor(X), ROWS),
+        lambda: nn.Parameter(ROWS),
+        lambda: nn.Embedding(5, 2)([masked([0, 1, 2])]),
+        lambda: nn.LSTM(2, 3)(X[None], lengths=masked([12])),
+        lambda: nn.GRU(2, 3)(X[None].repeat(2, axis=0), lengths=masked([12, 3])),
+        lambda: ATTENTION(*[X[None]] * 3, key_padding_mask=[masked(X[:, 0] > 9)]),
+    ],
+)  # fmt: skip
+def test_masks_are_not_lost_in_lists_nor_beside_the_samples(use):
+    with pytest.raises(UnsupportedError, match=r"x\.filled\(0\)"):
+        use()
 
 
 def test_series_are_weights_and_labels_by_position():

@@ -9,7 +9,7 @@ from training_runs import LABELS, X, Y, assert_same, fit, line, normalized, para
 
 import nn
 from autograd_lite.errors import ArgumentError, ShapeError
-from nn.training import evaluation, rows
+from nn.training import evaluation, sources
 
 da = pytest.importorskip("dask.array")
 DASK = {
@@ -28,7 +28,7 @@ def mapped(tmp_path, monkeypatch):
         made.append(array[:1].nbytes)
         path = tmp_path / f"{len(made)}.npy"
         np.save(path, array)
-        monkeypatch.setattr(rows, "BLOCK", block_rows * sum(made[-2:]))
+        monkeypatch.setattr(sources, "BLOCK", block_rows * sum(made[-2:]))
         return np.load(path, mmap_mode=mode)
 
     return make

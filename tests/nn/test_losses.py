@@ -6,7 +6,7 @@ from looping import looped
 
 import nn
 from autograd_lite import Tensor, gradcheck
-from nn.losses.probabilities import binary_cross_entropies, bounded_log
+from nn.losses.loss import binary_cross_entropies, bounded_log
 
 RNG = np.random.default_rng(0)
 N, CLASSES = 6, 4

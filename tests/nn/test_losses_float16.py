@@ -76,6 +76,34 @@ def test_the_slope_of_a_small_probability_is_as_precise_as_that():
     np.testing.assert_allclose(logits.grad, exact / 4, rtol=3e-3)
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_what_keeps_a_loss_finite_is_not_0_in_a_lower_precision(kind):
+    zero, one = np.zeros((2, 3), kind), np.ones((2, 3), kind)
+    signs = np.array([1, -1])
+    for loss, *given, wanted in (
+        (nn.CosineEmbeddingLoss(), zero, one, signs, 0.5),
+        (nn.CosineEmbeddingLoss(), 240 * one, 240 * one, signs, 0.5),
+        (nn.PoissonNLLLoss(log_input=False), zero, zero, 0.0),
+        (nn.PoissonNLLLoss(log_input=False), zero, one, -np.log(1e-8)),
+        (
+            nn.CategoricalCrossEntropyLoss(epsilon=1e-7),
+            np.eye(2, 3, dtype=kind),
+            [1, 0],
+            -np.log(1e-7),
+        ),
+    ):
+        value = loss(Tensor(given[0]), *given[1:])
+        assert value.dtype == kind
+        assert value.item() == pytest.approx(wanted, rel=1e-3, abs=1e-3)
+
+
+def test_targets_make_no_loss_of_means_and_variances_wider():
+    mean = Tensor(np.zeros((3, 1), np.float32), requires_grad=True)
+    loss = nn.GaussianNLLLoss(full=True)(mean, np.ones((3, 1)), np.ones((3, 1), np.float32))
+    loss.backward()
+    assert loss.dtype == mean.grad.dtype == np.float32
+
+
 @pytest.mark.parametrize("weights", [None, np.linspace(0, 2, N)])
 @pytest.mark.parametrize(("loss", "predictions", "targets"), LOSSES.values(), ids=LOSSES)
 def test_means_over_other_numbers_than_that_of_losses_stay_finite(

@@ -8,7 +8,7 @@ import pytest
 import autograd_lite
 import nn
 import viz
-from autograd_lite.errors import MissingNameError, ShapeError
+from autograd_lite.errors import MissingNameError, ShapeError, UnsupportedError
 from autograd_lite.names import meant_by
 from nn.elsewhere import FUNCTIONS, missing
 
@@ -69,6 +69,29 @@ def test_a_norm_takes_the_lengths_of_axes_in_a_list_too():
 
 def test_images_with_the_channels_behind_are_told_how_to_move_them():
     images = np.zeros((2, 8, 9, 3))
-    with pytest.raises(ShapeError, match=r"Give inputs of shape .*: np\.moveaxis\(x, -1, 1\)"):
+    with pytest.raises(ShapeError, match=r"np\.moveaxis\(x, -1, 1\), which puts"):
         nn.Conv2d(3, 4, 3)(images)
     assert nn.Conv2d(3, 4, 3)(np.moveaxis(images, -1, 1)).shape == (2, 4, 6, 7)
+
+
+class Squared(torch.nn.Module):
+    """A loss of somebody's own, in PyTorch."""
+
+    def forward(self, predictions, targets):
+        return ((predictions - targets) ** 2).mean()
+
+
+def test_functions_of_torch_are_refused_where_they_would_be_called_with_tensors():
+    fitted = {"optimizer": nn.SGD(nn.Dense(6, 1).parameters(), 0.1), "epochs": 1}
+    for use in (
+        lambda: nn.fit(nn.Dense(6, 1), X, X[:, :1], loss=torch.nn.MSELoss(), **fitted),
+        lambda: nn.fit(nn.Dense(6, 1), X, X[:, :1], loss=torch.nn.functional.mse_loss, **fitted),
+        lambda: nn.loss_function(Squared()),
+        lambda: nn.Sequential(nn.Dense(6, 1), torch.nn.ReLU()),
+        lambda: nn.Sequential(nn.Dense(6, 1), torch.relu),
+        lambda: nn.Dense(6, 1, torch.nn.functional.gelu),
+        lambda: nn.Dense(6, 1, weight_init=torch.nn.init.zeros_),
+        lambda: nn.TransformerEncoderLayer(6, 2, activation=torch.tanh),
+    ):
+        with pytest.raises(UnsupportedError, match=r"of torch, and computes with that.*Give "):
+            use()

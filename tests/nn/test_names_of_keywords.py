@@ -322,22 +322,22 @@ def test_a_picture_by_the_name_of_another_library_is_told_what_is_written_here(a
             lambda: nn.summary(MODEL),
             "summary(...): it lacks 'input_shape'. Write summary(model, inp",
         ),
-        (lambda: MODEL(X, X), "Dense.forward(...): it takes x without a name, and was given more"),
+        (lambda: MODEL(X, X), "Dense.forward(...): it takes x by position, and was given more"),
         (lambda: MODEL(), "Dense.forward(...): it lacks 'x'. Write Dense.forward(x)"),
         (lambda: nn.Dense(16), "Dense(...): it lacks 'out_features'. Write Dense(in_features, o"),
         (lambda: nn.fit(1, 2), "fit(...): it lacks 'optimizer' and 'epochs'. Write fit(model, X,"),
         (lambda: nn.batches(1), "batches(...): it lacks 'batch_size'. Write batches(*arrays, ba"),
-        (lambda: nn.fit(1, 2, 3, 4), "fit(...): it takes model, X, y without a name, and was gi"),
+        (lambda: nn.fit(1, 2, 3, 4), "fit(...): it takes model, X, y by position, and was given"),
         (lambda: viz.graph(MODEL, X, names={}), "graph(...): 'names' is given twice, by its place"),
-        (lambda: nn.Dropout(0.5, 1, 2), "Dropout(...): it takes p, rng without a name, and was"),
+        (lambda: nn.Dropout(0.5, 1, 2), "Dropout(...): it takes p, rng by position, and was given"),
         (
             lambda: nn.MSELoss(X, X),
-            "MSELoss(...): it takes nothing without a name, and was given more. Give arrays to what"
+            "MSELoss(...): it takes nothing by position, and was given more. Give arrays to what"
             " it makes: MSELoss(...)(x)",
         ),
         (
             lambda: nn.ReLU(X),
-            "ReLU(...): it takes nothing without a name, and was given more. Give arrays to what",
+            "ReLU(...): it takes nothing by position, and was given more. Give arrays to what",
         ),
         (lambda: nn.fit(1, 2, scheduler=3), "fit(..., scheduler=): it takes no scheduler. A sch"),
     ],

@@ -128,7 +128,7 @@ def test_a_training_of_several_optimizers_goes_on_bit_for_bit(tmp_path):
         pair(epochs=4, resume_from=path, step=usual)
     model = Pair()
     alone = {"optimizer": nn.SGD(model.parameters(), 0.1), "epochs": 4, "step": adversarial}
-    with pytest.raises(ArgumentError, match="1 optimizers, and were 2"):
+    with pytest.raises(ArgumentError, match="the number of optimizers is 1, and was 2"):
         nn.fit(model, X, resume_from=path, **alone)
 
 

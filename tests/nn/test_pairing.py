@@ -1,4 +1,4 @@
-"""Losses of one's own that compare each prediction with every target are found before training."""
+"""Losses and metrics that compare each prediction with every target are found before training."""
 
 import functools
 
@@ -30,7 +30,7 @@ MEANING_IT = {
 
 @looped("loss", COMPARING.values(), ids=COMPARING)
 def test_a_loss_that_compares_each_prediction_with_every_target_is_found(loss):
-    told = r"predictions \(8, 1\) and targets \(8,\).* y.reshape\(-1, 1\); a loss that means pairs"
+    told = r"predictions \(8, 1\) and targets \(8,\).* y.reshape\(-1, 1\); what means pairs"
     for targets in (Y[:, 0], LABELS):
         assert_refused(ShapeError, told, y=targets, loss=loss, model=line())
     model = line()
@@ -72,6 +72,42 @@ def test_looking_at_a_loss_draws_no_random_numbers_of_its_own():
 def test_the_losses_of_samples_with_weights_are_compared_with_their_own_targets():
     options = {"y": Y[:, 0], "model": line(), "sample_weight": LABELS + 1.0}
     assert_refused(ShapeError, "every target", loss=lambda p, t: (p - t) ** 2, **options)
+
+
+METRICS = {
+    "differences": lambda p, t: abs(p - t).mean(),
+    "agreement": lambda p, t: ((p > 0.5) == t).mean(),
+    "of other types": lambda p, t: ((p > 0.5).astype(int) == t.astype(int)).mean(),
+    "rounded": lambda p, t: (np.round(np.clip(p, 0, 1)) != t).mean(),
+    "determination": lambda p, t: 1 - ((t - p) ** 2).sum() / ((t - t.mean()) ** 2).sum(),
+    "both": lambda p, t: np.logical_and(p > 0, t > 0).sum(),
+    "in place": lambda p, t: np.subtract(p, t, out=np.empty((len(t), len(t)))).std(),
+    "the targets first": lambda y_true, p: np.maximum(y_true, p).mean(),
+}
+METRICS_MEANING_IT = {
+    "a column": lambda p, t: abs(p[:, 0] - t).mean(),
+    "flat": lambda p, t: abs(p.ravel() - t).mean(),
+    "a new axis": lambda p, t: abs(p - t[:, None]).mean(),
+    "laid out": lambda p, t: (p.reshape(-1, 1) > t.reshape(1, -1)).mean(),
+    "statistics": lambda p, t: p.std() - t.std() + np.corrcoef(p.T, t)[0, 1],
+    "products": lambda p, t: float((p.T @ t)[0]),
+    "of one alone": lambda p, t: float(((p - p.T) ** 2).mean()),
+}
+
+
+@looped("metric", METRICS.values(), ids=METRICS)
+def test_so_is_a_metric_that_compares_each_prediction_with_every_target(metric):
+    told = r"the metric 'off': .*predictions \(8, 1\) and targets \(8,\).*what means pairs"
+    options = {"y": Y[:, 0], "model": line(), "loss": lambda p, t: ((p[:, 0] - t) ** 2).mean()}
+    assert_refused(ShapeError, told, metrics={"off": metric}, **options)
+
+
+@looped("metric", METRICS_MEANING_IT.values(), ids=METRICS_MEANING_IT)
+def test_a_metric_that_lays_out_its_operands_is_measured(metric):
+    options = {"y": Y[:, 0], "model": line(), "loss": lambda p, t: ((p[:, 0] - t) ** 2).mean()}
+    history = fit(metrics={"own": metric}, **options)
+    predictions = nn.predict(options["model"], X)
+    assert history["own"][-1] == pytest.approx(float(metric(predictions, Y[:, 0])))
 
 
 @looped("loss", MEANING_IT.values(), ids=MEANING_IT)

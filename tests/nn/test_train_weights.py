@@ -162,6 +162,51 @@ def test_class_weights_are_the_weights_of_their_samples(targets, loss, outputs):
     assert not np.array_equal(unweighted.weight.data, by_class.weight.data)
 
 
+IGNORED = np.where(np.arange(12) % 3 == 2, -1, LABELS)
+
+
+@looped(
+    "given",
+    [
+        {"class_weight": {0: 1.0, 1: 5.0}},
+        {"class_weight": "balanced"},
+        {"sample_weight": WEIGHTS},
+        {"class_weight": "balanced", "sample_weight": WEIGHTS},
+    ],
+)
+@looped("read_later", [False, True])
+def test_an_ignored_label_is_no_class_and_weighs_nothing(given, read_later, tmp_path):
+    def trained(X, y, loss, **options):
+        model = classifier()
+        fit(model, X, y, loss=loss, batch_size=12, rng=np.random.default_rng(0), **options)
+        return parameters(model)
+
+    counted = IGNORED != -1
+    alone = {
+        name: each[counted] if name == "sample_weight" else each for name, each in given.items()
+    }
+    expected = trained(X[counted], IGNORED[counted], nn.CrossEntropyLoss(), **alone)
+    labels = IGNORED
+    if read_later:
+        np.save(tmp_path / "labels.npy", IGNORED)
+        labels = np.load(tmp_path / "labels.npy", mmap_mode="r")
+    found = trained(X, labels, nn.CrossEntropyLoss(ignore_index=-1), **given)
+    assert_close(found, expected)
+
+
+def test_balanced_sampling_draws_no_ignored_labels():
+    drawn = []
+
+    def augment(X, y, rng):
+        drawn.extend(y.tolist())
+        return X, y
+
+    options = {"y": IGNORED, "loss": nn.CrossEntropyLoss(ignore_index=-1), "augment": augment}
+    fit(classifier(), sampling="balanced", epochs=30, **options)
+    assert set(drawn) == {0, 1}
+    assert abs(np.mean(drawn) - 0.5) < 0.1
+
+
 def test_class_and_sample_weights_multiply():
     both, one = classifier(), classifier()
     options = {"loss": nn.CrossEntropyLoss(), "y": LABELS}

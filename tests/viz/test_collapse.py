@@ -37,6 +37,13 @@ def test_equal_steps_of_a_loop_are_one_box_with_the_weights_beside():
     assert graph.note in graph.svg()
 
 
+def test_weights_without_a_name_are_listed_by_their_shapes():
+    W, h = Tensor(np.full((3, 3), 0.1), requires_grad=True), np.zeros(3)
+    for x in np.ones((12, 3)):
+        h = np.tanh(h @ W + x)
+    assert viz.graph(h.sum()).vertices[0].facts[2] == ("", ("(3, 3)",))
+
+
 def test_with_a_depth_and_few_steps_each_is_drawn():
     loss, _ = unrolled(9)
     assert viz.graph(loss).note == ""
