@@ -174,7 +174,7 @@ def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
         slot = place.slot
         belongs = "other factor" if place.traits.product else "inner derivative"
         words = f"it is multiplied by {{argument}} itself, where the {belongs} belongs"
-        yield "wrong formula", words, lambda g, y, *pair, **k: g * pair[slot]
+        yield "other values", words, lambda g, y, *pair, **k: g * pair[slot]
 
 
 def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:

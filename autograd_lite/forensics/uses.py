@@ -272,7 +272,7 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     for x, uses in graph.consumers.items():
         added = [use for use in uses if use.operation.function is not np.where]  # It chooses.
-        skips = [use for use in added if use.node.shape == x.shape]
+        skips = [use for use in added if use.node.shape == x.shape and _carries(use)]
         if x.ndim == 0 or not 1 < len(uses) <= FEW_USES or x.operation is None:
             continue
         within = [(skip, node) for skip in skips for node in _within_block(graph, x, skip)]
@@ -285,6 +285,12 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
             words = "what arrives over the skip connection is added before the derivative of what "
             words += "it skips, and not after it"
             yield joint("one path", words, scaled([skip], 0.0) | more)
+
+
+def _carries(use: Place) -> bool:
+    """Whether a skip connection may pass: a sum, a scale or a gate, no function and no data."""
+    gated = use.multiplies_entries and any(map(is_recorded, use.other_arguments))
+    return use.traits.additive or gated or (use.multiplies_entries and bool(use.numbers))
 
 
 def _within_block(graph: Graph, x: Tensor, skip: Place) -> list[Tensor]:
