@@ -7,7 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,15 +21,12 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Range:
-    """What a hyper-parameter may be: a test, and its wording for errors."""
+class Range(NamedTuple):
+    """What a hyper-parameter may be: a test, its wording for errors, and names, if it has some."""
 
-    def __init__(
-        self, holds: Callable[[Any], bool], wanted: str, names: tuple[str, ...] = ()
-    ) -> None:
-        self.holds = holds
-        self.wanted = wanted
-        self.names = names
+    holds: Callable[[Any], bool]
+    wanted: str
+    names: tuple[str, ...] = ()
 
 
 def is_number(value: Any) -> bool:
@@ -194,7 +191,7 @@ def function_named(
     """The function of that name among those known, or the function that is given itself.
 
     Raises:
-        ArgumentError: there is none of that name, or it is a class.
+        ArgumentError: there is none with that name, or it is a class.
         UnsupportedError: it is another framework's.
 
     >>> function_named("activation", "tanh", {"tanh": np.tanh}, "a function") is np.tanh

@@ -22,6 +22,7 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import slope, value_and_grad
+from autograd_lite.trees import leaves_of
 
 STEPS = (1e-5, 1e-6, 1e-7)
 """Relative steps of the differences; the smaller ones stay clear of kinks close by."""
@@ -39,10 +40,11 @@ def gradcheck(
     and to the right disagree however small the step is, any slope between the two is right.
 
     Args:
-        f: takes tensors and returns one.
+        f: takes tensors and returns one, or several in lists, tuples and dicts.
         inputs: an array, or a list or tuple of the arrays that f takes; f is computed in float64.
         order: 1, or 2 for second derivatives as well.
-        tolerance: allowed error, relative to the derivative, or absolute where that is below 1.
+        tolerance: allowed error, relative to the derivative; or to 1 where that is larger, or to
+            the largest number that f gives, if that is small.
 
     Returns:
         True.
@@ -67,22 +69,10 @@ def gradcheck(
     require("gradcheck", "tolerance", tolerance, POSITIVE)
     require_function(f, "gradcheck of", "Give a function of tensors")
     attempted = f"gradcheck of {getattr(f, '__name__', f)}"
-    try:
-        result = plain(f(*map(Tensor, arrays)))
-    except TypeError as error:
-        if error.__traceback__ is None or error.__traceback__.tb_next:  # not of the call itself
-            raise
-        remedy = "Give a list of one array for each argument of f, or one array: np.array([1, 2])"
-        raise UnsupportedError(attempted, str(error), remedy) from None
-    if np.asarray(result).dtype.kind not in "fiub":
-        raise UnsupportedError(
-            attempted,
-            f"it returned {describe_one(result)}",
-            "Return a tensor",
-        )
-    again = plain(f(*map(Tensor, arrays)))
-    if np.shape(again) != np.shape(result) or not np.allclose(
-        again, result, rtol=1e-9, atol=0, equal_nan=True
+    result = _computed(f, arrays, attempted)
+    again = _computed(f, arrays, attempted)
+    if [*map(np.shape, again)] != [*map(np.shape, result)] or not all(
+        np.allclose(b, a, rtol=1e-9, atol=0, equal_nan=True) for a, b in zip(result, again)
     ):
         raise UnsupportedError(
             attempted,
@@ -90,16 +80,43 @@ def gradcheck(
             "Make them outside of it, or begin with a seed in it; evaluate a model with dropout",
         )
     rng = np.random.default_rng(0)
-    weights = rng.uniform(0.5, 1.5, np.shape(result))
+    scale = _scale(result, arrays)
+    weights = [rng.uniform(0.5, 1.5, np.shape(part)) / scale for part in result]
 
     def scalar(*tensors: Any) -> Any:
-        return (f(*tensors) * weights).sum()
+        return sum((x * w).sum() for x, w in zip(leaves_of(f(*tensors)), weights))
 
     _check_against_differences(scalar, arrays, "derivative", tolerance)
     for _ in range(1, order):
         scalar = slope(scalar, [rng.uniform(0.5, 1.5, a.shape) for a in arrays])
         _check_against_differences(scalar, arrays, "second derivative", tolerance)
     return True
+
+
+def _computed(f: Callable[..., Any], arrays: list[Any], attempted: str) -> list[Any]:
+    """The arrays that f gives."""
+    try:
+        result = f(*map(Tensor, arrays))
+    except TypeError as error:
+        if error.__traceback__ is None or error.__traceback__.tb_next:  # not of the call itself
+            raise
+        remedy = "Give a list of one array for each argument of f, or one array: np.array([1, 2])"
+        raise UnsupportedError(attempted, str(error), remedy) from None
+    parts = [*map(plain, leaves_of(result))]
+    if not parts or any(np.asarray(part).dtype.kind not in "fiub" for part in parts):
+        raise UnsupportedError(
+            attempted,
+            f"it returned {describe_one(result)}",
+            "Return a tensor, or several",
+        )
+    return parts
+
+
+def _scale(result: list[Any], arrays: list[Any]) -> float:
+    """The largest number of a result where all are small, but no rounding errors; else 1."""
+    largest = max((np.max(np.abs(part), initial=0) for part in result), default=0)
+    given = max((np.max(np.abs(array), initial=1) for array in arrays), default=1)
+    return float(largest) if 1e-10 * given < largest < 1 else 1.0
 
 
 def _in_float64(array: Any) -> Any:

@@ -123,7 +123,7 @@ NAMES = {
     "functional": "functions of autograd_lite, such as relu, and losses of nn",
     "manual_seed": "nn.manual_seed(seed)",
     "numpy": "import numpy as np: NumPy itself records",
-    "optim": "nn.SGD, nn.Adam and their kin",
+    "optim": "nn.SGD, nn.Adam and others",
     "Parameter": "Tensor(array, requires_grad=True), in a model nn.Parameter(array)",
     "rand": "np.random.default_rng(0).random(shape)",
     "randn": "np.random.default_rng(0).normal(size=shape)",

@@ -31,9 +31,10 @@ from autograd_lite.node import (
     Cotangents,
     Node,
     Pass,
+    arrays_in,
     clock,
     inputs_of,
-    unshared_lists,
+    unshared,
     wanted_of,
 )
 from autograd_lite.operation import Operation
@@ -55,6 +56,9 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
 
     Returns a tensor when an argument is one, else what the function returns.
     """
+    holds = operation.of_users and (keywords or not HOLDERS.isdisjoint(map(type, arguments)))
+    if holds:
+        arguments, keywords = unshared(arguments), unshared(keywords)
     values = [*arguments]
     wanted = []
     constants: tuple[Array, ...] = ()
@@ -77,6 +81,8 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     operands = tuple(values)
     arguments = tuple(map(_recorded_as, arguments, operands)) if other else arguments
     if found:
+        if holds:
+            constants = tuple(x for x in arrays_in((operands, keywords)) if type(x) is ndarray)
         return computed(operation, arguments, operands, keywords, wanted, lent, constants)
     try:
         result = operation.compute(*operands, **keywords)
@@ -124,12 +130,14 @@ def computed(
 
 KEPT = {tuple, slice, *PLAIN} - {int}
 """Types of what is computed with as it is given."""
+HOLDERS = {list, tuple, dict}
+"""Types of what may hold arrays that a rule reads; of the table's own rows none does so."""
 
 
 def _admitted(value: Any, operation: Operation) -> Any:
     if type(value) is int:
         return in_64_bits(value)
-    return unshared_lists(admit(value, f"{operation.name} of"))
+    return unshared(admit(value, f"{operation.name} of"))
 
 
 def _recorded_as(argument: Any, value: Any) -> Any:

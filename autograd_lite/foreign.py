@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator, MappingView, Set
 from typing import Any
 
@@ -193,15 +194,21 @@ def _refuse_object(remedy: str, value: Any, attempted: str) -> Any:
 
 
 def _is_numeric(kind: Any) -> bool:
-    return str(kind).lower().startswith(("int", "uint", "float", "bool"))
+    return re.match(r"u?int\d|float|bool", str(kind), re.IGNORECASE) is not None
 
 
 def _from_columns(value: Any, attempted: str) -> Any:
     """The array of a pandas or polars object, with NaN where something is missing."""
-    array = value.to_numpy()
+    package = type(value).__module__.partition(".")[0]
+    try:
+        array = value.to_numpy()
+    except Exception as error:  # as of whole numbers of 128 bits, in words of its own
+        reason, remedy = f"{error}".rstrip("."), f"Encode it as numbers: {_ENCODE[package]}"
+        raise UnsupportedError(
+            f"{attempted} {package}.{type(value).__name__}", reason, remedy
+        ) from error
     kinds = np.atleast_1d(value.dtypes if hasattr(value, "dtypes") else value.dtype)
     numeric = all(map(_is_numeric, kinds))
-    package = type(value).__module__.partition(".")[0]
     if array.dtype.kind == "O" and numeric and getattr(value, "nlevels", 1) == 1:
         # Columns of several types, or with gaps among whole numbers.
         of_pandas = package == "pandas"

@@ -136,6 +136,8 @@ def was_changed(value: Any, created: int, arrays: Sequence[Array]) -> bool:
         if value.mutated > created:
             return True
         value = value._array
+    if type(value) is dict:
+        value = [*value.values()]
     if isinstance(value, tuple | list):
         return any(was_changed(part, created, arrays) for part in value)
     return isinstance(value, ndarray) and any(np.may_share_memory(value, array) for array in arrays)

@@ -152,9 +152,12 @@ def plain(value: Any) -> Any:
     return value._array if isinstance(value, Node) else value
 
 
-def unshared_lists(value: Any) -> Any:
-    """Copies of nested lists, which whoever gave them may change later; their parts are kept."""
+def unshared(value: Any) -> Any:
+    """Copies of nested lists and dicts, which whoever gave them may change; arrays are kept."""
+    kind = type(value)
     try:
-        return [unshared_lists(part) for part in value] if type(value) is list else value
+        if kind is list or kind is tuple:
+            return kind(map(unshared, value))
+        return {key: unshared(part) for key, part in value.items()} if kind is dict else value
     except RecursionError:
         raise nested_without_end(value) from None

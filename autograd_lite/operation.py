@@ -98,6 +98,7 @@ class Operation:
         # Linear in each argument: of a single one that is differentiated the rule reads no entry.
         self.multilinear = self.additive or len(traits.linear) >= len(vjps)
         self.add_to: Callable[..., None] | None = None
+        self.of_users = not self.is_own()
         # Whether there is more to its rules than to call them with cotangent, output and arguments.
         self.special = variadic or residual
         if isinstance(function, np.ufunc) and function.signature is None:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arguments import require_function
-from autograd_lite.engine import apply, backward_order
+from autograd_lite.engine import apply
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one, own_cause
 from autograd_lite.modes import draws, enable_grad, moves, no_grad, redraws, setting
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import Array, Node, plain
+from autograd_lite.node import Array, Node, clock, inputs_of, plain
 from autograd_lite.operation import Operation
-from autograd_lite.pullback import Pullback, is_live_leaf, requires_grad
+from autograd_lite.pullback import Pullback, requires_grad
 from autograd_lite.tensor import Tensor
 
 
@@ -48,6 +48,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def call(*arguments: Any, **keywords: Any) -> Any:
         drawn: list[Any] = []
+        start = next(clock)
         with enable_grad(), setting(draws, drawn):
             variables = [_leaf(argument) for argument in arguments]
             try:
@@ -62,8 +63,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             raise _refusal(f, f"it returned {describe_one(result)}", "Return one tensor")
         data, others = result._array, []
         if result.requires_grad:
-            order = backward_order(result, stop=filter(requires_grad, variables))
-            others = [*filter(is_live_leaf, order)]
+            others = _from_outside(result, variables, start)
 
         def vjp(g: Array, y: Array, *given: Any) -> Callable[[int], Array]:
             recorded = isinstance(y, Node)
@@ -92,6 +92,26 @@ def _leaf(argument: Any) -> Any:
     """A tensor on the same data without its history, if it requires grad."""
     wanted = isinstance(argument, Tensor) and argument.requires_grad
     return Tensor(argument._array, requires_grad=True, name=argument.name) if wanted else argument
+
+
+def _from_outside(result: Tensor, variables: list[Any], start: int) -> list[Node]:
+    """The tensors that a result depends on besides variables, and that were there at the start.
+
+    Not what these were computed from: a transform around may differentiate in any of them.
+    """
+    seen: set[Any] = {*filter(requires_grad, variables)}
+    found: list[Node] = []
+    waiting: list[Node] = [result]
+    while waiting:
+        node = waiting.pop()
+        if node in seen or not node._requires_grad:
+            continue
+        seen.add(node)
+        if node.created > start:
+            waiting += inputs_of(node)
+        else:
+            found.append(node)
+    return found
 
 
 def _require_same(f: Callable[..., Any], before: Array, again: Array) -> None:

@@ -68,6 +68,8 @@ class _Shape:
 def _without_values(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return tuple(map(_without_values, value))
+    if type(value) is dict:
+        return {name: _without_values(part) for name, part in value.items()}
     return _Shape(value) if hasattr(value, "dtype") else value
 
 
@@ -89,7 +91,10 @@ def refuse_stale(node: Node, given: Sequence[Any]) -> None:
         )
     arrays = [*written, *arrays]
     changed = [was_changed(value, node.created, arrays) for value in nodes]
-    if not any(changed):
+    keywords = node.keywords
+    if was_changed(keywords, node.created, arrays):
+        keywords = _without_values(keywords)
+    elif not any(changed):
         return
     shapes = [_without_values(value) if stale else value for value, stale in zip(given, changed)]
     shapes += given[len(changed) :]
@@ -97,9 +102,11 @@ def refuse_stale(node: Node, given: Sequence[Any]) -> None:
         if not (isinstance(argument, Node) and argument._requires_grad):
             continue
         try:
-            node.operation.contribution(index, [*shapes], node.keywords)
+            node.operation.contribution(index, [*shapes], keywords)
         except Exception:  # of reading what was changed, which the message says better
             names = {describe_one(value): None for value, stale in zip(nodes, changed) if stale}
+            if keywords is not node.keywords:
+                names[f"what is named {' or '.join(keywords)}"] = None
             was = "was" if len(names) == 1 else "were"
             raise MutationError(
                 f"backward of {node.operation.name}{describe(node.arguments)}",

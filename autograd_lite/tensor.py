@@ -388,10 +388,9 @@ _FOR_NUMBERS = (
     "np.sin for math.sin, and put tensors together with np.stack"
 )
 _FOR_ARRAYS = (
-    "Write np.stack([x, y]) or np.block([[x, 0.0], [0.0, y]]) for np.array, and np.concatenate or "
-    "np.where for assignments; compute with NumPy's functions, np.sin for math.sin; make other "
-    "libraries' arrays plain, as in np.asarray(frame) @ tensor; for plain numbers write "
-    "tensor.data or tensor.item()"
+    "Write np.stack([x, y]) or np.block([[x, 0.0], [0.0, y]]) for np.array; tensor.data for plain "
+    "numbers, as in plots; np.stack of a list that is filled, or np.where, for y[t] = x; np.sin "
+    "for math.sin; np.asarray(frame) @ tensor for another library's frame"
 )
 
 Node.tensor_class = Tensor

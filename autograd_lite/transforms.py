@@ -137,7 +137,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     >>> float(value), gradient
     (5.0, array([2., 4.]))
     """
-    if hasattr(f, "differentiated"):
+    if hasattr(f, "differentiated") and not isinstance(f, MethodType):
         return f.differentiated(argnums)  # type: ignore[no-any-return] # the class is not imported here
     require_differentiable(f)
     positions = positions_of(argnums)

@@ -11,7 +11,7 @@ _SCHEDULE = "class Mine(nn.Schedule), with def rate(self, base, t): a schedule i
 _OWN_LOSS = "a loss of your own, a function of predictions and targets: {} is not here"
 _ESTIMATOR = "nn.estimators.Neural{}, after import nn.estimators"
 _PAD = 'np.pad(x, widths, mode="{}") before the layer'
-_SIZES = "nn.Dense(in_features, out_features) and its kin: layers are told how much comes in"
+_SIZES = "nn.Dense(in_features, out_features): layers are told the size of their input"
 _OF_ADAM = "Adadelta Adafactor Adamax ASGD Ftrl Lamb Muon RAdam Rprop SparseAdam"
 _OF_LOSSES = "HingeEmbeddingLoss MarginRankingLoss MultiLabelMarginLoss MultiMarginLoss"
 _OF_ZEROS = "ZeroPad1d ZeroPad2d ZeroPad3d ConstantPad1d ConstantPad2d ConstantPad3d ZeroPadding2D"
@@ -78,7 +78,7 @@ HERE = {
     "nn.BCEWithLogitsLoss()": "BCEWithLogits",
     "nn.CategoricalCrossEntropyLoss(), of logits nn.CrossEntropyLoss()": "CategoricalCrossentropy",
     "nn.Checkpoint(path)": "ModelCheckpoint",
-    "nn.clip_gradient_norm and its kin": "utils",
+    "nn.clip_gradient_norm or nn.clip_gradient_value": "utils",
     "nn.clip_gradient_norm(parameters, max_norm)": "clip_grad_norm_",
     "nn.clip_gradient_value(parameters, max_value)": "clip_grad_value_",
     "nn.Conv1d(in_channels, out_channels, kernel_size), of (n, channels, length)": "Conv1D",
@@ -97,7 +97,7 @@ HERE = {
     "nn.Dropout(p): AlphaDropout is not here": "AlphaDropout",
     "nn.Dropout2d(p)": "SpatialDropout2D",
     "nn.Dropout2d(p), of whole channels": "Dropout1d Dropout3d",
-    "nn.EarlyStopping, nn.Checkpoint and their kin": "callbacks",
+    "nn.EarlyStopping, nn.Checkpoint and others": "callbacks",
     "nn.ELU(), which it is for alpha 1": "CELU",
     "nn.Embedding(num_embeddings, embedding_dim)(indices).mean(axis=1)": "EmbeddingBag",
     "nn.ExponentialMovingAverage(decay)": "EMA",
@@ -128,8 +128,8 @@ HERE = {
     "nn.Sequential(*[nn.TransformerEncoderLayer(64, 4) for _ in range(6)])": "TransformerEncoder",
     "nn.Sequential(nn.Dense(2, 16, 'tanh'), nn.Dense(16, 1))": "MLP",
     "nn.Sequential, nn.Module and nn.load(path)": "models",
-    "nn.SGD, nn.Adam and their kin": "optim",
-    "nn.StepDecay, nn.CosineAnnealing and their kin": "lr_scheduler",
+    "nn.SGD, nn.Adam and others": "optim",
+    "nn.StepDecay, nn.CosineAnnealing and others": "lr_scheduler",
     "nn.StochasticWeightAveraging()": "SWA",
     "nn.Swish()": "SiLU",
     "nn.TransformerEncoderLayer and nn.TransformerDecoderLayer": "Transformer",

@@ -30,21 +30,10 @@ from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords, parameters_of
 from nn.random_state import drawing, generator
 
-__all__ = [
-    "Initializer",
-    "constant",
-    "he_normal",
-    "he_uniform",
-    "initializer",
-    "lecun_normal",
-    "lecun_uniform",
-    "normal",
-    "orthogonal",
-    "uniform",
-    "xavier_normal",
-    "xavier_uniform",
-    "zeros",
-]
+__all__ = ["Initializer", "initializer"]
+__all__ += ["he_normal", "he_uniform", "lecun_normal", "lecun_uniform"]
+__all__ += ["xavier_normal", "xavier_uniform"]
+__all__ += ["constant", "normal", "orthogonal", "uniform", "zeros"]
 
 Initializer: TypeAlias = "Callable[[np.random.Generator, int, int], Any]"
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -226,7 +215,7 @@ def initializer(weight_init: str | Initializer) -> Initializer:
     """The function with that name; a function is returned as it is.
 
     Raises:
-        ArgumentError: there is none of that name, or it is a class.
+        ArgumentError: there is none with that name, or it is a class.
 
     >>> initializer("he_normal") is he_normal
     True

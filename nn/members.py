@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import as_array
+from autograd_lite.arguments import Range, as_array
 from autograd_lite.copies import depends_on_differentiated
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_on_card
@@ -19,6 +19,7 @@ from autograd_lite.node import plain
 from autograd_lite.trees import map_tree
 from nn.configuration import CONTAINERS, MAPPINGS, opened
 from nn.declared import Declared
+from nn.schema import misfits, require_fitting
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -117,9 +118,10 @@ def without_record(value: Any) -> Any:
 
 
 def fitting_arrays(
-    own: Mapping[str, Tensor], state: Any, attempted: str
+    owner: object, own: Mapping[str, Tensor], state: Any
 ) -> dict[str, np.ndarray[Any, Any]]:
     """The arrays for tensors of the same names. An error says what is missing or does not fit."""
+    attempted = f"load_state_dict into {type(owner).__name__}"
     if not isinstance(state, Mapping):
         raise UnsupportedError(
             attempted,
@@ -127,21 +129,15 @@ def fitting_arrays(
             "Give model.state_dict()",
         )
     arrays = {name: _loaded(value, f"{attempted} of {name!r},") for name, value in state.items()}
-    problems = [f"{name} is missing" for name in own.keys() - arrays.keys()]
-    problems += [f"{name} is unknown" for name in arrays.keys() - own.keys()]
-    for name in own.keys() & arrays.keys():
-        array, shape = arrays[name], own[name].shape
-        if array.shape != shape:
-            problems.append(f"{name} has shape {array.shape} instead of {shape}")
-        if array.dtype.kind not in "fiub":
-            problems.append(f"{name} has dtype {array.dtype}")
-    if problems:
-        raise ArgumentError(
-            attempted,
-            "; ".join(sorted(problems)),
-            "Give a state_dict() of a model built the same way; nothing was loaded",
-        )
+    wanted = {name: _numbers_of(tensor.shape) for name, tensor in own.items()}
+    unreal = [name for name, array in arrays.items() if array.dtype.kind not in "fiub"]
+    dtypes = [f"{name} has dtype {arrays[name].dtype}" for name in unreal]
+    require_fitting(owner, [*misfits(arrays, wanted), *dtypes])
     return arrays
+
+
+def _numbers_of(shape: tuple[int, ...]) -> Range:
+    return Range(lambda x: x.shape == shape, f"numbers of shape {shape}")
 
 
 def _loaded(value: Any, attempted: str) -> Any:

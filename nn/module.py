@@ -279,7 +279,7 @@ class Module(Members):
         array([1., 2.])
         """
         own = self._state()
-        arrays = fitting_arrays(own, state, f"load_state_dict into {type(self).__name__}")
+        arrays = fitting_arrays(self, own, state)
         with whole():
             for name, tensor in own.items():
                 array = arrays[name].astype(tensor.dtype)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.arguments import Range, is_whole
-from autograd_lite.errors import describe_one
+from autograd_lite.errors import ArgumentError, describe_one
 
 Schema = Range | list[Any] | dict[Any, Any]
 """A range; a list of one schema, for lists; or a dict of schemas by name, for dicts of these names.
 
 The name `...` in a dict stands for all others.
 """
+
+
+MOST = 20
+"""Differences that are told, at most."""
 
 
 def _is_plain(value: Any) -> bool:
@@ -58,6 +62,16 @@ def misfits(value: Any, schema: Schema, name: str = "") -> Iterator[str]:
                 yield from misfits(item, schema[key if key in schema else ...], _dotted(name, key))
             else:
                 yield f"{_dotted(name, key)} is unknown"
+
+
+def require_fitting(owner: object, problems: Iterable[str]) -> None:
+    """Raise an ArgumentError if something, in words, keeps a state from being loaded into it."""
+    if found := list(problems):
+        raise ArgumentError(
+            f"load_state_dict into {type(owner).__name__}",
+            "; ".join(found[:MOST]),
+            "Give a state_dict() of one that was made the same way; nothing was loaded",
+        )
 
 
 def _dotted(name: str, key: object) -> str:

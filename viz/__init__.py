@@ -47,27 +47,11 @@ if _TYPE_CHECKING:
     from viz.animation import TrainingAnimation
     from viz.stepper import Passage, Steps, step_through
 
-__all__ = [
-    "Graph",
-    "Passage",
-    "RenderingError",
-    "Steps",
-    "TrainingAnimation",
-    "graph",
-    "plot_activation_histograms",
-    "plot_activations",
-    "plot_attention",
-    "plot_confusion_matrix",
-    "plot_decision_boundary",
-    "plot_embedding",
-    "plot_gradient_flow",
-    "plot_history",
-    "plot_loss_landscape",
-    "plot_optimizer_paths",
-    "plot_weight_images",
-    "scope",
-    "step_through",
-]
+__all__ = ["Graph", "Passage", "RenderingError", "Steps", "graph", "scope", "step_through"]
+__all__ += ["TrainingAnimation", "plot_gradient_flow", "plot_history", "plot_optimizer_paths"]
+__all__ += ["plot_confusion_matrix", "plot_decision_boundary", "plot_loss_landscape"]
+__all__ += ["plot_activation_histograms", "plot_activations", "plot_weight_images"]
+__all__ += ["plot_attention", "plot_embedding"]
 
 # What is imported when it is first used, with all that writes formulas, or trains networks.
 _LATER = {

@@ -107,8 +107,8 @@ class TrainingAnimation(Callback):
                 the first.
 
         Raises:
-            UnsupportedError: the model is no module.
-            ArgumentError: the epoch is no whole number of at least 0.
+            UnsupportedError: the model is not a module.
+            ArgumentError: the epoch is not a whole number of at least 0.
         """
         require_model(model, "TrainingAnimation.add of")
         require("TrainingAnimation.add", "epoch", epoch, optional(WHOLE))
@@ -124,8 +124,8 @@ class TrainingAnimation(Callback):
                 and stepped, and which needs no internet connection.
 
         Raises:
-            ArgumentError: another suffix, or there are no frames.
-            UnsupportedError: that is no name of a file.
+            ArgumentError: the suffix is another one, or there are no frames.
+            UnsupportedError: that is not the name of a file.
             FileError: the file cannot be written.
             RenderingError: matplotlib is not installed. No file is written then.
         """

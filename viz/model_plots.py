@@ -116,8 +116,8 @@ def plot_confusion_matrix(
         ax: where to draw.
 
     Raises:
-        ShapeError: there are not as many predictions as targets, or not as many names as classes.
-        ArgumentError: there are no samples, they hold something else than classes, or targets are
+        ShapeError: the numbers of predictions and targets differ, or those of names and classes.
+        ArgumentError: there are no samples, they hold something other than classes, or targets are
             scores.
         UnsupportedError: the names are not a list, or `ax` is not an Axes.
 
@@ -250,7 +250,7 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
     Raises:
         ArgumentError: there are no layers, or an output is not finite.
         ShapeError: an array is not of samples and units.
-        UnsupportedError: there is no dict of arrays of numbers.
+        UnsupportedError: that is not a dict of arrays of numbers.
 
     >>> figure = plot_activation_histograms({"hidden": np.array([[0.0, 1.0], [0.0, 0.0]])})
     >>> print(figure.axes[0].get_title())

@@ -80,7 +80,7 @@ class Graph:
             path: a file name with suffix .svg, .png, .pdf, or .dot, which needs no renderer.
 
         Raises:
-            ArgumentError: another suffix.
+            ArgumentError: the suffix is another one.
             UnsupportedError: that is not the name of a file.
             FileError: the file cannot be written.
             RenderingError: as in `svg`, or there is nothing to make a .png or .pdf with. Then no

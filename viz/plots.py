@@ -56,7 +56,7 @@ def plot_history(
         ArgumentError: there is nothing to draw, an epoch is out of range, or there is more than one
             quantity for `ax`.
         ShapeError: a list is empty, or of lists.
-        UnsupportedError: there is no dict of lists of numbers, or `ax` is no axes.
+        UnsupportedError: that is not a dict of lists of numbers, or `ax` is not an Axes.
 
     >>> figure = plot_history({"loss": [3.0, 1.0, 2.0], "accuracy": [0.5, 0.6, 0.8]})
     >>> [ax.get_title() for ax in figure.axes]
@@ -128,7 +128,7 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
     Raises:
         ArgumentError: there are no layers, or a norm is below 0.
         ShapeError: there are no epochs.
-        UnsupportedError: there is no dict of lists of numbers.
+        UnsupportedError: that is not a dict of lists of numbers.
 
     >>> figure = plot_gradient_flow({"layer 1": [0.1, 0.2], "layer 2": [1.0, 2.0]})
     >>> [float(bar.get_width()) for bar in figure.axes[1].patches]

@@ -102,9 +102,9 @@ def plot_embedding(
         ax: where to draw.
 
     Raises:
-        ShapeError: the vectors are no matrix, or there are not as many classes or names.
+        ShapeError: the vectors are not a matrix, or the number of classes or names differs.
         ArgumentError: a vector is not finite.
-        UnsupportedError: they are no numbers, names are no list, or `ax` is no axes.
+        UnsupportedError: they are not numbers, names are not a list, or `ax` is not an Axes.
 
     >>> figure = plot_embedding(np.array([[0.0, 3.0, 0.0], [0.0, -3.0, 0.0], [0.0, 0.0, 0.0]]))
     >>> figure.axes[0].get_title()

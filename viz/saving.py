@@ -22,8 +22,8 @@ def saved(
         formats: what makes the content, by suffix.
 
     Raises:
-        ArgumentError: another suffix.
-        UnsupportedError: that is no name of a file.
+        ArgumentError: the suffix is another one.
+        UnsupportedError: that is not the name of a file.
         FileError: the file cannot be written.
     """
     attempted = f"{owner} to"

@@ -108,7 +108,7 @@ class Steps:
 
         Raises:
             ArgumentError: the suffix is not .html.
-            UnsupportedError: that is no name of a file.
+            UnsupportedError: that is not the name of a file.
             FileError: the file cannot be written.
             RenderingError: the graph cannot be drawn. No file is written then.
         """

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.shaping import along, as_operand
+from autograd_lite.derivatives.shaping import as_operand
 from autograd_lite.errors import describe_one
 from autograd_lite.node import Array
 from autograd_lite.table import asks, composed
@@ -30,7 +30,8 @@ def _cumulative(function: Any, first: float) -> Any:
         totals = function(x, axis)
         if not include_initial:
             return totals
-        return np.concatenate([np.full_like(along(x, axis, slice(1)), first), totals], axis)
+        start = np.full_like(totals.sum(axis=axis, keepdims=True), first)
+        return np.concatenate([start, totals], axis)
 
     return cumulative
 

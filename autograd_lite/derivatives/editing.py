@@ -100,8 +100,11 @@ def choose(a: Any, choices: Any, *, mode: str = "raise") -> Array:
         number = np.clip(number, 0, count - 1)
     elif np.any((number < 0) | (number >= count)):
         raise ValueError("invalid entry in choice array")
-    number, *arrays = np.broadcast_arrays(number, *map(as_operand, choices))
-    return np.take_along_axis(np.stack(arrays), plain(number)[None], 0)[0]
+    values = [x if isinstance(x, int | float) else as_operand(x) for x in choices]
+    number, *arrays = np.broadcast_arrays(number, *map(as_operand, values))
+    chosen = np.take_along_axis(np.stack(arrays), plain(number)[None], 0)[0]
+    dtype = np.result_type(*values)
+    return chosen if chosen.dtype == dtype else astype(chosen, dtype)
 
 
 @composed(np.piecewise)

@@ -250,7 +250,7 @@ def full_like(a: Array, fill_value: Array, **keywords: Any) -> Array:
     """A plain array for a plain value; a tensor is broadcast, and keeps its gradient."""
     plain = np.full_like(np.zeros(a.shape, a.dtype), 0, **keywords)
     if hasattr(fill_value, "requires_grad"):
-        return np.broadcast_to(fill_value, plain.shape)
+        return np.broadcast_to(fill_value.astype(plain.dtype, copy=False), plain.shape)
     return np.full_like(plain, fill_value)
 
 

@@ -127,6 +127,18 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(x, 0)
 
 
+def largest_along(x: Array, axis: Axis) -> Array:
+    """The largest entries along axes, which are kept; -inf where there are none.
+
+    >>> largest_along(np.zeros((2, 0)), axis=1)
+    array([[-inf],
+           [-inf]])
+    """
+    if x.size:
+        return x.max(axis=axis, keepdims=True)
+    return x.sum(axis=axis, keepdims=True) - np.inf
+
+
 @differentiable(
     lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=axis, keepdims=True)),
     traits=Traits(
@@ -144,7 +156,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     >>> softmax(np.array([1000.0, 1000.0]))
     array([0.5, 0.5])
     """
-    scores = np.exp(x - x.max(axis=axis, keepdims=True))
+    scores = np.exp(x - largest_along(x, axis))
     return scores / scores.sum(axis=axis, keepdims=True)
 
 
@@ -161,13 +173,13 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     >>> log_softmax(np.array([1000.0, 1000.0])).round(4)
     array([-0.6931, -0.6931])
     """
-    shifted = x - x.max(axis=axis, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    shifted = x - largest_along(x, axis)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)) if x.size else shifted
 
 
 def _shifted_exp(x: Array, axis: Axis) -> tuple[Array, Array]:
     """exp(x - shift) and the shift that keeps it from overflowing: the maximum, or 0 for -inf."""
-    largest = x.max(axis=axis, keepdims=True)
+    largest = largest_along(x, axis)
     shift = np.where(np.isfinite(largest), largest, 0)
     if np.any(largest == np.inf):
         # Beside infinite entries, which share all, the others are nothing.

@@ -8,7 +8,7 @@ reading, each after those that it needs: `place`, `replay`, `candidate`, `factor
 none; `penalties`, `normalized`, `masks`, `joint_mistakes`, `windows`, `uses`, `terms`, `loops`,
 `deltas`, `other_data`, `group_mistakes` and `other_forward` in several; `projection`; `updates`,
 `slips` and `slips_in_all` in what is handed in; `candidates`, a list of those in steps; `search`,
-`coincidences`, `explain`; `names`, `wording`, `pattern`.
+`coincidences`, `explain`; `names`, `wording`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from autograd_lite.forensics.case import NEARLY, Case, refuse_changed, relative_
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import Variation, harmless, kinks_one_by_one
 from autograd_lite.forensics.names import Names
-from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.place import is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.search import now
-from autograd_lite.forensics.wording import Explanation, explained
+from autograd_lite.forensics.wording import Explanation, explained, pattern_of
 from autograd_lite.held import seed_of
 from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import plain
@@ -106,11 +105,8 @@ def _examined(
     right = original.fitted(original.graph.right)
     case = original if right == original.everything else _with_activations(original, names)
     graph, own = case.graph, names.originals
-    reach = {tensor: original.rounding[tensor].max(initial=0.0) for tensor in right}
-    excused = {
-        tensor: f"agrees up to rounding, which changes it by up to {most:.1e}"
-        for tensor, most in reach.items()
-    }
+    words = "agrees up to rounding, which changes it by up to {:.1e}"
+    excused = {t: words.format(original.rounding[t].max(initial=0.0)) for t in right}
     at_kinks = Variation("kink", "at ties the slope is 0", graph.right)
     variations = [at_kinks, *harmless(graph)] if right != original.everything else []
     _excuse(case, variations, excused, own)

@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.derivatives.pooling import average_pool, max_pool
 from autograd_lite.forensics.candidate import StepMistakes
 from autograd_lite.forensics.factors import factor_between
-from autograd_lite.forensics.place import Place, Vjp, index_parts, is_array, is_square, lines_along
+from autograd_lite.forensics.place import Place, index_parts, is_array, is_square, lines_along
 from autograd_lite.forensics.replay import SAMPLES, Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -28,14 +28,10 @@ def some_entries(graph: Graph, place: Place) -> StepMistakes:
     multiplies = place.multiplies_matrices and argument.operation is not None
     if node.ndim and (spreads or ends or multiplies or node in graph.bottlenecks):
         for words, mask in _masks(graph, place, node):
-            yield kind, words, _kept(place, mask)
+            yield kind, words, place.arriving_times(mask)
     elif argument.ndim and argument in graph.bottlenecks:
         for words, mask in _masks(graph, place, argument):
-            yield kind, words, place.changed(lambda result, *_, mask=mask: result * mask)
-
-
-def _kept(place: Place, mask: Array) -> Vjp:
-    return place.arriving(lambda g, *given: g * mask)
+            yield kind, words, place.result_times(mask)
 
 
 LOST = "what arrives at the others is lost"
@@ -97,8 +93,7 @@ def spread(graph: Graph, place: Place) -> StepMistakes:
         words = "the index is left out: what arrives at an entry goes to all, as by broadcasting"
         for fits in dict.fromkeys((own, behind)):
             if all(n in (1, m) for n, m in zip(fits[::-1], shape[::-1])):
-                to_all = partial(_to_all, fits, shape)
-                yield "misplaced", words, to_all
+                yield "misplaced", words, partial(_to_all, fits, shape)
 
 
 def _to_all(fits: tuple[int, ...], shape: tuple[int, ...], g: Array, *_: Any, **k: Any) -> Array:
@@ -112,7 +107,7 @@ def copies(graph: Graph, place: Place) -> StepMistakes:
         for order, which in ((-1, "first"), (1, "last")):
             words = f"only the {which} of several copies of an entry counts"
             kept = _last_of_each(np.ravel(place.taken())[::order], every)[::order]
-            yield "repeated index", words, _kept(place, kept.reshape(place.node.shape))
+            yield "repeated index", words, place.arriving_times(kept.reshape(place.node.shape))
         other = np.tile if place.operation.function is np.repeat else np.repeat
         words = f"copies are summed as if {other.__name__} had made them, in the wrong order"
         yield "reshaped", words, partial(_of_other_copies, place)
@@ -132,21 +127,20 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     taken, sent = place.taken(), graph.right[place.node] != 0
     every = np.ones_like(sent)
     for chosen in (every, *[sent] * (not sent.all())):  # As by a maximum, the rest left alone.
-        yield "repeated index", words + how, _kept(place, _last_of_each(taken, chosen))
+        yield "repeated index", words + how, place.arriving_times(_last_of_each(taken, chosen))
     averaged = "what arrives for a repeated index is averaged, where all accumulate"
     divided = np.maximum(counts, 1)
-    yield "repeated index", averaged, place.changed(lambda r, *_, **k: r / divided)
+    yield "repeated index", averaged, place.result_times(1 / divided)
     for length in (n for n, name in graph.lengths.items() if name == SAMPLES):
         what = "what arrives for a repeated index is divided by its count, as by np.bincount of "
         what += f"the index, where {length}, {SAMPLES}, is right"
-        by = length / divided
-        yield "repeated index", what, place.changed(lambda r, *_, by=by, **k: r * by)
+        yield "repeated index", what, place.result_times(length / divided)
     for axis in range(place.node.ndim):
         if place.node.shape[axis] > 1:
             within = f" within one step of a loop over axis {axis}"
             slices = zip(np.moveaxis(taken, axis, 0), np.moveaxis(every, axis, 0))
             kept = np.stack([_last_of_each(*each) for each in slices], axis)
-            yield "repeated index", words + within + how, _kept(place, kept)
+            yield "repeated index", words + within + how, place.arriving_times(kept)
 
 
 def _names_entries(node: Tensor) -> bool:
@@ -226,9 +220,8 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
         words = "what arrives there is turned by 180 degrees, as a kernel is"
         yield "misplaced", words, place.changed(lambda result, *_: result[..., ::-1, ::-1])
     if is_square(node._array) and place.multiplies_matrices:
-        words = (
-            "what arrives is transposed, or is not where it is to be: dS.T for dS, or dS for dS.T"
-        )
+        words = "what arrives is transposed, or is not where it is to be: dS.T for dS, or dS for "
+        words += "dS.T"
         yield "transposed", words, place.arriving(lambda g, *_: np.swapaxes(g, -1, -2))
 
 
@@ -256,8 +249,6 @@ def _errors_of_all(graph: Graph, place: Place, axis: int) -> StepMistakes:
             by = factor_between(arriving, picked - targets)
             if by is not None:
                 whole = by * (place.argument._array - np.expand_dims(targets, axis))
-                words = (
-                    "the index is forgotten: the errors of all entries of a row, or column, count, "
-                )
-                words += "not only that of the one that is picked of it"
+                words = "the index is forgotten: the errors of all entries of a row, or column, "
+                words += "count, not only that of the one that is picked of it"
                 yield "repeated index", words, lambda *_, value=whole, **k: value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -156,3 +156,10 @@ class Always:
     def __call__(self, *given: Any, **keywords: Any) -> Array:
         """The fixed cotangent."""
         return self.value
+
+
+def instead_of_all(
+    uses: Sequence[Place], value: Array, written: str = "", targets: Array | None = None
+) -> Wrong:
+    """The steps to a node, with a fixed cotangent for all that arrives there over its uses."""
+    return scaled(uses, 0.0) | {uses[0]: Always(value, written, targets)}

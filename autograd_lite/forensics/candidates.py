@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -172,22 +171,26 @@ def _of_steps(
     """Mistakes in one step, at all that are alike, and at each of them."""
     same: dict[Any, Wrong] = {}
     for place in places:
-        counts: Counter[Any] = Counter()
+        counts: dict[Any, int] = {}
         for kind, what, vjp in mistakes(case.graph, place):
-            counts[kind, what] += 1
+            counts[kind, what] = counts.get((kind, what), 0) + 1
             axes = 0 if place.traits.activation else place.node.ndim  # Activations have none.
             key = (kind, what, place.operation, place.slot, axes, counts[kind, what])
             same.setdefault(key, {})[place] = vjp
     for (kind, what, *_), wrong in same.items():
-        own = [*wrong]
-        roles = case.graph.alike_among(own)
-        # Some of a few, as two of an LSTM's gates, in one step of it or in all.
-        whole = [role for role in roles if not any({*role} < {*other} for other in roles)]
-        some = [[*itertools.chain(*c)] for c in _some_of(whole)] + _some_of(own)
-        groups = [own, own[1:], *roles, *some]
-        several = {tuple(group): group for group in groups if len(group) > 1}
-        for chosen in [*several.values(), *([place] for place in own)]:
+        several = _several_of(case.graph, [*wrong]) if len(wrong) > 1 else []
+        for chosen in [*several, *([place] for place in wrong)]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
+
+
+def _several_of(graph: Graph, own: list[Place]) -> list[list[Place]]:
+    """All of some steps, and those of them that a mistake may be made in together."""
+    roles = graph.alike_among(own)
+    # Some of a few, as two of an LSTM's gates, in one step of it or in all.
+    whole = [role for role in roles if not any({*role} < {*other} for other in roles)]
+    some = [[*itertools.chain(*c)] for c in _some_of(whole)] + _some_of(own)
+    groups = {tuple(group): group for group in [own, own[1:], *roles, *some]}
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _some_of(few: list[Any]) -> list[list[Any]]:

@@ -15,16 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Always, Candidate, joint, scaled
+from autograd_lite.forensics.candidate import Candidate, instead_of_all, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, factor_between, is_round
-from autograd_lite.forensics.place import (
-    Place,
-    Wrong,
-    index_parts,
-    is_array,
-    is_square,
-)
+from autograd_lite.forensics.place import Place, index_parts, is_array, is_square
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -242,8 +236,8 @@ def _delta(
     alike = np.shape(value) == right.shape and np.isfinite(value).all()
     if alike and not np.allclose(value, right):
         what = f"in what arrives there {words}"
-        wrong = scaled(graph.consumers[place.argument], 0.0)
-        yield joint(kind, what, wrong | {place: Always(value, "", y)})
+        uses = sorted(graph.consumers[place.argument], key=lambda use: use is not place)
+        yield joint(kind, what, instead_of_all(uses, value, "", y))
 
 
 def _predictions(graph: Graph, place: Place) -> Iterator[tuple[Array, str]]:
@@ -349,13 +343,7 @@ def weighted_errors(case: Case) -> Iterator[Candidate]:
             if np.isfinite(value).all() and not np.allclose(value, graph.right[node]):
                 kind = "derivative forgotten" if words is LEFT_OUT else "other values"
                 what = f"what arrives there is an error times {words}, where {found.words} belongs"
-                yield joint(kind, what, _arriving(graph, node, value))
-
-
-def _arriving(graph: Graph, node: Tensor, value: Array) -> Wrong:
-    first, *others = graph.consumers[node]
-    wrong: Wrong = {place: Always(0.0 * value) for place in others}
-    return {first: Always(value), **wrong}
+                yield joint(kind, what, instead_of_all(graph.consumers[node], value))
 
 
 def _weighted(graph: Graph, node: Tensor, alike: list[Tensor]) -> Weighted | None:

@@ -93,10 +93,9 @@ def explain(
 def _matters(case: Case, variation: Variation) -> bool:
     """Whether what is no mistake changes the gradients noticeably, or makes more of them fit."""
     right, replay = case.graph.right, variation.replay
-    return case.fitted(replay) > case.fitted(right) or (
-        not variation.far_fetched
-        and any(relative_error(right[t], replay[t]) > case.tolerance / 100 for t in case.manual)
-    )
+    if variation.far_fetched or case.fitted(replay) > case.fitted(right):
+        return case.fitted(replay) > case.fitted(right)
+    return any(relative_error(right[t], replay[t]) > case.tolerance / 100 for t in case.manual)
 
 
 def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothesis], list[Finding]]:
@@ -176,11 +175,10 @@ def _is_evidence(
         return False
     wrong = case.wrong if explained is None else case.wrong & explained
     changed = [wrong & search.changed(mistake) for mistake in mistakes]
-    if any(
-        is_met_by_chance(case, mistake, tensors, is_all=explained is None)
-        or _is_in_right_ones(case, search, mistake)
-        for mistake, tensors in zip(mistakes, changed)
-    ):
+    pairs, is_all = zip(mistakes, changed), explained is None
+    if any(is_met_by_chance(case, mistake, tensors, is_all) for mistake, tensors in pairs):
+        return False
+    if any(_is_in_right_ones(case, search, mistake) for mistake in mistakes):
         return False
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
     entries = [_shown(case, wrong & search.changed(mistake)) for mistake in solved]
@@ -189,9 +187,9 @@ def _is_evidence(
     unknown = [m for m in large if not _is_known(case, m)]
     if any(_shown(case, wrong & search.changed(m)) < 2 for m in unknown):
         return False
-    return all(count > 2 for count in entries) and (
-        not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
-    )
+    if not all(count > 2 for count in entries):
+        return False
+    return not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
 
 
 def _shown(case: Case, tensors: Iterable[Tensor]) -> int:
@@ -252,26 +250,26 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         found += [] if search.is_over else _with_another(case, search, base, first)
     if not found:
         wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
-        wholly += [Finding(mistake, frozenset()) for mistake in _left_out(singles)]
+        factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
+        left_out = [mistake.at(0.0)._replace(solve=None) for mistake in factors]
+        wholly += [Finding(mistake, frozenset()) for mistake in left_out]
         if base is case.graph.right and search.projection.pays:
             wholly = [Finding(mistake, frozenset()) for mistake in search.but_for_factors()]
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
             if not search.is_over:
                 found += _with_another(case, search, base, first, factors_only=True)
     if all(map(_twice, found)) and base is case.graph.right:
-        pairs = search.pairs(lambda mistake: rank(case, mistake), LIKELY)
-        found += [
-            Hypothesis([first, f.mistake], error=f.error)
-            for first, f in pairs
-            if _explains(case, search, [Finding(first, frozenset()), f])
-        ]
+        for mistake, second in search.pairs(lambda mistake: rank(case, mistake), LIKELY):
+            found += _of_two(case, search, Finding(mistake, frozenset()), [second])
     return found
 
 
-def _left_out(singles: list[Finding]) -> list[Candidate]:
-    """The steps whose factor is wrong, as if they were left out."""
-    factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
-    return [mistake.at(0.0)._replace(solve=None) for mistake in factors]
+def _of_two(
+    case: Case, search: Search, first: Finding, others: Iterable[Finding]
+) -> list[Hypothesis]:
+    """What one mistake explains together with each of others."""
+    both = [f for f in others if _explains(case, search, [first, f])]
+    return [Hypothesis([first.mistake, f.mistake], error=f.error) for f in both]
 
 
 def _with_another(
@@ -288,12 +286,7 @@ def _with_another(
         return found
     reaching = search.reaching(left)
     second = (c for c in reaching if c.kind == "factor" or not factors_only)
-    on_top = search.findings(replay, second)
-    return found + [
-        Hypothesis([first.mistake, f.mistake], error=f.error)
-        for f in on_top
-        if _explains(case, search, [first, f])
-    ]
+    return found + _of_two(case, search, first, search.findings(replay, second))
 
 
 def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
@@ -310,9 +303,8 @@ def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     smallest = min((len(h.mistakes) for h in hypotheses), default=0)
     fewest = [h for h in hypotheses if len(h.mistakes) == smallest]
     ranks = {h: [rank(case, mistake) for mistake in h.mistakes] for h in fewest}
-    in_doubt = {
-        h for h in fewest for m, r in zip(h.mistakes, ranks[h]) if r[0] and isinstance(m, Candidate)
-    }
+    pairs = [(h, *each) for h in fewest for each in zip(h.mistakes, ranks[h])]
+    in_doubt = {h for h, mistake, r in pairs if r[0] and isinstance(mistake, Candidate)}
     known = [h for h in fewest if h not in in_doubt]
     best = sorted(known or fewest, key=lambda h: (_twice(h), ranks[h]))
     distinct: dict[Any, Hypothesis] = {}
@@ -331,10 +323,8 @@ def _twice(hypothesis: Hypothesis) -> int:
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
     """Whether there is no need to look further."""
-    return not any(
-        isinstance(m, Candidate) and (any(rank(case, m)[:2]) or m.kind == "another loss")
-        for m in hypothesis.mistakes
-    )
+    in_steps = [m for m in hypothesis.mistakes if isinstance(m, Candidate)]
+    return not any(any(rank(case, m)[:2]) or m.kind == "another loss" for m in in_steps)
 
 
 def _is_in_part(case: Case, mistake: Candidate) -> bool:
@@ -369,6 +359,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     place, factor = case.graph.first_of(mistake.wrong), mistake.factor
     words = case.in_words(factor, place) if factor is not None else ""
     rarely = factor is not None and not case.usual_words(factor, place)
+    called = mistake.wrong if mistake.joint else [place]
     return (
         not words if factor is not None else _is_solved(case, mistake),
         mistake.far_fetched or _is_in_part(case, mistake),
@@ -384,8 +375,6 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,
-        case.named.keys().isdisjoint(
-            p.argument for p in (mistake.wrong if mistake.joint else [place])
-        ),
+        case.named.keys().isdisjoint(p.argument for p in called),
         case.graph.position[place.node],
     )

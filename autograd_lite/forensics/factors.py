@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +65,20 @@ def factor_between(given: Array, right: Array) -> float | None:
     multiple = by * right
     nothing = 1e-9 * np.max(abs(multiple), initial=0.0)
     return by if np.allclose(given, multiple, rtol=1e-6, atol=nothing) else None
+
+
+def distinct_masks(own: Array, masks: Iterable[tuple[Any, Array]]) -> Iterator[tuple[Any, Array]]:
+    """Masks, and what each stands for, that are others than one's own, and not all.
+
+    >>> z = np.array([1.0, 2.0])
+    >>> [number for number, _ in distinct_masks(z > 1, [(n, z > n) for n in (0, 1, 2, 3)])]
+    [2]
+    """
+    known = {own.tobytes()}
+    for of, mask in masks:
+        if mask.tobytes() not in known and not mask.all():
+            known.add(mask.tobytes())
+            yield of, mask
 
 
 def is_one_number(array: Array, within: float = 0.0) -> bool:

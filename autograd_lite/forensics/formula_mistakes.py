@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import StepMistakes
-from autograd_lite.forensics.factors import both_signs
+from autograd_lite.forensics.factors import both_signs, distinct_masks
 from autograd_lite.forensics.formulas import FORMULAS, VJPS, Formulas, Slope, of_mean, of_sum
 from autograd_lite.forensics.place import Place, is_recorded
 from autograd_lite.forensics.replay import Graph
@@ -99,12 +99,9 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
 
 def _beyond_0(place: Place) -> StepMistakes:
     """The two straight parts meet at another number than 0, each mask once that is another."""
-    z, known = place.argument._array, set[bytes]()
-    known.add((z > 0).tobytes())
-    for number in THRESHOLDS:
-        mask = z > number
-        if mask.tobytes() not in known and mask.any() and not mask.all():
-            known.add(mask.tobytes())
+    z = place.argument._array
+    for number, mask in distinct_masks(z > 0, ((number, z > number) for number in THRESHOLDS)):
+        if mask.any():
             words = f"the mask of {{operation}} is z > {number:g}, where z > 0 is right"
             at = np.where(mask, abs(z), -abs(z))
             compute = place.operation.value
@@ -164,9 +161,8 @@ def of_quotients(graph: Graph, place: Place) -> StepMistakes:
 def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
     """A linear function's argument stands for its derivative: 2 (t - o) o for (t - o)²."""
     linear = place.traits.additive or place.slot in place.traits.linear
-    alike = place.traits.elementwise and (
-        place.traits.product or place.node.shape == place.argument.shape
-    )
+    same = place.traits.product or place.node.shape == place.argument.shape
+    alike = place.traits.elementwise and same
     alike = alike or (place.multiplies_matrices and place.argument.ndim == 1 > place.node.ndim)
     before = place.argument.operation
     scalar = not (place.node.ndim or place.traits.product)
@@ -216,11 +212,10 @@ def statistics(graph: Graph, place: Place) -> StepMistakes:
         count = place.argument.size / max(place.node.size, 1)
         share = (count - lost) / count
         words = f"ddof is forgotten: it is divided by {count:g}, where {count - lost:g} is right"
-        yield "constant statistics", words, place.changed(lambda result, *_: result * share)
+        yield "constant statistics", words, place.result_times(share)
     if function is np.std:
-        words = (
-            "the derivative of {operation} is taken to be that of the variance, without the root"
-        )
+        words = "the derivative of {operation} is taken to be "
+        words += "that of the variance, without the root"
         yield "wrong formula", words, place.arriving(lambda g, y, *_: g * 2 * y)
 
 
@@ -336,8 +331,7 @@ def whole_losses(graph: Graph, place: Place) -> StepMistakes:
         for axis in range(place.argument.ndim if place.node.ndim else 0):
             what = f"the probabilities are taken over axis {axis}, the wrong axis"
             yield "wrong axis", words + what, partial(_probabilities_over, axis)
-        what = "1/n stands for the probabilities: that of a mean"
-        yield "wrong formula", words + what, of_mean
+        yield "wrong formula", words + "1/n stands for the probabilities: that of a mean", of_mean
         what = "1 stands for the probabilities: that of a sum"
         yield "derivative forgotten", words + what, of_sum
         yield "wrong formula", words + LARGEST, _of_largest

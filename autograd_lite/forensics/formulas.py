@@ -225,10 +225,7 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
         (IN + ONE_SIDE, lambda g, y, x: -g @ _turned(y) @ _turned(y)),
     ),
     (log_of_determinant, 0): (
-        (
-            IN + "its inverse is to be transposed",
-            lambda g, y, x: _of_matrix(g, np.linalg.inv(x)),
-        ),
+        (IN + "its inverse is to be transposed", lambda g, y, x: _of_matrix(g, np.linalg.inv(x))),
         (
             IS + "that of the determinant itself, which is not divided by it",
             lambda g, y, x: _of_matrix(g * np.exp(y), _turned(np.linalg.inv(x))),

@@ -15,8 +15,8 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import (
     FACTOR,
-    Always,
     Candidate,
+    instead_of_all,
     joint,
     scaled,
     with_strength,
@@ -200,15 +200,13 @@ def _slopes(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     yield "absolute errors", "np.sign({0} - {1})", np.sign(p - y)
     yield "binary cross-entropy", "({0} - {1}) / ({0} * (1 - {0}))", (p - y) / (p * (1 - p))
     yield "cross-entropy", "(-{1} / {0})", -y / p
-    words = "binary cross-entropy of logits"
-    yield words, "(sigmoid({0}) - {1})", neural.sigmoid(p) - y
+    yield "binary cross-entropy of logits", "(sigmoid({0}) - {1})", neural.sigmoid(p) - y
     if p.ndim > 1:
         yield "cross-entropy after softmax", "(softmax({0}) - {1})", neural.softmax(p) - y
     if (y > 0).all():
         words = "the divergence of the predictions from the targets, sum(p * log(p / y))"
         yield words, "(np.log({0} / {1}) + 1)", np.log(p / y) + 1
-    words = "the sum of the predictions themselves: the loss is left out"
-    yield words, "1", np.ones_like(p)
+    yield "the sum of the predictions themselves: the loss is left out", "1", np.ones_like(p)
     yield "a prediction that is rounded to a label", "(({0} > 0) - {1})", (p > 0) - y
 
 
@@ -290,7 +288,5 @@ def _at(
     graph: Graph, node: Tensor, cotangent: Array, written: str, targets: Array, strength: float
 ) -> Wrong:
     """A multiple of a given cotangent at a node, whatever arrives there."""
-    first, *others = graph.consumers[node]
     factor = "" if strength == 1 else f"{strength:.6g} * "
-    wrong = {place: Always(0.0 * cotangent, "0", targets) for place in others}
-    return {first: Always(strength * cotangent, factor + written, targets), **wrong}
+    return instead_of_all(graph.consumers[node], strength * cotangent, factor + written, targets)

@@ -41,7 +41,9 @@ def harmless(graph: Graph) -> list[Variation]:
     for epsilon in EPSILONS if logarithms else ():
         with_epsilon = {place: _with_epsilon(place, epsilon) for place in logarithms}
         found.append(("epsilon", words, graph.replay(with_epsilon), True))
-    found += [("kink", words, graph.replay(wrong), False) for words, wrong in _kinks(graph)]
+    # Any slope between those on both sides of a tie is as right, of each function.
+    ways = itertools.islice(_ways(graph, lambda p, choices: (p.operation, *choices)), MOST_WAYS)
+    found += [("kink", words, graph.replay(wrong), False) for words, wrong in ways]
     return [Variation(k, w, replay, far) for k, w, replay, far in found if replay is not None]
 
 
@@ -94,13 +96,8 @@ def _with_epsilon(place: Place, epsilon: float) -> Vjp:
     return place.given(lambda y, x, *rest: (y, x + epsilon, *rest))
 
 
-def _kinks(graph: Graph) -> Iterator[tuple[str, Wrong]]:
-    """Other slopes at ties, where any between those on both sides is as right, of each function."""
-    yield from itertools.islice(_ways(graph, lambda p, choices: (p.operation, *choices)), MOST_WAYS)
-
-
 def kinks_one_by_one(graph: Graph) -> Iterator[Variation]:
-    """The same with a choice of its own at each node that has ties, where that is no long work."""
+    """Other slopes at ties, with a choice at each node that has any, where that is no long work."""
     for words, wrong in _ways(graph, lambda place, _: place.node, MOST_WORK // graph.work):
         replay = graph.replay(wrong)
         if replay is not None:
@@ -180,7 +177,5 @@ def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
     else:
         return
     for words, slope in slopes.items() if ties.any() else ():
-        yield (
-            words,
-            place.changed(lambda result, g, *given, slope=slope: np.where(ties, g * slope, result)),
-        )
+        by_slope = lambda result, g, *_, slope=slope: np.where(ties, g * slope, result)
+        yield words, place.changed(by_slope)

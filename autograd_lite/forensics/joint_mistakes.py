@@ -11,14 +11,15 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Always, Candidate, Scaled, joint, times, unchanged
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import flat, is_one_number
-from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
+from autograd_lite.forensics.factors import distinct_masks, flat, is_one_number
+from autograd_lite.forensics.normalized import NORMALIZATIONS, as_a_whole, normalizations
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_bounded, is_recorded, mask_of
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.step_mistakes import vjp_of
 from autograd_lite.forensics.sums import OVERWRITTEN
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
-from autograd_lite.table import TABLE, activations
+from autograd_lite.table import activations
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.numpy_source import NumpySource
 
@@ -34,10 +35,9 @@ def derivative_in_one_direction(case: Case) -> Iterator[Candidate]:
             continue
         own, below = _parameters_and_below(graph, activation.argument)
         leaves = [place.argument for place in own]
-        for what, kept in (
-            ("in the parameters' gradients; the layer below has it", below),
-            ("on the way down to the layer below; the parameters have it", own),
-        ):
+        in_parameters = "in the parameters' gradients; the layer below has it", below
+        in_layers = "on the way down to the layer below; the parameters have it", own
+        for what, kept in (in_parameters, in_layers):
             if own and below:
                 wrong = alike.setdefault((activation.operation, what, *leaves), {})
                 wrong[activation] = unchanged
@@ -75,7 +75,7 @@ def slopes_before_products(case: Case) -> Iterator[Candidate]:
         if use.multiplies_matrices and use.node.shape == place.node.shape:
             what = f"derivative of {place.operation.name}" if place.activates else "mask"
             words = f"the {what} is multiplied in before the product, not after it"
-            before = use.arriving(lambda g, *_, by=place.slopes: g * by)
+            before = use.arriving_times(place.slopes)
             yield joint("wrong place", words, {use: before, place: unchanged})
 
 
@@ -114,18 +114,14 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
         in_part = _overlap_in_part(taken)
         sent = [graph.sent(place) != 0 for place in windows]  # As by a maximum.
         # Consumers are in the order of the backward pass.
-        for (order, which), masked in itertools.product(
-            ((1, "first"), (-1, "last")), (False, True)
-        ):
+        orders = (1, "first"), (-1, "last")
+        for (order, which), masked in itertools.product(orders, (False, True)):
             owner = np.full(tensor.size, -1)
             for number in [*range(len(windows))][::order]:
                 entries = np.ravel(taken[number])
                 owner[entries[np.ravel(sent[number])[entries]] if masked else entries] = number
             shown = [(owner == number).reshape(tensor.shape) for number in range(len(windows))]
-            wrong: Wrong = {
-                place: place.changed(lambda result, *_, own=own: result * own)
-                for place, own in zip(windows, shown)
-            }
+            wrong: Wrong = {place: place.result_times(own) for place, own in zip(windows, shown)}
             words = f"{OVERWRITTEN}: only the {which} window counts there"
             if not in_part:
                 words = "an index repeats: what arrives at a row that is used more than once is "
@@ -135,9 +131,8 @@ def overlapping_windows(case: Case) -> Iterator[Candidate]:
 
 def _overlap_in_part(windows: list[Array]) -> bool:
     """Whether windows share entries that are not the same ones, as rows that are repeated are."""
-    entries = [
-        entry for window in {tuple(np.unique(window)) for window in windows} for entry in window
-    ]
+    distinct = {tuple(np.unique(window)) for window in windows}
+    entries = [entry for window in distinct for entry in window]
     return len({*entries}) < len(entries)
 
 
@@ -182,17 +177,14 @@ def to_all_arguments(case: Case) -> Iterator[Candidate]:
             yield joint("branches", f"the branches of where are swapped{EXCHANGED}", turned)
         if traits.extremum and traits.elementwise and len(places) == 2:
             words = "the branches of {operation} are swapped: what it is not gets what arrives"
-            wrong = {
-                place: lambda g, y, *pair, slot=place.slot: g * (pair[slot] != y)
-                for place in places
-            }
+            to_other = lambda slot, g, y, *pair: g * (pair[slot] != y)
+            wrong = {place: partial(to_other, place.slot) for place in places}
             yield joint("branches", words, wrong)
             turned = {place: partial(_negative, vjp) for place, vjp in wrong.items()}
             yield joint("branches", words + EXCHANGED, turned)
         if traits.product and len(places) == 2 and places[0].argument is places[1].argument:
             wrong = {places[0]: unchanged, places[1]: Scaled(places[1], 0.0)}
-            words = "the derivative of the square is forgotten"
-            yield joint("derivative forgotten", words, wrong)
+            yield joint("derivative forgotten", "the derivative of the square is forgotten", wrong)
         if function is np.divide and len(places) == 2:
             for words, rules in OF_QUOTIENTS:
                 wrong = {place: rules[place.slot] for place in places}
@@ -294,7 +286,7 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
                 # A step that others lead on from as well would be another mistake on these.
                 inner, within = [place.argument for place in chain[:-1]], {*parts}
                 if all(use.node in within for each in inner for use in graph.consumers[each]):
-                    yield joint(kind, words, only(graph, chain))
+                    yield joint(kind, words, as_a_whole(graph, chain))
                     yield from _turned_round(graph, chain, parts, names)
             if node.ndim > 1:
                 yield from normalizations(graph, chain, node, x)
@@ -314,8 +306,8 @@ def _turned_round(
             slopes[place.argument] = slopes.get(place.argument, 0.0) + more
     if np.all(slopes[x]) and not np.allclose(slopes[x], 1):
         words = f"the derivative of what is computed in between, {names}, is taken to be 1 over "
-        first: Wrong = {chain[0]: times(1 / slopes[x])}
-        yield joint("wrong formula", words + "what it is", only(graph, chain) | first)
+        words += "what it is"
+        yield joint("wrong formula", words, as_a_whole(graph, chain, times(1 / slopes[x])))
 
 
 def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Iterator[Candidate]:
@@ -325,8 +317,7 @@ def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Itera
         ("wrong formula", "what was clipped, not a mask", x._array),
         ("branches", "1 beyond the bounds and 0 between them: the mask is inverted", beyond),
     ):
-        first: Wrong = {chain[0]: times(slope)}
-        yield joint(kind, words + what, only(graph, chain) | first)
+        yield joint(kind, words + what, as_a_whole(graph, chain, times(slope)))
 
 
 def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator[Candidate]:
@@ -343,24 +334,19 @@ def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator
     own = {*itertools.product({*bounds, -np.inf}, {*bounds, np.inf})}
     # Of windows with the same mask the one with the own bounds is said.
     windows = [*own, *itertools.product({0.0, -np.inf} - bounds, {*bounds, np.inf})]
-    known: set[bytes] = set()
-    for low, high in windows:
-        for what, at in (("its input", x), ("what is bounded", node._array)):
-            mask = (at > low) & (at < high)
-            if mask.all() or mask.tobytes() in known:
-                continue
-            known.add(mask.tobytes())
-            first: Wrong = {chain[0]: times(inner * mask)}
-            own_mask = _between(what, low, high)
-            yield joint("branches", words + own_mask, only(graph, chain) | first)
+    arrays = ("its input", x), ("what is bounded", node._array)
+    ways = [(what, at, low, high) for low, high in windows for what, at in arrays]
+    masks = ((_between(what, low, high), (at > low) & (at < high)) for what, at, low, high in ways)
+    for own_mask, mask in distinct_masks(np.ones(x.shape, bool), masks):
+        wrong = as_a_whole(graph, chain, times(inner * mask))
+        yield joint("branches", words + own_mask, wrong)
     if inner != 1:
         what = f"the mask of {name} is forgotten: its derivative is 0 beyond the bounds"
-        first = {chain[0]: times(inner * np.ones_like(x))}
-        yield joint("derivative forgotten", what, only(graph, chain) | first)
+        wrong = as_a_whole(graph, chain, times(inner * np.ones_like(x)))
+        yield joint("derivative forgotten", what, wrong)
     for other, function in activations().items():
-        slope = TABLE[function].contribution(0, [np.ones_like(x), function(x), x], {})
-        first = {chain[0]: times(slope)}
-        yield joint("another derivative", f"{words}that of {other}", only(graph, chain) | first)
+        wrong = as_a_whole(graph, chain, times(vjp_of(function, True, np.ones_like(x), x, x)))
+        yield joint("another derivative", f"{words}that of {other}", wrong)
 
 
 def _between(what: str, low: float, high: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, Instead, joint, left_out
+from autograd_lite.forensics.candidate import Always, Candidate, Instead, joint, left_out
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
@@ -83,9 +83,8 @@ def forwards(case: Case) -> Iterator[Candidate]:
         steps = group[::-1]
         if not steps[0].bends or len({step.node.shape for step in steps}) > 1:
             continue
-        ways = [
-            graph.way(step.argument, before.node, 4) for before, step in itertools.pairwise(steps)
-        ]
+        pairs = itertools.pairwise(steps)
+        ways = [graph.way(step.argument, before.node, 4) for before, step in pairs]
         if not all(ways):
             continue
         own = [graph.right[step.node] for step in steps]
@@ -102,7 +101,7 @@ def _run_forwards(steps: list[Place], ways: list[list[Place]], arriving: list[Ar
     carried: Any = 0.0
     for step, way, g in zip(steps, [ways[0], *ways], arriving):
         delta = step.unmatched(g + carried)
-        wrong[step] = lambda *_, value=delta, **keywords: value
+        wrong[step] = Always(delta)
         carried = delta
         for place in way:
             carried = place.unmatched(carried)
@@ -115,9 +114,8 @@ def products_elsewhere(case: Case) -> Iterator[Candidate]:
     for group, slot in products:
         own = [place.node.arguments[slot] for place in group]
         sums = [_sum_with(case.graph, place.node) for place in group]
-        new = [("the same step, which the product is a term of", sums)] * all(
-            s is not None for s in sums
-        )
+        are_terms = all(sum_with is not None for sum_with in sums)
+        new = [("the same step, which the product is a term of", sums)] * are_terms
         for what, chosen in [*_elsewhere(case.graph, own), *new, *_picked(own, group)]:
             words = f"the product is taken with the values of {what}"
             yield from _with_values("other step", words, group, slot, chosen)
@@ -145,13 +143,10 @@ def steps_elsewhere(case: Case) -> Iterator[Candidate]:
             others += [("after", [0 * arriving[0], *arriving[:-1]])]
             for what, chosen in others if len({a.shape for a in arriving}) == 1 else ():
                 words = f"it is multiplied by what arrives at the step {what}"
-                wrong: Wrong = {
-                    p: p.arriving(lambda *_, other=g: other) for p, g in zip(group, chosen)
-                }
+                wrong: Wrong = {p: p.arriving(Always(g)) for p, g in zip(group, chosen)}
                 yield Candidate("other step", words, wrong)
-        for what, chosen in (
-            _elsewhere(case.graph, [p.node for p in group]) if group[0].bends else ()
-        ):
+        nodes = [place.node for place in group if group[0].bends]
+        for what, chosen in _elsewhere(case.graph, nodes) if nodes else ():
             wrong = {place: partial(_at, place, of) for place, of in zip(group, chosen)}
             words = f"the derivative of {{operation}} is evaluated at the values of {what}"
             if all(node.shape == place.node.shape for place, node in zip(group, chosen)):
@@ -201,9 +196,8 @@ MOST_PRODUCTS = 40
 
 def _are_near(graph: Graph, group: list[Place], others: list[Place]) -> bool:
     """Whether the first, and the last, of some steps are close to those of others."""
-    return group is not others and all(
-        abs(graph.index[group[n]] - graph.index[others[n]]) <= STEPS_APART for n in (0, -1)
-    )
+    apart = [abs(graph.index[group[n]] - graph.index[others[n]]) for n in (0, -1)]
+    return group is not others and max(apart) <= STEPS_APART
 
 
 STEPS_APART = 24
@@ -227,8 +221,7 @@ def clipped(case: Case) -> Iterator[Candidate]:
     for group in graph.alike:
         if group[0].multiplies_matrices and group[0].argument.operation is not None:
             words = "what is carried on to the step before is clipped at {:g}"
-            carried = [graph.sent(place) for place in group]
-            sets.append((words, group, carried, Place.changed))
+            sets.append((words, group, [graph.sent(place) for place in group], Place.changed))
     for words, places, arrays, how in sets:
         largest = max(abs(array).max(initial=0.0) for array in arrays)
         for bound in [bound for bound in BOUNDS if bound < largest]:

@@ -16,7 +16,7 @@ from autograd_lite.derivatives.neural import dropout
 from autograd_lite.forensics.candidate import Candidate, joint, times
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import flat
-from autograd_lite.forensics.normalized import only
+from autograd_lite.forensics.normalized import as_a_whole
 from autograd_lite.forensics.place import Place, Wrong, is_array, is_bounded, is_recorded, is_square
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
@@ -37,8 +37,7 @@ class Clip(NamedTuple):
 
     def with_mask(self, graph: Graph, mask: Array) -> Wrong:
         """The steps with another mask than the clip's."""
-        first: Wrong = {self.chain[0]: times(mask)}
-        return only(graph, self.chain) | first
+        return as_a_whole(graph, self.chain, times(mask))
 
 
 def clipped(case: Case) -> Iterator[Candidate]:
@@ -115,10 +114,8 @@ def other_conditions(case: Case) -> Iterator[Candidate]:
         if node.operation.function is not np.where or not is_condition(condition):
             continue
         for kind, words, other in _others(graph, node, condition):
-            wrong: Wrong = {
-                place: place.given(lambda y, own, *both, of=other: (y, of, *both))
-                for place in places
-            }
+            chosen = lambda y, own, *both, of=other: (y, of, *both)
+            wrong: Wrong = {place: place.given(chosen) for place in places}
             found.setdefault((kind, words), []).append(wrong)
     for (kind, words), several in found.items():
         if len(several) > 1:
@@ -129,11 +126,9 @@ def other_conditions(case: Case) -> Iterator[Candidate]:
 
 def is_condition(array: Any) -> bool:
     """Whether an array can be what a choice is made by: truth values, and both of them."""
-    return (
-        is_array(array)
-        and array.dtype.kind in "biu"
-        and bool(0 < np.count_nonzero(array) < array.size)
-    )
+    if not is_array(array) or array.dtype.kind not in "biu":
+        return False
+    return bool(0 < np.count_nonzero(array) < array.size)
 
 
 def chooses_by(graph: Graph, arrays: Container[int]) -> bool:
@@ -160,8 +155,7 @@ def _others(graph: Graph, node: Tensor, condition: Array) -> Iterator[tuple[str,
     for branch, value in (("first", True), ("second", False)):
         mask = np.full(condition.shape, value)
         if mask.tobytes() not in known:
-            what = f"forgotten: the {branch} branch gets all that arrives"
-            yield "one path", words + what, mask
+            yield "one path", words + f"forgotten: the {branch} branch gets all that arrives", mask
 
 
 def _signs_asked_for(node: Tensor, condition: Array) -> list[Any]:
@@ -213,9 +207,8 @@ def some_samples(case: Case) -> Iterator[Candidate]:
 def _two_values(place: Place) -> tuple[float, float] | None:
     """The two numbers that a step multiplies by, where it is a mask."""
     ones = np.ones(place.node.shape)
-    drops = place.operation.function is dropout or (
-        place.multiplies_entries and not any(map(is_recorded, place.other_arguments))
-    )
+    fixed = place.multiplies_entries and not any(map(is_recorded, place.other_arguments))
+    drops = fixed or place.operation.function is dropout
     if not drops and not place.is_straight_twice:
         return None
     slopes = np.unique(place.unmatched(ones))
@@ -229,7 +222,7 @@ def _masked(place: Place, mask: Array) -> Wrong:
 
 
 def _masked_after(place: Place, mask: Array) -> Wrong:
-    return {place: place.changed(lambda result, *given, **keywords: result * mask)}
+    return {place: place.result_times(mask)}
 
 
 WithMask = Callable[[Array], Wrong]

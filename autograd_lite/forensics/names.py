@@ -92,11 +92,8 @@ class Names:
 
     def numbers(self) -> dict[str, float]:
         """The caller's numbers that are no whole ones, by the names of their variables."""
-        held = {
-            name: float(value)
-            for name, value in self.variables.items()
-            if isinstance(value, float | np.floating) and not name.startswith("_")
-        }
+        visible = [(name, n) for name, n in self.variables.items() if not name.startswith("_")]
+        held = {name: float(n) for name, n in visible if isinstance(n, float | np.floating)}
         found = {name: n for name, n in held.items() if is_usual(n) and not n.is_integer()}
         return dict(itertools.islice(found.items(), MOST_NUMBERS))
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite.derivatives.normalization import rms_normalize, standardize
 from autograd_lite.forensics.candidate import Candidate, joint, scaled, unchanged
-from autograd_lite.forensics.place import Place, Wrong
+from autograd_lite.forensics.place import Place, Vjp, Wrong, sets_of_axes
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -30,7 +30,7 @@ def normalizations(
 ) -> Iterator[Candidate]:
     """Mistakes in the derivative from a node to what it is, normalized over some axes."""
     y = node._array
-    for axes, centred in itertools.product(_sets_of_axes(node.ndim), (True, False)):
+    for axes, centred in itertools.product(sets_of_axes(node.ndim), (True, False)):
         scale = _scale(x._array, y, axes, centred)
         if scale is None:
             continue
@@ -46,17 +46,12 @@ def normalizations(
             *([] if centred else _other_terms(right._replace(mean=mean), mean, length)),
             *_other_lengths(right, y.size // scale.size, y.shape if reduce is np.mean else ()),
             *_scaled_late(graph, node, right),
-            *_not_scaled(graph, node, right, _changing(x, axes, centred, others)),
+            *_not_scaled(graph, node, _changing(x, axes, centred, others)),
             *_other_epsilons(right, mean, _numbers_added(graph, node, x)),
         ):
             words = f"in the derivative of what is normalized{what}"
-            first: Wrong = {chain[0]: lambda g, *_, of=terms, **k: of(g, y)}
-            yield joint(kind, words, only(graph, chain) | first)
-
-
-def _sets_of_axes(count: int) -> list[Axes]:
-    """Each axis, several of them, and all."""
-    return [a for n in range(1, count + 1) for a in itertools.combinations(range(count), n)]
+            of_whole = lambda g, *_, of=terms, **k: of(g, y)
+            yield joint(kind, words, as_a_whole(graph, chain, of_whole))
 
 
 def _scale(x: Array, y: Array, axes: Axes, centred: bool) -> Array | None:
@@ -115,7 +110,7 @@ Others = Iterator[tuple[str, str, Terms]]
 
 def _over_other_axes(right: Terms, y: Array, axes: Axes, reduce: Any) -> Others:
     name = "mean" if reduce is np.mean else "sum"
-    for other in [other for other in _sets_of_axes(y.ndim) if other != axes]:
+    for other in [other for other in sets_of_axes(y.ndim) if other != axes]:
         one = ", the wrong one" * (len(other) == 1)
         over = f"taken over {_in_words(other, y.ndim)}{one}, and not over "
         over += _in_words(axes, y.ndim)
@@ -168,8 +163,7 @@ def _other_terms(right: Terms, mean: Mean, length: int) -> Others:
     words = ", y, it is multiplied by the deviation, not divided by it"
     yield formula, words, right._replace(scale=1 / right.scale)
     yield constant, f" the means are divided by {length} twice", right.with_means(1 / length)
-    words = f" sums stand for means: 1/{length} is missing"
-    yield constant, words, right.with_means(length)
+    yield constant, f" sums stand for means: 1/{length} is missing", right.with_means(length)
 
 
 def _numbers_added(graph: Graph, node: Tensor, x: Tensor) -> set[float]:
@@ -226,7 +220,7 @@ def _changing(x: Tensor, axes: Axes, centred: bool, others: list[Any]) -> list[A
     return [each for each in others if has_mean or not each[1].startswith(OF_MEAN)]
 
 
-def _not_scaled(graph: Graph, node: Tensor, right: Terms, others: list[Any]) -> Others:
+def _not_scaled(graph: Graph, node: Tensor, others: list[Any]) -> Others:
     """The factor of what is normalized, such as gamma, is forgotten besides another mistake."""
     gamma = _factor_after(graph, node)
     if gamma is None:
@@ -257,10 +251,10 @@ def _scaled_late(graph: Graph, node: Tensor, right: Terms) -> Others:
     yield "wrong formula", words + in_along, right._replace(mean_along=without)
 
 
-def only(graph: Graph, chain: list[Place]) -> Wrong:
-    """What arrives is passed on as it is over some steps, and over no others of the same nodes."""
+def as_a_whole(graph: Graph, chain: list[Place], vjp: Vjp = unchanged) -> Wrong:
+    """What a vjp gives is passed on over some steps, and nothing over others of the same nodes."""
     wrong: Wrong = dict.fromkeys(chain, unchanged)
     for place in chain:
         others = [other for other in graph.places_of[place.node] if other is not place]
         wrong |= scaled(others, 0.0)
-    return wrong
+    return wrong | {chain[0]: vjp}

@@ -13,7 +13,7 @@ from autograd_lite.derivatives import cross_entropies
 from autograd_lite.forensics.candidate import Candidate, Instead, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.masks import chooses_by, is_condition, other_pairs
-from autograd_lite.forensics.place import Place, Wrong, index_parts, lines_along
+from autograd_lite.forensics.place import Place, Wrong, index_parts, lines_along, numbers_in
 from autograd_lite.forensics.value_mistakes import next_slices
 from autograd_lite.node import Array, arrays_in, plain
 from autograd_lite.tensor import Tensor
@@ -43,11 +43,8 @@ def _data(case: Case) -> list[Data]:
         first = itertools.islice(found.values(), MOST_WHOLES)
         held = [*case.arrays.items(), *((data.name, data.array) for data in first)]
         for known, other in held if not is_leaf else ():
-            if (
-                _is_in_order(array, other)
-                or _is_in_order(1 - array, other)
-                or _is_view(array, other)
-            ):
+            in_order = _is_in_order(array, other) or _is_in_order(1 - array, other)
+            if in_order or _is_view(array, other):
                 name, whole = known, other
                 break
         data = found.setdefault(id(whole), Data(name, whole, place, {}, is_leaf))
@@ -76,16 +73,8 @@ def _part(array: Array, whole: Array, other: Array) -> Array:
     if array is whole or _is_in_order(array, whole):
         return other.reshape(array.shape)
     if _is_view(array, whole):
-        return other.ravel()[_numbers_of(array, whole)]
+        return other.ravel()[numbers_in(whole, array)]
     return 1 - other.reshape(array.shape)
-
-
-def _numbers_of(array: Array, whole: Array) -> Array:
-    """Which entry of a whole each of a view is."""
-    size, numbers = whole.itemsize, np.arange(whole.size)
-    strides = [stride // size * numbers.itemsize for stride in array.strides]
-    start = (array.ctypes.data - whole.ctypes.data) // size * numbers.itemsize
-    return np.ndarray(array.shape, numbers.dtype, numbers, start, strides)
 
 
 def _held(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
@@ -118,12 +107,8 @@ def other_arrays(case: Case) -> Iterator[Candidate]:
     """Another array of the caller's is used in place of one of the loss's, or what it came from."""
     known = _data(case)
     for data in known if len(known) <= MOST_ARRAYS else ():
-        uses = [
-            (place, slot, data.parts[id(plain(argument))])
-            for place in case.graph.places
-            for slot, argument in place.others.items()
-            if id(plain(argument)) in data.parts
-        ]
+        given = [(p, slot, id(plain(a))) for p in case.graph.places for slot, a in p.others.items()]
+        uses = [(p, slot, data.parts[key]) for p, slot, key in given if key in data.parts]
         for words, other in _in_place_of(case, data):
             wrong: Wrong = {}
             for place, slot, part in uses:
@@ -263,6 +248,5 @@ def _other_labels(labels: Array, node: Tensor) -> Iterator[tuple[str, Array]]:
     for axis in [axis for axis in range(min(labels.ndim, 2)) if labels.shape[axis] > 1]:
         what = f"the {lines_along(labels, axis)} of the labels or targets are"
         for shift in (1, -1):
-            words = f"{what} shifted by one: an index is off by one"
-            yield words, np.roll(labels, shift, axis)
+            yield f"{what} shifted by one: an index is off by one", np.roll(labels, shift, axis)
         yield f"{what} in reverse order", np.flip(labels, axis)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import cross_entropies, neural
-from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchanged
+from autograd_lite.forensics.candidate import Always, Candidate, Instead, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.loops import at_other_times
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded, mask_of
 from autograd_lite.forensics.replay import Graph
+from autograd_lite.forensics.step_mistakes import vjp_of
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE
 from autograd_lite.tensor import Tensor
@@ -27,10 +28,8 @@ def _with_argument(graph: Graph, node: Tensor, slot: int, value: Any) -> Wrong:
         return *arguments[:slot], value, *arguments[slot + 1 : len(node.arguments)]
 
     compute = node.operation.compute
-    wrong: Wrong = {
-        place: place.given(lambda y, *arguments: (y, *replaced(arguments)))
-        for place in graph.places_of[node]
-    }
+    given = lambda y, *arguments: (y, *replaced(arguments))
+    wrong: Wrong = {place: place.given(given) for place in graph.places_of[node]}
     if not node.operation.residual:
         wrong[graph.forward_step(node)] = lambda *given, **k: compute(*replaced(given), **k)
     return wrong
@@ -82,9 +81,8 @@ def other_activations(case: Case) -> Iterator[Candidate]:
             if group[0].operation.function is not function:
                 wrong: Wrong = {}
                 for place in group:
-                    wrong[place] = partial(_slope_of, function)
-                    value = lambda z, *_, of=function, **k: of(z)
-                    wrong[graph.forward_step(place.node)] = value
+                    wrong[place] = partial(vjp_of, function, True)
+                    wrong[graph.forward_step(place.node)] = lambda z, *_, of=function, **k: of(z)
                 name = TABLE[function].name
                 words = f"{name} stands for {{operation}} in both passes: it is another activation"
                 yield joint("another loss", words, wrong)
@@ -94,10 +92,6 @@ OTHERS = neural.relu, np.tanh, neural.sigmoid, neural.softplus, neural.leaky_rel
 """Activations that stand for others."""
 MOST_LAYERS = 6
 """Activations of which each alone may be another one."""
-
-
-def _slope_of(function: Any, g: Array, y: Array, z: Array, *rest: Any, **keywords: Any) -> Any:
-    return TABLE[function].contribution(0, [g, function(z), z], {})
 
 
 def _masks_scores(place: Place) -> bool:
@@ -123,7 +117,7 @@ def softmax_in_forward(case: Case) -> Iterator[Candidate]:
         if np.ndim(x) != 2 or not (whole or function is neural.softmax):
             continue
         for kind, words, p in _other_probabilities(x):
-            wrong: Wrong = {place: place.vjp, graph.forward_step(node): lambda *_, of=p, **k: of}
+            wrong: Wrong = {place: place.vjp, graph.forward_step(node): Always(p)}
             if whole:
                 more = (p - neural.softmax(x)) / len(x)
                 wrong = {place: place.changed(lambda result, g, *_, by=more: result + g * by)}

@@ -85,10 +85,8 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
 
 def strengths_of_penalties(graph: Graph) -> dict[Tensor, float]:
     """By what the loss's penalties multiply the entries of leaves, where that is one number."""
-    return {
-        leaf: closest_factor(added[added != 0], leaf._array[added != 0])
-        for leaf, (_, added) in _added(graph).items()
-    }
+    terms = [(leaf, a[a != 0], leaf._array[a != 0]) for leaf, (_, a) in _added(graph).items()]
+    return {leaf: closest_factor(added, own) for leaf, added, own in terms}
 
 
 def _added(graph: Graph) -> dict[Tensor, tuple[list[Place], Array]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -44,6 +45,18 @@ class Place:
     def arriving(self, change: Callable[..., Any]) -> Vjp:
         """The vjp of something else than what arrives: `change(g, y, *arguments)`."""
         return lambda *given, **keywords: self.vjp(change(*given), *given[1:], **keywords)
+
+    def result_times(self, by: Any) -> Vjp:
+        """The vjp with its result multiplied by something."""
+        return self.changed(lambda result, *_: result * by)
+
+    def arriving_times(self, by: Any) -> Vjp:
+        """The vjp of what arrives, multiplied by something."""
+        return self.arriving(lambda g, *_: g * by)
+
+    def arriving_plus(self, more: Any) -> Vjp:
+        """The vjp of what arrives and something more."""
+        return self.arriving(lambda g, *_: g + more)
 
     def given(self, change: Callable[..., tuple[Any, ...]]) -> Vjp:
         """The vjp with others, `change(y, *arguments)`, than its own output and arguments."""
@@ -116,6 +129,14 @@ def indexed(node: Tensor) -> Array:
     return np.asarray(node.operation.compute(numbers, *others, **node.keywords))
 
 
+def numbers_in(whole: Array, view: Array) -> Array:
+    """For each entry of a view of an array, which is contiguous, the number of that one."""
+    size, numbers = whole.itemsize, np.arange(whole.size)
+    strides = [stride // size * numbers.itemsize for stride in view.strides]
+    start = (view.ctypes.data - whole.ctypes.data) // size * numbers.itemsize
+    return np.ndarray(view.shape, numbers.dtype, numbers, start, strides)
+
+
 Wrong = dict[Place, Vjp]
 """Steps that are done wrongly, and how."""
 
@@ -172,9 +193,17 @@ def is_bounded(node: Node) -> bool:
     return traits.rectifies or (traits.extremum and traits.elementwise)
 
 
-def grouped(places: Iterable[Place], key: Callable[[Place], Any]) -> dict[Any, list[Place]]:
-    """The places that have a key, such as the operation, in common."""
-    groups: dict[Any, list[Place]] = {}
-    for place in places:
-        groups.setdefault(key(place), []).append(place)
+Grouped = TypeVar("Grouped")
+
+
+def grouped(items: Iterable[Grouped], key: Callable[[Grouped], Any]) -> dict[Any, list[Grouped]]:
+    """The places, or nodes, that have a key, such as the operation, in common."""
+    groups: dict[Any, list[Grouped]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
     return groups
+
+
+def sets_of_axes(count: int) -> list[tuple[int, ...]]:
+    """Each of so many axes, several of them, and all."""
+    return [a for n in range(1, count + 1) for a in itertools.combinations(range(count), n)]

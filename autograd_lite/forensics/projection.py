@@ -81,14 +81,10 @@ class Projection:
 
     def takes(self, candidate: Candidate) -> bool:
         """Whether the steps of a candidate are backward steps that do not build on each other."""
-        return (
-            self.pays
-            and all(place.slot >= 0 for place in candidate.wrong)
-            and (
-                len(candidate.wrong) == 1
-                or all(place.argument.operation is None for place in candidate.wrong)
-            )
-        )
+        if not self.pays or any(place.slot < 0 for place in candidate.wrong):
+            return False
+        is_one = len(candidate.wrong) == 1
+        return is_one or all(place.argument.operation is None for place in candidate.wrong)
 
     def change(self, wrong: Wrong, base: Replay | None = None) -> Change | None:
         """What steps that are done wrongly change; None if they cannot be done.
@@ -134,11 +130,14 @@ class Projection:
         off = {key[0] for key in self.missing if not self._is_close(key, change)}
         return frozenset(tensor for tensor, _ in self.missing if tensor not in off)
 
+    def fits(self, change: Change) -> bool:
+        """Whether all gradients may be as they were handed in, after a change."""
+        return self.pays and all(self._is_close(key, change) for key in self.missing)
+
     def of(self, replay: Replay) -> dict[Key, float]:
         """The inner products of gradients that come out of a replay."""
-        return {
-            key: float(np.vdot(replay[key[0]], of[key[0]])) for key, of in self.tangents.items()
-        }
+        pairs = ((key, replay[key[0]], of[key[0]]) for key, of in self.tangents.items())
+        return {key: float(np.vdot(one, other)) for key, one, other in pairs}
 
     def fitted_but_for_factors(self, right: dict[Key, float], change: Change) -> frozenset[Tensor]:
         """The tensors whose gradients may be multiples of those handed in, after a change."""
@@ -222,6 +221,5 @@ def _along(place: Place, tangent: Array) -> Array:
         return place.unmatched(tangent)
     size = np.abs(arguments[slot]).max(initial=0.0) or 1.0
     step = STEP * size / (np.abs(tangent).max(initial=0.0) or 1.0)
-    return (moved(arguments[slot] + step * tangent) - moved(arguments[slot] - step * tangent)) / (
-        2 * step
-    )
+    after, before = (moved(arguments[slot] + by * tangent) for by in (step, -step))
+    return (after - before) / (2 * step)

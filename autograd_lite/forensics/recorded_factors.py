@@ -34,10 +34,9 @@ def usual(graph: Graph) -> Factors:
     samples = {length: name for length, name in lengths.items() if name == SAMPLES}
     divisors = [*_divisors(graph)]
     yield from _of_lengths(samples, divisors)
-    if not functions.isdisjoint((np.power, np.square)) or any(
-        node.operation.traits.product and len({*map(id, node.arguments)}) == 1
-        for node in graph.places_of
-    ):
+    products = [node for node in graph.places_of if node.operation.traits.product]
+    by_itself = any(len({*map(id, node.arguments)}) == 1 for node in products)
+    if by_itself or not functions.isdisjoint((np.power, np.square)):
         yield 0.5, "a factor of 2 is missing, the 2 of the square"
         yield -0.5, "the 2 of the square is missing, and the sign is wrong"
     yield 0.5, "a factor of 2 is missing, such as that of a square"
@@ -185,12 +184,8 @@ def of_arrays(arrays: Mapping[str, Array], lengths: Iterable[int]) -> Factors:
     large = {name: a for name, a in arrays.items() if a.dtype.kind == "f" and 1 < a.size <= MOST}
     for name, array in itertools.islice(large.items(), MOST_ARRAYS):
         total, squares = float(np.sum(array)), float(np.sum(array**2))
-        for of, number in (
-            ("sum", total),
-            ("mean", total / array.size),
-            ("sum of squares", squares),
-            ("norm", math.sqrt(squares)),
-        ):
+        sums = {"sum": total, "mean": total / array.size, "sum of squares": squares}
+        for of, number in (sums | {"norm": math.sqrt(squares)}).items():
             what = f"{number:.6g}, the {of} of {name}"
             for length in (1, *lengths) if math.isfinite(number) and abs(number) > 1e-9 else ():
                 right = f", where {length} is right" if length > 1 else " once too often"
@@ -227,8 +222,7 @@ def factors_at(graph: Graph, place: Place) -> Factors:
     if traits.averages and entries > 1:
         yield from _of_mean(place, entries, graph.lengths)
     elif summed > 1:
-        words = f"it is divided by {summed}: a mean over these entries where the sum is"
-        yield 1 / summed, words
+        yield 1 / summed, f"it is divided by {summed}: a mean over these entries where the sum is"
     elif function is np.sqrt:
         yield 2.0, "a factor of 2 too many: the 1/2 of the square root is missing"
     elif function is np.power:

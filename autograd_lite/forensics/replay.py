@@ -49,7 +49,6 @@ class Replay:
     values: list[Array]
     cotangents: Mapping[Node, Step]
     base: Replay | None = None  # that it differs from
-    ran: int = 0  # steps that were run for it
     fitted: frozenset[Tensor] | None = None  # whose gradients are a case's, once it was asked for
 
     def __getitem__(self, node: Node) -> Array:
@@ -67,9 +66,8 @@ LARGE = 20
 
 
 def _is_in(members: frozenset[Place], sets: Iterable[frozenset[Place]]) -> bool:
-    return len(members) > LARGE and any(
-        members < each and len(members) > 0.9 * len(each) for each in sets
-    )
+    larger = (each for each in sets if members < each) if len(members) > LARGE else ()
+    return any(len(members) > 0.9 * len(each) for each in larger)
 
 
 def nearest(node: Tensor, onward: Callable[[Tensor], Iterable[Tensor]]) -> list[Tensor]:
@@ -126,18 +124,12 @@ class Graph:
     @functools.cached_property
     def of_operation(self) -> dict[Operation, list[Tensor]]:
         """The nodes of each operation, in the order of the backward pass."""
-        found: dict[Operation, list[Tensor]] = {}
-        for node in self.places_of:
-            found.setdefault(node.operation, []).append(node)
-        return found
+        return grouped(self.places_of, lambda node: node.operation)
 
     @functools.cached_property
     def of_shape(self) -> dict[tuple[int, ...], list[Tensor]]:
         """The nodes of each shape that are computed, in the order of the backward pass."""
-        found: dict[tuple[int, ...], list[Tensor]] = {}
-        for node in self.places_of:
-            found.setdefault(node.shape, []).append(node)
-        return found
+        return grouped(self.places_of, lambda node: node.shape)
 
     def nearest(self, node: Tensor, most: int) -> list[Tensor]:
         """The other nodes of one's shape, so many of them, those close to it first."""
@@ -208,7 +200,7 @@ class Graph:
             values = self.program.again(replaced, base.values, below)
         except Exception:  # An operation of the user's may not stand such values.
             return None
-        return Replay(replaced, values, base.cotangents, base, len(below))
+        return Replay(replaced, values, base.cotangents, base)
 
     @functools.cached_property
     def unmatched(self) -> dict[Place, Array]:
@@ -229,12 +221,8 @@ class Graph:
         open_edges = 0
         for node in self.order:
             open_edges -= steps_to[node]
-            if (
-                steps_to[node]
-                and open_edges == 0
-                and node is not self.loss
-                and node.operation is not None
-            ):
+            is_computed = node.operation is not None and node is not self.loss
+            if is_computed and steps_to[node] and open_edges == 0:
                 found.append(node)
             open_edges += steps_from[node]
         return dict.fromkeys(found)
@@ -280,8 +268,7 @@ class Graph:
             for first, last in itertools.combinations(range(node.ndim + 1), 2):
                 axes = node.shape[first:last]
                 if len(axes) > 1 and 1 not in axes and math.prod(axes) not in self.lengths:
-                    words = f"{'·'.join(map(str, axes))} positions"
-                    found.setdefault(math.prod(axes), words)
+                    found.setdefault(math.prod(axes), f"{'·'.join(map(str, axes))} positions")
         return dict(itertools.islice(found.items(), 10))
 
     @functools.cached_property
@@ -330,20 +317,16 @@ class Graph:
         def role(place: Place, depth: int, apart: bool) -> Any:
             nodes = place.node, place.argument
             rows = [node.operation for node in nodes]
-            near = [
-                frozenset(
-                    (leaf, part * apart, n) for (leaf, part), n in reach[node].items() if n <= depth
-                )
-                for node in nodes
-            ]
+            found = [[(*key, n) for key, n in reach[node].items() if n <= depth] for node in nodes]
+            near = [frozenset((leaf, part * apart, n) for leaf, part, n in each) for each in found]
             return place.slot, *rows, *near
 
         def of_starts(place: Place, depth: int) -> Any:
-            near = {(leaf, n) for (leaf, _), n in reach[place.node].items() if n <= depth}
+            found = [(leaf, n) for (leaf, _), n in reach[place.node].items() if leaf in shared]
             return (
                 place.slot,
                 place.operation,
-                frozenset(each for each in near if each[0] in shared),
+                frozenset(each for each in found if each[1] <= depth),
             )
 
         known: dict[Any, int] = {}

@@ -200,14 +200,14 @@ class Search:
         graph, projection = self.case.graph, self.projection
         wrong, fine = self.case.wrong, self.case.everything - self.case.wrong
         # What changes nothing alone, as what softmax takes away again, may do so after another one.
-        alone = {
-            (str([*change.by.values()]), *[place.slot for place in m.wrong]): (m, change)
-            for m, change in self.changes[::-1]
-        }
+        alone = {}
+        for m, change in self.changes[::-1]:
+            alone[str([*change.by.values()]), *[place.slot for place in m.wrong]] = m, change
         chosen = [(m, c) for m, c in alone.values() if fine <= projection.fitted(c)]
         loops = [frozenset(group) for group in graph.alike]
         chosen = [(m, c) for m, c in chosen if not _is_in_some_steps(frozenset(m.wrong), loops)]
         chosen = sorted(chosen, key=lambda each: rank(each[0]))[:most]
+        steps = [frozenset(place.number for place in m.wrong) for m, _ in chosen]
         factors = [m for m, _ in self.known if m.kind == "factor" and m.solve]
         factors = [m for m in factors if projection.takes(m)]
         for first, change in chosen:
@@ -215,10 +215,10 @@ class Search:
             if replay is None:
                 continue
             below = frozenset(graph.program.below([place.number for place in first.wrong]))
-            for second, more in chosen:
+            for (second, more), numbers in zip(chosen, steps):
                 if self.is_over:
                     return
-                is_below = not below.isdisjoint(place.number for place in second.wrong)
+                is_below = not below.isdisjoint(numbers)
                 if {*first.wrong} & {*second.wrong}:
                     continue
                 if is_below and not projection.takes(second):
@@ -227,12 +227,12 @@ class Search:
                     continue
                 added = projection.change(second.wrong, replay) if is_below else more
                 total = change.plus(added, 1.0) if added else None
-                if total and projection.fitted(total) == self.case.everything:
+                if total and projection.fits(total):
                     yield from ((first, found) for found in self._replayed(second, replay))
             for second in factors if first.kind not in FACTORS and not self.is_over else ():
                 slope = projection.change(scaled(second.wrong, 2.0), replay)
                 ways = projection.with_strengths(change, slope, wrong) if slope else ()
-                if any(projection.fitted(way) == self.case.everything for way in ways):
+                if any(map(projection.fits, ways)):
                     yield from ((first, found) for found in self._replayed(second, replay))
 
     def _projected(self, candidate: Candidate) -> frozenset[Tensor] | None:
@@ -284,11 +284,9 @@ class Search:
         """Whether a step is left out in effect, though not in words: what it adds becomes 0."""
         right, manual = self.case.graph.right.values, self.case.manual
         summed = mistake.kind == "wrong axis" and all(p.argument in manual for p in mistake.wrong)
-        if (
-            (self.is_rounding and summed)
-            or mistake.kind in LEFT_OUT
-            or any(isinstance(v, Scaled) for v in mistake.wrong.values())
-        ):
+        if mistake.kind in LEFT_OUT or (self.is_rounding and summed):
+            return False
+        if any(isinstance(vjp, Scaled) for vjp in mistake.wrong.values()):
             return False
         graph = self.case.graph
         backward = slice(graph.program.values[graph.loss].number + 1, None)

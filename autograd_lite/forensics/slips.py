@@ -15,7 +15,7 @@ from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, multiples, rounded
 from autograd_lite.forensics.penalties import of_bias, penalized_bias, strengths_of_penalties
-from autograd_lite.forensics.place import lines_along
+from autograd_lite.forensics.place import lines_along, sets_of_axes
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import limited, made_of
 from autograd_lite.node import Array
@@ -143,8 +143,7 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     turned = off & (given != 0) & np.any(given < 0)
     which = _which(turned, ~turned) if 0 < turned.sum() < given.size else ""
     if which and off.sum() == turned.sum():
-        words = f"{which} of the wrong sign"
-        yield Slip("sign", words), given, np.where(turned, -right, right)
+        yield Slip("sign", f"{which} of the wrong sign"), given, np.where(turned, -right, right)
 
 
 def _which(chosen: Array, others: Array) -> str:
@@ -297,17 +296,15 @@ def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array)
 def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     yield Slip("transposed", "the gradient is transposed"), given.T, right
     if given.size == right.size:
-        words = (
-            f"the shape is {given.shape} for {right.shape}: keepdims is lost, or an axis too many"
-        )
+        words = f"the shape is {given.shape} for {right.shape}: "
+        words += "keepdims is lost, or an axis too many"
         yield Slip("not summed", words), given.reshape(right.shape), right
-    for count in range(1, given.ndim + 1):
-        for axes in itertools.combinations(range(given.ndim), count):
-            summed = given.sum(axis=axes)
-            if summed.size == right.size:
-                axis = axes[0] if count == 1 else axes
-                words = f"broadcasting is not undone: sum over axis {axis}"
-                yield Slip("not summed", words), summed.reshape(right.shape), right
+    for axes in sets_of_axes(given.ndim):
+        summed = given.sum(axis=axes)
+        if summed.size == right.size:
+            axis = axes[0] if len(axes) == 1 else axes
+            words = f"broadcasting is not undone: sum over axis {axis}"
+            yield Slip("not summed", words), summed.reshape(right.shape), right
 
 
 def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:

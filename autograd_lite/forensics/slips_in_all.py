@@ -197,7 +197,7 @@ def _total(case: Case, node: Tensor, rate: float) -> Gradients | None:
     inputs, length = graph.program.inputs, len(node._array)
     for sample in range(length):
         mask = np.reshape(np.arange(length) == sample, (-1, *[1] * (node.ndim - 1)))
-        alone = use.changed(lambda result, *_, of=mask: result * of)
+        alone = use.result_times(mask)
         moved = {inputs[t].number: lambda x, by=rate * a: x - by for t, a in total.items()}
         replay = graph.run_again({**graph.steps_of({use: alone}), **moved}, graph.right)
         if replay is None:
@@ -212,10 +212,8 @@ def computed_after_updates(case: Case) -> list[Slip] | None:
     alike = all(case.manual[t].shape == t.shape and t.operation is None for t in case.wrong)
     for rate in RATES if fine and alike and case.graph.work <= MOST_WORK else ():
         if case.wrong <= _after_updates(case, fine, rate):
-            words = (
-                f"computed anew after {{0}} was updated, to {{0}} - {rate:g} d{{0}}: all gradients "
-            )
-            words += "are to be computed first, and only then all parameters updated"
+            words = f"computed anew after {{0}} was updated, to {{0}} - {rate:g} d{{0}}: "
+            words += "all gradients are to be computed first, and only then all parameters updated"
             return [Slip("stale weights", words, tensors=case.wrong_ones, other=fine[0])]
     return None
 
@@ -224,10 +222,8 @@ def _after_updates(case: Case, fine: Sequence[Tensor], rate: float) -> frozenset
     """Whose gradients are those at updated weights: of all that is right by then, one by one."""
     graph, updated = case.graph, frozenset(fine)
     while not updated >= case.wrong:
-        moved = {
-            graph.program.inputs[t].number: lambda x, by=rate * case.manual[t]: x - by
-            for t in updated
-        }
+        less = [(graph.program.inputs[t].number, rate * case.manual[t]) for t in updated]
+        moved = {number: lambda x, by=by: x - by for number, by in less}
         replay = graph.run_again(moved, graph.right)
         fitted = (case.fitted(replay) & case.wrong) - updated if replay else frozenset()
         if not fitted:

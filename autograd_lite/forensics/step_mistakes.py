@@ -53,8 +53,7 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
             yield "dropout", words.format(scales), times(mask != 0)
             yield "dropout", words.format("dropout"), unchanged
         elif (beside := _scale_beside(graph, place)) > 1:
-            what = "dropout, its mask and its scale,"
-            yield "dropout", words.format(what), times(1 / beside)
+            yield "dropout", words.format("dropout, its mask and its scale,"), times(1 / beside)
     elif place.multiplies_entries and _scales_dropped(place):
         yield "dropout", words.format("the scale of inverted dropout"), unchanged
 
@@ -136,13 +135,11 @@ def shortcut(graph: Graph, place: Place) -> StepMistakes:
     probabilities = place.traits.probabilities
     if probabilities is None or place.traits.elementwise or place.slot != 0:
         return
-    words = (
-        "what {operation} passes on to the logits, such as p - y, is multiplied by the "
-        "derivative of the activation, which it contains already"
-    )
+    words = "what {operation} passes on to the logits, such as p - y, is multiplied by the "
+    words += "derivative of the activation, which it contains already"
     slopes: list[Callable[[Array, Array], Array]] = [
         lambda y, x: probabilities(y, x) * (1 - probabilities(y, x)),
-        *(partial(_vjp_of, other, True, 1.0) for other in (neural.sigmoid, np.tanh, neural.relu)),
+        *(partial(vjp_of, other, True, 1.0) for other in (neural.sigmoid, np.tanh, neural.relu)),
     ]
     for slope in slopes:
         vjp = place.changed(lambda result, g, y, x, *rest, slope=slope: result * slope(y, x))
@@ -221,10 +218,8 @@ def _lets_all_through(place: Place, x: Array) -> bool:
 
 def _sums_near(graph: Graph, place: Place) -> list[Array]:
     """The sums, such as the inputs of other layers, that are near a step and of its shape."""
-    near = [
-        n for n in dict.fromkeys(p.node for p in graph.near(place)) if n.shape == place.node.shape
-    ]
-    traits = [(n, n.operation.traits) for n in near if n is not place.argument]
+    near = [n for n in dict.fromkeys(p.node for p in graph.near(place)) if n is not place.argument]
+    traits = [(n, n.operation.traits) for n in near if n.shape == place.node.shape]
     sums = [n for n, of in traits if of.additive or (of.product and not of.elementwise)]
     return [n._array for n in sums[:MOST_ARRAYS]]
 
@@ -254,12 +249,13 @@ def another_derivative(graph: Graph, place: Place) -> StepMistakes:
     for name, other in activations().items():
         words = f"the derivative of {name} is used for that of {{operation}}"
         for at_its_output in (True, False) if other is not place.operation.function else ():
-            vjp = partial(_vjp_of, other, at_its_output)
+            vjp = partial(vjp_of, other, at_its_output)
             if np.ptp(vjp(np.ones_like(x), y, x)) > 0:  # One number is a factor, or nothing.
                 yield "another derivative", words, vjp
 
 
-def _vjp_of(other: Any, at_its_output: bool, g: Any, y: Array, x: Array, *_: Any, **k: Any) -> Any:
+def vjp_of(other: Any, at_its_output: bool, g: Any, y: Array, x: Array, *_: Any, **k: Any) -> Any:
+    """The vjp of another activation, at its own output or at that of the step."""
     return TABLE[other].contribution(0, [g, other(x) if at_its_output else y, x], {})
 
 
@@ -297,20 +293,15 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
             if is_square(value):
                 words = "the other factor of {operation} is to be transposed, and is not"
                 written = "{0}.T" if value.ndim == 2 else "{0}.swapaxes(-1, -2)"
-                turned = np.swapaxes(value, -1, -2)
-                yield "transposed", words, Instead(place, slot, turned, written)
+                yield "transposed", words, Instead(place, slot, np.swapaxes(value, -1, -2), written)
             for turned in (value, value.T) if np.ndim(value) == g.ndim == 2 else ():
                 if turned.shape == g.shape == shape:
                     words = "it is multiplied entry by entry, where a matrix product belongs"
                     yield "transposed", words, times(turned)
-                fits = (
-                    (turned.shape[0], g.shape[1]) if place.slot == 0 else (len(g), turned.shape[1])
-                )
-                inner = (turned.shape[1], len(g)) if place.slot == 0 else (g.shape[1], len(turned))
-                if fits == shape and inner[0] == inner[1]:
+                one, other = (turned, g) if place.slot == 0 else (g, turned)
+                if (len(one), other.shape[1]) == shape and one.shape[1] == len(other):
                     words = "the two factors of the product are in the wrong order"
-                    first = place.slot == 0
-                    yield "transposed", words, partial(_in_other_order, turned, first)
+                    yield "transposed", words, partial(_in_other_order, turned, place.slot == 0)
     leads_to_leaf = place.multiplies_matrices and place.argument.operation is None
     for axes in alike_axes(place.argument._array) if leads_to_leaf else ():
         words = f"axes {axes[0]} and {axes[1]} of the result are exchanged"

@@ -7,7 +7,6 @@ of the result.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -19,7 +18,8 @@ from autograd_lite.derivatives.pooling import average_pool, max_pool, windows_of
 from autograd_lite.derivatives.reductions import axes_of
 from autograd_lite.forensics.array_mistakes import entry_of
 from autograd_lite.forensics.candidate import StepMistakes
-from autograd_lite.forensics.place import Place, Vjp
+from autograd_lite.forensics.factors import distinct_masks
+from autograd_lite.forensics.place import Place, Vjp, sets_of_axes
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -85,11 +85,9 @@ def other_sums(graph: Graph, place: Place) -> StepMistakes:
         if not np.ndim(value) or np.size(value) == argument.size:
             continue
         sums = [np.mean] if argument.size == 1 else [np.sum, np.mean]
-        for count in range(1, np.ndim(value) + 1):
-            for axes in itertools.combinations(range(np.ndim(value)), count):
-                if np.sum(value, axis=axes).size != argument.size:
-                    continue
-                axis = axes[0] if count == 1 else axes
+        for axes in sets_of_axes(np.ndim(value)):
+            if np.sum(value, axis=axes).size == argument.size:
+                axis = axes[0] if len(axes) == 1 else axes
                 words = f"{name} is summed over axis {axis}, the wrong one"
                 yield "wrong axis", words, partial(_summed, vjp, axes, argument.shape)
         if argument.size > 1 and np.size(value) > argument.size:
@@ -163,7 +161,7 @@ def shares(graph: Graph, place: Place) -> StepMistakes:
     if index is None or place.slot != 0 or len(index) < 2:
         return
     for kind, words, share in _other_shares(place, index):
-        yield kind, words, _given_in_shares(place, index, share)
+        yield kind, words, partial(_given, share, place, index)
     if place.node.size > 1 and not (place.traits.extremum or 0 in place.traits.linear):
         for words, number in (("first", 0), ("last", -1)):
             words = f"only the {words} entry of those that {{operation}} reduces gets what arrives"
@@ -179,8 +177,7 @@ def _other_shares(place: Place, index: Array) -> Iterator[tuple[str, str, Any]]:
     x, own = _entries_and_shares(place, index)
     first, largest = np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1)), x == x.max(axis=0)
     if place.traits.extremum:
-        words = "each of several equal extremes gets the whole cotangent"
-        yield "ties", words, own
+        yield "ties", "each of several equal extremes gets the whole cotangent", own
         words = "the mask of {operation} is forgotten: all entries get what arrives, as from a sum"
         yield "derivative forgotten", words, 1.0
         words = "{operation} is differentiated as a mean: all entries get a share"
@@ -218,11 +215,8 @@ def _near_extremes(x: Array, own: Array) -> Iterator[tuple[float, Array]]:
     apart, size = abs(x - extreme), abs(extreme)
     masks = [apart <= 1e-8 + 1e-5 * size]  # That of np.isclose.
     masks += [apart <= number * by for number in TOLERANCES for by in (1.0, size)]
-    known = {own.tobytes()}
-    for mask in masks:
-        if mask.tobytes() not in known and not mask.all():
-            known.add(mask.tobytes())
-            yield float(apart[mask].max()), mask
+    for _, mask in distinct_masks(own, (("", mask) for mask in masks)):
+        yield float(apart[mask].max()), mask
 
 
 def choices_at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
@@ -232,12 +226,7 @@ def choices_at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
     if index is not None and own is not None and (own.sum(axis=0) > 1).any():
         for which, order in (("first", 1), ("last", -1)):
             one = own & (own[::order].cumsum(axis=0)[::order] == 1)
-            yield f"the {which} of equals gets all", _given_in_shares(place, index, one)
-
-
-def _given_in_shares(place: Place, index: Array, share: Any) -> Vjp:
-    """The vjp of a reduction that gives entries other shares than its own."""
-    return partial(_given, share, place, index)
+            yield f"the {which} of equals gets all", partial(_given, one, place, index)
 
 
 def _entries_behind(place: Place) -> Array | None:
@@ -270,6 +259,7 @@ def _entries_and_shares(place: Place, index: Array) -> tuple[Array, Array]:
 
 
 def _given(share: Any, place: Place, index: Array, g: Array, *_: Any, **keywords: Any) -> Array:
+    """What a reduction gives back in shares that are not its own."""
     values = g.reshape(index.shape[1:]) * share
     size = place.argument.size
     total = np.bincount(index.ravel(), np.broadcast_to(values, index.shape).ravel(), size + 1)

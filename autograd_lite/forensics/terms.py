@@ -173,10 +173,9 @@ def _of_square(graph: Graph, node: Tensor) -> list[Place]:
     places = graph.places_of[node]
     if places[0].squares:
         return places
-    twice = (
-        node.operation.function is np.multiply and len({place.argument for place in places}) == 1
-    )
-    return places if twice and len(places) == 2 else []
+    if node.operation.function is not np.multiply or len(places) != 2:
+        return []
+    return places if places[0].argument is places[1].argument else []
 
 
 def _reduced(use: Place, square: Place) -> Array:

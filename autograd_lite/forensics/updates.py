@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine import backpropagate
-from autograd_lite.forensics.candidate import Always, Candidate, Instead, with_strength
+from autograd_lite.forensics.candidate import Candidate, Instead, instead_of_all, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import (
     RATES,
@@ -82,13 +82,9 @@ def limited(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
         power = 10.0**decimals
         yield f"it is cut off after {decimals} decimals", np.trunc(right * power) / power
-    cut = "it is cut off to whole numbers, as in an array of integers"
-    for words, cut_off in (
-        (cut, np.trunc),
-        ("it is rounded to whole numbers", np.rint),
-        ("it is rounded down to whole numbers, as by //", np.floor),
-    ):
-        yield words, cut_off(right)
+    yield "it is cut off to whole numbers, as in an array of integers", np.trunc(right)
+    yield "it is rounded to whole numbers", np.rint(right)
+    yield "it is rounded down to whole numbers, as by //", np.floor(right)
 
 
 def _by_its_size(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
@@ -254,9 +250,7 @@ def _sent_from(
     graph: Graph, node: Tensor, cotangent: Array, tensors: Mapping[Tensor, Array]
 ) -> list[Array]:
     """What arrives at tensors where this arrives at a node."""
-    first, *others = graph.consumers[node]
-    wrong: Wrong = {place: Always(0.0 * cotangent) for place in others}
-    replay = graph.replay({first: Always(cotangent), **wrong})
+    replay = graph.replay(instead_of_all(graph.consumers[node], cotangent))
     return [] if replay is None else [replay[tensor] for tensor in tensors]
 
 
@@ -267,9 +261,8 @@ def for_a_root(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
     words = "it is the step of Newton's method for a root: the value divided by the derivative"
     if right.all() and loss:
         yield words, loss / right
-        for node in [
-            node for node in graph.bottlenecks if node.shape == right.shape and right.size > 1
-        ]:
+        alike = [node for node in graph.bottlenecks if node.shape == right.shape]
+        for node in alike if right.size > 1 else ():
             shares = np.broadcast_to(graph.right[node], right.shape)
             yield words, node._array * shares / right
     square = float(np.vdot(right, right))

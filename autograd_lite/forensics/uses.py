@@ -252,8 +252,7 @@ def on_one_way(graph: Graph, place: Place) -> StepMistakes:
         right = graph.sent(use)
         for words, other in _done_wrongly(graph, use, right):
             if np.shape(other) == right.shape and not np.array_equal(other, right):
-                more = place.arriving(lambda g, *_, by=other - right: g + by)
-                yield "one path", f"{words}, only here", more
+                yield "one path", f"{words}, only here", place.arriving_plus(other - right)
 
 
 def _done_wrongly(graph: Graph, use: Place, right: Array) -> Iterator[tuple[str, Any]]:
@@ -278,10 +277,7 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
         within = [(skip, node) for skip in skips for node in _within_block(graph, x, skip)]
         for skip, node in within:
             carried = graph.sent(skip)
-            more: Wrong = {
-                place: place.arriving(lambda g, *_, by=carried: g + by)
-                for place in graph.places_of[node]
-            }
+            more: Wrong = {p: p.arriving_plus(carried) for p in graph.places_of[node]}
             words = "what arrives over the skip connection is added before the derivative of what "
             words += "it skips, and not after it"
             yield joint("one path", words, scaled([skip], 0.0) | more)

@@ -112,9 +112,8 @@ def _without_what_is_added(graph: Graph, place: Place, argument: Any) -> Replace
     for other in [array for array in graph.plain_arrays if array.shape == value.shape]:
         added = value - np.asarray(other, float)
         if added.flat[0] and np.ptp(added) <= 1e-9 * abs(added.flat[0]) and np.ptp(other) > 0:
-            words = (
-                f"of the other factor the number that is added, {added.flat[0]:.6g}, is left out"
-            )
+            number = f"{added.flat[0]:.6g}"
+            words = f"of the other factor the number that is added, {number}, is left out"
             yield "wrong formula", words, np.asarray(other, float)
 
 
@@ -155,10 +154,8 @@ def _turned_kernels(graph: Graph, place: Place, argument: Any) -> Replacements:
 def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
     """A kernel as people turn it by mistake, with words."""
     words = "is the other way round: flipped, where windows are added up on the way back, or not "
-    yield (
-        words + "flipped, where it is slid over what arrives",
-        np.flip(kernel, (-2, -1)[-kernel.ndim :]),
-    )
+    words += "flipped, where it is slid over what arrives"
+    yield words, np.flip(kernel, (-2, -1)[-kernel.ndim :])
     if kernel.ndim > 1:
         yield "is turned by 90 degrees, not by 180", np.rot90(kernel, -1, (-2, -1))
         yield "is turned by 270 degrees, not by 180", np.rot90(kernel, 1, (-2, -1))
@@ -197,8 +194,7 @@ def _of_other_rows(graph: Graph, place: Place, argument: Any) -> Replacements:
     rolls = not is_recorded(argument) and value.ndim and len(value) > 2
     for shift in (1, -1) if rolls else ():
         words = "the rows of the other factor are shifted by one: those of the sample beside"
-        rolled = np.roll(value, shift, axis=0)
-        yield "misplaced", words, rolled, f"np.roll({{0}}, {shift}, axis=0)"
+        yield "misplaced", words, np.roll(value, shift, axis=0), f"np.roll({{0}}, {shift}, axis=0)"
 
 
 def next_slices(array: Any) -> Iterator[Array]:
@@ -317,9 +313,8 @@ def is_mask(array: Any) -> bool:
     """Whether all entries of an array are 0 or one other number."""
     if not is_array(array) or array.size < 2:
         return False
-    return (
-        bool(np.isin(array, (0, np.max(array))).all()) and 0 < np.count_nonzero(array) < array.size
-    )
+    are_two = bool(np.isin(array, (0, np.max(array))).all())
+    return are_two and 0 < np.count_nonzero(array) < array.size
 
 
 def _whole_of(part: Any) -> Any:

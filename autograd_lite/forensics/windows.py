@@ -22,7 +22,7 @@ from autograd_lite.derivatives.windows import Layout, bordered, layout
 from autograd_lite.engine import backpropagate
 from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, joint, unchanged
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.place import Place, Wrong, indexed, is_recorded
+from autograd_lite.forensics.place import Place, Wrong, indexed, is_recorded, numbers_in
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.value_mistakes import moved_again
 from autograd_lite.node import Array, plain
@@ -72,13 +72,10 @@ def window_of(array: Any) -> Window | None:
     whole = array.base if isinstance(array, np.ndarray) else None
     if not isinstance(whole, np.ndarray) or whole.dtype != array.dtype or whole.size > LARGEST:
         return None
-    first = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    first = array.ctypes.data - whole.ctypes.data
     if not whole.flags.c_contiguous or not 0 <= first < whole.nbytes:
         return None
-    numbers = np.arange(whole.size)
-    strides = [step // whole.itemsize * numbers.itemsize for step in array.strides]
-    view = np.lib.stride_tricks.as_strided
-    return _window(whole, view(numbers[first // whole.itemsize :], array.shape, strides))
+    return _window(whole, numbers_in(whole, array))
 
 
 def _copied_from(case: Case, array: Any) -> Window | None:
@@ -158,10 +155,8 @@ def _windows_in(case: Case, argument: Any) -> tuple[Window | None, list[Tensor]]
 def _moved(found: list[Window | None]) -> Iterator[tuple[str, list[Window]]]:
     """Windows of one array at positions that people take by mistake, in words."""
     windows = [each for each in found if each is not None]
-    if (
-        len(windows) < len(found)
-        or len({(w.whole.ndim, w.shape, w.steps.tobytes()) for w in windows}) > 1
-    ):
+    distinct = {(w.whole.ndim, w.shape, w.steps.tobytes()) for w in windows}
+    if len(windows) < len(found) or len(distinct) > 1:
         return
     for words, steps in _other_steps(windows[0].steps):
         yield words, [window._replace(steps=steps) for window in windows]
@@ -198,13 +193,11 @@ def _other_starts(starts: Array, moving: Array, slid: Array) -> Iterator[tuple[s
         return
     strides = np.where(slid, np.gcd.reduce(starts - starts[-1], axis=0), 1)
     if strides.max() > 1:
-        words = f"one entry apart: their stride, {strides.max()}, is forgotten"
-        yield words, starts // strides
+        yield f"one entry apart: their stride, {strides.max()}, is forgotten", starts // strides
     if moving.sum() > 1:
         order, both = np.arange(len(slid)), np.flatnonzero(moving)[-2:]
         order[both] = both[::-1]
-        words = "at transposed positions: the indices of the two axes are exchanged"
-        yield words, starts[:, order]
+        yield "at transposed positions: the indices of the two axes are exchanged", starts[:, order]
     words = "that are all where the first one is: the index of the window is left out"
     yield words, np.where(slid, starts.min(axis=0), starts)
     words = "that are off by {}: a slice that is shifted, or a border of zeros, the padding, "

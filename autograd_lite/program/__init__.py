@@ -1,9 +1,8 @@
 """The record of a loss as a program: a list of steps that can be run again, on other data too.
 
 Files in the order of reading: `program` says what a program is; `expressions` are what a rule is
-run on, and become a template; `templates` keeps those of functions and rules, and `exact` makes the
-ones that have the engine's numbers; `trace` writes them into a program, and notes what it depends
-on.
+run on, and become a template; `templates` makes and keeps those of functions and rules; `trace`
+writes them into a program, and notes what it depends on.
 
 `functions` compiles: it compares `recordings`, looks at the `surroundings` of a function, and has
 a back end, see `backends`, make one function of the steps. That of NumPy makes them `simpler`,

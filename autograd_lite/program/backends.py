@@ -58,10 +58,9 @@ class Missed(Exception):  # noqa: N818 - no mistake, and nobody sees it
 
 
 class Runner:
-    """The function that a back end makes."""
+    """The function that a back end makes; `source` is the text that is run."""
 
     source: str
-    """The text that is run."""
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """Compute the outputs."""

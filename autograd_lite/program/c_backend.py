@@ -29,14 +29,13 @@ from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import nest_of, product_of
 from autograd_lite.program.c_lowering import Lowering
 from autograd_lite.program.c_runner import CHAIN, Runner
-from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
 from autograd_lite.program.folding import folded
 from autograd_lite.program.loops import Uneven
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import uncollected
-from autograd_lite.program.scalars import are_numbers
+from autograd_lite.program.scalars import are_numbers, c_scalars
 
 LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""
@@ -74,7 +73,10 @@ class Plan:
         self.targets = [places[target] for _, target in outputs if target is not None]
         lowering = Lowering(places, steps, [step for step, _ in outputs], guards)
         self.schedule = Schedule(lowering.statements)
-        values = [self._aside(lowering.value(step)) for step, _ in outputs]
+        found = [lowering.value(step) for step, _ in outputs]
+        # What is given, as it is before anything is written to it.
+        is_given = [isinstance(x, Array) and x.buffer.given is not None for x in found]
+        values = [self.schedule.aside(x) if given else x for x, given in zip(found, is_given)]
         self.returned = [x for x, (_, target) in zip(values, outputs) if target is None]
         self.kept: list[tuple[int, Any]] = []  # what goes to inputs that are no arrays in C
         self._deliver([(x, target) for x, (_, target) in zip(values, outputs)], places)
@@ -86,12 +88,6 @@ class Plan:
         reads = [x for group in self.groups for statement in group for x in statement.arrays]
         buffers = {array.buffer for array in (*reads, *at_end)}
         self.constants = [buffer for buffer in buffers if buffer.constant is not None]
-
-    def _aside(self, value: Any) -> Any:
-        """A copy of what is given, as it is before anything is written to it; else the value."""
-        if not isinstance(value, Array) or value.buffer.given is None:
-            return value
-        return self.schedule.aside(value)
 
     def _deliver(self, values: list[tuple[Any, Step | None]], places: dict[Step, Any]) -> None:
         """Write results to the inputs whose place they take: at once where that is possible."""

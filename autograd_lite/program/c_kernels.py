@@ -12,14 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.program.c_arrays import (
-    Array,
-    Entries,
-    Product,
-    Reduced,
-    Shape,
-    Statement,
-)
+from autograd_lite.program.c_arrays import Array, Entries, Product, Reduced, Shape, Statement
 from autograd_lite.program.c_forms import C_TYPES, literal
 
 SINGLE = np.dtype(np.float32)

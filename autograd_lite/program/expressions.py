@@ -119,12 +119,8 @@ def _rebound(a: Expression, b: Any) -> Any:
     return NotImplemented
 
 
-def _converted(number: Callable[..., Any]) -> Any:
-    return lambda self: number(_looked_at(self))
-
-
 for _name, _number in {"bool": bool, "int": int, "float": float, "index": int}.items():
-    setattr(Expression, f"__{_name}__", _converted(_number))
+    setattr(Expression, f"__{_name}__", lambda self, to=_number: to(_looked_at(self)))
 for _name in vars(NDArrayOperatorsMixin):
     if _name.startswith("__i") and _name != "__invert__":
         setattr(Expression, _name, _rebound)
@@ -229,11 +225,7 @@ class Tape:
             return rule(*self.given)
 
     def expression(
-        self,
-        data: Array,
-        function: Callable[..., Any] | None,
-        arguments: tuple[Any, ...],
-        keywords: dict[str, Any] = NO_KEYWORDS,
+        self, data: Array, function: Any, arguments: Any, keywords: Any = NO_KEYWORDS
     ) -> Expression:
         """An expression for what a function gave, or for what the rule was given."""
         node = Expression.__new__(Expression)

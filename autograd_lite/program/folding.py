@@ -102,7 +102,7 @@ class _Folder:
         self._kept: dict[Step, tuple[Step, int]] = {}
         # Of steps of bodies: what gives all values, or the one for all iterations.
         self._all: dict[Step, Any] = {}
-        self._same: dict[Step, Step] = {}
+        self.same: dict[Step, Step] = {}
 
     def own(self, value: Any) -> Any:
         """A part of an argument, as it is computed here."""
@@ -150,8 +150,8 @@ class _Folder:
         self.guards = [guard for guard in self.guards if guard.step not in inside]
         for place, outcome in guards:
             guarded = loop.body[place]
-            if guarded in self._same:
-                self.guards.append(Guard(self._same[guarded], outcome))
+            if guarded in self.same:
+                self.guards.append(Guard(self.same[guarded], outcome))
             else:
                 body.made.guards.append(Guard(body.new[guarded], outcome))
 
@@ -168,12 +168,8 @@ class _Folder:
     def compute_once(self, step: Step, column: Sequence[Step]) -> None:
         """Take a step of a body, which is the same in each iteration, as it is in the first."""
         self.take(column[0])
-        found = self._same[step] = self.own(column[0])
+        found = self.same[step] = self.own(column[0])
         self._new |= dict.fromkeys(column, found)
-
-    def once(self, of: Any) -> Step | None:
-        """What is computed once for a step of a body, if that is so."""
-        return self._same.get(of)
 
     def sequence(self, of: Any) -> Any:
         """What entries are taken from: steps, or one that gives the values of a loop's step."""
@@ -197,15 +193,13 @@ class _Body:
         self.new: dict[Step, Step] = {}  # in place of the loop's placeholders and steps
         self.outputs: list[int] = []  # places in the body
         self._folder = folder
-        self._once: dict[Step, Step] = {}  # placeholders of what is the same in each iteration
         self._given: dict[Step, Step] = {}  # by step outside
         self._sequences: list[Any] = []
         self._count = 0
         numbers = {place for place, (of, _) in loop.sliced.items() if of is None}
         for place, (of, indices) in loop.sliced.items():
-            once = None if type(of) is list else folder.once(of)
-            if once:
-                self._once[place] = once
+            if type(of) is Step and of in folder.same:
+                folder.same[place] = folder.same[of]
             elif of is not None:
                 self.new[place] = self._slice(folder.sequence(of), indices, place)
         self.new |= {place: self._numbered(None, (), {}, place) for place in loop.carried}
@@ -249,7 +243,7 @@ class _Body:
         """A part of an argument, with what stands for it in the body."""
         if type(value) is not Step or value in self.new:
             return self.new[value] if type(value) is Step else value
-        outside = self._once.get(value) or self._folder.once(value) or self._folder.own(value)
+        outside = self._folder.same.get(value) or self._folder.own(value)
         if outside not in self._given:
             self._given[outside] = self._numbered(None, (), {}, outside)
         return self._given[outside]

@@ -6,6 +6,7 @@ import functools
 import threading
 import warnings
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -17,13 +18,17 @@ from autograd_lite.modes import draws, enable_grad, moves, recording, setting, u
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.backends import Runner, backend_of, differing, spreads, suited
-from autograd_lite.program.given import are_equal, form, in_new_object, key_of, nearby
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import (
     RECORDINGS,
     Record,
     are_alike,
+    are_equal,
     difference,
+    form,
+    in_new_object,
+    key_of,
+    nearby,
     same_outcomes,
     task_of,
     uncollected,
@@ -52,8 +57,9 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:
 
     f is a function of arrays, or of structures of them. It is called a few extra times at first;
     what it does besides computing, such as printing, is not repeated later. Variables that it reads
-    from outside are checked at each call. f itself is called where arguments are tensors, where f
-    depends on tensors, and where gradients are watched; `backend` of the result says so.
+    from outside are checked at each call. f itself is called where it changes these, where
+    arguments are tensors, where f depends on tensors, and where gradients are watched; `backend` of
+    the result says so.
 
     Args:
         f: the function.
@@ -134,6 +140,9 @@ class Compiled:
     def __reduce__(self) -> Any:
         return Compiled, (self._f, self._name, self._argnums)
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
     @property
     def source(self) -> str:
         """The text of what ran in the last call; empty if that was the function itself."""
@@ -173,9 +182,10 @@ class Compiled:
             if result is not None:
                 return result
             del self._found[key]
+        outside = Surroundings([self._f], strict=False)
         result = self._eager(*arguments, **keywords)
         self.backend = "eager: it is being recorded"
-        self._prepare(key, arguments, keywords, arrays, result)
+        self._prepare(key, arguments, keywords, arrays, result, outside)
         return result
 
     def _run(self, found: _Ready, arrays: list[Array]) -> Any:
@@ -206,11 +216,21 @@ class Compiled:
 
     @uncollected()
     def _prepare(
-        self, key: Any, arguments: Any, keywords: Any, arrays: list[Array], result: Any
+        self,
+        key: Any,
+        arguments: Any,
+        keywords: Any,
+        arrays: list[Array],
+        result: Any,
+        outside: Surroundings,
     ) -> None:
         self._recorded += 1
         if self._recorded > RECORDINGS:
             self._reason = "what is computed changes too often"
+        elif not outside.are_unchanged():
+            # To call it once more would change that once more.
+            self.backend = "eager: it changes what it reads from outside"
+            return
         elif any(isinstance(leaf, Node) for leaf in leaves_of(result)):
             self._reason = "it depends on tensors that require grad"
         if self._reason:

@@ -20,12 +20,16 @@ from autograd_lite.program.templates import adds_at
 
 
 class Sliced(NamedTuple):
-    """What a loop reads one after the other: at iteration j what is at `indices[j]`."""
+    """What a loop reads one after the other: at iteration j what is at `indices[j]`.
+
+    Attributes:
+        of: a step in the body of an earlier loop, of which it reads the value at that iteration; or
+            a list of arrays as steps, which are slices of one array; or None: it is the index
+            itself. At index -1 a step that is carried has what it is at first.
+        indices: one for each iteration.
+    """
 
     of: Any
-    """A step in the body of an earlier loop, of which it reads the value at that iteration; or a
-    list of arrays as steps, which are slices of one array; or None: it is the index itself. At
-    index -1 a step that is carried has what it is at first."""
     indices: range
 
 
@@ -51,6 +55,14 @@ class Loop:
     order; keep the values that are collected; and set the carried ones to what they are next, all
     at once, as that may be the value of another one.
 
+    Attributes:
+        carried: by placeholder: the step before the loop that it is at first, and the step of the
+            body, or other placeholder, whose value it has in the next iteration.
+        sliced: by placeholder: an array, or a number in an index.
+        collected: by step of the body: the iterations of which the value is used after the loop.
+        originals: by iteration: the steps that those of the body stand for; later steps name them
+            so.
+
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.program.rolling import rolled
     >>> from autograd_lite.program.trace import trace
@@ -69,14 +81,9 @@ class Loop:
     body: list[Step]
     count: int
     carried: dict[Step, tuple[Any, Step]] = field(default_factory=dict)
-    """By placeholder: the step before the loop that it is at first, and the step of the body, or
-    other placeholder, whose value it has in the next iteration."""
     sliced: dict[Step, Sliced] = field(default_factory=dict)
-    """By placeholder: an array, or a number in an index."""
     collected: dict[Step, set[int]] = field(default_factory=dict)
-    """By step of the body: the iterations of which the value is used after the loop."""
     originals: list[list[Step]] = field(default_factory=list, repr=False)
-    """By iteration: the steps that those of the body stand for; later steps name them so."""
 
 
 def with_moved(step: Step, own: Callable[[Any], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -86,7 +86,7 @@ class _Writer:
         for step, target in self.outputs:
             if target is not None and target not in read and self._may_be_written(step, target):
                 self.written[step] = target
-                self.names.share(step, target)
+                self.names.call(step, self.names.of(target))
         lines.lay_out(self.names, {*self.returned, *self.written}, wanted)
         lines.places |= self.written.keys()
 
@@ -113,7 +113,7 @@ class _Writer:
             if target is not None:
                 continue
             if type(step) is not Step:
-                found.append(names.fresh_constant(step))
+                found.append(names.fresh(step))
                 continue
             alone = owners[step] is step and step not in given_out and step.function is not None
             is_array = isinstance(self.lines.value(step), np.ndarray)
@@ -127,7 +127,9 @@ class _Writer:
         sources = [names.text(step) for step, _ in targets]
         if any(type(s) is Step and owners.get(s, s).function is None for s, _ in targets):
             # One may be what another one is written to.
-            sources = [names.taken_before(source, lines) for source in sources]
+            before = [names.unique("before") for _ in sources]
+            lines += [f"{name} = {source}.copy()" for name, source in zip(before, sources)]
+            sources = before
         for source, (_, target) in zip(sources, targets):
             lines.append(f"{names.of(target)}[...] = {source}")
         return [*lines, f"return [{', '.join(found)}]"]

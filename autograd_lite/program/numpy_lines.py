@@ -19,14 +19,7 @@ import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.program.folding import Repeated
-from autograd_lite.program.layout import (
-    Layout,
-    added_to,
-    is_dense,
-    owners_of,
-    replaceable,
-    shows,
-)
+from autograd_lite.program.layout import Layout, added_to, is_dense, owners_of, replaceable, shows
 from autograd_lite.program.loops import as_range
 from autograd_lite.program.memory import Memory
 from autograd_lite.program.numpy_forms import (
@@ -293,7 +286,7 @@ class LoopLines:
             first = names.text(self.first[place])
             if place in self.added:
                 for x in (place, *self.added[place][1:]):
-                    names.share(x, then)
+                    names.call(x, names.of(then))
                 before.append(f"{names.function(np.copyto)}({names.of(then)}, {first})")
             elif then in self.slotted:
                 over.append((names.of(place), f"[{first}, *{self.lists[then]}]"))

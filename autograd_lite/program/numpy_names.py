@@ -51,10 +51,6 @@ class Names:
         """Let a step be called by what stands for it already."""
         self._names[step] = text
 
-    def share(self, step: Step, other: Step) -> None:
-        """Let a step have another one's name, in whose memory it is computed."""
-        self._names[step] = self.of(other)
-
     def run(self, text: str) -> dict[str, Any]:
         """What is bound after a source was run, in which no name is without a value."""
         for name in [name for name, value in self.bound.items() if value is None]:
@@ -173,17 +169,11 @@ class Names:
         equal = self.function(np.array_equal)
         return f"if not {equal}({name}, {self.text(outcome)}): raise Missed"
 
-    def fresh(self, step: Step) -> str:
-        return f"{self.function(np.array)}({self.of(step)}, copy=True)"
-
-    def fresh_constant(self, value: Any) -> str:
-        text = self.text(value)
-        return f"{text}.copy()" if isinstance(value, np.ndarray) else text
-
-    def taken_before(self, source: str, lines: list[str]) -> str:
-        name = self.unique("before")
-        lines.append(f"{name} = {source}.copy()")
-        return name
+    def fresh(self, value: Any) -> str:
+        """The text of a copy of an array."""
+        if type(value) is Step:
+            return f"{self.function(np.array)}({self.of(value)}, copy=True)"
+        return f"{self.text(value)}.copy()" if isinstance(value, np.ndarray) else self.text(value)
 
     def preamble(self) -> list[str]:
         """The lines that make what the function uses."""

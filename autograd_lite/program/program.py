@@ -55,16 +55,8 @@ class Program:
     recorded: list[Array] = field(default_factory=list)
     _below: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
 
-    def step(
-        self,
-        function: Any,
-        arguments: Iterable[Any],
-        keywords: Any,
-        shape: Any,
-        dtype: Any,
-        like: Step | None = None,
-    ) -> Step:
-        step = Step(function, tuple(arguments), keywords, shape, len(self.steps), dtype, like)
+    def step(self, function: Any, arguments: Any, keywords: Any, shape: Any, dtype: Any) -> Step:
+        step = Step(function, tuple(arguments), keywords, shape, len(self.steps), dtype)
         self.steps.append(step)
         return step
 

@@ -31,11 +31,11 @@ OCCURRENCES = 8
 """So many of a kind may be in a body in which nothing is the only one of its kind."""
 
 
+Between = Callable[[Step, Step], int] | None
+
+
 def rolled(
-    steps: Iterable[Step],
-    results: Iterable[Any] = (),
-    least: int = LEAST,
-    between: Callable[[Step, Step], int] | None = None,
+    steps: Iterable[Step], results: Iterable[Any] = (), least: int = LEAST, between: Between = None
 ) -> list[Step | Loop]:
     """The steps in order, with loops in place of what repeats so often.
 

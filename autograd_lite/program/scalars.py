@@ -7,6 +7,7 @@ Chains of additions become sums, in the order in which they were added.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from autograd_lite.derivatives.neural import relu, sigmoid
 from autograd_lite.node import Array
 from autograd_lite.program.backends import FEWEST, Missed, Runner, Task
+from autograd_lite.program.c_forms import ENTRY_BY_ENTRY, PRELUDE, form_of
+from autograd_lite.program.compiler import library
 from autograd_lite.program.program import Step, row_of, steps_in
 from autograd_lite.table import TABLE, traits_of
 
@@ -65,8 +69,9 @@ class Scalars:
             function = row.function if row else step.function
             if function is np.add:
                 operands = self._chain(step.arguments[0], operands)
-            levels = [self._level[place] for place in operands]
-            self.place[step] = self._append(1 + max(levels), function, operands)
+            place = self.place[step] = len(self._level)
+            self._level.append(1 + max(self._level[operand] for operand in operands))
+            self._function[place], self._operands[place] = function, operands
 
     def _chain(self, first: Any, operands: list[int]) -> list[int]:
         """The operands of a sum, in place of an addition that is used for nothing else."""
@@ -75,12 +80,6 @@ class Scalars:
             return operands
         self._function.pop(operands[0])
         return [*self._operands.pop(operands[0]), operands[1]]
-
-    def _append(self, level: int, function: Any, operands: list[int]) -> int:
-        place = len(self._level)
-        self._level.append(level)
-        self._function[place], self._operands[place] = function, operands
-        return place
 
     def _of(self, value: Any) -> int:
         return self.place[value] if type(value) is Step else self._number(value)
@@ -268,3 +267,88 @@ def _sum_of(numbers: Array, places: Array, out: Array) -> Callable[[], Any]:
 def scalar_backend(task: Task) -> ScalarRunner:
     """A program of numbers with NumPy; equal to the engine but for the rounding of sums."""
     return ScalarRunner(Scalars(task))
+
+
+# In C: one function runs all programs, so that it is compiled once
+
+
+@functools.cache
+def forms() -> dict[object, str]:
+    """How C writes each function, of operands a and b; the first is a sum of many."""
+    forms: dict[object, str] = {np.add: "", relu: "LARGER(a, 0)", sigmoid: "1 / (1 + exp(-a))"}
+    for function in ENTRY_BY_ENTRY:
+        numbers = (np.float64(0),) * getattr(function, "nin", 1)
+        form = form_of(function, numbers, np.dtype(float))
+        if form:
+            forms.setdefault(function, form[0].format("a", "b"))
+    return forms
+
+
+TAPE = r"""
+#define EACH(code, value) case code: \
+  for (long j = 0; j < n; j++) { const double a = x[l[j]], b = x[r[j]]; out[j] = value; } break;
+void run(long groups, const int64_t (*group)[5], const int32_t *places, double *x) {
+  for (; groups--; group++) {
+    const long n = group[0][2], operands = group[0][3];
+    const int32_t *l = places + group[0][4], *r = operands > 1 ? l + n : l;
+    double *restrict out = x + group[0][1];
+    switch (group[0][0]) {
+      case 0:
+        for (long j = 0; j < n; j++) {
+          double sum = x[l[j]];
+          for (long i = 1; i < operands; i++) sum += x[l[i * n + j]];
+          out[j] = sum;
+        }
+        break;
+      CASES
+    }
+  }
+}
+"""
+"""A group: the code of its function, where its results are, how many, of how many operands, and
+where their places are."""
+
+
+def source() -> str:
+    """The text in C, the same for all programs."""
+    numbered = enumerate(forms().values())
+    cases = " ".join(f"EACH({code}, {form})" for code, form in numbered if form)
+    return PRELUDE + TAPE.replace("CASES", cases)
+
+
+class TapeRunner(ScalarRunner):
+    """Runs groups in C."""
+
+    def __init__(self, scalars: Scalars) -> None:
+        super().__init__(scalars)
+        lengths = [group.places.size for group in scalars.groups]
+        starts = np.cumsum([0, *lengths])
+        codes = {function: code for code, function in enumerate(forms())}
+        self._group = np.array(
+            [
+                (codes[function], start, places.shape[1], len(places), at)
+                for (function, start, places), at in zip(scalars.groups, starts)
+            ],
+            np.int64,
+        ).reshape(-1, 5)
+        flat = [group.places.reshape(-1) for group in scalars.groups]
+        self._places = np.concatenate([*flat, []]).astype(np.int32)
+        self._run = library(source()).run
+        self._run.argtypes = (ctypes.c_long, *[ctypes.c_void_p] * 3)
+        self._run.restype = None
+        arrays = self._group, self._places, self._numbers
+        self._at = len(scalars.groups), *[array.ctypes.data for array in arrays]
+
+    def _compute(self) -> None:
+        self._run(*self._at)
+
+
+def c_scalars(task: Task) -> ScalarRunner:
+    """A program of numbers in C; with NumPy where a function is not among those of the tape.
+
+    Raises:
+        CompilerError: there is no compiler, or it fails.
+    """
+    scalars = Scalars(task)
+    known = all(group.function in forms() for group in scalars.groups)
+    return (TapeRunner if known else ScalarRunner)(scalars)

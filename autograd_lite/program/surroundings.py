@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.node import Node
-from autograd_lite.program.watched import ABSENT, MOST, Watched
+from autograd_lite.program.watched import MOST, Watched
 
 GENERATORS = (np.random.Generator, np.random.RandomState, Random)
 PACKAGES = {"autograd_lite", "nn", "numpy", "scipy", "builtins", "math", "operator", "functools"}
@@ -84,30 +84,30 @@ class Surroundings:
     Attributes:
         acts: what they do besides computing, in words; empty if nothing was found.
         unseen: what they read of which it is not seen whether it changes, in words.
+        are_unchanged: tells whether all that is read is what it was.
     """
 
     def __init__(self, roots: Iterable[Any], strict: bool, given: Iterable[Node] = ()) -> None:
         self.acts = self.unseen = ""
-        self._watched = Watched()
+        self._waiting = [*roots]
+        self._watched = Watched(self._waiting.append)
         self._seen: dict[int, Any] = {id(node): node for node in given}
         self._names: set[Any] = set()
         self._owners: list[Any] = []
         self._any_name = False
-        self._waiting = [*roots]
         while self._waiting and not self.unseen and not (strict and self.acts):
             self._visit(self._waiting.pop())
         if "data" in self._names:
             self._miss("data")
         self.are_unchanged = self._watched.begin()
-        """Whether all that is read is what it was."""
 
     def _visit(self, value: Any) -> None:
         if id(value) in self._seen or isinstance(value, CONSTANT):
             return
         self._seen[id(value)] = value
         if isinstance(value, Node):
-            self._watch(value, "_array")
-            self._watch(value, "_requires_grad")
+            self._watched.attribute(value, "_array")
+            self._watched.attribute(value, "_requires_grad")
         elif isinstance(value, np.ndarray):
             self._visit_array(value)
         elif isinstance(value, CONTAINERS):
@@ -188,7 +188,7 @@ class Surroundings:
         kind = type(value)
         self._visit_class(kind)
         for name in _slots(kind):
-            self._watch(value, name)
+            self._watched.attribute(value, name)
         if hasattr(value, "__dict__"):
             self._hold(vars(value), of_packages=_is_of_packages(kind))
 
@@ -212,10 +212,10 @@ class Surroundings:
             return
         self._waiting.append(vars(function))
         for name in ("__code__", "__defaults__", "__kwdefaults__"):
-            self._watch(function, name)
+            self._watched.attribute(function, name)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             try:
-                self._watch(cell, "cell_contents")
+                self._watched.attribute(cell, "cell_contents")
             except ValueError:  # it is empty yet
                 self._miss(name)
         for code in _codes(function.__code__):
@@ -231,9 +231,9 @@ class Surroundings:
     def _look(self, function: FunctionType, instruction: dis.Instruction, acts: bool) -> None:
         name, what = instruction.argval, instruction.opname
         if what in ("LOAD_GLOBAL", "LOAD_NAME"):
-            self._watch_variable(function.__globals__, name)
+            self._watched.variable(function.__globals__, name)
         elif what == "IMPORT_NAME":
-            self._watch_variable(sys.modules, name)
+            self._watched.variable(sys.modules, name)
         if what in LOADS and name in UNSEEN:
             self._miss(name)
         if what in LOADS and name in BY_NAME and not self._any_name:
@@ -270,20 +270,10 @@ class Surroundings:
 
     def _visit_member(self, owner: Any, name: str) -> None:
         if isinstance(owner, ModuleType):
-            self._watch_variable(vars(owner), name)
+            self._watched.variable(vars(owner), name)
         elif name in vars(owner):
             member = vars(owner)[name]
             self._waiting.append(getattr(member, "fget", getattr(member, "__func__", member)))
-
-    def _watch_variable(self, variables: dict[str, Any], name: str) -> None:
-        self._wait_for(self._watched.variable(variables, name))
-
-    def _watch(self, held: Any, name: str) -> None:
-        self._wait_for(self._watched.attribute(held, name))
-
-    def _wait_for(self, value: Any) -> None:
-        if value is not ABSENT:
-            self._waiting.append(value)
 
 
 def _own_containers(code: CodeType, instructions: Sequence[dis.Instruction]) -> set[str]:

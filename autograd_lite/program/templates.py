@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,10 @@ from autograd_lite.table import TABLE
 from autograd_lite.trees import leaves_of
 
 Vjps = Mapping[Callable[..., Any], Sequence[Callable[..., Any]]]
+Slots = Sequence[int] | None
+
+
+Made = TypeVar("Made", bound=Template | None)
 
 
 class Templates:
@@ -36,15 +40,13 @@ class Templates:
         self._known = {} if known is None else known
         self._numbers: dict[Node, int] = {}
 
-    def of(self, node: Node, kind: Any, make: Callable[[], Template | None]) -> Any:
+    def of(self, node: Node, kind: Any, make: Callable[[], Made]) -> Made:
         """What is made for a node; kept for those that are alike, unless it looks at entries."""
         key = kind, self.number_of(node)
-        if key in self._known:
-            return self._known[key]
-        made = make()
-        if not (made and made.looks):
-            self._known[key] = made
-        return made
+        known: Made = self._known[key] if key in self._known else make()
+        if known is None or not known.looks:
+            self._known[key] = known
+        return known
 
     def number_of(self, node: Node) -> int:
         """A number of nodes that are alike, as what a signature holds takes long to compare."""
@@ -61,12 +63,12 @@ class Rules:
     def __init__(self, replaced: Vjps, written_out: Callable[[Operation], Any]) -> None:
         self._replaced = replaced
         self._written_out = written_out
+        self._rows: dict[Operation, Operation] = {}
         self._templates = Templates()
 
     def call(self, node: Node) -> Template:
         """What the function of a node does; one step, unless it is written out."""
-        template: Template = self._templates.of(node, "forward", lambda: self._called(node))
-        return template
+        return self._templates.of(node, "forward", lambda: self._called(node))
 
     def _called(self, node: Node) -> Template:
         operation = node.operation
@@ -81,89 +83,79 @@ class Rules:
         return tape.template({0: tape.expression(node._array, *called)})
 
     def template(
-        self,
-        node: Node,
-        values: Callable[[], list[Array]],
-        careful: bool = False,
-        slots: tuple[int, ...] | None = None,
+        self, node: Node, values: Callable[[], list[Array]], careful: bool, slots: Slots
     ) -> Template:
         """What a node contributes to the cotangents of its arguments, or of some of them.
 
         Given are its cotangent, its value and its arrays; rules that look at entries get `values`.
         """
+        rules = Contributions(node, self._with_rules(node.operation), careful, slots)
 
         def made() -> Template | None:
             ones = [np.ones_like(node._array)[()], node._array, *map(plain, arrays_of(node))]
-            operation = self._with_rules(node.operation)
-            return _traced(node, operation, ones, careful, slots) if operation.is_own() else None
+            return rules.template(ones) if rules.operation.is_own() else None
 
-        template: Template | None = self._templates.of(node, (careful, slots), made)
-        if template and not template.looks:
-            return template
-        return _traced(node, self._with_rules(node.operation), values(), careful, slots)
+        template = self._templates.of(node, (careful, slots), made)
+        return template if template and not template.looks else rules.template(values())
 
     def _with_rules(self, operation: Operation) -> Operation:
-        vjps = self._replaced.get(operation.function)
-        if not vjps:
-            return operation
-        compute, residual = operation.compute, operation.residual
-        return Operation(operation.function, vjps, compute, residual=residual)
+        function, compute, residual = operation.function, operation.compute, operation.residual
+        if function in self._replaced and operation not in self._rows:
+            vjps = self._replaced[function]
+            self._rows[operation] = Operation(function, vjps, compute, residual=residual)
+        return self._rows.get(operation, operation)
 
 
-def _traced(
-    node: Node,
-    operation: Operation,
-    arrays: list[Array],
-    careful: bool,
-    slots: tuple[int, ...] | None,
-) -> Template:
-    tape = Tape(f"backward of {operation.name}", arrays)
-    contributions = rules_of(node, operation, careful, slots=slots)
-    if operation.is_own():
-        return tape.template(tape.run(contributions))
-    try:
-        results = tape.run(contributions)
-        with np.errstate(all="ignore"):
-            right = contributions(*[array.copy() for array in arrays])
-        for slot, result in results.items():
-            if not np.allclose(all_plain(result), right[slot], equal_nan=True):
-                raise TypeError("it is random, or changes an array that has two names")
-    except AutogradError:
-        raise
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UnsupportedError(
-            f"source of the rule of {operation.name}",
-            f"{error}, and only calls that return new arrays are followed",
-            "Write it of functions of NumPy's that do, such as np.where to change some entries",
-        ) from error
-    return tape.template(results)
+@dataclass(slots=True, eq=False)
+class Contributions:
+    """What the rules of an operation give for arguments of a node, each with its shape and dtype.
 
-
-def rules_of(
-    node: Node,
-    operation: Operation,
-    careful: bool,
-    kept: Any = None,
-    slots: tuple[int, ...] | None = None,
-) -> Callable[..., dict[int, Any]]:
-    """What the rules of an operation give for some arguments, each with its shape and dtype.
-
-    That is a function of the cotangent, the value and the arrays of a node, and of what takes the
-    place of steps in what was kept for the rules.
+    They are given the cotangent, the value and the arrays of the node, and what takes the place of
+    steps in what was kept for the rules.
     """
 
-    def contributions(g: Any, y: Any, *given: Any) -> dict[int, Any]:
-        rest, found = iter(given), {}
+    node: Node
+    operation: Operation
+    careful: bool  # no NaN arises from a cotangent of 0
+    slots: Slots = None  # the arguments, by default those that require grad
+    kept: Any = None
+
+    def __call__(self, g: Any, y: Any, *given: Any) -> dict[int, Any]:
+        node, operation, rest, found = self.node, self.operation, iter(given), {}
         arguments, keywords = with_arrays(node, rest)
-        residual = mapped(lambda part: next(rest) if type(part) is Step else part, kept)
+        residual = mapped(lambda part: next(rest) if type(part) is Step else part, self.kept)
         left = [g, y, *arguments, *([residual] if operation.residual else [])]
-        for slot in recorded_slots(node) if slots is None else slots:
+        for slot in recorded_slots(node) if self.slots is None else self.slots:
             result = operation.contribution(slot, left, keywords)
-            result = without_nan(result, g) if careful else result
+            result = without_nan(result, g) if self.careful else result
             found[slot] = match(result, arguments[slot], node)
         return found
 
-    return contributions
+    def template(self, arrays: list[Array]) -> Template:
+        """The calls by which they compute that, given arrays.
+
+        Raises:
+            UnsupportedError: they are a user's, and cannot be followed.
+        """
+        tape = Tape(f"backward of {self.operation.name}", arrays)
+        if self.operation.is_own():
+            return tape.template(tape.run(self))
+        try:
+            results = tape.run(self)
+            with np.errstate(all="ignore"):
+                right = self(*[array.copy() for array in arrays])
+            for slot, result in results.items():
+                if not np.allclose(all_plain(result), right[slot], equal_nan=True):
+                    raise TypeError("it is random, or changes an array that has two names")
+        except AutogradError:
+            raise
+        except (TypeError, ValueError, AttributeError) as error:
+            raise UnsupportedError(
+                f"source of the rule of {self.operation.name}",
+                f"{error}, and only calls that return new arrays are followed",
+                "Write it of functions of NumPy's that do, such as np.where to change some entries",
+            ) from error
+        return tape.template(results)
 
 
 def require_row(attempted: str, node: Node) -> None:
@@ -358,11 +350,9 @@ def backward_of(node: Node, arrays: list[Array], kept: Any, careful: bool) -> Te
 
     None where its rules cannot be followed.
     """
-    operation = node.operation
-    if operation.is_own():
-        tape = Tape(f"backward of {operation.name}", arrays)
+    if node.operation.is_own():
         with suppress(*UNFOLLOWED):
-            return tape.template(tape.run(rules_of(node, operation, careful, kept)))
+            return Contributions(node, node.operation, careful, kept=kept).template(arrays)
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.given import form
+from autograd_lite.program.recordings import form
 
 LARGE = 2**16
 """Bytes of an array from which its entries are compared without a copy of them."""
@@ -31,11 +31,16 @@ NUMBERS = (float, int, complex, str)
 
 
 class Watched:
-    """What is compared in each run: by a function that is written for it, as nothing is faster."""
+    """What is compared in each run: by a function that is written for it, as nothing is faster.
 
-    def __init__(self) -> None:
-        self.size = 0
-        """How many entries containers have."""
+    Of each variable and attribute that there is, `found` is told.
+
+    Attributes:
+        size: how many entries containers have.
+    """
+
+    def __init__(self, found: Callable[[Any], object]) -> None:
+        self._found, self.size = found, 0
         self._bytes = 0
         self._read: set[Any] = set()
         # What the function's text reads: what objects are read from, and what these were.
@@ -49,8 +54,7 @@ class Watched:
         # Texts of what gives an object each, and of conditions on keys and lengths.
         self._single: list[str] = []
         self._sizes: list[str] = []
-        self._many: list[str] = []
-        """Names of what gives many objects."""
+        self._many: list[str] = []  # names of what gives many objects
         # With their forms, and what says whether they have the entries that they had.
         self._arrays: list[tuple[Array, Any, Callable[[], Any]]] = []
 
@@ -76,15 +80,13 @@ class Watched:
             self._many.append(self._named(contents))
         return keys + entries
 
-    def variable(self, variables: dict[str, Any], name: str) -> Any:
-        """Compare what a dictionary has under a name; what that is, or ABSENT."""
-        self._note("{}.get({!r}, ABSENT)", variables, name)
-        return variables.get(name, ABSENT)
+    def variable(self, variables: dict[str, Any], name: str) -> None:
+        """Compare what a dictionary has under a name."""
+        self._note("{}.get({!r}, ABSENT)", variables, name, variables.get(name, ABSENT))
 
-    def attribute(self, held: Any, name: str) -> Any:
-        """Compare an attribute; what it is, or ABSENT."""
-        self._note("getattr({}, {!r}, ABSENT)", held, name)
-        return getattr(held, name, ABSENT)
+    def attribute(self, held: Any, name: str) -> None:
+        """Compare an attribute."""
+        self._note("getattr({}, {!r}, ABSENT)", held, name, getattr(held, name, ABSENT))
 
     def array(self, array: Array) -> bool:
         """Compare the entries of an array; False if they would be too many."""
@@ -129,10 +131,12 @@ class Watched:
         self._names[name] = value
         return name
 
-    def _note(self, text: str, held: Any, name: str) -> None:
+    def _note(self, text: str, held: Any, name: str, value: Any) -> None:
         if (id(held), name) not in self._read:
             self._read.add((id(held), name))
             self._single.append(text.format(self._named(held), name))
+        if value is not ABSENT:
+            self._found(value)
 
     def _take(self, found: list[Any]) -> None:
         """Compare with these objects from now on."""

@@ -16,9 +16,9 @@ import numpy as np
 from autograd_lite.program.loops import Loop, Sliced, evenly
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.table import traits_of
+from autograd_lite.textbook.numpy_source import SHORT, needs_line, weight_of
+from autograd_lite.textbook.slopes import input_of_activation
 from autograd_lite.textbook.terms import parts_written
-from autograd_lite.textbook.weights import SHORT, needs_line, weight_of
-from autograd_lite.textbook.written_out import input_of_activation
 
 if TYPE_CHECKING:
     from autograd_lite.textbook.listing import Listing

@@ -19,7 +19,6 @@ from autograd_lite.engine import step_through
 from autograd_lite.node import Node, Pass, inputs_of
 from autograd_lite.program.loops import Uneven
 from autograd_lite.program.program import Step
-from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.factors import (
     MINUS_ONE,
     ONE,
@@ -32,15 +31,16 @@ from autograd_lite.textbook.factors import (
 )
 from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.reading import Reader
+from autograd_lite.textbook.slopes import slope_in_logits, slope_of_written_out
 from autograd_lite.textbook.terms import is_call
-from autograd_lite.textbook.written_out import slope_of_written_out
 
+Nodes = Collection[Node]
 Arrived = dict[Node, list[Cotangent]]
 """What reaches nodes."""
 
 
 def cotangents(
-    reader: Reader, wanted: Collection[Node] | None = None, named: Collection[Node] | None = None
+    reader: Reader, wanted: Nodes | None = None, named: Nodes | None = None
 ) -> dict[Node, Any]:
     """The terms of the cotangents of nodes.
 
@@ -66,12 +66,7 @@ def cotangents(
 class Backward:
     """The backward pass, in the making."""
 
-    def __init__(
-        self,
-        reader: Reader,
-        named: Collection[Node],
-        wanted: Collection[Node] | None,
-    ) -> None:
+    def __init__(self, reader: Reader, named: Nodes, wanted: Nodes | None) -> None:
         self.formulas, self.lengths, self.named = reader, reader.lengths(reader.data()), named
         formulas, nodes = reader, reader.nodes
         self.wanted = None if wanted is None else {*wanted}
@@ -81,10 +76,8 @@ class Backward:
         self.parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
         # Where a constant factor is applied, if it was not before: once, before a loop.
         readers = [node for node in nodes if node not in reader.places]
-        self.whole = {
-            *named,
-            *(x for x in readers if not reader.places.keys().isdisjoint(inputs_of(x))),
-        }
+        before = [x for x in readers if not reader.places.keys().isdisjoint(inputs_of(x))]
+        self.whole = {*named, *before}
         self.arrived: Arrived = {nodes[-1]: [(ONE, 1.0)]}
         self.found: dict[Node, Any] = {}
         self.sums: set[Node] = set()  # what nodes in a loop add to

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,8 +113,8 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
     lines = lines_of(loss, wrt, variables, with_loss=True)
     found = _values(lines) if values else [({}, {}) for _ in lines.listing.lines]
     found = [(before, {**after, lines.loss: loss.item()}) for before, after in found]
-    forward, backward = (tuple(_steps(lines, found, part, variables)) for part in (False, True))
-    return Derivation(forward, backward)
+    passes = [_Pass(lines, backward, variables) for backward in (False, True)]
+    return Derivation(*[tuple(each.formulas(found)) for each in passes])
 
 
 Values = list[tuple[dict[str, Any], dict[str, Any]]]
@@ -134,65 +134,63 @@ def _values(lines: Lines) -> Values:
     return found
 
 
-def _steps(
-    lines: Lines, values: Values, backward: bool, variables: Mapping[str, Any]
-) -> Iterator[Formula]:
-    """The steps of the forward or of the backward pass."""
-    listing, symbols = lines.listing, lines.listing.symbols
-    samples = lines.batch[1] if lines.batch else None
-    constants, numbers = _sources_of(listing.terms, variables, listing.names.values(), samples)
-    single = [line for line in listing.lines if not isinstance(line, Block)]
-    later = {name for name, _ in single} - lines.forward if not backward else set()
-    known = {term: name for term, name in listing.names.items() if name not in later}
-    names = numbers | {term: symbols.get(name, name) for term, name in known.items()}
-    names |= {term: name for term, name in listing.shown.items() if term in names}
-    text, latex = (write(names, lines.counts, constants) for write in (Mathematics, Latex))
-    if lines.batch and not backward:
-        m, number, _ = lines.batch
-        yield Formula(m, str(number), f"{latex.name(m)} = {number}", None)
+class _Pass:
+    """Writes the formulas of the forward or of the backward pass."""
 
-    def formula(name: str, term: Any, value: Any) -> Formula:
+    def __init__(self, lines: Lines, backward: bool, variables: Mapping[str, Any]) -> None:
+        self.lines, self.backward, listing = lines, backward, lines.listing
+        self.symbols, samples = listing.symbols, lines.batch[1] if lines.batch else None
+        constants, numbers = _sources_of(listing.terms, variables, listing.names.values(), samples)
+        single = [line for line in listing.lines if not isinstance(line, Block)]
+        later = {name for name, _ in single} - lines.forward if not backward else set()
+        known = {term: name for term, name in listing.names.items() if name not in later}
+        self.names = numbers | {term: self.symbols.get(x, x) for term, x in known.items()}
+        self.names |= {term: x for term, x in listing.shown.items() if term in self.names}
+        ways = Mathematics, Latex
+        self.text, self.latex = (write(self.names, lines.counts, constants) for write in ways)
+
+    def formulas(self, values: Values) -> Iterator[Formula]:
+        """All of them, given the values of lines."""
+        lines = self.lines
+        if lines.batch and not self.backward:
+            m, number, _ = lines.batch
+            yield Formula(m, str(number), f"{self.latex.name(m)} = {number}", None)
+        for line, (before, after) in zip(lines.listing.lines, values):
+            if lines.is_forward(line) == self.backward:
+                continue
+            if isinstance(line, Block):
+                yield from self._repeated(line, before, after)
+            else:
+                name, term = line
+                yield self._formula(self.symbols.get(name, name), term, after.get(name))
+
+    def _formula(self, name: str, term: Any, value: Any) -> Formula:
+        text, latex = self.text, self.latex
         both = f"{latex.name(name)} = {latex.line(name, term)}"
         return Formula(text.name(name), text.line(name, term), both, shape_of(term), value)
 
-    for line, (before, after) in zip(listing.lines, values):
-        if lines.is_forward(line) == backward:
-            continue
-        if isinstance(line, Block):
-            yield from _repeated(line, (before, after), formula, names, text)
-        else:
-            name, term = line
-            yield formula(symbols.get(name, name), term, after.get(name))
-
-
-def _repeated(
-    block: Block,
-    values: tuple[dict[str, Any], dict[str, Any]],
-    formula: Callable[[str, Any, Any], Formula],
-    names: Mapping[Step, str],
-    text: Mathematics,
-) -> Iterator[Formula]:
-    """The formulas of a loop, after those of what it begins with."""
-    before, after = values
-    variable, indices = block.variable, block.indices
-    for own, term, place in block.before:
-        name = names[place].replace(
-            f"[{variable}{-indices.step:+}]", f"[{indices[0] - indices.step}]"
-        )
-        value = None if is_number(term) or is_broadcast(term) else before.get(own)
-        yield replace(formula(name, term, value), shape=place.shape)
-    for name, parts in block.slices:
-        listed = ", ".join(map(text.text, parts))
-        yield Formula(name, f"[{listed}]", rf"\mathrm{{{name}}} = [{listed}]", None)
-    first, last = indices[0], indices[-1]
-    head = f"for {variable} = {first}, ..., {last}"
-    yield Formula(head, "", rf"\text{{for }} {variable} = {first}, \dots, {last}:", None)
-    for own, term in block.lines:
-        step = formula(names[term], term, after.get(own))
-        yield replace(step, name=f"  {step.name}", latex=rf"\quad {step.latex}")
-    for name, value in block.carried:
-        both = rf"\quad \mathrm{{{name}}} = \mathrm{{{value}}}".replace("_", r"\_")
-        yield Formula(f"  {name}", value, both, None)
+    def _repeated(
+        self, block: Block, before: dict[str, Any], after: dict[str, Any]
+    ) -> Iterator[Formula]:
+        """Those of a loop, after those of what it begins with."""
+        variable, indices, names = block.variable, block.indices, self.names
+        first, last = indices[0], indices[-1]
+        carried, at_first = f"[{variable}{-indices.step:+}]", f"[{first - indices.step}]"
+        for own, term, place in block.before:
+            value = None if is_number(term) or is_broadcast(term) else before.get(own)
+            step = self._formula(names[place].replace(carried, at_first), term, value)
+            yield replace(step, shape=place.shape)
+        for name, parts in block.slices:
+            listed = ", ".join(map(self.text.text, parts))
+            yield Formula(name, f"[{listed}]", rf"\mathrm{{{name}}} = [{listed}]", None)
+        head = f"for {variable} = {first}, ..., {last}"
+        yield Formula(head, "", rf"\text{{for }} {variable} = {first}, \dots, {last}:", None)
+        for own, term in block.lines:
+            step = self._formula(names[term], term, after.get(own))
+            yield replace(step, name=f"  {step.name}", latex=rf"\quad {step.latex}")
+        for name, value in block.carried:
+            both = rf"\quad \mathrm{{{name}}} = \mathrm{{{value}}}".replace("_", r"\_")
+            yield Formula(f"  {name}", value, both, None)
 
 
 NO_PART = {"lr", "learning_rate", "eta", "momentum"}

@@ -14,7 +14,7 @@ from autograd_lite.node import Array, Node, plain
 from autograd_lite.program.expressions import OwnedShape, Tape, Template
 from autograd_lite.program.loops import Loop, Uneven, index_place
 from autograd_lite.program.program import Step, mapped, run_steps, steps_in
-from autograd_lite.program.templates import Rules, Vjps, arrays_of
+from autograd_lite.program.templates import Rules, Slots, Vjps, arrays_of
 from autograd_lite.program.trace import require_numpy
 from autograd_lite.table import TABLE
 from autograd_lite.textbook.iterations import Iterations
@@ -123,7 +123,7 @@ class Formulas:
         return term
 
     def contributions(
-        self, node: Node, g: Any, careful: bool, slots: tuple[int, ...] | None = None
+        self, node: Node, g: Any, careful: bool, slots: Slots = None
     ) -> dict[int, Any]:
         """What a node contributes to the cotangents of its arguments, given the term of its own."""
 
@@ -144,13 +144,9 @@ class Formulas:
         return self._filled(template, given, lambda _: arrays)[0]
 
     def _filled(
-        self,
-        template: Template,
-        given: list[Any],
-        arrays: Callable[[Any], list[Array]],
-        node: Node | None = None,
+        self, template: Template, given: list[Any], arrays: Any, node: Node | None = None
     ) -> dict[int, Any]:
-        """The terms of the results of a template, given the terms of arrays of a node."""
+        """The terms of the results of a template, given the terms of `arrays` of a node."""
         values: list[dict[int, Any]] = []
 
         def write(step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:

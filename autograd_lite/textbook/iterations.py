@@ -12,19 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from autograd_lite.node import Node
-from autograd_lite.program.loops import (
-    Loop,
-    Sliced,
-    Uneven,
-    as_range,
-    moving_in,
-    with_moved,
-)
+from autograd_lite.program.loops import Loop, Sliced, Uneven, as_range, moving_in, with_moved
 from autograd_lite.program.loops import is_number as is_whole
 from autograd_lite.program.program import Step
 from autograd_lite.program.rolling import read_call
+from autograd_lite.textbook.numpy_source import is_view
 from autograd_lite.textbook.terms import Terms, is_number
-from autograd_lite.textbook.weights import is_view
 
 
 class Iterations:

@@ -61,8 +61,7 @@ class Latex(Mathematics):
         return rf"\left({text}\right)"
 
     def beside(self, text: str) -> str:
-        shown = text.replace("_", r"\_")
-        return rf"_{{\text{{{shown}}}}}"
+        return f"_{{{_upright(text)}}}"
 
     def name(self, name: str) -> str:
         r"""W_{1} for W1, \mathrm{d}W_{xh} for ∂Wxh, h_{t-1} for h[t-1], \delta_{i} for δi."""
@@ -74,13 +73,12 @@ class Latex(Mathematics):
         for pattern in (NEXT, OF_GATE, SUBSCRIPT):
             if parts := pattern.fullmatch(letters):
                 letters, suffix = parts.groups()
-                shown = suffix.replace("_", r"\_")
-                below.insert(0, rf"\text{{{shown}}}" if len(suffix) > 2 else shown)
+                below.insert(0, _upright(suffix) if len(suffix) > 2 else _escaped(suffix))
         known = {"δ": r"\delta", **{name: rf"\{word}" for name, (_, word) in GREEK.items()}}
         if HAT.fullmatch(letters):
             known[letters] = rf"\hat{{{letters[0]}}}"
         elif letters not in known and len(letters) > 1:
-            known[letters] = rf"\mathrm{{{letters}}}".replace("_", r"\_")
+            known[letters] = rf"\mathrm{{{_escaped(letters)}}}"
         d = r"\mathrm{d}" if name.startswith("∂") else ""
         subscript = ", ".join(filter(None, (*below, number, index)))
         return d + known.get(letters, letters) + (f"_{{{subscript}}}" if subscript else "")
@@ -113,8 +111,7 @@ class Latex(Mathematics):
 
     def listed(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str:
         """Arguments; the names of keywords stand upright, as words do."""
-        words = {key: key.replace("_", r"\_") for key in keywords}
-        named = [rf"\text{{{words[key]}}}={self.text(x)}" for key, x in keywords.items()]
+        named = [f"{_upright(key)}={self.text(x)}" for key, x in keywords.items()]
         return ", ".join([*map(self.text, arguments), *named])
 
     def number(self, value: Any) -> Written:
@@ -133,7 +130,7 @@ class Latex(Mathematics):
         """A constant; words stand upright."""
         text, precedence = super().plain(value)
         if value is None or isinstance(value, str | np.dtype | type):
-            text = rf"\text{{{text}}}".replace("_", r"\_")
+            text = _upright(text)
         return text, precedence
 
     def raised(self, base: Any, exponent: Any) -> str:
@@ -142,10 +139,18 @@ class Latex(Mathematics):
 
     def function(self, function: Any, inside: str, windows: str = "") -> Written:
         name = last_name(function)
-        shown = rf"\{name}" if name in OF_LATEX else rf"\operatorname{{{name}}}".replace("_", r"\_")
+        shown = rf"\{name}" if name in OF_LATEX else rf"\operatorname{{{_escaped(name)}}}"
         shown = r"\sigma" if function is neural.sigmoid else shown
         shown = r"\Phi" if name == "Φ" else shown
         return rf"{shown}{windows}\left({inside}\right)", ATOM
 
     def sum(self, axes: tuple[int, ...]) -> str:
         return r"\sum" + (f"_{{{', '.join(map(str, axes))}}}" if axes else "")
+
+
+def _upright(words: str) -> str:
+    return rf"\text{{{_escaped(words)}}}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("_", r"\_")

@@ -12,10 +12,16 @@ from autograd_lite.program.program import Step, needed_for, steps_in
 from autograd_lite.textbook.blocks import Block, Line, Repeater, terms_of
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.naming import Identifiers
-from autograd_lite.textbook.numpy_source import is_short
+from autograd_lite.textbook.numpy_source import (
+    LONG,
+    LONG_LOSS,
+    SHORT,
+    is_short,
+    needs_line,
+    weight_of,
+)
 from autograd_lite.textbook.repeated import with_loops
 from autograd_lite.textbook.terms import parts_written
-from autograd_lite.textbook.weights import LONG, LONG_LOSS, SHORT, needs_line, weight_of
 
 
 class Listing:

@@ -39,8 +39,8 @@ from autograd_lite.textbook.numpy_source import (
     Written,
     full_name,
 )
+from autograd_lite.textbook.slopes import input_of
 from autograd_lite.textbook.terms import is_call, is_number, is_one, several, shape_of
-from autograd_lite.textbook.written_out import input_of
 
 GREEK = {
     **{"alpha": ("α", "alpha"), "beta": ("β", "beta"), "gamma": ("γ", "gamma")},
@@ -53,15 +53,15 @@ GREEK = {
 ROOTS = {math.sqrt(n): n for n in range(2, 1025) if math.isqrt(n) ** 2 != n}
 """Of what a number is the square root."""
 OF_PI = {
-    math.pi: ("π", r"\pi"),
-    2 * math.pi: ("2π", r"2 \pi"),
-    math.sqrt(math.pi): ("√π", r"\sqrt{\pi}"),
-    math.sqrt(2 * math.pi): ("√(2π)", r"\sqrt{2 \pi}"),
-    math.sqrt(2 / math.pi): ("√(2/π)", r"\sqrt{2 / \pi}"),
-    0.5 * math.log(2 * math.pi): ("log(2π)/2", r"\frac{1}{2} \log\left(2 \pi\right)"),
-    math.log(2 * math.pi): ("log(2π)", r"\log\left(2 \pi\right)"),
+    math.pi: ("π", r"\pi", ATOM),
+    2 * math.pi: ("2π", r"2 \pi", PRODUCT),
+    math.sqrt(math.pi): ("√π", r"\sqrt{\pi}", ATOM),
+    math.sqrt(2 * math.pi): ("√(2π)", r"\sqrt{2 \pi}", ATOM),
+    math.sqrt(2 / math.pi): ("√(2/π)", r"\sqrt{2 / \pi}", ATOM),
+    0.5 * math.log(2 * math.pi): ("log(2π)/2", r"\frac{1}{2} \log\left(2 \pi\right)", PRODUCT),
+    math.log(2 * math.pi): ("log(2π)", r"\log\left(2 \pi\right)", ATOM),
 }
-"""Numbers of π, in text and in LaTeX."""
+"""Numbers of π, in text and in LaTeX, and how tightly these bind."""
 DIGITS = 12
 """So many are too many to be read."""
 NAMES = {"maximum": "max", "minimum": "min", "normal_cdf": "Φ"}
@@ -110,27 +110,21 @@ def shortened(texts: Sequence[str]) -> list[str]:
     ['a', 'h[4]', '...', 'h[1]', 'b[1]']
     """
     found: list[str] = []
-    start = 0
-    while start < len(texts):
-        parts = [NUMBERED.fullmatch(text) for text in texts[start:]]
-        numbers = [(x[1], int(x[2]), x[3]) for x in itertools.takewhile(bool, parts) if x]
-        stop = start + max(_length_of_run(numbers), 1)
-        run = texts[start:stop]
+    while texts:
+        run = texts[: max(_length_of_run(texts, step) for step in (1, -1))]
+        texts = texts[len(run) :]
         found += [run[0], "...", run[-1]] if len(run) > 3 else run
-        start = stop
     return found
 
 
-def _length_of_run(numbers: Sequence[tuple[str, int, str]]) -> int:
-    """How many are numbered one after another, up or down, and alike besides."""
-    steps = (
-        next_number - number if (before, behind) == (next_before, next_behind) else 0
-        for (before, number, behind), (next_before, next_number, next_behind) in itertools.pairwise(
-            numbers
-        )
-    )
-    first = next(steps, 0)
-    return 2 + len([*itertools.takewhile(first.__eq__, steps)]) if first in (1, -1) else 1
+def _length_of_run(texts: Sequence[str], step: int) -> int:
+    """How many texts from the first one on are numbered one after another, and alike besides."""
+    first = NUMBERED.fullmatch(texts[0])
+    if not first:
+        return 1
+    before, number, behind = first.groups()
+    run = (f"{before}[{n}]{behind}" for n in itertools.count(int(number), step))
+    return len([*itertools.takewhile(lambda pair: pair[0] == pair[1], zip(texts, run))])
 
 
 class Mathematics(NumpySource):
@@ -200,13 +194,11 @@ class Mathematics(NumpySource):
             return self.written(self.constants[value])
         if type(value) is not float:
             return super().number(value)
-        root, word = ROOTS.get(value), OF_PI.get(abs(value))
-        if word and value > 0:
-            return word[self.is_latex], PRODUCT if word[0][:2] == "2π" or word[0][
-                -2:
-            ] == "/2" else ATOM
-        if root:
-            return self.root(root)
+        if value in OF_PI:
+            *texts, precedence = OF_PI[value]
+            return texts[self.is_latex], precedence
+        if value in ROOTS:
+            return self.root(ROOTS[value])
         return self.ratio(value) or super().number(int(value) if value % 1 == 0 else value)
 
     def ratio(self, value: float) -> Written | None:
@@ -244,30 +236,27 @@ class Mathematics(NumpySource):
             return self.quotient(
                 *fraction(Step(np.divide, (term, 1), {}, term.shape, -1), self.names, self.counts)
             )
-        written = self.written(right) if isinstance(right, Step) else None
         first = self.operand(left, TIGHT)
-        if written and right not in self.names and right.function in (np.matmul, np.dot):
-            return f"{first} {written[0]}", TIGHT if shape_of(right) else PRODUCT
-        if written and right not in self.names and right.function is np.sum:
-            return f"{first} {written[0]}", PRODUCT
+        function = right.function if isinstance(right, Step) and right not in self.names else None
+        if function in (np.matmul, np.dot, np.sum):
+            is_tight = shape_of(right) and function is not np.sum
+            return f"{first} {self.written(right)[0]}", TIGHT if is_tight else PRODUCT
         return f"{first} {self.operand(right, TIGHT + 1)}", TIGHT
 
     def matrix_product(self, term: Step) -> Written:
         """A B; wᵀ x of two vectors."""
-        left, right = term.arguments
-        if len(shape_of(left)) == len(shape_of(right)) == 1:
-            sign = self.infix[np.matmul][1]
-            return f"{self.row(left)}{sign}{self.text(right, TIGHT + 1)}", TIGHT
-        return super().between(term)
+        is_of_vectors = all(len(shape_of(x)) == 1 for x in term.arguments)
+        return (self.after_row(term), TIGHT) if is_of_vectors else super().between(term)
 
-    def row(self, vector: Any) -> str:
-        """A vector at the left of another one: wᵀ, or wᵀ A."""
-        named = vector in self.names
-        if is_call(vector, np.matmul) and not named and len(shape_of(vector.arguments[0])) == 1:
-            left, right = vector.arguments
-            sign = self.infix[np.matmul][1]
-            return f"{self.row(left)}{sign}{self.text(right, TIGHT + 1)}"
-        return f"{self.text(vector, ATOM)}{self.transposed}"
+    def after_row(self, product: Step) -> str:
+        """wᵀ x of a vector, and wᵀ A x if that is a product itself."""
+        vector, right = product.arguments
+        is_product = is_call(vector, np.matmul) and vector not in self.names
+        if is_product and len(shape_of(vector.arguments[0])) == 1:
+            row = self.after_row(vector)
+        else:
+            row = f"{self.text(vector, ATOM)}{self.transposed}"
+        return f"{row}{self.infix[np.matmul][1]}{self.text(right, TIGHT + 1)}"
 
     def choice(self, term: Step) -> Written:
         """[c] for 1 where c holds, else 0; x ⊙ [c] for x there."""
@@ -372,10 +361,7 @@ class Mathematics(NumpySource):
 
     def outer(self, term: Step) -> Written:
         left, right = term.arguments
-        return (
-            f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{self.around[np.transpose][1]}",
-            TIGHT,
-        )
+        return f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{self.transposed}", TIGHT
 
     def inner(self, term: Step) -> Written:
         return self.written(term.arguments[0])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
 from autograd_lite.program.loops import Loop, Sliced, evenly, with_moved
 from autograd_lite.program.program import Step, steps_in
-from autograd_lite.program.rolling import collect, rolled
+from autograd_lite.program.rolling import Between, collect, rolled
 from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.iterations import Iterations
-from autograd_lite.textbook.weights import is_trivial, is_view, weight_of
-from autograd_lite.textbook.written_out import input_of_activation
+from autograd_lite.textbook.numpy_source import is_trivial, is_view, weight_of
+from autograd_lite.textbook.slopes import input_of_activation
 
 LEAST, MANY = 3, 6
 """Iterations that make a loop of a recurrence; and of the rest."""
@@ -41,10 +41,7 @@ def with_loops(
 
 
 def loops_in(
-    steps: Iterable[Step],
-    named: Collection[Step],
-    least: int = LEAST,
-    between: Callable[[Step, Step], int] | None = None,
+    steps: Iterable[Step], named: Collection[Step], least: int = LEAST, between: Between = None
 ) -> list[Step | Loop]:
     """Steps in order, with loops in place of what repeats so often, if these are some to a reader.
 
@@ -71,7 +68,7 @@ def _joined(some: set[Loop], loops: Sequence[Loop]) -> set[Loop]:
     owner = {step: loop for loop in loops for step in loop.body}
     for _ in loops:
         for loop in loops:
-            others = {owner[step] for step in read_from(loop)}
+            others = {owner[of] for of, _ in loop.sliced.values() if isinstance(of, Step)}
             if loop in some or not others.isdisjoint(some):
                 some |= {loop, *others}
     return some
@@ -154,8 +151,3 @@ class _Reader:
         place = next(known, None) or Step(None, (), {}, like.shape, -1)
         places[place] = Sliced(of, at)
         return place
-
-
-def read_from(loop: Loop) -> list[Step]:
-    """The steps of earlier loops that a loop reads."""
-    return [of for of, _ in loop.sliced.values() if isinstance(of, Step)]

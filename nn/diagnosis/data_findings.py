@@ -55,7 +55,7 @@ def constant_outputs(seen: Evidence) -> Finding | None:
         ("the predictions",),
         spread / largest if largest else 0.0,
         CONSTANT_SPREAD,
-        f"The predictions for {len(predicted)} different samples are the same, up to the figure "
+        f"The predictions for {len(predicted)} different samples differ by no more than the figure "
         f"times the largest, {largest:.3g}, and a step of gradient descent changes them all alike.",
         "Initialize weights at random rather than with 0; look for dead or saturated units; and "
         "apply softmax to several outputs, sigmoid to one.",
@@ -90,12 +90,12 @@ def loss_above_chance(seen: Evidence) -> Finding | None:
         return None
     meaning = (
         f"The loss is {seen.loss:.3g}, and equal probabilities for {classes} classes give "
-        f"{chance:.3g}: the model is sure of wrong answers. The figure is the difference for a "
-        "sample."
+        f"{chance:.3g}: the model is confident in wrong answers. The figure is the difference for "
+        "a sample."
     )
     remedy = (
-        "Before training, weights are too large: initialize them after He or Xavier, and "
-        "standardize the inputs. In training, lower the learning rate."
+        "Before training, weights are too large: use He or Xavier initialization, and standardize "
+        "the inputs. In training, lower the learning rate."
     )
     return Finding("loss above chance", ("the loss",), excess, ABOVE_CHANCE, meaning, remedy)
 
@@ -134,7 +134,7 @@ def probabilities_as_logits(seen: Evidence) -> Finding | None:
     cost = float(np.log1p(others * np.exp(-1.0)))
     meaning = (
         f"The model ends in {last}, and the loss applies {applied} to what it is "
-        f"given: to be sure of the right class would still cost {cost:.3g}."
+        f"given: certainty about the right class would still cost {cost:.3g}."
     )
     remedy = (
         f"Leave the {last} out of the model, and apply it to what nn.predict returns; "
@@ -171,16 +171,16 @@ def log_probabilities_wanted(seen: Evidence) -> Finding | None:
         return None
     kind, cost = "logits", "The loss falls without limit as they grow."
     if _are_probabilities(predicted):
-        kind, cost = "probabilities", "A sure wrong answer costs hardly more than an unsure one."
+        kind, cost = "probabilities", "A sure wrong answer hardly costs more than a guess."
         sure = np.eye(predicted.shape[-1])[slopes.argmin(axis=-1)]
         # 1 - p of the right class is a loss of probabilities, and never negative.
         if not seen.loss + float((slopes * (sure - predicted)).sum()) < -LOG_SUM:
             return None
     where = ("the predictions",)
     meaning = (
-        f"The loss takes the predictions for logarithms of probabilities, and they are {kind}: the "
-        "figure is the logarithm of the sum of their exponentials in a row, 0 for logarithms of "
-        f"probabilities. {cost}"
+        f"The loss expects predictions that are log-probabilities, but they are {kind}: the figure "
+        "is the logarithm of the sum of exponentials in a row, 0 for log-probabilities. "
+        f"{cost}"
     )
     remedy = "Give logits to nn.CrossEntropyLoss; or end the model in nn.LogSoftmax."
     return Finding("log-probabilities wanted", where, figure, LOG_SUM, meaning, remedy)
@@ -211,8 +211,8 @@ def relu_on_logits(seen: Evidence) -> Finding | None:
         return None
     figure = float((logits.data == 0).mean())
     meaning = (
-        f"A ReLU comes before the {applied}: no logit can be negative, the share of them that "
-        "the figure says is 0, and no gradient flows through those."
+        f"A ReLU comes before the {applied}: no logit can be negative. The figure is the share "
+        "of logits that are 0, through which no gradient flows."
     )
     remedy = "Leave out the ReLU after the last layer, activation=None."
     return Finding("ReLU on the logits", ("the predictions",), figure, 0, meaning, remedy)
@@ -318,7 +318,7 @@ def _one_hot_as_indices(seen: Evidence) -> Finding | None:
             if any(np.shape(part) == y.shape and np.array_equal(part, y) for part in parts):
                 meaning = (
                     f"The loss picks predictions by the targets {y.shape}, and these are one-hot "
-                    f"rows of {y.shape[1]} numbers each: it picks those of classes 0 and 1 alone."
+                    f"rows of {y.shape[1]} numbers each: it picks only classes 0 and 1."
                 )
                 remedy = "Give indices, y.argmax(axis=1)."
                 return Finding("labels are one-hot", ("y",), y.shape[1], 1, meaning, remedy)

@@ -29,8 +29,8 @@ from nn.diagnosis.report import Diagnosis, Finding
 from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
 from nn.optimizers.optimizer import Optimizer
-from nn.schema import FIGURE
-from nn.training.callback import Callback, Training, place_of, require_state
+from nn.schema import FIGURE, misfits, require_fitting
+from nn.training.callback import Callback, Training, place_of
 from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import as_arrays, is_tree, named_leaves, shown
 
@@ -315,8 +315,8 @@ class DiagnosisMonitor(Callback):
         return {"reports": reports, "findings": list(map(asdict, self.findings))}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, STATE)
+        """Take over what `state_dict` gave; an ArgumentError if it is of something else."""
+        require_fitting(self, misfits(state, STATE))
         reports = state["reports"]
         self.reports = {part["epochs"]: Diagnosis(_findings(part)) for part in reports}
         self.findings = _findings(state)

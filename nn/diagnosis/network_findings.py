@@ -86,8 +86,8 @@ def no_gradient(seen: Evidence) -> Finding | None:
     meaning, remedy = "These parameters are not learned.", ""
     if zero:
         meaning = (
-            f"The gradient is 0 in all entries where {listed(zero)} are used, and {STEPS} steps of "
-            f"gradient descent leave it so. {meaning}"
+            f"The gradient of {listed(zero)} is 0 in all entries that are used, and {STEPS} steps "
+            f"of gradient descent do not change that. {meaning}"
         )
         remedy = "Look for dead or saturated units, and for weights of 0 in several layers. "
     if missing:
@@ -154,11 +154,11 @@ def vanishing_gradients(seen: Evidence) -> Finding | None:
             return None
     worst = min(small, key=small.__getitem__)
     meaning = (
-        f"The gradient at layer {worst} has {small[worst]:.2g} of the length that it has at the "
-        f"last layer; by layer {_figures(ratios)}. The first layers hardly learn."
+        f"The gradient at layer {worst} is {small[worst]:.2g} times as long as at the last "
+        f"layer; by layer {_figures(ratios)}. The first layers hardly learn."
     )
     remedy = (
-        "Use ReLU or LeakyReLU in place of sigmoid and tanh, and He's initialization for them; "
+        "Use ReLU or LeakyReLU instead of sigmoid and tanh, with He initialization; "
         "put nn.BatchNorm1d between layers, or skip connections, nn.Residual, around them."
     )
     return Finding("vanishing gradients", tuple(small), small[worst], VANISHED, meaning, remedy)
@@ -176,8 +176,8 @@ def exploding_gradients(seen: Evidence) -> Finding | None:
         f"by layer {_figures(ratios)}. It grows from layer to layer, and steps will overshoot."
     )
     remedy = (
-        "Initialize weights after He or Xavier, clip the gradients with nn.GradientClipping, lower "
-        "the learning rate, or put nn.BatchNorm1d between layers."
+        "Use He or Xavier initialization, clip the gradients with nn.GradientClipping, lower the "
+        "learning rate, or put nn.BatchNorm1d between layers."
     )
     return Finding("exploding gradients", tuple(large), large[worst], EXPLODED, meaning, remedy)
 
@@ -208,7 +208,7 @@ def dead_relus(seen: Evidence) -> Finding | None:
         float(max(units.mean() for units in mostly.values())),
         DEAD_SHARE,
         f"{listed(counts)} are 0 for each of the {n} samples, and no gradient flows through them.",
-        "Lower the learning rate, use nn.LeakyReLU, initialize weights after He and biases with 0.",
+        "Lower the learning rate, or use nn.LeakyReLU, He initialization, and biases of 0.",
     )
 
 
@@ -229,10 +229,10 @@ def saturated_units(seen: Evidence) -> Finding | None:
         return None
     figure = max(saturated.values())
     meaning = (
-        f"Sigmoids or tanhs are at their limits, where they are flat, in these shares of their "
-        f"outputs, after layer {_figures(saturated)}. Hardly any gradient flows through them."
+        "Outputs of sigmoids or tanhs are at their limits, where these functions are flat and let "
+        f"hardly any gradient through. Their share after layer {_figures(saturated)}."
     )
-    remedy = "Initialize weights after Xavier, standardize the inputs, or use ReLU."
+    remedy = "Use Xavier initialization, standardize the inputs, or use ReLU."
     return Finding("saturated units", tuple(saturated), figure, SATURATED_SHARE, meaning, remedy)
 
 
@@ -246,7 +246,7 @@ def equal_units(seen: Evidence) -> Finding | None:
         f"All units of {listed(found)} have the same weights and the same gradients: they stay "
         "the same in training, and do no more than one would."
     )
-    remedy = "Initialize weights at random, after He or Xavier."
+    remedy = "Initialize weights at random, as He or Xavier initialization does."
     return Finding("equal units", tuple(found), len(found), 0, meaning, remedy)
 
 
@@ -277,8 +277,8 @@ def large_dropout(seen: Evidence) -> Finding | None:
         return None
     worst = max(rates, key=rates.__getitem__)
     meaning = (
-        f"Layer {worst} drops {rates[worst]:.0%} of what it is given in training; p is what is "
-        "dropped, not what is kept."
+        f"Layer {worst} drops {rates[worst]:.0%} of its input in training; p is the share that is "
+        "dropped, not the share that is kept."
     )
     remedy = "Use 0.1 to 0.5."
     return Finding("large dropout", tuple(rates), rates[worst], LARGE_DROPOUT, meaning, remedy)

@@ -50,7 +50,7 @@ def large_targets(seen: Evidence) -> Finding | None:
     meaning = (
         f"The targets have mean {seen.y.mean():.3g} and standard deviation {seen.y.std():.3g}, and "
         f"the predictions {seen.predictions.data.std():.3g}; the figure is the root of the mean "
-        "square of the targets. Steps of a usual size hardly get there."
+        "square of the targets. Steps of the usual size hardly reach them."
     )
     remedy = (
         "Standardize: train on (y - mean) / standard_deviation of the training targets, and "
@@ -76,7 +76,7 @@ def out_of_range(seen: Evidence) -> Finding | None:
     meaning = (
         f"The model ends in {name}, whose values lie between {low:g} and {high:g}, and targets "
         f"range from {seen.y.min():.3g} to {seen.y.max():.3g}. The figure is the share of them "
-        "that no weights reach."
+        "that no weights can reach."
     )
     remedy = f"Leave out the {name} after the last layer, or scale the targets into its range."
     return Finding("targets out of range", ("y",), float(beyond.mean()), 0, meaning, remedy)
@@ -101,7 +101,7 @@ def uneven_classes(seen: Evidence) -> Finding | None:
         return None
     figure = float(shares.max())
     if len(shares) == 1:
-        meaning = f"All {len(seen.y)} targets are of one class: there is nothing to tell apart."
+        meaning = f"All {len(seen.y)} targets are of one class: there is nothing to distinguish."
         remedy = (
             "Shuffle the samples before they are split or cut into batches, and look at the labels."
         )
@@ -111,8 +111,8 @@ def uneven_classes(seen: Evidence) -> Finding | None:
         "model that always answers it."
     )
     remedy = (
-        "Judge by precision and recall rather than accuracy; weigh the rare class in the loss, or "
-        "draw more of its samples."
+        "Judge by precision and recall rather than accuracy; give the rare class more weight in "
+        "the loss, or draw more of its samples."
     )
     return Finding(IMBALANCED, ("y",), figure, MOST, meaning, remedy)
 
@@ -134,7 +134,7 @@ def indices_as_numbers(seen: Evidence) -> Finding | None:
     meaning = (
         f"The loss compares numbers, and the targets are {len(values)} whole numbers from "
         f"{values[0]:g} to {values[-1]:g}, all of them frequent, as indices of classes are. Class "
-        "1 is no mean of classes 0 and 2."
+        "1 is not the mean of classes 0 and 2."
     )
     remedy = (
         "For classes, give the model one output for each, and use nn.CrossEntropyLoss; for "
@@ -156,7 +156,7 @@ def negated_loss(seen: Evidence) -> Finding | None:
         return None
     meaning = (
         f"The loss is {seen.loss:.3g} now, {constant:.3g} for one prediction for all samples, and "
-        "the figure for right ones: training leads away from the targets."
+        "the figure for right predictions: training moves away from the targets."
     )
     remedy = "Change the sign of the loss: what is minimized is -log(p), or a squared error."
     return Finding("negated loss", ("the loss",), best, constant, meaning, remedy)

@@ -15,7 +15,6 @@ True
 from autograd_lite.errors import needed as _needed
 
 with _needed("import of nn.estimators", "scikit-learn", "autograd-lite[sklearn]"):
-    from nn.estimators.classifier import NeuralClassifier
-    from nn.estimators.regressor import NeuralRegressor
+    from nn.estimators.supervised import NeuralClassifier, NeuralRegressor
 
 __all__ = ["NeuralClassifier", "NeuralRegressor"]

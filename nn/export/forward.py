@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
 from autograd_lite import Tensor, enable_grad
 from autograd_lite.arguments import require_real
-from autograd_lite.errors import AutogradError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.modes import Followed, Taken
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import Operation
@@ -102,12 +104,16 @@ def _as_module(attempted: str, model: Callable[..., Any]) -> Module:
 def _recorded_again(
     attempted: str, model: Module, example: Any, written_out: Callable[[Operation], Any]
 ) -> Forward:
-    """Of other numbers, where the model takes them: constants that are made of them differ."""
-    others = map_tree(lambda x: x * (1 + 2**-10) + 2**-10 if x.dtype.kind == "f" else x, example)
-    try:
-        return _recorded(attempted, model, others, written_out)
-    except AutogradError:
-        return _recorded(attempted, model, example, written_out)
+    """Of other numbers, where the model takes them: what they make, or decide on, differs."""
+    for factor in (-1 - 2**-10, 1 + 2**-10):
+        others = map_tree(partial(_otherwise, factor=factor), example)
+        with suppress(Exception), np.errstate(all="ignore"):
+            return _recorded(attempted, model, others, written_out)
+    return _recorded(attempted, model, example, written_out)
+
+
+def _otherwise(array: Any, factor: float) -> Any:
+    return array * factor + 2**-10 if array.dtype.kind == "f" else array
 
 
 def _recorded(

@@ -111,6 +111,8 @@ class Graph:
             if not isinstance(name, str):
                 raise refused(value, PARTLY)
             return name
+        if isinstance(value, Count):
+            return self.node("Squeeze", self.integers([value]))
         return self.constant(np.asarray(value))
 
     def constant(self, array: Any, name: str | None = None) -> str:

@@ -15,6 +15,7 @@ import autograd_lite as al
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.program.program import Step
+from autograd_lite.textbook.spellings import Count
 from autograd_lite.textbook.terms import several
 from nn.export.onnx_graph import DTYPES, Graph, kind_of
 
@@ -100,7 +101,9 @@ def alike(graph: Graph, *operands: Any, least: str = "b") -> list[Any]:
 def _as_kind(graph: Graph, x: Any, kind: str) -> Any:
     if kind_of(x) == kind:
         return x
-    return graph.cast(x, DTYPES[kind]) if type(x) is Step else np.asarray(x, DTYPES[kind])
+    if type(x) is Step or isinstance(x, Count):
+        return graph.cast(x, DTYPES[kind])
+    return np.asarray(x, DTYPES[kind])
 
 
 def _node(kind: str, least: str, graph: Graph, *operands: Any) -> str:

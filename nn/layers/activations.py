@@ -49,7 +49,7 @@ class Function(Module):
         function: of a tensor, composed of differentiable functions.
 
     Raises:
-        ArgumentError: it is no function, but a class.
+        ArgumentError: it is a class, not a function.
 
     >>> Function(np.square)(Tensor([3.0])).data
     array([9.])

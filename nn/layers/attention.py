@@ -24,7 +24,7 @@ from nn.declared import declared, product
 from nn.init import initializer
 from nn.layers.dense import Dense
 from nn.layers.dropout import dropped
-from nn.layers.inputs import in_dtype_of, require_input, require_multiple, require_sequences
+from nn.layers.inputs import in_dtype_of, require_multiple, require_sequences, require_shape
 from nn.members import Parameter
 from nn.module import Module
 from nn.random_state import generator
@@ -127,16 +127,16 @@ class MultiHeadAttention(Module):
             ShapeError: shapes do not fit together.
             UnsupportedError: something is not an array of real numbers.
         """
-        weight = self.out_proj.weight
-        given = zip(
-            ("query", "key", "value"),
-            (query, key, value),
-            (self.embed_dim, self.kdim or self.embed_dim, self.vdim or self.embed_dim),
-        )
-        query, key, value = (
-            in_dtype_of(weight, self._sequences(name, x, size)) for name, x, size in given
-        )
-        self._require_fitting(query, key, value)
+        kdim, vdim = self.kdim or self.embed_dim, self.vdim or self.embed_dim
+        query = self._sequences("query", query, self.embed_dim)
+        key = self._sequences("key", key, kdim, query)
+        value = self._sequences("value", value, vdim, key, key.shape[1])
+        if key.shape[1] == 0:
+            raise ShapeError(
+                f"{heading(self)} of query {describe_one(query)} and key {describe_one(key)}",
+                "there is no key, of which nothing is a mean",
+                "Give at least one key",
+            )
         mask = self._mask(query, key, key_padding_mask, attn_mask)
         q, k, v = (self._in_heads(x) for x in self._projected(query, key, value))
         if need_weights or (self.training and self.dropout):
@@ -175,32 +175,10 @@ class MultiHeadAttention(Module):
             x.reshape(*x.shape[:2], self.num_heads, x.shape[2] // self.num_heads), 1, 2
         )
 
-    def _sequences(self, name: str, x: Any, size: int) -> Any:
+    def _sequences(self, name: str, x: Any, *wanted: Any) -> Any:
         """What is given as query, key or value, with samples first."""
-        x = require_sequences(self, name, x, size)
+        x = in_dtype_of(self.out_proj.weight, require_sequences(self, name, x, *wanted))
         return x if self.batch_first else np.swapaxes(x, 0, 1)
-
-    def _require_fitting(self, query: Any, key: Any, value: Any) -> None:
-        """Raise unless there are as many samples of each, and a value for each key."""
-        if not query.shape[0] == key.shape[0] == value.shape[0] or key.shape[1] != value.shape[1]:
-            shown = ", ".join(
-                f"{name} {describe_one(x)}"
-                for name, x in (("query", query), ("key", key), ("value", value))
-            )
-            raise ShapeError(
-                f"{heading(self)} of {shown}",
-                "axis 0, the samples, has to be of one length in all, and axis 1 in key and value"
-                if self.batch_first
-                else "shown with samples first: these have to be of one number in all, and the "
-                "positions in key and value",
-                "Give a key and a value for each position that is attended to",
-            )
-        if key.shape[1] == 0:
-            raise ShapeError(
-                f"{heading(self)} of query {describe_one(query)} and key {describe_one(key)}",
-                "there is no key, of which nothing is a mean",
-                "Give at least one key",
-            )
 
     def _mask(self, query: Any, key: Any, padding: Any, between: Any) -> Any:
         """One mask of both, as attention takes them: True where a query sees a key, or numbers."""
@@ -222,17 +200,11 @@ class MultiHeadAttention(Module):
     def _checked_mask(self, name: str, mask: Any, allowed: tuple[tuple[int, ...], ...]) -> Any:
         """A mask of one of some shapes; of booleans those of what is seen."""
         mask = admit(mask, f"{heading(self)} with {name}")
-        mask = require_input(self, np.asarray(mask) if isinstance(mask, list) else mask)
-        attempted = f"{heading(self)} with {name} {describe_one(mask)}"
-        if mask.shape not in allowed:
-            raise ShapeError(
-                attempted,
-                f"masks for these sequences have shape {' or '.join(map(str, allowed))}",
-                "Give one of that shape, True where nothing is seen",
-            )
+        mask = np.asarray(mask) if isinstance(mask, list) else mask
+        mask = require_shape(self, mask, *allowed, name=name, hint="True where nothing is seen")
         if mask.dtype.kind in "iu":
             raise UnsupportedError(
-                attempted,
+                f"{heading(self)} with {name} {describe_one(mask)}",
                 f"its dtype {mask.dtype} is neither of booleans nor of floats",
                 "Write mask.astype(bool), True where nothing is seen",
             )

@@ -18,7 +18,7 @@ from nn.architecture import register
 from nn.declared import declared
 from nn.init import Initializer, initial_weight
 from nn.layers.activations import Activation, ActivationField
-from nn.layers.inputs import in_dtype_of, require_input
+from nn.layers.inputs import in_dtype_of, require_input, require_shape
 from nn.members import Parameter
 from nn.module import Module
 
@@ -158,18 +158,13 @@ class Bilinear(Module):
 
         Raises:
             ShapeError: the last axis of one has another length, or the others differ.
-            UnsupportedError: one is no array of real numbers.
+            UnsupportedError: one is not an array of real numbers.
         """
-        x1, x2 = (in_dtype_of(self.weight, require_input(self, x)) for x in (x1, x2))
         out, in1, in2 = self.weight.shape
-        if x1.shape[-1:] != (in1,) or x2.shape != (*x1.shape[:-1], in2):
-            raise ShapeError(
-                f"Bilinear({in1}, {in2}, {out}) with weight {describe_one(self.weight)} of "
-                f"{describe_one(x1)} and {describe_one(x2)}",
-                f"it takes arrays of shapes (..., {in1}) and (..., {in2}), which agree in all axes "
-                "but the last",
-                "Give inputs of such shapes, or make the layer for others",
-            )
+        hint = "or make the layer for others"
+        x1 = require_shape(self, x1, (..., in1), name="x1", hint=hint)
+        x2 = require_shape(self, x2, (*x1.shape[:-1], in2), name="x2", hint=hint, beside=x1)
+        x1, x2 = (in_dtype_of(self.weight, x) for x in (x1, x2))
         rows = x1 @ self.weight.transpose(1, 0, 2).reshape(in1, out * in2)
         y = (rows.reshape(*x1.shape[:-1], out, in2) * np.expand_dims(x2, -2)).sum(axis=-1)
         return y if self.bias is None else y + self.bias  # type: ignore[no-any-return] # functions of tensors give Any

@@ -6,10 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from autograd_lite import Tensor
-from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import without_options
-from nn.layers.inputs import require_input
+from nn.layers.inputs import require_shape
 from nn.module import Module
 
 if TYPE_CHECKING:
@@ -32,9 +31,5 @@ class Flatten(Module):
         Raises:
             ShapeError: x is a single number.
         """
-        x = require_input(self, x)
-        if x.ndim == 0:
-            raise ShapeError(
-                f"Flatten of {describe_one(x)}", "it has no axis of samples", "Give (n, ...)"
-            )
+        x = require_shape(self, x, ("n", ...), hint="with samples along axis 0")
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))

@@ -78,26 +78,34 @@ def each_axis(allowed: Range, *names: str) -> Range:
 
 
 def require_shape(
-    layer: Any, x: Any, *shapes: tuple[Any, ...], name: str = "inputs", hint: str = ""
-) -> Any:
+    layer: Any,
+    x: Any,
+    *shapes: tuple[Any, ...],
+    name: str = "inputs",
+    hint: str = "",
+    beside: Any = None,
+) -> Tensor:
     """What a layer is given, once it is real numbers of one of some shapes.
 
     A shape has for each axis its length, or a name where that may be any, and `...` where there may
-    be any number of axes.
+    be any number of axes. It may be that of what goes `beside` something else.
 
     Raises:
         ShapeError: it has another shape.
         UnsupportedError: it is no array of real numbers.
     """
-    x = require_input(layer, x)
-    wrong = [_wrong_axes(x.shape, shape) for shape in shapes]
+    given = require_input(layer, x)
+    wrong = [_wrong_axes(given.shape, shape) for shape in shapes]
     if [] in wrong:
-        return x
+        return given
     axis = next((axes[0] for axes in wrong if axes), None)
-    found = f"{x.ndim} axes" if axis is None else f"length {x.shape[axis]} along axis {axis}"
+    found = (
+        f"{given.ndim} axes" if axis is None else f"length {given.shape[axis]} along axis {axis}"
+    )
     texts = (", ".join("..." if each is ... else str(each) for each in shape) for shape in shapes)
+    other = "" if beside is None else f" beside {describe_one(beside)}"
     raise ShapeError(
-        called(layer, x),
+        f"{called(layer, given)}{other}",
         f"it takes {name} of shape {' or '.join(f'({text})' for text in texts)}, and this has "
         f"{found}",
         f"Give {name} of that shape{hint and ', '}{hint}",
@@ -126,16 +134,21 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
     shape: Any = getattr(x, "shape", ())
     if len(shape) == len(names) + 2 and shape[-1] == channels:
         hint = "as np.moveaxis(x, -1, 1), which puts the channels there"
-    images: Tensor = require_shape(layer, x, ("n", channels or "channels", *names), hint=hint)
-    return images
+    return require_shape(layer, x, ("n", channels or "channels", *names), hint=hint)
 
 
-def require_sequences(layer: Any, name: str, x: Any, features: int) -> Any:
-    """What a layer is given as its argument of that name, once it is sequences of such features."""
-    axes = ("n", "length") if layer.batch_first else ("length", "n")
+def require_sequences(
+    layer: Any, name: str, x: Any, features: int, beside: Any = None, length: Any = "length"
+) -> Any:
+    """What a layer is given as its argument of that name, once it is sequences of such features.
+
+    There are as many as samples beside them, and they may have to be of one length.
+    """
+    n = "n" if beside is None else beside.shape[0]
+    axes = (n, length) if layer.batch_first else (length, n)
     hint = "as x[None] of a single sequence and x[:, :, None] of one feature, or make the layer "
     hint += "for others"
-    return require_shape(layer, x, (*axes, features), name=name, hint=hint)
+    return require_shape(layer, x, (*axes, features), name=name, hint=hint, beside=beside)
 
 
 def in_place(features: Any, x: Any) -> Any:

@@ -10,13 +10,13 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, affine, relu, sigmoid
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, one_of
-from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared
 from nn.init import uniform
-from nn.layers.inputs import in_dtype_of, require_input, require_shape
+from nn.layers.inputs import in_dtype_of, require_shape
 from nn.members import Parameter
 from nn.module import Module
 from nn.random_state import generator
@@ -80,13 +80,8 @@ def first_states(
         if state is None:
             found.append(beside(np.zeros(shape, weight.dtype), weight))
             continue
-        state = require_input(layer, state)
-        if state.shape != shape:
-            raise ShapeError(
-                f"{heading(layer)} of {describe_one(x)} with {name} {describe_one(state)}",
-                f"states for these inputs have shape {shape}",
-                "Give one of that shape, or None to begin with zeros",
-            )
+        hint = "or None to begin with zeros"
+        state = require_shape(layer, state, shape, name=name, hint=hint, beside=x)
         found.append(in_dtype_of(weight, state))
     return found
 
@@ -204,7 +199,7 @@ class LSTMCell(_Cell):
 
         Raises:
             ShapeError: x has other axes or features, or state and cell do not go with it.
-            UnsupportedError: x is no array of real numbers, or hx is no pair.
+            UnsupportedError: x is not an array of real numbers, or hx not a pair.
         """
         x = self._inputs(x)
         h, c = self._begun(hx, x, "h_0", "c_0")

@@ -62,7 +62,7 @@ def loss_function(loss: AnyLoss) -> Callable[..., Tensor]:
     names, or in tuples: {"price": "mse", "kind": "cross_entropy"}.
 
     Raises:
-        ArgumentError: there is none of that name, or it is a class.
+        ArgumentError: there is none with that name, or it is a class.
         UnsupportedError: one of several is a sum over samples.
 
     >>> round(loss_function("rmse")(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item(), 4)

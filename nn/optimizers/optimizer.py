@@ -35,6 +35,7 @@ from nn.optimizers.groups import (
     shown,
     told_options,
 )
+from nn.schema import require_fitting
 
 # In C, as they are asked for in each step.
 _at_once, _copied = attrgetter("at_once"), attrgetter("copied")
@@ -317,7 +318,7 @@ class Optimizer(Declared):
 
     @explains_keywords
     def state_dict(self) -> dict[str, Any]:
-        """What a run needs to go on from here, besides the parameters themselves.
+        """What a run needs to resume from here, besides the parameters themselves.
 
         "groups" lists the hyper-parameters of each group, and how many "parameters" it has; "state"
         lists, for each parameter, its number of "steps" and copies of its arrays; "steps" is the
@@ -353,12 +354,7 @@ class Optimizer(Declared):
         >>> optimizer.learning_rate
         0.5
         """
-        if problems := list(misfits(self, state)):
-            raise ArgumentError(
-                f"load_state_dict into {type(self).__name__}",
-                "; ".join(problems),
-                "Give a state_dict() of an optimizer made the same way; nothing was loaded",
-            )
+        require_fitting(self, misfits(self, state))
         with whole():
             self._change(map(loaded_options, self.groups, state["groups"]))
             self.steps = int(state["steps"])

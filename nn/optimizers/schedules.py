@@ -25,7 +25,7 @@ from autograd_lite.interruption import at_once, whole
 from autograd_lite.names import explains_keywords
 from nn.declared import Declared, declared
 from nn.optimizers.optimizer import Optimizer
-from nn.schema import ANYTHING, misfits
+from nn.schema import ANYTHING, misfits, require_fitting
 
 DECAY = Range(lambda x: is_number(x) and 0 < x <= 1, "a number above 0, at most 1")
 
@@ -163,7 +163,7 @@ class Schedule(Declared):
 
     @explains_keywords
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on from here."""
+        """What is needed to resume from here."""
         own = {name: getattr(self, name) for name in self.state_ranges}
         return {"base_rates": list(self.base_rates), "steps": self.t, **own}
 
@@ -183,13 +183,9 @@ class Schedule(Declared):
     def _require_fitting(self, state: Mapping[str, Any]) -> None:
         known = dict.fromkeys(self.state_dict(), ANYTHING)
         wanted = {**known, "base_rates": [NOT_NEGATIVE], "steps": WHOLE, **self.state_ranges}
-        problems = list(misfits(state, wanted))
-        if problems or len(state["base_rates"]) != len(self.base_rates):
-            raise ArgumentError(
-                f"load_state_dict into {type(self).__name__}",
-                "; ".join(problems) or "the state is of an optimizer with other groups",
-                "Give a state_dict() of a schedule made the same way; nothing was loaded",
-            )
+        require_fitting(self, misfits(state, wanted))
+        if len(state["base_rates"]) != len(self.base_rates):
+            require_fitting(self, ["the state is of an optimizer with other groups"])
 
     def _take_over(self, state: Mapping[str, Any]) -> None:
         self.base_rates = list(state["base_rates"])
@@ -339,7 +335,7 @@ class Warmup(Schedule):
 
     @explains_keywords
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to go on from here, "then" included."""
+        """What is needed to resume from here, "then" included."""
         state = super().state_dict()
         return state if self.then is None else {**state, "then": self.then.state_dict()}
 

@@ -16,7 +16,7 @@ from autograd_lite.names import tell_of
 from nn.declared import Closed, unknown_attribute
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
-from nn.schema import Schema, misfits
+from nn.schema import Schema, misfits, require_fitting
 from nn.training.history import History
 
 
@@ -143,7 +143,7 @@ class Callback(Closed):
     def fit_start(self, training: Training) -> None:
         """Before the first batch; an error refuses the training, and `fit_end` is not called.
 
-        When a run goes on from a checkpoint, the state is loaded and `training.epoch` is not 0.
+        When a run resumes from a checkpoint, the state is loaded and `training.epoch` is not 0.
         """
 
     def gradients(self, training: Training) -> None:
@@ -156,7 +156,7 @@ class Callback(Closed):
         """After an epoch, whose figures are in the history."""
 
     def fit_end(self, training: Training) -> None:
-        """At the end, be it by an interruption or an error, also one of another `fit_end`."""
+        """At the end, even after an interruption or an error, also of another `fit_end`."""
 
     def __repr__(self) -> str:
         names = inspect.signature(type(self)).parameters
@@ -169,21 +169,11 @@ class Callback(Closed):
         return {name: copy.deepcopy(getattr(self, name)) for name in self.state_ranges}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
+        """Take over what `state_dict` gave; an ArgumentError if it is of something else."""
         if self.state_ranges:
-            require_state(self, state, self.state_ranges)
+            require_fitting(self, misfits(state, self.state_ranges))
         for name in self.state_ranges:
             setattr(self, name, copy.deepcopy(state[name]))
-
-
-def require_state(callback: Callback, state: Any, schema: Schema) -> None:
-    """Raise an ArgumentError unless a state is as a schema says."""
-    if problems := list(misfits(state, schema)):
-        raise ArgumentError(
-            f"load_state_dict into {type(callback).__name__}",
-            f"the state is of another callback: {'; '.join(problems[:5])}",
-            "Give a state_dict() of the same class; nothing was loaded",
-        )
 
 
 def newest(callback: Callback, monitor: str, training: Training) -> float | None:

@@ -21,14 +21,13 @@ from nn.declared import Declared, Field, declared
 from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
 from nn.optimizers.plateau import MODE, ReduceOnPlateau, is_better, worst
 from nn.optimizers.schedules import Schedule, Warmup
-from nn.schema import ARRAY, FLOAT
+from nn.schema import ARRAY, FLOAT, misfits, require_fitting
 from nn.training.callback import (
     Callback,
     Training,
     newest,
     require_figure,
     require_same_model,
-    require_state,
 )
 from nn.training.history import Means
 
@@ -291,7 +290,7 @@ class GradientMonitor(Callback):
         if training.epoch == 0:
             self.norms = {name: [] for name in self._parameters}
         schema = {name: [FLOAT] for name in self._parameters}
-        require_state(self, self.state_dict(), {"norms": schema})
+        require_fitting(self, misfits(self.state_dict(), {"norms": schema}))
 
     def gradients(self, training: Training) -> None:
         """Add up the norms of a batch."""

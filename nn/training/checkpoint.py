@@ -79,7 +79,7 @@ class Checkpoint(Declared, Callback):
 
     Raises:
         ArgumentError: `every` is not a whole number of at least 1, or no file can have that name.
-        UnsupportedError: the path is no name of a file; at the start of training, a callback's
+        UnsupportedError: the path is not the name of a file; at the start of training, a callback's
             state holds what a file cannot.
         MissingPackageError: safetensors is not installed.
         FileError: at the start of training, the folder does not exist, or what is there is no

@@ -28,8 +28,7 @@ from autograd_lite.program.backends import (
     differing,
     spreads,
 )
-from autograd_lite.program.given import form
-from autograd_lite.program.recordings import RECORDINGS, are_alike, difference
+from autograd_lite.program.recordings import RECORDINGS, are_alike, difference, form
 from autograd_lite.trees import leaves_of, map_tree
 from nn.left_alone import call_left_alone
 from nn.module import Module

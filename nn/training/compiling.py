@@ -26,6 +26,7 @@ from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import (
     require_depending,
     require_known_parameters,
+    require_none_exchanged,
     trained_parameters,
 )
 from nn.training.inputs import as_arrays, called
@@ -120,6 +121,7 @@ class CompiledStep:
         self._steps = CompiledSteps(model, loss, self._loss_of, optimizer, backend, given_up=reason)
         self._lock = threading.RLock()  # the buffers, and the gradients, are those of one step
         self._looked_at = False
+        self._learned: list[int] = []  # the ids of the model's parameters, when they were looked at
         self.backend = "eager: it was not called"
 
     def __reduce__(self) -> Any:
@@ -165,6 +167,10 @@ class CompiledStep:
         return self._loss(called(self._model, inputs), *targets)
 
     def _eager(self, inputs: Any, targets: Any) -> float:
+        learned = [*map(id, self._model._unnamed_parameters())]
+        if learned != self._learned:
+            require_none_exchanged(_ATTEMPTED, self._model, self.optimizer)
+            self._learned = learned
         self._steps.record()
         self.backend = f"eager: {self._steps.reason}"
         predictions = called(self._model, inputs)

@@ -81,7 +81,7 @@ def predict(model: Any, X: GivenSamples, batch_size: int | None = None) -> Any:
 
     Raises:
         UnsupportedError: the model is not a module, or X not an array.
-        ArgumentError: the batch size is no whole number of at least 1.
+        ArgumentError: the batch size is not a whole number of at least 1.
         ShapeError: X, or what the model returns, has no axis of samples.
 
     >>> from nn import Dense

@@ -40,7 +40,7 @@ from nn.training.metrics import Metric
 from nn.training.progress import SHOWN, ProgressBar
 from nn.training.samples import Weighing, prepared, shared_dtype
 from nn.training.sources import is_stream
-from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep, interrupt, train_epochs
+from nn.training.steps import OwnStep, Step, UsualStep, interrupt, train_epochs
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Labels, Samples
@@ -264,7 +264,7 @@ def fit(
             steps_an_epoch = samples.trained.steps(int(batch_size), int(accumulate))
             done = training.epoch
             with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
-                take: TakesSteps
+                take: UsualStep | OwnStep
                 if step is None:
                     steps = steps_of(training, samples, compile)
                     take = UsualStep(training, samples, steps, accumulate)

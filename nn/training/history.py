@@ -33,15 +33,15 @@ class Means:
 
 
 class History(dict[str, list[float]]):
-    """The figures of each epoch, by name, in lists with one entry an epoch.
+    """The figures of each epoch, by name, in lists with one entry per epoch.
 
-    - "running_loss": the mean over the epoch's samples of the losses of their batches, taken while
-      the weights were changing. A loss that is a sum over samples is divided by their number, here
-      and below.
-    - "loss": of all training samples at the end of the epoch, in evaluation mode; and
+    - "running_loss": the mean of the batches' losses over the epoch's samples, taken while the
+      weights were changing. A loss that is a sum over samples is divided by their number, here and
+      below.
+    - "loss": the loss of all training samples at the end of the epoch, in evaluation mode; and
       "validation_loss", likewise, if there are validation samples.
-    - the metrics, by their names, of the training samples at the end of the epoch; and with
-      "validation_" before the name, of the validation samples.
+    - the metrics of the training samples at the end of the epoch, by name; and those of the
+      validation samples, with "validation_" before the name.
 
     Code counts epochs from 0, as the entries of these lists: `best_epoch`, `training.epoch`,
     `best_epoch=` of `viz.plot_history`. What is printed or drawn counts from 1. `stop_reason` says
@@ -80,7 +80,7 @@ class History(dict[str, list[float]]):
         return ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.items() if values)
 
     def record(self, **figures: float) -> None:
-        """Add an epoch; what has no figure, then or before, is NaN there.
+        """Add an epoch; missing figures, then or before, are NaN.
 
         >>> history = History()
         >>> history.record(loss=3.0)
@@ -101,7 +101,7 @@ class History(dict[str, list[float]]):
         return max(map(len, self.values()), default=0)
 
     def frame(self) -> Any:
-        """A pandas data frame, with a row for each epoch, counted from 0, and a column a figure.
+        """A pandas data frame, with a row for each epoch, counted from 0, and a column per figure.
 
         Raises:
             MissingPackageError: pandas is not installed.

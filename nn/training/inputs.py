@@ -102,12 +102,22 @@ def at(values: Any, index: Any) -> Any:
 
 
 def joined(parts: list[Any]) -> Any:
-    """Several arrays, or structures of arrays, put together; the parts are given up."""
+    """Several arrays, or structures of arrays, put together; the parts are given up.
+
+    Raises a ShapeError where other axes than the first differ.
+    """
     if len(parts) == 1:
         return parts.pop()
     first = parts[0]
-    leaves = zip(*[leaves_of(parts.pop(0)) for _ in range(len(parts))])
-    return rebuilt(first, map(np.concatenate, leaves))
+    leaves = [leaves_of(parts.pop(0)) for _ in range(len(parts))]
+    for several in zip(*leaves):
+        if odd := [each for each in several if each.shape[1:] != several[0].shape[1:]]:
+            raise ShapeError(
+                f"batches put together, {describe_one(several[0])} and {describe_one(odd[0])}",
+                "they differ in more than the number of samples",
+                "Give samples, and return predictions, whose other axes are as long in all batches",
+            )
+    return rebuilt(first, map(np.concatenate, zip(*leaves)))
 
 
 def called(model: Callable[..., Any], values: Any) -> Any:
@@ -316,7 +326,7 @@ def batches(
 
     Raises:
         ShapeError: there are no arrays, or their lengths differ.
-        ArgumentError: the batch size is no whole number of at least 1, or `shuffle` no flag.
+        ArgumentError: the batch size is not a whole number of at least 1, or `shuffle` not a flag.
         UnsupportedError: rng is neither a generator nor a seed.
 
     >>> X, y = np.arange(10).reshape(5, 2), np.arange(5)

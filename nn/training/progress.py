@@ -87,7 +87,7 @@ class ProgressBar:
             self._try(self._bar.update)
 
     def update(self, history: Mapping[str, Any]) -> None:
-        """Show that an epoch is done, and its figures."""
+        """Show that an epoch is done, with its figures."""
         self._done += 1
         if self._lines:
             self.say(f"epoch {self._done}/{self._epochs}: {history}")

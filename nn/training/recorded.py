@@ -10,7 +10,7 @@ import math
 import pickle
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -175,10 +175,10 @@ class Ready:
     runs: Any
     # What is run: of a batch, what is drawn, and the arrays of tensors that have others each time.
     run: Callable[..., list[Array]]
-    given: list[Tensor]
-    arrays: list[Array]  # of all tensors, when that was made
-    update: Update | None
-    whole: dict[Any, WholeStep]  # by what updates, and whether
+    given: Sequence[Tensor] = ()
+    arrays: Sequence[Array] = ()  # of all tensors, when that was made
+    update: Update | None = None
+    whole: dict[Any, WholeStep] = field(default_factory=dict)  # by what updates, and whether
 
     def show_gradients(self) -> None:
         """Let `.grad` be what was computed."""
@@ -253,11 +253,7 @@ def laid_out(
         views,
         moved,
         runs,
-        run=runner,
-        given=[],
-        arrays=[],
-        update=None,
-        whole={},
+        runner,
     )
     return ready.giving(moved), task
 

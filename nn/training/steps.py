@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any, Never, Protocol
+from typing import Any, Never
 
 import numpy as np
 
@@ -43,16 +43,6 @@ Step = Callable[[Training, tuple[Any, ...]], Any]
 """A step of one's own: of a training and a batch, to its loss, or its losses by name."""
 
 
-class TakesSteps(Protocol):
-    """What learns from a batch, and tells its losses by name."""
-
-    steps: Any
-    """What computes losses and gradients, see `steps_of`."""
-
-    def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
-        """Learn; the loss of the batch is put into the training."""
-
-
 class UsualStep:
     """One forward and one backward pass, compiled where that can be, and one update."""
 
@@ -63,7 +53,7 @@ class UsualStep:
         self._drawing = generators_of(training.model)
 
     def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
-        """Learn from one batch."""
+        """Learn from one batch, whose loss is put into the training; give other losses by name."""
         training, steps = self._training, self.steps
         inputs, *targets = batch
         size = self._samples.trained.size or training.arguments["batch_size"]
@@ -147,7 +137,7 @@ class OwnStep:
 
     def __init__(self, training: Training, step: Step) -> None:
         self._training, self._step = training, step
-        self.steps = EagerSteps("the step is one's own")
+        self.steps = EagerSteps("the step is your own")
         inside = {*_learned(training)}
         self._changed = [each for each in training.model._state().values() if each not in inside]
         self._drawing = generators_of(training.model)
@@ -276,7 +266,7 @@ def not_finite(training: Training, reason: str) -> TrainingError:
 
 
 def train_epochs(
-    training: Training, samples: Samples, take: TakesSteps, bar: ProgressBar, region: whole
+    training: Training, samples: Samples, take: UsualStep | OwnStep, bar: ProgressBar, region: whole
 ) -> None:
     """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
     errors: list[BaseException] = []
@@ -316,7 +306,7 @@ def train_epochs(
 
 
 def _each_epoch(
-    training: Training, samples: Samples, take: TakesSteps, bar: ProgressBar, region: whole
+    training: Training, samples: Samples, take: UsualStep | OwnStep, bar: ProgressBar, region: whole
 ) -> None:
     """Train for one epoch after another."""
     modules = [module for _, module in training.model.named_modules()]

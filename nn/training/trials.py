@@ -157,43 +157,32 @@ def find_learning_rate(
     rates = np.geomspace(lowest, highest, int(steps)).tolist()
 
     def rise(rewind: object) -> list[float]:
-        return _losses_while_rising(samples, model, optimizer, rates, int(batch_size), rng)
+        """The losses before steps with these rates, up to where they diverge."""
+        model.train()
+        losses: list[float] = []
+        epochs = (samples.batches(rng, int(batch_size)) for _ in count())
+        for rate, (inputs, targets, *_) in zip(rates, chain.from_iterable(epochs)):
+            optimizer.learning_rate = rate
+            try:
+                losses.append(_stepped(samples, model, optimizer, inputs, targets))
+            except GradientError:
+                break
+            smoothed = _smoothed(losses)
+            if not math.isfinite(losses[-1]):
+                losses.pop()
+                break
+            if smoothed[-1] > DIVERGED * min(smoothed):
+                break
+        return losses
 
     losses = call_left_alone(rise, model, optimizer, loss, rng)
-    return LearningRateCurve(rates[: len(losses)], losses)
-
-
-def _losses_while_rising(
-    samples: Samples,
-    model: Module,
-    optimizer: Optimizer,
-    rates: list[float],
-    batch_size: int,
-    rng: np.random.Generator,
-) -> list[float]:
-    """The losses before steps with these rates, up to where they diverge."""
-    model.train()
-    losses: list[float] = []
-    epochs = (samples.batches(rng, batch_size) for _ in count())
-    for rate, (inputs, targets, *_) in zip(rates, chain.from_iterable(epochs)):
-        optimizer.learning_rate = rate
-        try:
-            losses.append(_stepped(samples, model, optimizer, inputs, targets))
-        except GradientError:
-            break
-        smoothed = _smoothed(losses)
-        if not math.isfinite(losses[-1]):
-            losses.pop()
-            break
-        if smoothed[-1] > DIVERGED * min(smoothed):
-            break
     if not losses:
         raise ArgumentError(
             f"find_learning_rate of {type(model).__name__}",
             "the loss or a gradient is NaN or infinite from the first step on",
             "Look for a logarithm or a division of 0 with detect_anomaly()",
         )
-    return losses
+    return LearningRateCurve(rates[: len(losses)], losses)
 
 
 def _stepped(

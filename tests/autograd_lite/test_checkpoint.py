@@ -5,9 +5,21 @@ import weakref
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
-from autograd_lite import Tensor, checkpoint, differentiable, grad, gradcheck, no_grad
+from autograd_lite import (
+    Tensor,
+    checkpoint,
+    differentiable,
+    grad,
+    gradcheck,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    no_grad,
+)
 from autograd_lite.errors import GradientError, MutationError, UnsupportedError
 
 
@@ -108,6 +120,29 @@ def test_a_checkpoint_within_a_transform_and_a_transform_within_a_checkpoint():
     expected = of(grad(lambda x: (np.tanh(x * w) ** 2).sum()))
     np.testing.assert_allclose(of(slope), expected, rtol=1e-13)
     np.testing.assert_allclose(of(checkpoint(slope)), expected, rtol=1e-13)
+
+
+ELSEWHERE = {
+    "closed over": lambda x: checkpoint(lambda: (x**3).sum())(),
+    "by keyword": lambda x: checkpoint(lambda *, p: (p**3).sum())(p=x),
+    "in a dict": lambda x: checkpoint(lambda p: (p["a"] ** 3).sum())({"a": x}),
+    "in a list, twice": lambda x: checkpoint(lambda p: (p[0] ** 2 * p[1]).sum())([x, x]),
+    "computed before": lambda x: (lambda h: checkpoint(lambda y: (y * h).sum())(x))(x**2),
+    "in a checkpoint": lambda x: checkpoint(lambda: checkpoint(lambda: (x**3).sum())())(),
+    "beside an argument": lambda x: checkpoint(lambda y: (y**2 * x).sum())(x * 1),
+    "given back": lambda x: checkpoint(lambda: x)() @ x**2,
+}
+
+
+@looped("f", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_tensors_that_are_no_arguments_are_differentiated_in_by_transforms_of_any_order(f):
+    x, v = np.array([0.5, -2.0, 3.0]), np.array([1.0, 2.0, -1.0])
+    np.testing.assert_allclose(grad(f)(x), 3 * x**2)
+    np.testing.assert_allclose(hessian(f)(x), np.diag(6 * x))
+    np.testing.assert_allclose(hvp(f, [x], [v])[0], 6 * x * v)
+    np.testing.assert_allclose(jvp(grad(f), [x], [v])[1], 6 * x * v)
+    third = jacobian(hessian(f))(x)
+    np.testing.assert_allclose(third.sum(axis=(1, 2)), 6.0)
 
 
 def test_backward_of_a_checkpoint_goes_no_further_than_its_arguments():

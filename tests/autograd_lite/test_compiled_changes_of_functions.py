@@ -1,7 +1,9 @@
 """Compiled functions that are hard to compile: they compute what was written, or say why not."""
 
+import copy
 import random
 import warnings
+from collections import deque
 
 import arrays_that_change  # noqa: F401 - for its functions
 import numpy as np
@@ -160,3 +162,56 @@ def test_random_numbers_within_are_named_as_what_is_another_each_time():
         f = value_and_grad(autograd_lite.compile(lambda x, draw=draw: (x * draw(size=3)).sum()))
         with pytest.raises(UnsupportedError, match=r"it draws random numbers: array \(3,\) that"):
             f(np.ones(3))
+
+
+STATES = {
+    "a variable": ({"n": 0}, lambda state: state.update(n=state["n"] + 1) or state["n"]),
+    "a list": ([0], lambda state: state.append(len(state)) or state[-1]),
+    "an array": (np.zeros(1), lambda state: np.add(state, 1, out=state)[0]),
+    "a queue": (deque([1.0, 2.0, 3.0]), lambda state: state.rotate(1) or state[0]),
+}
+
+
+@pytest.mark.parametrize(("state", "advance"), STATES.values(), ids=STATES)
+def test_what_changes_what_it_reads_is_called_once_in_each_call(state, advance):
+    def f(x):
+        return (x * advance(state)).sum()
+
+    expected = copy.deepcopy(state)
+    fast = value_and_grad(autograd_lite.compile(f))
+    for x in np.linspace(1.0, 2.0, 15).reshape(15, 1):
+        factor = advance(expected)
+        value, slope = fast(x)
+        assert (value, slope) == (x[0] * factor, factor)
+    assert fast.backend.startswith("eager: ")
+
+
+def test_what_keeps_what_it_has_made_is_compiled_once_that_is_there():
+    kept = {}
+
+    def f(x):
+        if len(x) not in kept:
+            kept[len(x)] = np.arange(float(len(x)))
+        return (x * kept[len(x)]).sum()
+
+    fast = autograd_lite.compile(f)
+    for _ in range(4):
+        assert fast(np.ones(3)) == 3.0
+    assert fast.backend == "numpy"
+
+
+def test_it_is_a_method_in_a_class():
+    class Spring:
+        stiffness = 2.0
+
+        @autograd_lite.compile
+        def energy(self, x):
+            """Of one that is stretched."""
+            return self.stiffness * x**2
+
+    spring, stiff = Spring(), Spring()
+    stiff.stiffness = 5.0
+    for x in (1.0, 3.0):
+        assert spring.energy(x) == Spring.energy(spring, x) == 2 * x**2
+        assert value_and_grad(stiff.energy)(x) == (5 * x**2, 10 * x)
+    assert Spring.energy.__doc__ == "Of one that is stretched."

@@ -43,6 +43,7 @@ REFUSED = {
     "sparse": (lambda: sparse.csr_array(np.diag(VALUES)), r"csr_array .*x\.toarray\(\)"),
     "torch": (lambda: torch.tensor(VALUES), r"torch\.Tensor \(3,\).*x\.detach\(\)\.numpy\(\)"),
     "text": (lambda: pd.Series(["a", "b", "c"]), "Series .*get_dummies"),
+    "intervals": (lambda: pd.Series(pd.interval_range(0, 3)), "Series .*get_dummies"),
     "dates": (lambda: pd.date_range("2020", periods=3), "DatetimeIndex"),
 }
 
@@ -108,8 +109,9 @@ def test_columns_of_polars_are_arrays_too():
         np.testing.assert_array_equal(admit(polars.Series(given), "of"), [1.0, np.nan])
     frame = polars.DataFrame({"count": [1, 2], "share": [0.5, 0.25]})
     np.testing.assert_array_equal((leaf()[:2] * frame).data, [[1.0, 1.0], [2.0, 0.5]])
-    with pytest.raises(UnsupportedError, match=r"polars\.Series .*to_dummies"):
-        leaf() * polars.Series(["a", "b", "c"])
+    for odd in (["a", "b", "c"], polars.Series([1, 2, 3], dtype=polars.Int128)):
+        with pytest.raises(UnsupportedError, match=r"polars\.Series.*to_dummies"):
+            leaf() * polars.Series(odd)
 
 
 def test_lists_that_are_no_array_are_refused():

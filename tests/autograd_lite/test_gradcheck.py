@@ -80,6 +80,40 @@ def test_functions_of_any_scale_pass(scale):
     assert gradcheck(lambda x: scale * np.tanh(x / scale), scale * np.array([0.5, -1.0]))
 
 
+@looped("scale", [1e-9, 1e-6, 1.0, 1e9])
+def test_a_wrong_rule_fails_at_any_scale_of_what_the_function_gives(scale):
+    right = differentiable(lambda g, y, x: g * scale / np.cosh(x) ** 2)(
+        lambda x: scale * np.tanh(x)
+    )
+    assert gradcheck(right, np.array([0.5, -1.0]), order=2)
+    for rule in (lambda g, y, x: 2 * g * scale / np.cosh(x) ** 2, lambda g, y, x: 0 * g):
+        wrong = differentiable(rule)(lambda x: scale * np.tanh(x))
+        with pytest.raises(GradientCheckError):
+            gradcheck(wrong, np.array([0.5, -1.0]))
+
+
+def test_what_is_0_but_for_rounding_passes():
+    for f in (lambda x: (x - x.mean()).mean(), lambda x: np.sin(x) ** 2 + np.cos(x) ** 2 - 1):
+        assert gradcheck(f, np.array([0.5, -1.3, 1e3]))
+
+
+RESULTS = {
+    "tuple": lambda a, b: (a * b, np.sin(a)),
+    "dict": lambda a, b: {"product": a * b, "of each": [np.sin(a), b**2]},
+    "with whole numbers": lambda a, b: (a * b, np.argmax(plain(a))),
+}
+
+
+@looped("f", RESULTS.values(), ids=RESULTS)
+def test_a_function_may_return_several(f):
+    assert gradcheck(f, [np.array([0.5, -1.0]), np.array([2.0, 3.0])], order=2)
+
+
+def test_a_wrong_part_of_what_is_returned_fails():
+    wrong = differentiable(lambda g, y, x: g * 2)(lambda x: 3 * x)
+    assert "0 at index" in failure_of(lambda x: {"a": np.sin(x), "b": (wrong(x),)}, np.ones(2))
+
+
 # How often the function is called
 
 
@@ -278,6 +312,8 @@ def test_what_gives_other_values_each_time_is_not_taken_for_a_kink():
 def test_inputs_that_are_no_arrays_are_refused_in_words():
     circle = [1.0, 2.0]
     circle.append(circle)
-    for inputs in (circle, [[1.0, [2.0]]], ["a"], [[1j]], [None]):
+    with pytest.raises(UnsupportedError, match="it holds itself"):
+        gradcheck(np.sum, circle)
+    for inputs in ([[1.0, [2.0]]], ["a"], [[1j]], [None]):
         with pytest.raises(UnsupportedError, match=r"gradcheck with .* it is no array"):
             gradcheck(np.sum, inputs)

@@ -144,6 +144,16 @@ def test_what_may_change_unseen_is_told():
         assert name in Surroundings([reads], strict=False).unseen, name
 
 
+def test_a_variable_that_is_not_assigned_yet_is_told():
+    def computes(x):
+        return x * later
+
+    found = Surroundings([computes], strict=False)
+    later = 2.0
+    assert "later is used" in found.unseen
+    assert computes(1.0) == later
+
+
 def test_names_of_arguments_and_local_variables_are_free():
     def computes(input, data=0.0):  # noqa: A002 - it is a name that arguments have
         time = input * 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import Tensor, affine, grad, logsumexp, relu, softmax
+from autograd_lite import Tensor, affine, grad, log_softmax, logsumexp, relu, softmax
 from autograd_lite.errors import AutogradError
 
 INF = np.inf
@@ -258,3 +258,42 @@ def test_the_largest_of_no_entries_is_0_as_a_norm():
 def test_powers_are_of_square_matrices(n, shape):
     with pytest.raises(AutogradError, match="matrix_power"):
         np.linalg.matrix_power(Tensor(np.ones(shape), requires_grad=True), n)
+
+
+@looped(
+    ("function", "expected"),
+    [
+        (lambda x: softmax(x, axis=1), np.zeros((2, 0))),
+        (lambda x: log_softmax(x, axis=1), np.zeros((2, 0))),
+        (lambda x: logsumexp(x, axis=1), [-INF, -INF]),
+        (lambda x: logsumexp(x, axis=0, keepdims=True), np.zeros((1, 0))),
+        (logsumexp, -INF),
+        (lambda x: np.logaddexp.reduce(x, axis=1), [-INF, -INF]),
+    ],
+)
+def test_of_no_entries_there_are_no_shares_and_the_logarithm_of_their_sum_is_that_of_0(
+    function, expected
+):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        x = Tensor(np.zeros((2, 0), np.float32), requires_grad=True)
+        y = function(x)
+        y.backward(np.ones(y.shape))
+    np.testing.assert_array_equal(y.data, expected, strict=False)
+    assert y.shape == np.shape(expected)
+    assert y.dtype == np.float32
+    assert x.grad.shape == (2, 0)
+
+
+@looped(
+    ("function", "dtype"),
+    [
+        (lambda x: np.choose([0, 1], [x, 1.5]), np.float32),
+        (lambda x: np.choose([0, 1], [2, x]), np.float32),
+        (lambda x: np.choose([0, 1], [x, np.float64(2)]), np.float64),
+        (lambda x: np.full_like(x, Tensor(2.0)), np.float32),
+        (lambda x: np.full_like(x, Tensor(2.0), dtype=np.float16), np.float16),
+    ],
+)
+def test_plain_numbers_and_what_fills_an_array_do_not_widen_it(function, dtype):
+    assert function(Tensor([1.0, 2.0], dtype=np.float32)).dtype == dtype

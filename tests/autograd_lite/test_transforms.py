@@ -246,7 +246,7 @@ WITHIN = [
     (Line(1.0, X), r"dataclasses\.asdict\(x\), or make it a NamedTuple"),
     (SimpleNamespace(slope=1.0), r"in a dict: vars\(x\)"),
     (nn.Dense(2, 1, rng=0), r"dict\(model\.named_parameters\(\)\).*nn\.functional_call\(model"),
-    ({1.0, 2.0}, "nested lists of them"),
+    ({1.0, 2.0}, r"Write list\(x\) in place of x"),
     (object(), "nested lists of them"),
     (np.array([1.0, "a"], object), "nested lists of them"),
 ]
@@ -255,6 +255,6 @@ WITHIN = [
 @looped(("held", "told"), WITHIN)
 def test_an_object_that_holds_arrays_is_told_how_to_give_them(held, told):
     for point in (held, {"line": [held]}):
-        with pytest.raises(UnsupportedError, match=f"of dtype object cannot.*{told}"):
+        with pytest.raises(UnsupportedError, match=f"derivative of <lambda>.*{told}"):
             grad(lambda line: 0.0)(point)
     assert grad(lambda line: line["slope"] ** 2)(asdict(Line(3.0, X)))["slope"] == 6.0

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import (
     AutogradError,
@@ -329,3 +330,43 @@ def test_a_rule_may_change_what_it_has_made():
 
     own = differentiable(rule)(lambda x, scale: 2 * scale * x)
     np.testing.assert_array_equal(grad(lambda x: own(x, np.array(3.0)))(5.0), 6.0)
+
+
+HELD = {
+    "by name alone": (lambda f, x, array: f(x, None, scale=array), lambda held, scale: scale),
+    "in a tuple": (lambda f, x, array: f(x, (2.0, array)), lambda held, scale: held[1]),
+    "in a list": (lambda f, x, array: f(x, [array]), lambda held, scale: held[0]),
+    "in a dict": (lambda f, x, array: f(x, {"a": [array]}), lambda held, scale: held["a"][0]),
+}
+
+
+@looped(("call", "find"), HELD.values(), ids=HELD)
+def test_an_array_that_an_operation_is_given_in_whatever_is_noticed_where_it_changes(call, find):
+    own = differentiable(lambda g, y, x, held, *, scale=None: g * find(held, scale), None)(
+        lambda x, held, *, scale=None: x * find(held, scale)
+    )
+    unread = differentiable(lambda g, y, x, held, *, scale=None: g, None)(
+        lambda x, held, *, scale=None: x + find(held, scale)
+    )
+    for function, refused in ((own, True), (unread, False)):
+        x, array = Tensor([1.0, 2.0], requires_grad=True), np.array([3.0, 5.0])
+        loss = call(function, x, array).sum()
+        array[:] = 7.0
+        if refused:
+            with pytest.raises(MutationError, match=r"changed after.*Call backward"):
+                loss.backward()
+        else:
+            loss.backward()
+            np.testing.assert_array_equal(x.grad, 1.0)
+
+
+def test_lists_and_dicts_that_an_operation_is_given_are_read_at_once():
+    own = differentiable(
+        lambda g, y, x, held, *, scales: g * held["k"] * scales[0],
+        None,
+    )(lambda x, held, *, scales: x * held["k"] * scales[0])
+    x, held, scales = Tensor(1.0, requires_grad=True), {"k": 3.0}, [2.0]
+    y = own(x, held, scales=scales)
+    held["k"], scales[0] = 9.0, 9.0
+    y.backward()
+    assert x.grad == 6.0

@@ -152,6 +152,6 @@ def monitor_of_an_epoch():
 def test_a_state_of_something_else_is_refused(state):
     monitor = monitor_of_an_epoch()
     before = monitor.state_dict()
-    with pytest.raises(ArgumentError, match="another callback"):
+    with pytest.raises(ArgumentError, match="made the same way"):
         monitor.load_state_dict(state)
     assert monitor.state_dict() == before

@@ -249,8 +249,14 @@ def test_layers_nested_beyond_measure_are_refused(path):
     [
         ({"0.weight": None}, "0.weight is missing"),
         ({"2.weight": np.ones((1, 1))}, "2.weight is unknown"),
-        ({"0.weight": np.ones((3, 2))}, "0.weight has shape (3, 2) instead of (2, 3)"),
-        ({"0.bias": np.ones((1, 3))}, "0.bias has shape (1, 3) instead of (3,)"),
+        (
+            {"0.weight": np.ones((3, 2))},
+            "0.weight is array (3, 2) instead of numbers of shape (2, 3)",
+        ),
+        (
+            {"0.bias": np.ones((1, 3))},
+            "0.bias is array (1, 3) instead of numbers of shape (3,)",
+        ),
         (
             {"0.weight": np.ones((2, 3), np.float32)},
             "0.weight has dtype float32 instead of float64",

@@ -91,7 +91,7 @@ def test_the_losses_that_a_step_returns_are_means_over_the_epoch():
     assert history["first"] == [pytest.approx(mean, rel=1e-12)]
     assert history["second"] == [pytest.approx(2 * mean, rel=1e-12)]
     assert history["running_loss"] == [pytest.approx(3 * mean, rel=1e-12)]
-    assert history.backend == "eager: the step is one's own"
+    assert history.backend == "eager: the step is your own"
 
 
 def test_several_optimizers_learn_with_callbacks_and_without_a_loss_or_targets():

@@ -184,6 +184,28 @@ def test_so_it_is_where_a_callback_exchanges_a_layer(hook):
         )  # fmt: skip
 
 
+@looped(
+    "exchange",
+    [
+        lambda model: model.__setitem__(-1, nn.Dense(2, 1, rng=5)),
+        lambda model: setattr(model[0], "weight", nn.Parameter(np.ones((3, 2)))),
+        lambda model: setattr(model, "layers", [*network()]),
+    ],
+)
+@looped("steps", [0, 1, 4])
+def test_so_it_is_by_a_step_that_was_compiled_before(exchange, steps):
+    model = network()
+    step = nn.compile(model, "mse", nn.SGD(model.parameters(), 0.1))
+    for _ in range(steps):
+        step(X, Y)
+    exchange(model)
+    before = model.state_dict()
+    for _ in range(2):
+        with pytest.raises(ArgumentError, match=r"compiled step.* before another one was put in"):
+            step(X, Y)
+    assert all((before[name] == array).all() for name, array in model.state_dict().items())
+
+
 def test_an_optimizer_of_some_or_of_others_parameters_trains_on():
     other, model = network(), network()
     for parameters in (

@@ -167,6 +167,20 @@ def test_outputs_that_are_no_rows_are_refused_in_batches():
         nn.predict(Mean(), A, batch_size=5)
 
 
+def test_outputs_whose_other_axes_are_those_of_the_batch_are_refused_in_batches():
+    class Similarities(nn.Module):
+        def __init__(self):
+            self.part = nn.Dense(2, 3, rng=0)
+
+        def forward(self, x):
+            y = self.part(x)
+            return {"all": y @ y.T, "own": y}
+
+    assert nn.predict(Similarities(), A)["all"].shape == (12, 12)
+    with pytest.raises(ShapeError, match=r"\(5, 5\) and array \(2, 2\).*other axes are as long"):
+        nn.predict(Similarities(), A, batch_size=5)
+
+
 def test_batches_cut_several_arrays_alike():
     cut = list(nn.batches((A, B), {"y": A}, batch_size=5, rng=0))
     assert [len(y["y"]) for _, y in cut] == [5, 5, 2]

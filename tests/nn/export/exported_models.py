@@ -103,6 +103,8 @@ FUNCTIONS = {
     "which of many": lambda x: (x.argmax(axis=1)[:, None] == np.arange(3)).astype(float),
     "summed": lambda x: np.cumsum(x, axis=1) + np.einsum("ni,ni->n", x, x)[:, None],
     "a decision": lambda x: x > 0,
+    "as many": lambda x: x * len(x) + np.maximum(x, x.shape[0]) - np.where(x > 0, x, x.size),
+    "shares": lambda x: x.sum(axis=0, keepdims=True) / len(x) + np.clip(x, -1, len(x)),
 }
 MODELS |= {name: (nn.Sequential(nn.Dense(3, 3, rng=0), f), (3,)) for name, f in FUNCTIONS.items()}
 

@@ -98,6 +98,17 @@ class Halved(nn.Module):
         return x[: len(x) // 2]
 
 
+def test_a_model_that_takes_no_other_samples_is_written_of_those_it_takes():
+    def of_shares(x):
+        if (np.asarray(x.data) < 0).any() or (np.asarray(x.data) > 1).any():
+            raise ValueError("these are no shares")
+        return np.log1p(x)
+
+    X = RNG.random((7, 2))
+    text = to_numpy_source(nn.Function(of_shares), np.full((4, 2), 1.0))
+    np.testing.assert_array_equal(run(text, X), np.log1p(X))
+
+
 def test_what_is_not_the_same_function_of_all_samples_is_refused():
     X = RNG.normal(size=(4, 2))
     with pytest.raises(UnsupportedError, match="entries of tensors decide"):
@@ -111,6 +122,9 @@ def test_what_is_not_the_same_function_of_all_samples_is_refused():
             to_numpy_source(Halved(), np.ones((count, 2)))
     with pytest.raises(UnsupportedError, match="entries of tensors decide"):
         to_numpy_source(nn.Function(looking), X)
+    beside = lambda x: x if x.data.sum() > 0 else -x
+    with pytest.raises(UnsupportedError, match="for other samples, or more of them"):
+        to_numpy_source(nn.Function(beside), X)
     with pytest.raises(UnsupportedError, match="which was not recorded"):
         to_numpy_source(nn.Function(lambda x: x.data), X)
     with pytest.raises(UnsupportedError, match="no module"):
