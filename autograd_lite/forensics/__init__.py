@@ -99,6 +99,10 @@ def _excuse(
             return
 
 
+OF_WHOLES = 0.8
+"""Share of the budget for what is written out as a whole; the rest is for the steps within."""
+
+
 def _examined(
     original: Case, names: Names, seconds: float, start: tuple[float, float]
 ) -> Examination:
@@ -118,7 +122,8 @@ def _examined(
         return excused, [], ""
     if all(case.error(tensor, graph.right[tensor]) <= NEARLY for tensor in wrong):
         return excused, [], pattern_of(case, wrong, names)
-    hypotheses = explain(case, variations, seconds, start)
+    share = 1.0 if case is original else OF_WHOLES
+    hypotheses = explain(case, variations, share * seconds, start)
     if case is not original and all(h.unexplained for h in hypotheses):
         # It may have been made within what is written out.
         within = explain(original, [], seconds, start)

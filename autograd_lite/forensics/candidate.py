@@ -162,4 +162,5 @@ def instead_of_all(
     uses: Sequence[Place], value: Array, written: str = "", targets: Array | None = None
 ) -> Wrong:
     """The steps to a node, with a fixed cotangent for all that arrives there over its uses."""
-    return scaled(uses, 0.0) | {uses[0]: Always(value, written, targets)}
+    wrong: Wrong = {use: Always(0.0 * value, "0", targets) for use in uses}
+    return wrong | {uses[0]: Always(value, written, targets)}

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Candidate, instead_of_all, joint
+from autograd_lite.forensics.candidate import Always, Candidate, instead_of_all, joint, scaled
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, factor_between, is_round
 from autograd_lite.forensics.place import Place, index_parts, is_array, is_square
@@ -236,8 +236,8 @@ def _delta(
     alike = np.shape(value) == right.shape and np.isfinite(value).all()
     if alike and not np.allclose(value, right):
         what = f"in what arrives there {words}"
-        uses = sorted(graph.consumers[place.argument], key=lambda use: use is not place)
-        yield joint(kind, what, instead_of_all(uses, value, "", y))
+        wrong = scaled(graph.consumers[place.argument], 0.0)
+        yield joint(kind, what, wrong | {place: Always(value, "", y)})
 
 
 def _predictions(graph: Graph, place: Place) -> Iterator[tuple[Array, str]]:
