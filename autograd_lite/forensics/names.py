@@ -157,6 +157,11 @@ class Names:
         is_sum = re.search(r" [+-] ", formula)
         return (f"({formula})" if is_sum else formula) or name
 
+    def described(self, node: Any, unknown: str) -> str:
+        """What values are called in words: by a name of the caller's, or by their formula."""
+        is_unnamed = isinstance(node, Tensor) and node not in self.known
+        return (self._formula(node) if is_unnamed else "") or self.value(node, unknown)
+
     def _formula(self, node: Tensor) -> str:
         """What a node is computed by; empty where that is long."""
         if len(backward_order(self.loss)) > MOST_NODES:

@@ -13,7 +13,7 @@ import numpy as np
 from autograd_lite.forensics.candidate import Always, Candidate, joint, scaled, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, is_round
-from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded, lines_along
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -153,8 +153,31 @@ def other_penalties(case: Case) -> Iterator[Candidate]:
         ):
             if leaf.size > 1 and np.all((added != 0) | (leaf._array == 0)):
                 what = f"{words} is added to the gradient, where its derivative belongs"
-                first: Wrong = {places[0]: Always(np.broadcast_to(value, leaf.shape))}
-                yield joint("penalty", what, scaled(places[1:], 0.0) | first)
+                yield _added_instead(what, places, np.broadcast_to(value, leaf.shape))
+        for what, value in _penalties_elsewhere(case, leaf, added):
+            yield _added_instead(what, places, value)
+
+
+def _added_instead(what: str, places: list[Place], value: Array) -> Candidate:
+    first, *others = places
+    return joint("penalty", what, scaled(others, 0.0) | {first: Always(value)})
+
+
+def _penalties_elsewhere(case: Case, leaf: Tensor, added: Array) -> Iterator[tuple[str, Array]]:
+    """What the same penalty adds for another parameter, or leaving out those at the other end."""
+    own = added != 0
+    by = closest_factor(added[own], leaf._array[own])
+    for axis in range(leaf.ndim):
+        other_end = np.flip(own, axis)
+        if not np.array_equal(other_end, own):
+            lines = lines_along(leaf._array, axis)
+            words = f"the penalty is on other {lines}: those at the other end are left out of it"
+            yield words, by * other_end * leaf._array
+    for other in case.graph.leaves:
+        for values in {id(a): a for a in (other._array, other._array.T)}.values():
+            if other is not leaf and values.shape == leaf.shape and leaf.ndim:
+                words = f"the penalty is computed with {case.named.get(other, 'another parameter')}"
+                yield f"{words}, and not with {case.named.get(leaf, 'its own')}", by * own * values
 
 
 Treated = Iterator[tuple[str, str, Array]]

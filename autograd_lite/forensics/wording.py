@@ -142,7 +142,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         unknown = "other data" if isinstance(vjp, Valued) else "another"
         arrives = isinstance(vjp, Arriving) and not isinstance(vjp, Valued)
         name = names.of.get(key_of(vjp.written), unknown)
-        what = what.replace("{other}", name if arrives else names.value(vjp.written, unknown))
+        what = what.replace("{other}", name if arrives else names.described(vjp.written, unknown))
     if vjp in (unchanged, negated) and place.multiplies_entries and len(place.others) == 1:
         what = _with_factor(place, what, vjp is negated, names)
     if mistake.kind == "dropped path" and not mistake.joint:

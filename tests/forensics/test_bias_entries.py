@@ -135,3 +135,35 @@ def test_biases_of_two_layers_are_told_each_by_its_own_row():
     (first, second) = compare_gradients(((o - T) ** 2).sum(), gradients).explanations[0].mistakes
     assert first.sentence.startswith("dW: its last row, that of the bias")
     assert second.sentence.startswith("dV: its first row, that of the bias")
+
+
+def two_layers_with_a_penalty(of_first):
+    """Weights in rows whose first column, the bias, has no penalty."""
+    rng = np.random.default_rng(4)
+    X, T = np.column_stack([np.ones(9), rng.normal(size=(9, 3))]), rng.normal(size=(9, 4))
+    W, V = leaf(rng, 4, 4, name="W"), leaf(rng, 4, 4, name="V")
+    h = np.tanh(X @ W.T)
+    o = h @ V.T
+    loss = ((o - T) ** 2).sum() + STRENGTH * ((W[:, 1:] ** 2).sum() + (V[:, 1:] ** 2).sum())
+    d = 2 * (o.data - T)
+    dW = (d @ V.data * (1 - h.data**2)).T @ X
+    penalty = 2 * STRENGTH * V.data
+    penalty[:, 0] = 0
+    return compare_gradients(loss, {W: dW + of_first(W.data, V.data), V: d.T @ h.data + penalty})
+
+
+@pytest.mark.parametrize(
+    ("columns", "of_other", "said"),
+    [
+        (slice(0, 3), False, "the penalty is on other columns: those at the other end are left"),
+        (slice(1, 4), True, "the penalty is computed with V, and not with W"),
+    ],
+)
+def test_a_penalty_on_other_weights_is_named(columns, of_other, said):
+    def of_first(w, v):
+        penalty = np.zeros((4, 4))
+        penalty[:, columns] = 2 * STRENGTH * (v if of_other else w)[:, columns]
+        return penalty
+
+    report = two_layers_with_a_penalty(of_first)
+    assert said in report.explanations[0].sentence
