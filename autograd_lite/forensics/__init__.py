@@ -126,6 +126,9 @@ def _examined(
     hypotheses = explain(case, variations, share * seconds, start)
     if case is not original and all(h.unexplained for h in hypotheses):
         # It may have been made within what is written out.
+        as_written = {own.get(node, node): node.operation for node in graph.places_of}
+        nodes = original.graph.places_of
+        original.within = frozenset(n for n in nodes if as_written.get(n) is not n.operation)
         within = explain(original, [], seconds, start)
         if within:
             case, hypotheses = original, within

@@ -47,6 +47,7 @@ class Case:
     named: Mapping[Any, str]
     arrays: Mapping[str, Array]
     numbers: Mapping[str, float] = field(default_factory=dict)
+    within: frozenset[Any] = frozenset()  # the only nodes with mistakes, if any are given
 
     def __post_init__(self) -> None:
         right = self.graph.right

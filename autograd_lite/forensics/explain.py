@@ -114,7 +114,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
         if _explains(case, search, [finding]):
             complete.append(Hypothesis([finding.mistake], error=finding.error))
             search.limit = ENOUGH
-    if any(len(each.mistakes) == 1 for each in complete):
+    if case.within or any(len(each.mistakes) == 1 for each in complete):
         return complete, singles
     if base is case.graph.right and not complete and not search.is_over:
         slips = of_all(case) or of_second_order(case) or computed_after_updates(case)

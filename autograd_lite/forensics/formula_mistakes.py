@@ -170,7 +170,8 @@ def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
         slot = place.slot
         belongs = "other factor" if place.traits.product else "inner derivative"
         words = f"it is multiplied by {{argument}} itself, where the {belongs} belongs"
-        yield "other values", words, lambda g, y, *pair, **k: g * pair[slot]
+        kind = "wrong formula" if place.traits.product else "other values"
+        yield kind, words, lambda g, y, *pair, **k: g * pair[slot]
 
 
 def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:

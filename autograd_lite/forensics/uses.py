@@ -271,7 +271,7 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     for x, uses in graph.consumers.items():
         added = [use for use in uses if use.operation.function is not np.where]  # It chooses.
-        skips = [use for use in added if use.node.shape == x.shape and _carries(use)]
+        skips = [use for use in added if use.node.shape == x.shape]
         if x.ndim == 0 or not 1 < len(uses) <= FEW_USES or x.operation is None:
             continue
         within = [(skip, node) for skip in skips for node in _within_block(graph, x, skip)]
@@ -280,7 +280,8 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
             more: Wrong = {p: p.arriving_plus(carried) for p in graph.places_of[node]}
             words = "what arrives over the skip connection is added before the derivative of what "
             words += "it skips, and not after it"
-            yield joint("one path", words, scaled([skip], 0.0) | more)
+            found = joint("one path", words, scaled([skip], 0.0) | more)
+            yield found._replace(far_fetched=not _carries(skip))
 
 
 def _carries(use: Place) -> bool:
