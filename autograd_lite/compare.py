@@ -15,6 +15,7 @@ from autograd_lite.arguments import NOT_NEGATIVE, optional, require
 from autograd_lite.cells import aligned, html_table
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
+from autograd_lite.foreign import require_unmasked
 from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
@@ -230,6 +231,7 @@ def _refuse(loss: Any, manual: Mapping[Tensor, Any]) -> None:
 
 
 def _as_plain(tensor: Tensor, gradient: Any) -> Any:
+    require_unmasked(gradient, f"compare_gradients of {describe_one(tensor)} and")
     try:
         array = np.asarray(plain(gradient))
     except (ValueError, TypeError, OverflowError):

@@ -80,16 +80,17 @@ def gradcheck(
             "Make them outside of it, or begin with a seed in it; evaluate a model with dropout",
         )
     rng = np.random.default_rng(0)
-    scale = _scale(result, arrays)
+    scale, given = _scale(result, arrays)
+    blur = given / scale if scale < 1 else 0.0
     weights = [rng.uniform(0.5, 1.5, np.shape(part)) / scale for part in result]
 
     def scalar(*tensors: Any) -> Any:
         return sum((x * w).sum() for x, w in zip(leaves_of(f(*tensors)), weights))
 
-    _check_against_differences(scalar, arrays, "derivative", tolerance)
+    _check_against_differences(scalar, arrays, blur, "derivative", tolerance)
     for _ in range(1, order):
         scalar = slope(scalar, [rng.uniform(0.5, 1.5, a.shape) for a in arrays])
-        _check_against_differences(scalar, arrays, "second derivative", tolerance)
+        _check_against_differences(scalar, arrays, blur, "second derivative", tolerance)
     return True
 
 
@@ -112,11 +113,14 @@ def _computed(f: Callable[..., Any], arrays: list[Any], attempted: str) -> list[
     return parts
 
 
-def _scale(result: list[Any], arrays: list[Any]) -> float:
-    """The largest number of a result where all are small, but no rounding errors; else 1."""
+def _scale(result: list[Any], arrays: list[Any]) -> tuple[float, float]:
+    """The largest number of a result where all are small, but no rounding errors, else 1.
+
+    And the largest that was given, or 1: a small result may be a difference of numbers like that.
+    """
     largest = max((np.max(np.abs(part), initial=0) for part in result), default=0)
     given = max((np.max(np.abs(array), initial=1) for array in arrays), default=1)
-    return float(largest) if 1e-10 * given < largest < 1 else 1.0
+    return float(largest) if 1e-10 * given < largest < 1 else 1.0, float(given)
 
 
 def _in_float64(array: Any) -> Any:
@@ -130,11 +134,16 @@ def _in_float64(array: Any) -> Any:
 
 
 def _check_against_differences(
-    f: Callable[..., Any], arrays: list[Any], what: str, tolerance: float
+    f: Callable[..., Any], arrays: list[Any], blur: float, what: str, tolerance: float
 ) -> None:
+    """Raise a GradientCheckError where a derivative is wrong.
+
+    Values are as exact as numbers of the size of `blur`, if these are larger.
+    """
     with no_grad():
         value, gradients = value_and_grad(f, argnums=tuple(range(len(arrays))))(*arrays)
     here = float(plain(value))
+    size = max(abs(here), blur)
     worst: tuple[float, str] = (0.0, "")
 
     def evaluate() -> float:
@@ -144,7 +153,7 @@ def _check_against_differences(
         for index in np.ndindex(arrays[position].shape):
             automatic = float(gradient[index])
             numeric, error = _compared(
-                automatic, evaluate, here, arrays[position], index, tolerance
+                automatic, evaluate, here, size, arrays[position], index, tolerance
             )
             if not error <= max(tolerance, worst[0]):
                 worst = (
@@ -164,12 +173,14 @@ def _compared(
     automatic: float,
     evaluate: Callable[[], float],
     here: float,
+    size: float,
     array: Any,
     index: Any,
     tolerance: float,
 ) -> tuple[float, float]:
     """A numeric derivative in one entry, and how far the automatic one is off.
 
+    Values, such as that `here`, are as exact as numbers of a size.
     Smaller steps are tried where a larger one disagrees. Rounding blurs them more: it excuses what
     is left there only if the smaller step has brought the two together.
     """
@@ -180,7 +191,7 @@ def _compared(
         below, above = values_beside(evaluate, array, index, step)
         left, right = (here - below) / step, (above - here) / step
         central = (left + right) / 2
-        rounding = 4 * np.finfo(float).eps * abs(here) / step
+        rounding = 4 * np.finfo(float).eps * size / step
         apart = abs(automatic - central)
         excused = rounding if apart < apart_before / 2 else 0.0
         off = max(apart - excused, 0.0) if np.isfinite(central) else np.nan

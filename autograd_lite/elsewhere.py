@@ -38,11 +38,17 @@ KEYWORDS = by_name(
         "accumulate": "gradient_accumulation_steps accumulate_grad_batches",
         "layers": "hidden_layer_sizes",
         "optimizer": "solver optim",
-        "loss": "loss_fn criterion",
+        "loss": "loss_fn criterion loss_function",
         "epochs": "n_epochs nb_epoch num_epochs max_epochs max_iter",
         "batch_size": "bs batchsize minibatch_size",
         "progress": "verbose",
-        "validation": "validation_data validation_split validation_fraction val_data",
+        "validation": "validation_data validation_split validation_fraction val_data eval_set "
+        "train_split",
+        "evaluate_every": "validation_freq check_val_every_n_epoch",
+        "resume_from": "ckpt_path resume_from_checkpoint",
+        "compile": "jit_compile",
+        "sample_weight": "weights",
+        "weight": "weights",
         "X": "x",
         "y": "Y",
         "label_smoothing": "label_smoothing_factor",
@@ -70,14 +76,17 @@ OF_OPTIMIZERS = {
 NO_KEYWORD = {
     "restore_best_weights": "Leave it out: the best weights are restored",
     "save_best_only": "Leave it out: nn.EarlyStopping() restores the best weights",
-    "num_workers": "Leave it out: batches are cut from arrays that are there",
     "pin_memory": "Leave it out: arrays are where NumPy has them, or CuPy",
     "return_sequences": "Leave it out: states, last = layer(x) are those of all steps, and last",
     "return_state": "Leave it out: states, last = layer(x) are those of all steps, and last",
     "drop_last": "Cut the arrays before: n = len(X) // batch_size * batch_size, X[:n], y[:n]",
     "early_stopping": "Write validation=0.1, callbacks=[nn.EarlyStopping()]",
-    "scheduler": "A schedule is a learning rate: "
-    "nn.Adam(parameters, nn.CosineAnnealing(0.1, steps=100))",
+    "patience": "Write validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]",
+    "X_val": "Write validation=(X_val, y_val)",
+    "initial_epoch": "Write resume_from=path, of a file that nn.Checkpoint wrote",
+    "steps_per_epoch": "Leave it out: an epoch goes through all samples, or all batches given as X",
+    "loss_weights": "Write loss=lambda p, t: mse(p[0], t[0]) + 0.5 * mse(p[1], t[1])",
+    "logger": 'Write callbacks=[nn.CSVLog("log.csv")]',
     "n_iter_no_change": "Write validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]",
     "shuffle": "Samples come in random order; for another give batches, "
     "lambda: nn.batches(X, y, batch_size=32, shuffle=False)",
@@ -97,6 +106,18 @@ NO_KEYWORD = {
     "has_aux": "Leave it out: f may keep what else it computes, as in kept.append(x)",
     "holomorphic": "Leave it out, and differentiate in the real and the imaginary part",
     "use_reentrant": "Leave it out: it is never so",
+    **by_name(
+        {
+            "Leave it out: batches are cut from arrays that are there": "num_workers workers "
+            "use_multiprocessing",
+            "Give batches, pairs (X, y), as X without y, or as validation": "train_dataloaders "
+            "val_dataloaders",
+            "A schedule is a learning rate: "
+            "nn.Adam(parameters, nn.CosineAnnealing(0.1, steps=100))": "scheduler lr_scheduler",
+            "Write callbacks=[nn.GradientClipping(max_norm=1.0)]": "gradient_clip_val "
+            "clip_grad_norm clip_grad",
+        }
+    ),
 }
 """Keywords of other libraries that nothing takes here, and what to do about them."""
 

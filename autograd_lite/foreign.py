@@ -84,8 +84,17 @@ def _admitted_parts(values: Any, attempted: str) -> Any:
     try:
         parts = [admit(part, attempted) for part in values]
     except RecursionError:
-        raise nested_without_end(values) from None
+        _, reason, remedy = nested_without_end(values).args
+        attempted = f"{attempted} {type(values).__name__}"
+        raise UnsupportedError(attempted, f"it is no array: {reason}", remedy) from None
     return parts if isinstance(values, list) else tuple(parts)
+
+
+def require_unmasked(value: Any, attempted: str) -> None:
+    """Raise an UnsupportedError for a masked array, or a list of them; all else is let through."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    if any(map(np.ma.isMaskedArray, parts)):
+        admit(value, attempted)
 
 
 @functools.lru_cache(maxsize=512)
@@ -105,6 +114,8 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
             return functools.partial(_refuse_object, "x.collect()")
         if package in _ENCODE and hasattr(base, "to_numpy") and hasattr(base, "shape"):
             return _from_columns
+        if package == "dask" and hasattr(base, "_meta"):
+            return _require_plain_blocks
         if base in _ARRAYS:
             return lambda value, attempted: np.asarray(value)
     return None
@@ -183,6 +194,18 @@ def _refuse(kind: type, remedy: str, value: Any, attempted: str) -> Any:
         "what it knows besides its numbers would be lost",
         f"Write {remedy} in place of x",
     )
+
+
+def _require_plain_blocks(value: Any, attempted: str) -> Any:
+    """A Dask array itself; an UnsupportedError if its blocks are masked or sparse."""
+    make = _gate(type(value._meta))  # type: ignore[arg-type] # mypy: a type is not hashable
+    if isinstance(make, functools.partial) and make.func is _refuse:
+        raise UnsupportedError(
+            f"{attempted} a Dask array {value.shape} with blocks of {type(value._meta).__name__}",
+            "what they know besides their numbers would be lost",
+            f"Write x.map_blocks(lambda x: {make.args[1]}) in place of x",
+        )
+    return value
 
 
 def _refuse_object(remedy: str, value: Any, attempted: str) -> Any:

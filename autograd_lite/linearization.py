@@ -18,6 +18,7 @@ from autograd_lite.errors import (
     describe_one,
     own_cause,
 )
+from autograd_lite.foreign import admit
 from autograd_lite.modes import enable_grad, recording, take_entries, taken, watching
 from autograd_lite.node import Node, plain
 from autograd_lite.pullback import GivenVariable, Pullback, Variable, requires_grad
@@ -73,8 +74,9 @@ class Linearization:
 
     def pull(self, cotangent: Any) -> list[Any]:
         """The cotangents of the trees, given one for the value, of its structure."""
-        weights = matched_leaves(f"cotangent of {name_of(self.f)}", self.value, cotangent)
-        return self.pull_leaves(weights)
+        attempted = f"cotangent of {name_of(self.f)}"
+        admitted = map_tree(lambda leaf: admit(leaf, attempted), cotangent)
+        return self.pull_leaves(matched_leaves(attempted, self.value, admitted))
 
     def pull_leaves(self, weights: Sequence[Any]) -> list[Any]:
         """The cotangents of the trees, given those of the outputs."""

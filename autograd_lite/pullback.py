@@ -106,8 +106,8 @@ class Variable(Tensor):
     """A leaf that a transform makes of a plain array.
 
     Attributes:
-        live: whether the function is still being computed. Afterwards nobody but the transform
-            itself can differentiate in the leaf: to all others it is a constant.
+        live: whether the function is being computed, or cotangents are carried back to it. Else
+            nobody can differentiate in the leaf: to all others it is a constant.
     """
 
     __slots__ = ("live",)
@@ -207,7 +207,15 @@ class Pullback:
         length: tuple[int, ...] = (),
     ) -> list[Any]:
         """The cotangents of the variables, in rows of that length if there is one."""
-        carry_back(cotangents, nodes, Pass(recorded, True, self._left_out), rule)
+        ended = [x for x in self.variables if isinstance(x, Variable) and not x.live]
+        for variable in ended:
+            # Transforms within rules, and functions that these compute again, differentiate in it.
+            variable.live = True
+        try:
+            carry_back(cotangents, nodes, Pass(recorded, True, self._left_out), rule)
+        finally:
+            for variable in ended:
+                variable.live = False
         found: dict[Node, Any] = {x: cotangents[x] for x in self.variables if x in cotangents}
         separate(found)
         return [

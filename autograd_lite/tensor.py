@@ -203,7 +203,10 @@ class Tensor(Methods):
                 "Index one of them, or reduce it; tensor.data has all",
             )
         take_entries(self)
-        return float(array) if type(array) is float64 else array.item()
+        if type(array) is float64:
+            return float(array)
+        plain_array = array if hasattr(array, "item") else np.asarray(array)
+        return plain_array.item()  # type: ignore[no-any-return] # arrays are Any
 
     @explains_keywords
     def numpy(self) -> Array:

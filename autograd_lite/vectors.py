@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
@@ -50,7 +51,7 @@ def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
     """
     leaves = []
     for path, _, leaf in matched("ravel", tree, tree):
-        leaf = leaf if isinstance(leaf, Tensor) else np.asarray(leaf)
+        leaf = leaf if isinstance(leaf, Tensor) else np.asarray(admit(leaf, f"ravel of {path}"))
         if leaf.dtype.kind != "f":
             raise UnsupportedError(
                 "ravel",

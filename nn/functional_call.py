@@ -17,8 +17,9 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
 from nn.configuration import MAPPINGS, opened
-from nn.members import Buffer
+from nn.members import Buffer, numbers_of
 from nn.module import Module, require_model
+from nn.schema import misfits
 
 
 @explains_keywords
@@ -61,13 +62,8 @@ def functional_call(
         )
     own = _state_of(model)
     given = {name: _given(value, own.get(name), attempted) for name, value in parameters.items()}
-    problems = [f"{name!r} is unknown" for name in given if name not in own]
-    problems += [
-        f"{name} has shape {value.shape} instead of {own[name].shape}"
-        for name, value in given.items()
-        if name in own and value.shape != own[name].shape
-    ]
-    if problems:
+    wanted = {name: numbers_of(own[name].shape) for name in own if name in given}
+    if problems := list(misfits(given, wanted)):
         raise ArgumentError(
             attempted, "; ".join(problems), f"Give some of {', '.join(own)}, in their shapes"
         )

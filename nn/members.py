@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MappingView
 from functools import partial
-from types import SimpleNamespace
+from types import GeneratorType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,14 +129,15 @@ def fitting_arrays(
             "Give model.state_dict()",
         )
     arrays = {name: _loaded(value, f"{attempted} of {name!r},") for name, value in state.items()}
-    wanted = {name: _numbers_of(tensor.shape) for name, tensor in own.items()}
+    wanted = {name: numbers_of(tensor.shape) for name, tensor in own.items()}
     unreal = [name for name, array in arrays.items() if array.dtype.kind not in "fiub"]
     dtypes = [f"{name} has dtype {arrays[name].dtype}" for name in unreal]
     require_fitting(owner, [*misfits(arrays, wanted), *dtypes])
     return arrays
 
 
-def _numbers_of(shape: tuple[int, ...]) -> Range:
+def numbers_of(shape: tuple[int, ...]) -> Range:
+    """The range of arrays and tensors of a shape."""
     return Range(lambda x: x.shape == shape, f"numbers of shape {shape}")
 
 
@@ -153,6 +154,10 @@ def _loaded(value: Any, attempted: str) -> Any:
 
 CLOSED = (set, frozenset, MappingView, np.ndarray, partial)
 """Containers that are not opened, and so are records: parts of a model in them are refused."""
+
+
+ONCE = (map, filter, zip, enumerate, reversed)
+"""What may give parts of a model, which nobody can look at without taking them."""
 
 
 class Members(Declared):
@@ -186,6 +191,12 @@ class Members(Declared):
                 require_kept(type(self).__name__, name, item)
             elif isinstance(item, CLOSED) or _is_record(item):
                 _require_no_parts(self, name, item)
+            elif isinstance(item, ONCE) or _is_generator_expression(item):
+                raise UnsupportedError(
+                    f"{type(self).__name__}.{name} = a {type(item).__name__}",
+                    "what it gives it gives once, and is not looked for in it",
+                    "Keep it in a list or a dict: list(x)",
+                )
         return tensors + modules
 
     def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
@@ -281,6 +292,10 @@ def same_name(module: Members, name: str, part: Any) -> ArgumentError:
         f"two parts have the name {name!r}, one of them {type(part).__name__}",
         "Give keys and attributes that differ as text",
     )
+
+
+def _is_generator_expression(value: Any) -> bool:
+    return isinstance(value, GeneratorType) and value.gi_code.co_name == "<genexpr>"
 
 
 def _is_record(value: Any) -> bool:

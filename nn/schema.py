@@ -36,6 +36,11 @@ PLAIN = Range(_is_plain, "a number, text, None, or a list of them")
 ANYTHING = Range(lambda x: True, "anything")
 
 
+def equal_to(own: Any) -> Range:
+    """The range of one value."""
+    return Range(lambda given: given == own, repr(own))
+
+
 def misfits(value: Any, schema: Schema, name: str = "") -> Iterator[str]:
     """What in a value differs from a schema, by dotted names.
 
@@ -67,9 +72,10 @@ def misfits(value: Any, schema: Schema, name: str = "") -> Iterator[str]:
 def require_fitting(owner: object, problems: Iterable[str]) -> None:
     """Raise an ArgumentError if something, in words, keeps a state from being loaded into it."""
     if found := list(problems):
+        more = [f"and {len(found) - MOST} more"] if len(found) > MOST else []
         raise ArgumentError(
             f"load_state_dict into {type(owner).__name__}",
-            "; ".join(found[:MOST]),
+            "; ".join(found[:MOST] + more),
             "Give a state_dict() of one that was made the same way; nothing was loaded",
         )
 

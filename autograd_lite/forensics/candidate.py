@@ -54,6 +54,11 @@ class Candidate(NamedTuple):
         return self.strength if self.kind in FACTORS and self.strength != 1 else None
 
     @property
+    def is_any_path(self) -> bool:
+        """Whether a path is left out, and it is not said which of several."""
+        return (self.kind, self.what) == DROPPED
+
+    @property
     def says(self) -> Any:
         """What it shares with those that say the same: a factor may be anywhere on its path."""
         return tuple(self.wrong) if self.factor is None else (self.kind, f"{self.factor:.6g}")

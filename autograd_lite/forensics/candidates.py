@@ -125,6 +125,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     masks.other_conditions,
     other_forward.masks,
     other_forward.other_activations,
+    other_forward.maxima_for_logsumexp,
     other_forward.softmax_in_forward,
     penalties.other_penalties,
     terms.without_constants,

@@ -21,7 +21,7 @@ from autograd_lite.forensics.recorded_factors import (
     rarer,
     usual,
 )
-from autograd_lite.forensics.replay import SAMPLES, TERMS, Graph, Replay
+from autograd_lite.forensics.replay import AXIS, SAMPLES, TERMS, Graph, Replay
 from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
@@ -79,7 +79,8 @@ class Case:
         counts = "1/" in usual or "divided" in usual
         if here and place is not None and not (place.traits.averages and "square" in usual):
             own = place.traits.averages or place.operation.function in OWN
-            if own or TERMS in usual or (counts and self.graph.is_within(place)):
+            within = AXIS in usual or self.graph.is_within(place)
+            if own or TERMS in usual or (counts and within):
                 return here
         named = here and "square" in usual and place and not place.traits.averages
         if place is None or (usual and not named):
@@ -104,22 +105,21 @@ class Case:
 
     def words_here(self, factor: float, place: Place | None) -> str:
         """The same for the constant that a step multiplies or divides by, or averages over."""
-        averages = place is not None and place.traits.averages and place.node.size > 1
+        if place is None:
+            return ""
+        averages = place.traits.averages and place.node.size > 1
         of_samples = SAMPLES in self._words(factor, self.usual_factors)
-        averages = averages and not (of_samples and not self._is_layer(place))
-        own = place is not None and place.operation.function in OWN
-        if place is None or not (place.multiplies_entries or averages or own):
+        averages = averages and not (of_samples and self._is_statistic(place))
+        if not (place.multiplies_entries or averages or place.operation.function in OWN):
             return ""
         here = self._words(factor, factors_at(self.graph, place))
         another = here.endswith("is right") and "square" in self._words(factor, self.usual_factors)
         return "" if another else here
 
-    def _is_layer(self, place: Place | None) -> bool:
-        """Whether a step is within the network, and its result does not meet the entries again."""
-        if place is None or not self.graph.is_within(place):
-            return False
-        uses = [use for use in self.graph.consumers[place.node] if use.traits.elementwise]
-        return all(use.node.size < place.argument.size for use in uses)
+    def _is_statistic(self, place: Place) -> bool:
+        """Whether a result meets the entries again that it was reduced from, as a batch's mean."""
+        uses = self.graph.consumers.get(place.node, ())
+        return any(u.traits.elementwise and u.node.size >= place.argument.size for u in uses)
 
     def _words(self, factor: float, known: Iterable[tuple[float, str]]) -> str:
         for number, words in known:

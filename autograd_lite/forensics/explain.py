@@ -3,7 +3,7 @@
 Search                  replays of every mistake at every step where it can be made
 explain(case)           one mistake, or slips alone; else pairs
 _pairs(...)             what builds on partial success, and a factor or slip on top of others
-ranked(case, ...)       which of several explanations is the more plausible
+ranked(search, ...)     which of several explanations is the more plausible
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from autograd_lite.forensics.candidate import SIGN, Candidate
 from autograd_lite.forensics.candidates import LONG
 from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.coincidences import is_met_by_chance
+from autograd_lite.forensics.coincidences import is_evidence, is_solved
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.harmless import Variation
 from autograd_lite.forensics.replay import AXIS, Replay
@@ -54,8 +52,6 @@ PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
 LIKELY = 300
 """Mistakes of which two on one path are looked for."""
-LARGEST_OF_ONE = 10
-"""Factors that one entry is enough for, if they are round."""
 WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
 
@@ -82,7 +78,7 @@ def explain(
     changed = [variation.replay for variation in variations if _matters(case, variation)]
     for base in [case.graph.right, *changed]:
         found_here, singles = _explain_on(case, search, base)
-        found = ranked(case, [*found, *found_here])
+        found = ranked(search, [*found, *found_here])
         if found and len(found[0].mistakes) == 1 and is_plausible(case, found[0]):
             break
         in_part += [] if found_here else _in_part(case, search, base, singles, fine)
@@ -106,7 +102,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
     if nothing:
         return [Hypothesis(nothing)], []
     slips = slips_in(case, base, wrong)
-    complete = [Hypothesis(slips)] if slips and _is_evidence(case, search, slips) else []
+    complete = [Hypothesis(slips)] if slips and is_evidence(case, search, slips) else []
     search.limit = SINGLES if len(case.graph.places) < LONG else 1.0
     singles: list[Finding] = []
     for finding in search.findings(base, search.reaching(wrong)):
@@ -123,11 +119,14 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
             return [Hypothesis(slips)], singles
     singles += search.findings(base, search.others(wrong))
     search.limit = 1.0
+    only = [f for f in singles if wrong <= f.fitted]
+    only = [f for f in only if is_evidence(case, search, [f.mistake])]
     complete += _pairs(case, search, base, singles)
-    if not complete:
-        only = [f for f in singles if wrong <= f.fitted]
-        only = [f for f in only if _is_evidence(case, search, [f.mistake])]
-        complete += [Hypothesis([f.mistake], only=True) for f in only]
+    # One in the formula of one gradient alone is more likely than two, of which one is rarer.
+    alone = min([rank(case, f.mistake) for f in only], default=None)
+    rarer = [max(rank(case, m) for m in each.mistakes) for each in complete]
+    if alone and (not complete or (len(wrong) == 1 and alone <= min(rarer))):
+        return [Hypothesis([f.mistake], only=True) for f in only], singles
     return complete, singles
 
 
@@ -140,7 +139,7 @@ def _in_part(
     """
     already = case.fitted(base) | fine
     some = [f for f in singles if f.fitted > already]
-    some = [f for f in some if _is_evidence(case, search, [f.mistake], f.fitted - already)]
+    some = [f for f in some if is_evidence(case, search, [f.mistake], f.fitted - already)]
     # What leads to more would have spoiled that in the same way.
     off = {id(f): len(search.changed(f.mistake) - f.fitted) for f in some}
     some.sort(key=lambda f: (-len(f.fitted), off[id(f)], rank(case, f.mistake)))
@@ -149,7 +148,7 @@ def _in_part(
     for tensor in case.manual:
         alone = frozenset([tensor])
         slips = slips_in(case, base, alone) if tensor in left else None
-        if slips and _is_evidence(case, search, slips, alone):
+        if slips and is_evidence(case, search, slips, alone):
             mistakes += slips
             left -= alone
     return [Hypothesis(mistakes, unexplained=left)] if mistakes and left else []
@@ -158,83 +157,7 @@ def _in_part(
 def _explains(case: Case, search: Search, findings: Sequence[Finding]) -> bool:
     """Whether all gradients fit with the last finding, and no number that is none's."""
     fits = findings[-1].fitted == case.everything
-    return fits and _is_evidence(case, search, [f.mistake for f in findings])
-
-
-def _is_evidence(
-    case: Case,
-    search: Search,
-    mistakes: Sequence[Candidate | Slip],
-    explained: frozenset[Tensor] | None = None,
-) -> bool:
-    """Whether mistakes explain more than what their numbers were solved for.
-
-    A number without words makes any entry right: there are to be two wrong ones more.
-    """
-    if any(isinstance(m, Candidate) and _is_negative(m) for m in mistakes):
-        return False
-    wrong = case.wrong if explained is None else case.wrong & explained
-    changed = [wrong & search.changed(mistake) for mistake in mistakes]
-    pairs, is_all = zip(mistakes, changed), explained is None
-    if any(is_met_by_chance(case, mistake, tensors, is_all) for mistake, tensors in pairs):
-        return False
-    if any(_is_in_right_ones(case, search, mistake) for mistake in mistakes):
-        return False
-    solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
-    entries = [_shown(case, wrong & search.changed(mistake)) for mistake in solved]
-    # One entry is some number times the right one, and the number may be round.
-    large = [m for m in mistakes if m.kind == "factor" and abs(m.factor or 0) > LARGEST_OF_ONE]
-    unknown = [m for m in large if not _is_known(case, m)]
-    if any(_shown(case, wrong & search.changed(m)) < 2 for m in unknown):
-        return False
-    if not all(count > 2 for count in entries):
-        return False
-    return not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
-
-
-def _shown(case: Case, tensors: Iterable[Tensor]) -> int:
-    """How many entries show a number: what is 0 is so times any, and what is right has none."""
-    count = 0
-    for tensor in tensors:
-        given, right = case.manual[tensor], case.graph.right[tensor]
-        within = case.tolerance * case.largest[tensor]
-        off = abs(given - right) > within if given.shape == right.shape else True
-        count += int(np.count_nonzero(off & (given != 0)))
-    return count
-
-
-def _is_in_right_ones(case: Case, search: Search, mistake: Candidate | Slip) -> bool:
-    """Whether it only takes back, in a gradient that is right, what another mistake did."""
-    changed = search.changed(mistake)
-    if isinstance(mistake, Slip):
-        return not changed <= case.wrong
-    return changed.isdisjoint(case.wrong)
-
-
-def _is_negative(mistake: Candidate) -> bool:
-    """Whether large weights, or errors, would be rewarded, which nobody does."""
-    added = mistake.kind == "penalty" and mistake.far_fetched
-    other = mistake.kind == "another loss" and mistake.solve is not None
-    return (added or other) and mistake.strength * mistake.unit <= 0
-
-
-def _is_solved(case: Case, mistake: Candidate | Slip) -> bool:
-    """Whether a mistake has a number that means nothing: one that was solved for."""
-    if _is_known(case, mistake):
-        return False
-    return isinstance(mistake, Slip) or not is_round(mistake.strength * mistake.unit)
-
-
-def _is_known(case: Case, mistake: Candidate | Slip) -> bool:
-    """Whether a mistake has no number, or one that there are words for."""
-    if isinstance(mistake, Slip):
-        if mistake.factor is None:
-            return not mistake.solved
-        return bool(case.in_words(mistake.factor))
-    if mistake.solve is None:
-        return True
-    factor, place = mistake.factor, case.graph.first_of(mistake.wrong)
-    return factor is not None and bool(case.in_words(factor, place))
+    return fits and is_evidence(case, search, [f.mistake for f in findings])
 
 
 def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
@@ -258,7 +181,7 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
             if not search.is_over:
                 found += _with_another(case, search, base, first, factors_only=True)
-    if all(map(_twice, found)) and base is case.graph.right:
+    if all(_twice(search, each) for each in found) and base is case.graph.right:
         for mistake, second in search.pairs(lambda mistake: rank(case, mistake), LIKELY):
             found += _of_two(case, search, Finding(mistake, frozenset()), [second])
     return found
@@ -281,7 +204,7 @@ def _with_another(
     left = case.everything - case.fitted(replay)
     slips = slips_in(case, replay, left)
     both: list[Candidate | Slip] = [first.mistake, *(slips or ())]
-    found = [Hypothesis(both)] if slips and _is_evidence(case, search, both) else []
+    found = [Hypothesis(both)] if slips and is_evidence(case, search, both) else []
     if factors_only and not _is_a_factor_left(case, replay):
         return found
     reaching = search.reaching(left)
@@ -298,27 +221,35 @@ def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
     )
 
 
-def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+def ranked(search: Search, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     """The hypotheses of the fewest mistakes, each once, the most plausible first."""
+    case = search.case
     smallest = min((len(h.mistakes) for h in hypotheses), default=0)
     fewest = [h for h in hypotheses if len(h.mistakes) == smallest]
     ranks = {h: [rank(case, mistake) for mistake in h.mistakes] for h in fewest}
     pairs = [(h, *each) for h in fewest for each in zip(h.mistakes, ranks[h])]
     in_doubt = {h for h, mistake, r in pairs if r[0] and isinstance(mistake, Candidate)}
     known = [h for h in fewest if h not in in_doubt]
-    best = sorted(known or fewest, key=lambda h: (_twice(h), ranks[h]))
+    twice = {h: _twice(search, h) for h in known or fewest}
+    least = min(twice.values(), default=0)
+    best = sorted((h for h in twice if twice[h] == least), key=ranks.__getitem__)
     distinct: dict[Any, Hypothesis] = {}
     for hypothesis in best:
         distinct.setdefault(frozenset(m.says for m in hypothesis.mistakes), hypothesis)
     return [*distinct.values()][:MOST]
 
 
-def _twice(hypothesis: Hypothesis) -> int:
-    """Of several mistakes, how many are two at once, or are in what another one gives."""
+def _twice(search: Search, hypothesis: Hypothesis) -> int:
+    """Of several mistakes, how many are two at once, or are in what another one gives.
+
+    Two factors of one gradient are one.
+    """
     several = hypothesis.mistakes if len(hypothesis.mistakes) > 1 else ()
     steps = {p.argument for m in several if isinstance(m, Candidate) for p in m.wrong}
     mended = [m for m in several if isinstance(m, Slip) and not steps.isdisjoint(m.tensors)]
-    return len(mended) + sum(f"and {SIGN[1]}" in m.what for m in several)
+    by_factor = [search.changed(m) for m in several if m.kind in ("factor", "sign")]
+    meet = len(by_factor) > 1 and not by_factor[0].isdisjoint(by_factor[1])
+    return len(mended) + meet + sum(f"and {SIGN[1]}" in m.what for m in several)
 
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
@@ -353,7 +284,7 @@ def _is_in_part(case: Case, mistake: Candidate) -> bool:
 def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     """What is more plausible sorts first; what has a number that means nothing has True first."""
     if isinstance(mistake, Slip):
-        solved = _is_solved(case, mistake)
+        solved = is_solved(case, mistake)
         odd = solved and not is_round(mistake.factor or 1.0)
         return solved, False, odd, KINDS.index(mistake.kind) + 0.5
     place, factor = case.graph.first_of(mistake.wrong), mistake.factor
@@ -361,11 +292,12 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     rarely = factor is not None and not case.usual_words(factor, place)
     called = mistake.wrong if mistake.joint else [place]
     return (
-        not words if factor is not None else _is_solved(case, mistake),
+        not words if factor is not None else is_solved(case, mistake),
         mistake.far_fetched or _is_in_part(case, mistake),
         factor is not None and not words and not is_round(factor),
         max(KINDS.index(mistake.kind), rarely * KINDS.index("another derivative")),
         len(mistake.wrong),
+        len(mistake.wrong) > 1 and mistake.is_any_path,
         # Of several steps those to parameters, whose gradients are overwritten in a loop.
         factor == 0 and len(mistake.wrong) > 1 and place.argument.operation is not None,
         rarely,

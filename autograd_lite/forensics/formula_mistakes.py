@@ -335,13 +335,14 @@ def whole_losses(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + "1/n stands for the probabilities: that of a mean", of_mean
         what = "1 stands for the probabilities: that of a sum"
         yield "derivative forgotten", words + what, of_sum
-        yield "wrong formula", words + LARGEST, _of_largest
+        yield "wrong formula", words + LARGEST, of_largest
 
 
 LARGEST = "the largest entry gets what arrives: that of a maximum"
 
 
-def _of_largest(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def of_largest(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """What arrives, to the largest of the entries that were reduced."""
     return of_sum(g, y, x, axis, keepdims) * (x == x.max(axis=axis, keepdims=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Always, Candidate, Instead, joint, left_out
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import flat
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.value_mistakes import elsewhere, is_mask
@@ -223,8 +225,10 @@ def clipped(case: Case) -> Iterator[Candidate]:
             words = "what is carried on to the step before is clipped at {:g}"
             sets.append((words, group, [graph.sent(place) for place in group], Place.changed))
     for words, places, arrays, how in sets:
-        largest = max(abs(array).max(initial=0.0) for array in arrays)
-        for bound in [bound for bound in BOUNDS if bound < largest]:
+        sizes = abs(flat(arrays))
+        # What is beyond the bound throughout is lost, and not clipped.
+        within = sizes.min(initial=math.inf), sizes.max(initial=0.0)
+        for bound in [bound for bound in BOUNDS if within[0] < bound < within[1]]:
             clip = lambda array, *_, to=bound: np.clip(array, -to, to)
             wrong: Wrong = {place: how(place, clip) for place in places}
             yield joint("cotangent lost", words.format(bound), wrong)

@@ -11,6 +11,7 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import Always, Candidate, Instead, joint, unchanged
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.formula_mistakes import of_largest
 from autograd_lite.forensics.loops import at_other_times
 from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded, mask_of
 from autograd_lite.forensics.replay import Graph
@@ -86,6 +87,17 @@ def other_activations(case: Case) -> Iterator[Candidate]:
                 name = TABLE[function].name
                 words = f"{name} stands for {{operation}} in both passes: it is another activation"
                 yield joint("another loss", words, wrong)
+
+
+def maxima_for_logsumexp(case: Case) -> Iterator[Candidate]:
+    """Each logarithm of a sum of exponentials is a maximum in both passes: one path for all."""
+    wrong: Wrong = {}
+    nodes = [n for n in case.graph.places_of if n.operation.function is neural.logsumexp]
+    for node in nodes if len(nodes) > 1 else ():
+        wrong |= dict.fromkeys(case.graph.places_of[node][:1], of_largest)
+        wrong[case.graph.forward_step(node)] = lambda x, *axis, **k: np.max(x, *axis, **k)
+    words = "a maximum stands for {operation} in both passes, as the best path does for all of them"
+    yield joint("another loss", words, wrong)
 
 
 OTHERS = neural.relu, np.tanh, neural.sigmoid, neural.softplus, neural.leaky_relu, neural.elu

@@ -13,7 +13,7 @@ import numpy as np
 from autograd_lite.forensics.candidate import Always, Candidate, joint, scaled, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, is_round
-from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded, lines_along
+from autograd_lite.forensics.place import Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -85,11 +85,13 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
 
 def strengths_of_penalties(graph: Graph) -> dict[Tensor, float]:
     """By what the loss's penalties multiply the entries of leaves, where that is one number."""
-    terms = [(leaf, a[a != 0], leaf._array[a != 0]) for leaf, (_, a) in _added(graph).items()]
+    terms = [
+        (leaf, a[a != 0], leaf._array[a != 0]) for leaf, (_, a) in added_by_penalties(graph).items()
+    ]
     return {leaf: closest_factor(added, own) for leaf, added, own in terms}
 
 
-def _added(graph: Graph) -> dict[Tensor, tuple[list[Place], Array]]:
+def added_by_penalties(graph: Graph) -> dict[Tensor, tuple[list[Place], Array]]:
     """The steps from penalties to each leaf, and what they add to its gradient."""
     steps = grouped((p for term in penalty_terms(graph) for p in term), lambda p: p.argument)
     return {leaf: (own, sum(map(graph.sent, own))) for leaf, own in steps.items()}
@@ -141,7 +143,7 @@ def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: f
 
 def other_penalties(case: Case) -> Iterator[Candidate]:
     """What a penalty adds is its value, one number, and not its derivative, or that of a norm."""
-    for leaf, (places, added) in _added(case.graph).items():
+    for leaf, (places, added) in added_by_penalties(case.graph).items():
         along = float(np.vdot(added, leaf._array))
         norm = float(np.linalg.norm(leaf._array))
         for words, value in (
@@ -154,7 +156,7 @@ def other_penalties(case: Case) -> Iterator[Candidate]:
             if leaf.size > 1 and np.all((added != 0) | (leaf._array == 0)):
                 what = f"{words} is added to the gradient, where its derivative belongs"
                 yield _added_instead(what, places, np.broadcast_to(value, leaf.shape))
-        for what, value in _penalties_elsewhere(case, leaf, added):
+        for what, value in _of_other_weights(case, leaf, added):
             yield _added_instead(what, places, value)
 
 
@@ -163,16 +165,10 @@ def _added_instead(what: str, places: list[Place], value: Array) -> Candidate:
     return joint("penalty", what, scaled(others, 0.0) | {first: Always(value)})
 
 
-def _penalties_elsewhere(case: Case, leaf: Tensor, added: Array) -> Iterator[tuple[str, Array]]:
-    """What the same penalty adds for another parameter, or leaving out those at the other end."""
+def _of_other_weights(case: Case, leaf: Tensor, added: Array) -> Iterator[tuple[str, Array]]:
+    """What the same penalty adds for another parameter."""
     own = added != 0
     by = closest_factor(added[own], leaf._array[own])
-    for axis in range(leaf.ndim):
-        other_end = np.flip(own, axis)
-        if not np.array_equal(other_end, own):
-            lines = lines_along(leaf._array, axis)
-            words = f"the penalty is on other {lines}: those at the other end are left out of it"
-            yield words, by * other_end * leaf._array
     for other in case.graph.leaves:
         for values in {id(a): a for a in (other._array, other._array.T)}.values():
             if other is not leaf and values.shape == leaf.shape and leaf.ndim:

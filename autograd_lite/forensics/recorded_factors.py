@@ -246,7 +246,7 @@ def _beyond(graph: Graph, place: Place) -> Factors:
         (use,) = uses
         if use.multiplies_entries and (to_leaf or not is_next):
             yield from _of_numbers(graph, use)
-        onward = use.bends or use.traits.product or use.traits.moves
+        onward = use.bends or use.traits.product or use.traits.moves or use.traits.reduces
         if not (use.traits.additive or (to_leaf and onward)):
             return
         is_next, left = False, left - (not use.traits.additive)

@@ -281,6 +281,14 @@ class Graph:
         """The same sets, of each the last step first."""
         return [*map(self.in_time, self.alike)]
 
+    def are_all(self, steps: Iterable[Place]) -> bool:
+        """Whether there are no other steps of the same operation that play their role."""
+        some = {*steps}
+        first = next(iter(some))
+        same = {p for p in self.places if (p.operation, p.slot) == (first.operation, first.slot)}
+        around = [group for group in (same, *map(set, self.alike)) if some <= group]
+        return len(some) == min(map(len, around), default=0)
+
     def alike_among(self, places: Iterable[Place]) -> list[list[Place]]:
         """The sets of two or more of these steps that play one role, each once.
 

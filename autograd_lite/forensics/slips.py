@@ -14,7 +14,12 @@ import numpy as np
 from autograd_lite.forensics.candidate import FACTOR
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, multiples, rounded
-from autograd_lite.forensics.penalties import of_bias, penalized_bias, strengths_of_penalties
+from autograd_lite.forensics.penalties import (
+    added_by_penalties,
+    of_bias,
+    penalized_bias,
+    strengths_of_penalties,
+)
 from autograd_lite.forensics.place import lines_along, sets_of_axes
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import limited, made_of
@@ -183,6 +188,20 @@ def _penalized_as_used(case: Case, tensor: Tensor, given: Array, right: Array) -
         yield Slip("penalty", words), given, right + counts * penalty
 
 
+def _penalized_elsewhere(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    """The penalty is on other entries than in the loss, as where an index is off by one."""
+    penalty = strengths_of_penalties(case.graph).get(tensor, 0.0) * tensor._array
+    if not penalty.all():
+        return
+    own = added_by_penalties(case.graph)[tensor][1] != 0
+    here = own + np.round((given - right) / penalty) == 1
+    more, less = here & ~own, own & ~here
+    if more.any() and less.any():
+        parts = [_which(each, ~each) or f"{each.sum()} of its entries are" for each in (more, less)]
+        words = f"{parts[0]} penalized, and {parts[1]} not, unlike in the loss"
+        yield Slip("penalty", words), given, right + penalty * (1.0 * here - own)
+
+
 def _updated(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     for words, array in limited(given, right):
         yield Slip("another quantity", words, solved=True), given, array
@@ -341,6 +360,7 @@ def _without_axis(reduce: Any, given: Array, right: Array) -> str:
 OF_RIGHT = (
     _on_the_bias,
     _penalized_as_used,
+    _penalized_elsewhere,
     _misplaced,
     _by_another_variable,
     _updated,

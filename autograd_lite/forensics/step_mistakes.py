@@ -246,7 +246,12 @@ def another_derivative(graph: Graph, place: Place) -> StepMistakes:
     if not place.argument.ndim or not (place.traits.activation or bends):
         return
     x, y = place.argument._array, place.node._array
-    for name, other in activations().items():
+    others = {
+        name: other
+        for name, other in activations().items()
+        if TABLE[other].traits.elementwise or place.traits.activation
+    }
+    for name, other in others.items():
         words = f"the derivative of {name} is used for that of {{operation}}"
         for at_its_output in (True, False) if other is not place.operation.function else ():
             vjp = partial(vjp_of, other, at_its_output)

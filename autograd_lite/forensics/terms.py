@@ -36,15 +36,20 @@ MOST_WAYS = 4
 
 def of_one_summand(graph: Graph, place: Place) -> StepMistakes:
     """Of a sum that arrives only a part is multiplied by a derivative: parentheses are missing."""
-    if not (place.bends or place.multiplies_entries) or not place.node.ndim:
+    to_parameter = place.multiplies_matrices and place.argument.operation is None
+    if not (place.bends or place.multiplies_entries or to_parameter) or not place.node.ndim:
         return
     what = "derivative of {operation}" if place.bends else "factor of {operation}"
-    same = place.node.shape == place.argument.shape
+    same = place.node.shape == place.argument.shape and not to_parameter
     for use, part in _summands(graph, place.node, DEEP):
         of_which = f"in what arrives over {use.operation.name}, one of several terms"
         if same:
             words = f"the {what} is forgotten {of_which}: parentheses are missing"
             yield "one path", words, _otherwise(place, part, unchanged)
+        for slot, other in place.others.items() if to_parameter else ():
+            words = f"the other factor of {{operation}} is left out {of_which}, which is summed up"
+            alone = Instead(place, slot, np.ones_like(plain(other)))
+            yield "one path", f"{words}: parentheses are missing", _otherwise(place, part, alone)
         for _, words, vjp in (*formulas(graph, place), *softmax(graph, place)):
             yield "one path", f"{words}, {of_which}", _otherwise(place, part, vjp)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,14 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
         kept = [[use] for use in uses] if len(uses) > 2 else []
         kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
         kept += [group for group in graph.alike_among(uses) if len(group) < len(uses) - 1]
+        in_time = graph.in_time(uses)
+        ends = {in_time[-1]: "the first use is", in_time[0]: "the last use is"}
         for group in kept:
             chosen = {*group}
             others = [use for use in uses if use not in chosen]
-            which = "one use is" if len(group) == 1 else f"{len(group)} of {len(uses)} uses are"
+            which = f"{len(group)} of {len(uses)} uses are"
+            if len(group) == 1:
+                which = ends.get(group[0], "one use is")
             what = f"only {which} counted: what arrives over the other uses is left out"
             yield left_out(others, what)
         for words, dropped in _of_loops(graph.in_time(uses)):
@@ -243,6 +248,22 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
 # What shows on one of the ways that lead on from a node only
 
 
+ONLY_HERE = ", only here"
+
+
+@dataclass(frozen=True)
+class OnOneWay:
+    """The vjp of a step that more arrives at, as where a use of the node is done wrongly."""
+
+    place: Place
+    use: Place
+    more: Array
+
+    def __call__(self, g: Array, *given: Any, **keywords: Any) -> Array:
+        """The right vjp of what arrives then."""
+        return self.place.vjp(g + self.more, *given, **keywords)
+
+
 def on_one_way(graph: Graph, place: Place) -> StepMistakes:
     """A step before is done wrongly in the formula for a parameter, and rightly elsewhere."""
     node = place.node
@@ -252,7 +273,7 @@ def on_one_way(graph: Graph, place: Place) -> StepMistakes:
         right = graph.sent(use)
         for words, other in _done_wrongly(graph, use, right):
             if np.shape(other) == right.shape and not np.array_equal(other, right):
-                yield "one path", f"{words}, only here", place.arriving_plus(other - right)
+                yield "one path", words + ONLY_HERE, OnOneWay(place, use, other - right)
 
 
 def _done_wrongly(graph: Graph, use: Place, right: Array) -> Iterator[tuple[str, Any]]:

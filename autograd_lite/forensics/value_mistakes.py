@@ -271,7 +271,10 @@ def _in_words(argument: Any, others: Iterable[Any], own: Any) -> Iterator[tuple[
     """What others are in relation to an argument, the closest first, and whether they are close."""
     found = [(*_relation(argument, other, own), other) for other in others]
     for steps, what, other in sorted(found, key=lambda each: each[0]):
-        yield what, steps < MOST_BETWEEN, other
+        # What is before a sum is no input that is mistaken for an output.
+        row = argument.operation if is_recorded(argument) else None
+        is_term = steps == 1 and row is not None and row.traits.additive
+        yield what, steps < MOST_BETWEEN and not is_term, other
 
 
 def _relation(argument: Any, other: Any, own: Any) -> tuple[int, str]:

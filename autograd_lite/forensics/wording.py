@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
+    DROPPED,
     FACTORS,
+    SIGN,
     Always,
     Arriving,
     Candidate,
@@ -24,7 +26,9 @@ from autograd_lite.forensics.explain import Hypothesis
 from autograd_lite.forensics.factors import as_written, rounded
 from autograd_lite.forensics.names import Names, written
 from autograd_lite.forensics.place import Place, is_recorded
+from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.slips import Slip
+from autograd_lite.forensics.uses import ONLY_HERE, OnOneWay
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import key_of
@@ -123,15 +127,16 @@ def _are(names: list[str]) -> str:
 
 MOST_NAMES = 12
 """Gradients that are named where many are wrong, or right."""
-
-
 MOST_TARGETS = 4
 """Steps besides the first that are called by name."""
 
 
 def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
-    likewise = "" if mistake.joint else _likewise(place, mistake, names)
+    # Where a value is used more than once, a step is one of several contributions.
+    uses = case.graph.consumers[place.argument]
+    every, whole = all(use in mistake.wrong for use in uses), ""
+    likewise = "" if mistake.joint else _likewise(case.graph, mistake, every, names)
     what = mistake.what.replace("{operation}", names.function(place))
     what = re.sub(r",(?=[,;:]|$)", "", what)  # after "written out,"
     what = what.replace("{argument}", names.value(place.argument))
@@ -143,10 +148,13 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         arrives = isinstance(vjp, Arriving) and not isinstance(vjp, Valued)
         name = names.of.get(key_of(vjp.written), unknown)
         what = what.replace("{other}", name if arrives else names.described(vjp.written, unknown))
-    if vjp in (unchanged, negated) and place.multiplies_entries and len(place.others) == 1:
-        what = _with_factor(place, what, vjp is negated, names)
-    if mistake.kind == "dropped path" and not mistake.joint:
-        what = _left_out(case, mistake, place, names) or what
+    step = vjp.use if isinstance(vjp, OnOneWay) else place
+    forgets = vjp in (unchanged, negated) or (step is not place and "forgotten" in what)
+    if forgets and step.multiplies_entries and len(step.others) == 1:
+        what = _with_factor(step, what, names)
+    if mistake.kind == DROPPED[0] and not mistake.joint:
+        own = _left_out(case, mistake, place, names) if mistake.is_any_path else ""
+        what = _parts_left_out(mistake, uses) or own or what
     words = f"{names.step(place, _end(case, mistake, place))}{likewise}: {what}"
     is_exact = mistake.kind == "penalty" and mistake.factor in (0, -1)
     is_said = mistake.kind in ("sign", "dropped path") or is_exact
@@ -156,11 +164,8 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
             reason = case.in_words(mistake.strength)
             number += f": {reason}" if reason else ""
         words += f", {number or _factor(case, mistake.strength, place)}"
-    # Where a value is used more than once, a step is one of several contributions.
-    uses = case.graph.consumers[place.argument]
-    every, whole = all(use in mistake.wrong for use in uses), ""
-    every = every and (len(uses) == 1 or mistake.factor is not None)
-    if every and place.node not in names.known:
+    is_one = len(uses) == 1 or mistake.factor is not None
+    if every and is_one and place.node not in names.known:
         whole = names.whole_cotangent(place.argument)
     right = whole or written(contribution_formula, place.node, place.slot, names.of)
     if right == f"d{names.of[place.argument]}":  # it only passes on what is called so itself
@@ -174,16 +179,19 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
 
 
-def _likewise(place: Place, mistake: Candidate, names: Names) -> str:
+def _likewise(graph: Graph, mistake: Candidate, every: bool, names: Names) -> str:
     """The other steps that a mistake is made in."""
-    count, targets = len(mistake.wrong), [names.cotangent(p.argument) for p in mistake.wrong]
-    others = dict.fromkeys(t for t in targets if t != names.cotangent(place.argument))
+    count, first = len(mistake.wrong), names.cotangent(graph.first_of(mistake.wrong).argument)
+    targets = dict.fromkeys(names.cotangent(place.argument) for place in mistake.wrong)
+    others = [target for target in targets if target != first]
+    further = "one other step" if count == 2 else f"{count - 1} other steps"
     if len(others) > MOST_TARGETS:
-        return f", and likewise in all {count} steps of this kind"
+        further = f"all {count} steps" if graph.are_all(mistake.wrong) else further
+        return f", and likewise in {further} of this kind"
     if others:
         return f", and likewise to {', '.join(others)}"
-    is_said = mistake.kind in FACTORS or count == 1
-    further = "one other step" if count == 2 else f"{count - 1} other steps"
+    which = mistake.kind == DROPPED[0] and not mistake.is_any_path
+    is_said = count == 1 or (mistake.kind in FACTORS and (every or which))
     return "" if is_said else f", and likewise in {further} of this kind"
 
 
@@ -197,18 +205,20 @@ def _end(case: Case, mistake: Candidate, place: Place) -> Tensor:
     return end
 
 
-def _with_factor(place: Place, what: str, is_negated: bool, names: Names) -> str:
+def _with_factor(place: Place, what: str, names: Names) -> str:
     """What is said where a factor is forgotten that has a name, or that is divided by."""
     (factor,) = place.other_arguments
     name = names.of.get(key_of(factor), "")
     if not name:
         return what
     derivative = f"1 / {name}" if place.operation.function is np.divide else name
-    return f"{name} is forgotten: {what}" + f", which is {derivative}" * (not is_negated)
+    which = "" if SIGN[1] in what else f", which is {derivative}"
+    end = ONLY_HERE if what.endswith(ONLY_HERE) else ""
+    return f"{name} is forgotten{end}: {what.removesuffix(end)}{which}"
 
 
 def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str:
-    """What is dropped, where that is a term of a sum or a part of an array; else empty."""
+    """What is dropped, where that is a term of a sum, or of a product rule; else empty."""
     equal = [argument for argument in place.node.arguments if argument is place.argument]
     if place.traits.product and len(equal) == 2 and len(mistake.wrong) == 1:
         words = "one of two equal factors is not differentiated"
@@ -233,7 +243,12 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
         rule = "quotient" if start.operation.function is np.divide else "product"
         words = f"a path is dropped: a term of the {rule} rule is left out, that of"
         return f"{words} {names.operand(start)}"
-    parts = [use for use in case.graph.consumers[place.argument] if use.traits.indexes]
+    return ""
+
+
+def _parts_left_out(mistake: Candidate, uses: list[Place]) -> str:
+    """What is dropped, where that are some of the parts that are taken of an array; else empty."""
+    parts = [use for use in uses if use.traits.indexes]
     dropped = sum(use in mistake.wrong for use in parts)
     if 0 < dropped < len(parts):
         share = (

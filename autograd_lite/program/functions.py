@@ -29,12 +29,13 @@ from autograd_lite.program.recordings import (
     in_new_object,
     key_of,
     nearby,
+    program_of,
     same_outcomes,
     task_of,
     uncollected,
 )
 from autograd_lite.program.surroundings import Surroundings
-from autograd_lite.program.trace import Tracer, guarded, program_of
+from autograd_lite.program.trace import Tracer, guarded
 from autograd_lite.pullback import is_live_leaf
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import Derived, grad, positions_of, value_and_grad

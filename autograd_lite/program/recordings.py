@@ -20,6 +20,7 @@ from autograd_lite.modes import Taken
 from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.program.backends import Output, Task
 from autograd_lite.program.program import Guard, Program, Step, function_of
+from autograd_lite.program.trace import Tracer
 from autograd_lite.trees import leaves_of
 
 RECORDINGS = 12
@@ -187,6 +188,29 @@ class _Same:
         if isinstance(a, dict):
             return a.keys() == b.keys() and all(self(a[key], b[key]) for key in a)
         return self._arrays.get(id(a), a) is b or same_value(a, b)
+
+
+def program_of(
+    result: Any, variables: Sequence[Any], calls: Sequence[Taken], templates: dict[Any, Any]
+) -> tuple[Tracer, list[Any]]:
+    """The program of a result, and of its gradient in variables; what each leaf of that is."""
+    leaves = leaves_of(result)
+    tracer = Tracer(result, templates)
+    if not variables:
+        for call in calls:
+            tracer.note(call)
+        outputs = [tracer.own_part(x) if isinstance(x, Node) else x for x in leaves]
+        tracer.guard_noted(calls)
+        return tracer, outputs
+    if not isinstance(result, Node) or result.operation is None:
+        raise ValueError("the result does not depend on what it is differentiated in")
+    tracer.write(calls)
+    program = tracer.program
+    gradients = [
+        program.cotangents[x] if x in program.cotangents else np.zeros(x.shape, x.dtype)
+        for x in variables
+    ]
+    return tracer, [program.values[result], *gradients]
 
 
 # What a computation is given

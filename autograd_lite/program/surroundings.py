@@ -136,8 +136,6 @@ class Surroundings:
             self._waiting.append(vars(module).get("__getattr__"))
 
     def _visit_array(self, array: Any) -> None:
-        if not isinstance(array, np.ndarray):
-            return
         if array.dtype.hasobject:
             self._waiting.append(array.tolist())
         if not self._watched.array(array):

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd_lite.errors import AutogradError, UnsupportedError, describe
+from autograd_lite.errors import AutogradError, UnsupportedError, describe, describe_one
 from autograd_lite.fitting import match, without_nan
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
@@ -166,6 +166,16 @@ def require_row(attempted: str, node: Node) -> None:
             f"{attempted} of {operation.name}{describe(node.arguments)}",
             "it has no row in the table of derivatives",
             "Compute the loss without checkpoint",
+        )
+
+
+def require_numpy(array: Any) -> None:
+    """Raise an UnsupportedError unless it is an array of NumPy's."""
+    if not isinstance(array, np.ndarray | np.generic):
+        raise UnsupportedError(
+            f"trace of what was computed from {describe_one(array)}",
+            "it is no array of NumPy's",
+            "Compute the loss from NumPy arrays",
         )
 
 

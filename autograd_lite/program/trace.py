@@ -14,7 +14,6 @@ from typing import Any, cast
 import numpy as np
 
 from autograd_lite.engine import backward_order, step_through
-from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import SetForAWhile, Taken, taken
 from autograd_lite.node import Array, Node, Pass, arrays_in, plain
 from autograd_lite.program.expressions import Template, is_plain
@@ -36,19 +35,9 @@ from autograd_lite.program.templates import (
     forward_of,
     kept_steps,
     recorded_slots,
+    require_numpy,
 )
 from autograd_lite.pullback import is_live_leaf
-from autograd_lite.trees import leaves_of
-
-
-def require_numpy(array: Any) -> None:
-    """Raise an UnsupportedError unless it is an array of NumPy's."""
-    if not isinstance(array, np.ndarray | np.generic):
-        raise UnsupportedError(
-            f"trace of what was computed from {describe_one(array)}",
-            "it is no array of NumPy's",
-            "Compute the loss from NumPy arrays",
-        )
 
 
 def trace(loss: Node, taken: Iterable[Taken] = ()) -> Program:
@@ -335,13 +324,13 @@ class Tracer:
     def value(self, step: Step) -> Array:
         """The value of a step, for which no others are computed than those that it needs."""
         found = self.found
-        if step.number not in found:
-            run_steps(needed_for([step], parts=self._not_found), found)
-        return found[step.number]
 
-    def _not_found(self, step: Step) -> list[Step]:
-        """What a step is computed from, of which there is no value yet."""
-        return [part for part in steps_in(step) if part.number not in self.found]
+        def missing(of: Step) -> list[Step]:
+            return [part for part in steps_in(of) if part.number not in found]
+
+        if step.number not in found:
+            run_steps(needed_for([step], parts=missing), found)
+        return found[step.number]
 
 
 class _Outliner(Tracer):
@@ -369,29 +358,6 @@ class _Outliner(Tracer):
 
     def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
         return self.applied(node, given, careful)
-
-
-def program_of(
-    result: Any, variables: Sequence[Any], calls: Sequence[Taken], templates: dict[Any, Any]
-) -> tuple[Tracer, list[Any]]:
-    """The program of a result, and of its gradient in variables; what each leaf of that is."""
-    leaves = leaves_of(result)
-    tracer = Tracer(result, templates)
-    if not variables:
-        for call in calls:
-            tracer.note(call)
-        outputs = [tracer.own_part(x) if isinstance(x, Node) else x for x in leaves]
-        tracer.guard_noted(calls)
-        return tracer, outputs
-    if not isinstance(result, Node) or result.operation is None:
-        raise ValueError("the result does not depend on what it is differentiated in")
-    tracer.write(calls)
-    program = tracer.program
-    gradients = [
-        program.cotangents[x] if x in program.cotangents else np.zeros(x.shape, x.dtype)
-        for x in variables
-    ]
-    return tracer, [program.values[result], *gradients]
 
 
 class guarded(SetForAWhile):  # noqa: N801 - used like no_grad

@@ -14,8 +14,7 @@ from autograd_lite.node import Array, Node, plain
 from autograd_lite.program.expressions import OwnedShape, Tape, Template
 from autograd_lite.program.loops import Loop, Uneven, index_place
 from autograd_lite.program.program import Step, mapped, run_steps, steps_in
-from autograd_lite.program.templates import Rules, Slots, Vjps, arrays_of
-from autograd_lite.program.trace import require_numpy
+from autograd_lite.program.templates import Rules, Slots, Vjps, arrays_of, require_numpy
 from autograd_lite.table import TABLE
 from autograd_lite.textbook.iterations import Iterations
 from autograd_lite.textbook.spellings import RULES, Count, function_written_out, is_count

@@ -48,9 +48,6 @@ class Share(float):
     def __init__(self, count: int) -> None:
         self.count = count
 
-    def __repr__(self) -> str:
-        return f"1 / {self.count}"
-
 
 def _mean_vjp(g: Any, y: Any, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     share = Share(a.size // y.size) if a.size else 1

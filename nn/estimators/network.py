@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require, require_takes
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.foreign import require_unmasked
 from autograd_lite.names import explains_keywords, tell_of
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
@@ -121,6 +122,8 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         return self._train(X, y, sample_weight, epochs=1)
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:
+        for given in (X, y):
+            require_unmasked(given, f"{type(self).__name__} of")
         X, y = validate_data(
             self, X, y, reset=first, dtype=PRECISIONS, multi_output=True, y_numeric=self._numeric
         )
@@ -177,7 +180,8 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         require(self, "evaluate_every", self.evaluate_every, optional(COUNT))
         validation = self.validation
         if isinstance(validation, tuple | list) and len(validation) == 2:
-            validation = validation[0], self._targets(np.asarray(validation[1]), X.dtype)
+            held_out, answers = self._checked(*validation, first=False)
+            validation = held_out, self._targets(answers, X.dtype)
         looks = validation is not None or self.metrics or self.callbacks
         with self._drawing(self.model_):
             self.history_ = fit(
@@ -200,6 +204,7 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     def _outputs_for(self, X: Any) -> Any:
         """What the model returns for samples, (n, outputs)."""
         check_is_fitted(self, "model_")
+        require_unmasked(X, f"{type(self).__name__} of")
         return predict(self.model_, validate_data(self, X, reset=False, dtype=PRECISIONS))
 
     # What classifiers and regressors differ in.

@@ -11,6 +11,7 @@ import autograd_lite
 from autograd_lite import Tensor
 from autograd_lite.arguments import INTEGER, NUMBER, function_named
 from autograd_lite.foreign import admit
+from autograd_lite.precision import as_floats
 from autograd_lite.table import activations
 from nn.architecture import register
 from nn.declared import declared, without_options
@@ -81,8 +82,8 @@ class _Function(Module):
             register(cls if cls._fields else without_options(cls))
 
     def forward(self, x: ArrayLike) -> Tensor:
-        """Apply to x of any shape."""
-        x = admit(x, f"{type(self).__name__} of")
+        """Apply to x of any shape, whole numbers as floats: NumPy's tanh has few digits of them."""
+        x = as_floats(admit(x, f"{type(self).__name__} of"))
         try:
             result: Tensor = self.function(x, *[getattr(self, name) for name in self._fields])
         except TypeError:

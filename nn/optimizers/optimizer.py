@@ -17,6 +17,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
+from autograd_lite.modes import raises_errors
 from autograd_lite.mutation import note_change
 from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.read_only import writable
@@ -280,9 +281,17 @@ class Optimizer(Declared):
             run.refuse_unless_writable()
         if all(map(_at_once, runs)):
             self._update(runs)
-        else:
-            with whole():
+            return
+        # Only what is one's own raises, or what NumPy is told to raise.
+        may_fail = raises_errors() or not type(self).update.__module__.startswith("nn.")
+        put_back = self.kept() if may_fail else None
+        with whole():
+            try:
                 self._update(runs)
+            except BaseException:
+                if put_back is not None:
+                    put_back()
+                raise
 
     def _update(self, runs: Sequence[Run]) -> None:
         changes: list[tuple[Any, ...]] = [(object.__setattr__, self, "steps", self.steps + 1)]

@@ -87,6 +87,9 @@ class ReduceOnPlateau(Schedule):
         if name in ("threshold", "mode"):
             self.best, self.waited = worst(self.mode), 0
 
+    def _kind(self) -> str:
+        return f"{super()._kind()} with mode={self.mode!r}"
+
     def rate(self, base: float, t: int) -> float:
         """The rate after the reductions so far."""
         return max(base * self.factor**self.reductions, min(base, self.minimum))

@@ -24,8 +24,9 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.names import explains_keywords
 from nn.declared import Declared, declared
+from nn.optimizers.groups import shown
 from nn.optimizers.optimizer import Optimizer
-from nn.schema import ANYTHING, misfits, require_fitting
+from nn.schema import ANYTHING, equal_to, misfits, require_fitting
 
 DECAY = Range(lambda x: is_number(x) and 0 < x <= 1, "a number above 0, at most 1")
 
@@ -99,6 +100,18 @@ class Schedule(Declared):
         is_optimizer = isinstance(base, Optimizer)
         return text.replace(repr(base), f"{type(base).__name__}(...)") if is_optimizer else text
 
+    def told(self) -> str:
+        """Its class and numbers, without what it was made from."""
+        own = {name: getattr(self, name) for name in self._fields if name != "base"}
+        parts = [
+            f"{name}={x.told() if isinstance(x, Schedule) else shown(x)}" for name, x in own.items()
+        ]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def _kind(self) -> str:
+        """What a state has to be of."""
+        return type(self).__name__
+
     @property
     def optimizer(self) -> Optimizer:
         """Whose rates are set; an ArgumentError if the schedule was made from a learning rate."""
@@ -165,7 +178,7 @@ class Schedule(Declared):
     def state_dict(self) -> dict[str, Any]:
         """What is needed to resume from here."""
         own = {name: getattr(self, name) for name in self.state_ranges}
-        return {"base_rates": list(self.base_rates), "steps": self.t, **own}
+        return {"kind": self._kind(), "base_rates": [*self.base_rates], "steps": self.t, **own}
 
     @explains_keywords
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -181,9 +194,9 @@ class Schedule(Declared):
             self._go_to(state["steps"])
 
     def _require_fitting(self, state: Mapping[str, Any]) -> None:
-        known = dict.fromkeys(self.state_dict(), ANYTHING)
-        wanted = {**known, "base_rates": [NOT_NEGATIVE], "steps": WHOLE, **self.state_ranges}
-        require_fitting(self, misfits(state, wanted))
+        known, kind = dict.fromkeys(self.state_dict(), ANYTHING), equal_to(self._kind())
+        wanted = {**known, "kind": kind, "base_rates": [NOT_NEGATIVE], "steps": WHOLE}
+        require_fitting(self, misfits(state, wanted | self.state_ranges))
         if len(state["base_rates"]) != len(self.base_rates):
             require_fitting(self, ["the state is of an optimizer with other groups"])
 

@@ -20,6 +20,7 @@ from autograd_lite.errors import (
 )
 from autograd_lite.foreign import beside, on_host
 from autograd_lite.names import explains_keywords
+from autograd_lite.node import plain
 from autograd_lite.pullback import Pullback
 from nn.optimizers.groups import group_entries
 
@@ -49,6 +50,8 @@ class _Parameters:
             )
         self.tensors: list[Tensor] = [x for entry in entries for x in entry["parameters"]]
         self.begun = [x.data.copy() for x in self.tensors]
+        self.first: Any = None
+        """What the function gives for the parameters as they are; None once that was compared."""
         self.is_first = True
 
     def vector(self) -> Any:
@@ -81,9 +84,25 @@ class _Parameters:
                 "Begin with others, or look for a logarithm or a division of 0 with "
                 "detect_anomaly()",
             )
-        self.is_first = False
+        if self.is_first:
+            self.first, self.is_first = plain(value).copy(), False
+        elif self.first is not None:
+            self._require_same(value)
+            self.first = None
         computed: Tensor = value
         return computed
+
+    def _require_same(self, value: Any) -> None:
+        """Raise unless the second call, with the same parameters, gives what the first one did."""
+        now, first = on_host(plain(value)), on_host(self.first)
+        if now.shape == first.shape and np.allclose(now, first):
+            return
+        raise ArgumentError(
+            f"{self.attempted} of a function that returned {describe_one(value)}",
+            f"with the same parameters it gave {describe_one(self.first)} before, as by chance",
+            "Call model.eval() before, for a model with dropout; draw batches and noise once, "
+            "outside of the function",
+        )
 
     def _depend(self, value: Any) -> bool:
         """Whether what was computed depends on them: what came first is looked through."""
@@ -127,7 +146,8 @@ def fit_lbfgs(
         tolerance: it ends when no entry of the gradient is larger.
 
     Raises:
-        ArgumentError: a number is out of its range, or there are no parameters.
+        ArgumentError: a number is out of its range, there are no parameters, or the loss is another
+            one for the same parameters.
         GradientError: the loss is not a scalar, or depends on no parameter.
         TrainingError: the loss is NaN or infinite at the beginning.
         UnsupportedError: a parameter is not a leaf tensor of floats, or the loss not a function.
@@ -159,6 +179,7 @@ def fit_lbfgs(
         return value.item(), _vector(gradients)
 
     with own as optimize:
+        own.computed(own.vector(), loss)
         options = {"maxiter": iterations, "maxfun": 20 * iterations, "gtol": tolerance, "ftol": 0}
         found = optimize.minimize(
             evaluate, own.vector(), jac=True, method="L-BFGS-B", options=options
@@ -187,7 +208,8 @@ def fit_least_squares(
         tolerance: it ends when the sum or the parameters change by a smaller share.
 
     Raises:
-        ArgumentError: a number is out of its range, or there are no parameters.
+        ArgumentError: a number is out of its range, there are no parameters, or the residuals are
+            others for the same parameters.
         ShapeError: there are fewer residuals than entries of parameters.
         GradientError: the residuals depend on no parameter.
         TrainingError: one of them is NaN or infinite at the beginning.

@@ -16,6 +16,8 @@ from nn.module import Module
 from nn.optimizers.groups import hyper_parameters, told_options
 from nn.optimizers.groups import shown as name_of
 from nn.optimizers.optimizer import Optimizer
+from nn.training.callback import Callback
+from nn.training.callbacks import LRSchedule
 from nn.training.inputs import named_parts
 from nn.training.samples import Samples
 from nn.training.sources import Part, Rows, Stream, read_parts
@@ -32,9 +34,10 @@ def terms(
     loss: Callable[..., Tensor] | None,
     step: Callable[..., Any] | None,
     samples: Samples,
+    callbacks: Iterable[Callback],
 ) -> dict[str, Any]:
-    """The optimizers with their hyper-parameters, the layers, the loss and the data, as plain
-    values.
+    """The optimizers with their hyper-parameters and schedules, the layers, the loss and the data,
+    as plain values.
 
     Data are told by a digest of their bytes.
     """
@@ -44,12 +47,22 @@ def terms(
         found[_of("optimizer", name)] = type(optimizer).__name__
         options = _of_groups([told_options(group) for group in optimizer.groups])
         found |= {_of(option, name): value for option, value in options.items()}
+    for callback in callbacks:
+        if isinstance(callback, LRSchedule):
+            names = [n for n, each in optimizers.items() if each is callback.schedule.base]
+            found[_of("schedule", *names)] = callback.told()
     for name, module in model.named_modules():
         found[f"layer {name}" if name else "model"] = _layer(module, known)
     if loss is not None:
         found["loss"] = _told(loss, known)
     if step is not None:
         found["step"] = _told(step, known)
+    return found | _of_data(samples, known)
+
+
+def _of_data(samples: Samples, known: Mapping[int, str]) -> dict[str, Any]:
+    """What is trained and validated on, and how it is drawn."""
+    found: dict[str, Any] = {}
     for kind, part in samples.parts.items():
         kind = kind.replace("_", " ")
         if isinstance(part, Stream):
@@ -72,7 +85,7 @@ def optimizer_states(state: Mapping[str, Any]) -> list[Any]:
     return [state["optimizer"], *state.get(FURTHER, ())]
 
 
-def _of(name: str, optimizer: str) -> str:
+def _of(name: str, optimizer: str = "") -> str:
     return f"{name} of optimizer {optimizer}" if optimizer else name
 
 

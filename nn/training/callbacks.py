@@ -21,7 +21,7 @@ from nn.declared import Declared, Field, declared
 from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
 from nn.optimizers.plateau import MODE, ReduceOnPlateau, is_better, worst
 from nn.optimizers.schedules import Schedule, Warmup
-from nn.schema import ARRAY, FLOAT, misfits, require_fitting
+from nn.schema import ARRAY, FLOAT, equal_to, misfits, require_fitting
 from nn.training.callback import (
     Callback,
     Training,
@@ -71,6 +71,8 @@ class EarlyStopping(Declared, Callback):
     mode: Field[str, str | None] = declared(optional(MODE), default=None)
 
     state_ranges: ClassVar = {
+        "monitor": TEXT,  # these two first, as assigning them forgets the others
+        "mode": MODE,
         "best_value": FLOAT,
         "progress_value": FLOAT,
         "waited": WHOLE,
@@ -152,6 +154,12 @@ class EarlyStopping(Declared, Callback):
             training.model.load_state_dict(self.best_weights)
             training.history.best_epoch = self.best_epoch
 
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave; an ArgumentError if it is of something else."""
+        own = {name: equal_to(getattr(self, name)) for name in ("monitor", "mode")}
+        require_fitting(self, misfits(state, self.state_ranges | own))
+        super().load_state_dict(state)
+
 
 class LRSchedule(Declared, Callback):
     """Step a learning-rate schedule after each epoch, or each batch.
@@ -199,6 +207,11 @@ class LRSchedule(Declared, Callback):
                     "Leave out every='batch'",
                 )
             _require_agreement(self, values["monitor"], plateau.mode)
+
+    def told(self) -> str:
+        """What it does to learning rates, in words."""
+        figure = "" if _plateau(self.schedule) is None else f" by {self.monitor}"
+        return f"{self.schedule.told()} each {self.every}{figure}"
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot work."""

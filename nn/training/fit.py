@@ -246,7 +246,7 @@ def fit(
             usual = {"accumulate": accumulate, "evaluate_every": evaluate_every}
             arguments |= {name: int(number) for name, number in usual.items() if number > 1}
             if saved or any(isinstance(callback, Checkpoint) for callback in callbacks):
-                arguments |= terms(model, optimizers, loss, step, samples)
+                arguments |= terms(model, optimizers, loss, step, samples, callbacks)
             require_accumulated(samples.loss, int(accumulate))
             first = next(iter(optimizers.values()))
             training = Training(model, first, rng, history, int(epochs), callbacks, arguments)

@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, as_array, require, require_flag, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
 from autograd_lite.read_only import read_only
 from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
@@ -46,7 +47,9 @@ def as_arrays(
     if type(values) is np.ndarray:
         return values
     if not is_tree(values):
-        return values if stays(values) else _as_one_array(values, attempted)
+        if not stays(values):
+            return _as_one_array(values, attempted)
+        return admit(values, attempted) if is_dask(values) else values
     leaves_of(values)  # an error where they hold themselves
     if isinstance(values, Mapping):
         items = values.items()

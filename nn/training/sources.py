@@ -307,6 +307,7 @@ class Stream(Source):
                 "Give samples and targets, (X, y), or (X, y, weights)",
             )
         X, y, n = checked(self.dtype, batch[0], batch[1], kind)
+        X, y = map_tree(loaded, (X, y))
         like = map_tree(lambda leaf: leaf.shape[1:], (X, y)), len(batch)
         if number == 1:
             self.size = n

@@ -22,7 +22,7 @@ from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generator
 from nn.training.comparing import require_distributions, require_own_targets
 from nn.training.evaluation import require_scalar
-from nn.training.fit_arguments import trained_parameters
+from nn.training.fit_arguments import require_depending, trained_parameters
 from nn.training.inputs import called
 from nn.training.samples import Samples, prepared, shared_dtype
 
@@ -132,7 +132,9 @@ def find_learning_rate(
         The curve, with its `suggestion`; `plot()` draws it.
 
     Raises:
-        ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does; or the range is empty.
+        ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does; or the range is empty, or the
+            first loss NaN or infinite.
+        GradientError: nothing is learned, or the first gradient is NaN or infinite.
 
     >>> from nn import SGD, Dense
     >>> X = np.linspace(-1, 1, 64).reshape(64, 1)
@@ -166,6 +168,8 @@ def find_learning_rate(
             try:
                 losses.append(_stepped(samples, model, optimizer, inputs, targets))
             except GradientError:
+                if not losses:
+                    raise
                 break
             smoothed = _smoothed(losses)
             if not math.isfinite(losses[-1]):
@@ -179,7 +183,7 @@ def find_learning_rate(
     if not losses:
         raise ArgumentError(
             f"find_learning_rate of {type(model).__name__}",
-            "the loss or a gradient is NaN or infinite from the first step on",
+            "the loss is NaN or infinite from the first step on",
             "Look for a logarithm or a division of 0 with detect_anomaly()",
         )
     return LearningRateCurve(rates[: len(losses)], losses)
@@ -194,6 +198,7 @@ def _stepped(
     require_distributions(attempted, samples.loss, predictions)
     loss = samples.loss_of(predictions, targets)
     require_scalar(loss)
+    require_depending(attempted, model, loss)
     value: float = loss.item()
     if math.isfinite(value):
         optimizer.zero_grad()
@@ -253,6 +258,7 @@ def overfit_one_batch(
 
     Raises:
         ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does.
+        GradientError: nothing is learned, or a gradient is NaN or infinite.
 
     >>> from nn import Adam, Dense, Sequential
     >>> X = np.random.default_rng(0).normal(size=(20, 3))

@@ -19,6 +19,7 @@ from autograd_lite import (
     jacobian,
     jvp,
     no_grad,
+    vjp,
 )
 from autograd_lite.errors import GradientError, MutationError, UnsupportedError
 
@@ -131,6 +132,16 @@ ELSEWHERE = {
     "in a checkpoint": lambda x: checkpoint(lambda: checkpoint(lambda: (x**3).sum())())(),
     "beside an argument": lambda x: checkpoint(lambda y: (y**2 * x).sum())(x * 1),
     "given back": lambda x: checkpoint(lambda: x)() @ x**2,
+    "before it, in a jvp": lambda x: (
+        lambda h: checkpoint(lambda: jvp(lambda y: y**4, [h], [np.full(3, 0.25)])[1].sum())()
+    )(x * 1),
+    "in a vjp": lambda x: checkpoint(lambda: vjp(lambda y: y**4, x)[1](0 * x + 0.25)[0].sum())(),
+    "in a jvp": lambda x: checkpoint(
+        lambda: jvp(lambda y: y**4, [x], [np.full(3, 0.25)])[1].sum()
+    )(),
+    "in a jvp of one": lambda x: checkpoint(
+        lambda: jvp(checkpoint(lambda y: y**4), [x], [np.full(3, 0.25)])[1].sum()
+    )(),
 }
 
 
@@ -138,7 +149,8 @@ ELSEWHERE = {
 def test_tensors_that_are_no_arguments_are_differentiated_in_by_transforms_of_any_order(f):
     x, v = np.array([0.5, -2.0, 3.0]), np.array([1.0, 2.0, -1.0])
     np.testing.assert_allclose(grad(f)(x), 3 * x**2)
-    np.testing.assert_allclose(hessian(f)(x), np.diag(6 * x))
+    np.testing.assert_allclose(jvp(f, [x], [v])[1], 3 * x**2 @ v)
+    np.testing.assert_allclose(hessian(f)(x), np.diag(6 * x), atol=1e-14)
     np.testing.assert_allclose(hvp(f, [x], [v])[0], 6 * x * v)
     np.testing.assert_allclose(jvp(grad(f), [x], [v])[1], 6 * x * v)
     third = jacobian(hessian(f))(x)

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import ShapeError, Tensor, UnsupportedError, grad, softmax_cross_entropy
+from autograd_lite import (
+    ShapeError,
+    Tensor,
+    UnsupportedError,
+    compare_gradients,
+    grad,
+    ravel,
+    softmax_cross_entropy,
+    vjp,
+)
 from autograd_lite.foreign import admit
 
 pd = pytest.importorskip("pandas")
@@ -136,6 +145,8 @@ def test_lists_that_are_no_array_are_refused():
         lambda x, given: grad(np.sum)(given),
         lambda x, given: setattr(x, "grad", given),
         lambda x, given: x.backward(given),
+        lambda x, given: vjp(np.sin, x.data)[1](given),
+        lambda x, given: ravel({"a": given}),
     ],
 )
 def test_what_would_lose_something_is_refused_by_name(kind, use):
@@ -209,6 +220,27 @@ def test_a_gradient_that_is_assigned_is_a_plain_array(kind, tmp_path):
 def test_memory_views_are_arrays():
     assert type(admit(memoryview(VALUES), "of")) is np.ndarray
     np.testing.assert_array_equal((leaf() * memoryview(VALUES)).data, [10.0, 40.0, 90.0])
+
+
+def test_dask_arrays_are_of_plain_blocks_and_have_items():
+    dask = pytest.importorskip("dask.array")
+    lazy = dask.from_array(VALUES, chunks=2)
+    assert (leaf() * lazy).sum().item() == 140.0
+    for blocks, remedy in (
+        (dask.ma.masked_greater(lazy, 15), r"lambda x: x\.filled\(0\)"),
+        (lazy[:, None].map_blocks(sparse.csr_matrix), r"lambda x: x\.toarray\(\)"),
+    ):
+        for use in (lambda x: leaf() * x, lambda x: x + leaf(), Tensor):
+            with pytest.raises(UnsupportedError, match=f"Dask.*map_blocks.{remedy}"):
+                use(blocks)
+
+
+@looped("given", [REFUSED["masked"][0], lambda: [np.ma.masked, 1.0, 1.0]], ids=["array", "list"])
+def test_masks_of_hand_derived_gradients_are_not_dropped(given):
+    x = leaf()
+    with pytest.raises(UnsupportedError, match=r"compare_gradients of .*x\.filled\(0\)"):
+        compare_gradients(x.sum(), {x: given()})
+    assert compare_gradients(x.sum(), {x: torch.ones(3)})
 
 
 class Labelled(np.lib.mixins.NDArrayOperatorsMixin):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import Tensor, differentiable, gradcheck
+from autograd_lite import Tensor, differentiable, gradcheck, logsumexp
 from autograd_lite.errors import (
     AutogradError,
     GradientCheckError,
@@ -95,6 +95,16 @@ def test_a_wrong_rule_fails_at_any_scale_of_what_the_function_gives(scale):
 def test_what_is_0_but_for_rounding_passes():
     for f in (lambda x: (x - x.mean()).mean(), lambda x: np.sin(x) ** 2 + np.cos(x) ** 2 - 1):
         assert gradcheck(f, np.array([0.5, -1.3, 1e3]))
+
+
+@looped("size", [5.0, 10.0, 15.0, 18.0, 20.0])
+def test_small_numbers_that_are_differences_of_larger_ones_are_as_exact_as_these(size):
+    for f in (
+        lambda z: logsumexp(z) - z[0],
+        lambda z: np.log(1 + np.exp(-z[0])),
+        lambda z: 1 - np.tanh(z[0] / 2),
+    ):
+        assert gradcheck(f, np.array([size, 0.0, 1.0]), order=2)
 
 
 RESULTS = {

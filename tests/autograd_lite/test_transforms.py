@@ -243,18 +243,21 @@ class Line:
 
 
 WITHIN = [
-    (Line(1.0, X), r"dataclasses\.asdict\(x\), or make it a NamedTuple"),
-    (SimpleNamespace(slope=1.0), r"in a dict: vars\(x\)"),
-    (nn.Dense(2, 1, rng=0), r"dict\(model\.named_parameters\(\)\).*nn\.functional_call\(model"),
-    ({1.0, 2.0}, r"Write list\(x\) in place of x"),
-    (object(), "nested lists of them"),
-    (np.array([1.0, "a"], object), "nested lists of them"),
+    (Line(1.0, X), r"of dtype object cannot.*dataclasses\.asdict\(x\), or make it a NamedTuple"),
+    (SimpleNamespace(slope=1.0), r"of dtype object cannot.*in a dict: vars\(x\)"),
+    (
+        nn.Dense(2, 1, rng=0),
+        r"of dtype object cannot.*dict\(model\.named_parameters\(\)\).*nn\.functional_call\(model",
+    ),
+    ({1.0, 2.0}, r"take it for a single object.*list\(x\)"),
+    (object(), "of dtype object cannot.*nested lists of them"),
+    (np.array([1.0, "a"], object), "of dtype object cannot.*nested lists of them"),
 ]
 
 
 @looped(("held", "told"), WITHIN)
 def test_an_object_that_holds_arrays_is_told_how_to_give_them(held, told):
     for point in (held, {"line": [held]}):
-        with pytest.raises(UnsupportedError, match=f"derivative of <lambda>.*{told}"):
+        with pytest.raises(UnsupportedError, match=told):
             grad(lambda line: 0.0)(point)
     assert grad(lambda line: line["slope"] ** 2)(asdict(Line(3.0, X)))["slope"] == 6.0

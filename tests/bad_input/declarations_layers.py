@@ -141,7 +141,7 @@ DECLARED = {
         bad("type", lambda w: nn.functional_call(w.model, {"0.bias": "a"}, w.X), UnsupportedError,
             "<U1", named="Tensor"),
         bad("range", lambda w: nn.functional_call(w.model, {"4.bias": 1.0}, w.X), ArgumentError,
-            "'4.bias' is unknown"),
+            "4.bias is unknown"),
         bad("shape", lambda w: nn.functional_call(w.model, {"0.bias": 1.0}, w.X), ArgumentError,
             "0.bias", "()", "(3,)"),
         Spreads(lambda w: nn.functional_call(w.model, {"0.bias": np.full(3, NAN)}, w.X)),

@@ -16,7 +16,9 @@ from autograd_lite import (
     grad,
     gradcheck,
     hessian,
+    hvp,
     jacobian,
+    jvp,
     value_and_grad,
     vjp,
 )
@@ -297,6 +299,28 @@ def test_a_rule_that_differentiates_at_its_own_output_has_second_derivatives():
         for _ in range(order):
             found, expected = grad(found), grad(expected)
         assert found(0.3) == pytest.approx(expected(0.3), rel=1e-12)
+
+
+RULES = {
+    "vjp": lambda f, x, g: vjp(f, x)[1](g)[0],
+    "jvp": lambda f, x, g: jvp(f, [x], [g])[1],
+    "grad": lambda f, x, g: g * grad(lambda x: f(x).sum())(x),
+    "jacobian": lambda f, x, g: g @ jacobian(f)(x),
+    "a jvp of a jvp": lambda f, x, g: jvp(lambda t: jvp(f, [x], [t * g])[1], [2.0], [1.0])[1],
+}
+
+
+@looped("rule", RULES.values(), ids=RULES)
+def test_an_operation_whose_rule_uses_a_transform_is_differentiated_by_all_of_them(rule):
+    own = differentiable(lambda g, y, x: rule(lambda x: x**4, x, g))(lambda x: x**4)
+    x, v = np.array([0.5, -2.0]), np.array([1.0, 3.0])
+    np.testing.assert_allclose(jvp(own, [x], [v])[1], 4 * x**3 * v)
+    np.testing.assert_allclose(jacobian(own)(x), np.diag(4 * x**3))
+    np.testing.assert_allclose(hessian(lambda x: own(x).sum())(x), np.diag(12 * x**2))
+    np.testing.assert_allclose(hvp(lambda x: own(x).sum(), [x], [v])[0], 12 * x**2 * v)
+    slope = lambda x: jvp(own, [x], [v])[1]
+    np.testing.assert_allclose(jvp(slope, [x], [v])[1], 12 * x**2 * v**2)
+    np.testing.assert_allclose(jacobian(lambda x: slope(x).sum())(x), 12 * x**2 * v)
 
 
 def test_what_an_operation_is_given_is_not_written_to():

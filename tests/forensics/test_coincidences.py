@@ -174,3 +174,34 @@ def test_zeros_beside_a_whole_number_are_no_evidence_for_it(number):
     loss = -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
     for each in compare_gradients(loss, {w: np.zeros(2), b: number}).explanations:
         assert "nothing explains that" in each.sentence
+
+
+def test_one_number_is_no_penalty_whose_strength_was_solved_for():
+    loss, a, b, right_of_a, right_of_b = of_a_line(9)
+    for more in (0.5 * b.data, 0.02 * b.data):
+        assert compare_gradients(loss, {a: right_of_a, b: right_of_b + more}).explanations == []
+
+
+def test_one_number_is_a_penalty_whose_strength_the_caller_has():
+    loss, a, b, right_of_a, right_of_b = of_a_line(10)
+    decay = 0.02
+    report = compare_gradients(loss, {a: right_of_a, b: right_of_b + decay * b.data})
+    assert "penalty" in str(report.explanations[0])
+
+
+def test_gradients_at_which_others_saturate_are_not_those_of_the_previous_step():
+    rng = np.random.default_rng(11)
+    X, y = 3 * rng.normal(size=(8, 3)), rng.integers(4, size=8)
+    W, v = leaf(rng, 3, 4, name="W"), leaf(rng, 4, name="v")
+    z = X @ W + v
+    loss = (np.log(np.exp(z).sum(axis=1)) - z[np.arange(8), y]).sum()
+    best = np.eye(4)[z.data.argmax(axis=1)] - np.eye(4)[y]
+    assert "previous step" not in str(compare_gradients(loss, {W: X.T @ best, v: best.sum(axis=0)}))
+
+
+def test_two_mistakes_explain_no_single_short_number():
+    b = Tensor(2.2, requires_grad=True, name="b")
+    error = np.array([1.0, 2.0, 3.0, 4.0]) - b
+    for number in (-0.35, 0.1 + 0.2):
+        report = compare_gradients(np.maximum(0.7 * error, -0.3 * error).sum(), {b: number})
+        assert all(len(explanation.mistakes) == 1 for explanation in report.explanations)

@@ -314,7 +314,7 @@ PLANTED = {
         "value": "the value of the cross-entropy itself",
         "broadcast": "what arrives at an entry goes to all",
     },
-    gates: {"again": "all 6 steps of this kind: .*sigmoid\\(a\\)"},
+    gates: {"again": "5 other steps of this kind: .*sigmoid\\(a\\)"},
     in_blocks: {"all": "sums are, for the means, taken over all axes"},
     residual: {
         "twice": "multiplied in twice in y times the mean",

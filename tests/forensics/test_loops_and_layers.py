@@ -242,7 +242,7 @@ PLANTED = {
         "axis": "logsumexp the probabilities are taken over axis 0, the wrong axis",
     },
     curves: {"logarithm": "the logarithm of the base is forgotten"},
-    in_a_loop: {"overwritten": "dW through matmul: only one use is counted"},
+    in_a_loop: {"overwritten": "dW through matmul: only the last use is counted"},
 }
 
 

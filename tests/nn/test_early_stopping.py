@@ -296,3 +296,12 @@ def test_an_option_that_is_assigned_in_training_begins_the_comparison_anew(name,
     change = hook("epoch_end", lambda t: setattr(t.callbacks[1], name, value), epoch=1)
     _, _, stopping, _ = scripted([3, 1, 4, 2, 5], change, patience=8)
     assert stopping.best_epoch == best
+
+
+def test_the_best_value_of_another_figure_or_mode_is_not_taken_over():
+    kept = nn.EarlyStopping(2, "loss").state_dict()
+    with pytest.raises(ArgumentError, match="monitor is 'loss' instead of 'running_loss'"):
+        nn.EarlyStopping(2, "running_loss").load_state_dict(kept)
+    kept = nn.EarlyStopping(2, "score", mode="min").state_dict()
+    with pytest.raises(ArgumentError, match="mode is 'min' instead of 'max'"):
+        nn.EarlyStopping(2, "score", mode="max").load_state_dict(kept)

@@ -239,6 +239,40 @@ def test_frames_are_taken_and_their_columns_compared(library):
         network.predict(frame[["b", "a"]])
 
 
+def test_the_columns_of_frames_to_validate_with_are_compared_too():
+    pandas = pytest.importorskip("pandas")
+    X, y = MOONS
+    frame = pandas.DataFrame(X, columns=["first", "second"])
+    network = quick(epochs=1, validation=(frame[["second", "first"]], y))
+    with pytest.raises(ValueError, match="feature names should match"):
+        network.fit(frame, y)
+    network.set_params(validation=(frame, pandas.Series(y, index=range(200, 0, -1))))
+    assert len(network.fit(frame, y).history_["validation_loss"]) == 1
+
+
+def masked(values):
+    return np.ma.masked_array(values, np.asarray(values) > 0.9)
+
+
+@pytest.mark.parametrize("kind", [NeuralClassifier, NeuralRegressor])
+@pytest.mark.parametrize("row_by_row", [False, True])
+def test_masks_are_refused_which_scikit_learn_would_drop(kind, row_by_row):
+    X, y = MOONS
+    given = [masked(row) for row in X] if row_by_row else masked(X)
+    network = kind([2], epochs=1).fit(X, y)
+    for use in (
+        lambda: kind([2], epochs=1).fit(given, y),
+        lambda: kind([2], epochs=1).fit(X, masked(y)),
+        lambda: kind([2], epochs=1).partial_fit(given, y),
+        lambda: kind([2], epochs=1, validation=(given, y)).fit(X, y),
+        lambda: kind([2], epochs=1, validation=(X, masked(y))).fit(X, y),
+        lambda: network.predict(given),
+        lambda: network.score(given, y),
+    ):
+        with pytest.raises(UnsupportedError, match=r"x\.filled\(0\)"):
+            use()
+
+
 def test_what_cannot_be_learned_is_refused():
     X, y = MOONS
     with pytest.raises(NotFittedError):

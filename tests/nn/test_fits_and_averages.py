@@ -5,7 +5,7 @@ import pytest
 
 import nn
 from autograd_lite import Tensor
-from autograd_lite.errors import GradientError, TrainingError, UnsupportedError
+from autograd_lite.errors import ArgumentError, GradientError, TrainingError, UnsupportedError
 
 X = np.linspace(-1, 1, 40).reshape(40, 1)
 Y = np.sin(3 * X)
@@ -41,6 +41,22 @@ def test_least_squares_are_those_of_linear_algebra():
     expected, squares, *_ = np.linalg.lstsq(a, b, rcond=None)
     np.testing.assert_allclose(x.data, expected, rtol=1e-8)
     assert np.isclose(fit.loss, squares[0] / 2, rtol=1e-10)
+
+
+@pytest.mark.parametrize("fit", [nn.fit_lbfgs, nn.fit_least_squares])
+def test_what_is_another_for_the_same_parameters_is_refused(fit):
+    model = nn.Sequential(nn.Dense(1, 4, rng=0), nn.Dropout(0.5, rng=1), nn.Dense(4, 1, rng=2))
+    before, rng = model.state_dict(), np.random.default_rng(0)
+    mean = (lambda x: x) if fit is nn.fit_least_squares else lambda x: (x**2).mean()
+    for function in (
+        lambda: mean(model(X) - Y),
+        lambda: mean(model.eval()(X) - Y + rng.normal(size=Y.shape)),
+    ):
+        with pytest.raises(ArgumentError, match=r"same parameters.*model\.eval\(\)"):
+            fit(model.parameters(), function)
+    assert all((model.state_dict()[name] == array).all() for name, array in before.items())
+    normalized = nn.Sequential(nn.Dense(1, 2, rng=0), nn.BatchNorm1d(2), nn.Dense(2, 1, rng=2))
+    assert fit(normalized.parameters(), lambda: mean(normalized(X) - Y)).loss < 10
 
 
 def test_after_an_error_the_parameters_of_a_fit_are_as_before():

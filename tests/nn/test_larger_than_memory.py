@@ -8,7 +8,7 @@ import pytest
 from training_runs import LABELS, X, Y, assert_same, fit, line, normalized, parameters, stop
 
 import nn
-from autograd_lite.errors import ArgumentError, ShapeError
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from nn.training import evaluation, sources
 
 da = pytest.importorskip("dask.array")
@@ -246,3 +246,17 @@ def test_a_callback_stops_within_an_epoch(mapped):
 class _Stops(nn.Callback):
     def batch_end(self, training):
         stop(training)
+
+
+def test_batches_from_elsewhere_may_be_of_dask_arrays():
+    lazy, plain = line(), line()
+    slices = [slice(0, 5), slice(5, 12)]
+    fit(lazy, [(DASK["X"][part], DASK["y"][part]) for part in slices], None)
+    fit(plain, [(X[part], Y[part]) for part in slices], None)
+    assert_same(parameters(lazy), parameters(plain))
+
+
+@pytest.mark.parametrize("use", [lambda x: fit(line(), x, Y), lambda x: nn.predict(line(), x)])
+def test_masked_blocks_are_refused(use):
+    with pytest.raises(UnsupportedError, match=r"X a Dask array.*x\.filled\(0\)"):
+        use(da.ma.masked_greater(DASK["X"], 0.5))

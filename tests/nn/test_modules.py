@@ -1,6 +1,7 @@
 """What is found inside of modules, how it is named, and what attributes may be."""
 
 import copy
+import itertools
 import time
 from collections import ChainMap, OrderedDict, UserDict, UserList, deque, namedtuple
 from dataclasses import dataclass
@@ -120,6 +121,20 @@ def test_what_is_not_opened_may_hold_what_has_a_name_besides():
     part = layer()
     model = Holder([part, {part}, partial(part), SimpleNamespace(part=part)])
     assert model.parameters() == part.parameters()
+
+
+@looped(
+    "once",
+    [
+        lambda part: map(abs, [part]),
+        lambda part: (each for each in [part]),
+        lambda part: [zip([part], [1]), enumerate([part])],
+    ],
+)
+def test_what_gives_its_parts_once_is_refused(once):
+    with pytest.raises(UnsupportedError, match=r"Holder.held.* gives once.*list\(x\)"):
+        Holder(once(layer())).parameters()
+    assert Holder(itertools.count()).parameters() == []
 
 
 def test_a_record_may_keep_what_was_computed():

@@ -92,6 +92,8 @@ def test_a_keyword_from_elsewhere_is_told_what_it_is_called_here(call, owner, gi
         (lambda: NeuralClassifier(alpha=0.1), "Give it to the optimizer, as l2="),
         (lambda: NeuralRegressor(beta_1=0.9), "Give it to the optimizer, as betas="),
         (lambda: nn.fit(MODEL, X, X, lr=0.1), "Give it to the optimizer, as learning_rate="),
+        (lambda: nn.fit(MODEL, X, X, lr_scheduler=1), "A schedule is a learning rate"),
+        (lambda: nn.fit(MODEL, X, X, patience=1), r"nn\.EarlyStopping\(patience=10\)"),
         (lambda: nn.predict(MODEL, X, verbose=0), "model, X, batch_size"),
         (lambda: nn.summary(MODEL, input_size=2), "input_shape"),
         (lambda: nn.BCELoss(from_logits=True), "pos_weight"),

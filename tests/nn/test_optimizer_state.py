@@ -224,3 +224,33 @@ def test_the_groups_of_a_copy_may_be_changed(duplicate):
     optimizer.parameters[0].grad = np.ones(1)
     optimizer.step()
     assert optimizer.parameters[0].item() == 0.75
+
+
+class Failing(nn.Optimizer):
+    state_names = ("seen",)
+
+    def update(self, options, step, scratch, values, gradient, seen):
+        values -= gradient
+        seen += 1
+        if gradient[-1] > 1:
+            raise ZeroDivisionError
+
+
+@looped("kind", [nn.SGD, nn.Adam, nn.NAdam, nn.AMSGrad, nn.RMSprop, nn.Adagrad, Failing])
+@looped("size", [3, 9_000])
+def test_a_step_in_which_numpy_or_an_update_of_ones_own_raises_changes_nothing(kind, size):
+    large, small = nn.Parameter(np.ones(size)), nn.Parameter(np.ones(3))
+    momentum = {"momentum": 0.9} if kind is nn.SGD else {}
+    optimizer = kind([small, large], 0.1, **momentum)
+    for parameter in (small, large):
+        parameter.grad = np.ones(parameter.shape)
+    optimizer.step()
+    values, state = [small.data.copy(), large.data.copy()], optimizer.state_dict()
+    small.grad, large.grad = np.ones(3), np.ones(size)
+    large.grad[-1] = 1e300
+    optimizer.learning_rate = 1e200
+    with np.errstate(all="raise"), pytest.raises(ArithmeticError):
+        optimizer.step()
+    np.testing.assert_equal([small.data, large.data], values)
+    np.testing.assert_equal(optimizer.state_dict()["state"], state["state"])
+    assert optimizer.steps == 1

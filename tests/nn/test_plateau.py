@@ -22,6 +22,12 @@ def test_what_values_are_compared_by_may_be_assigned_and_forgets_the_best(name, 
     assert rates == rates_of(made, again, [2.0, 3.0, 1.5, 1.2, 1.1])
 
 
+def test_a_best_figure_is_not_taken_over_where_another_one_is_better():
+    state = nn.ReduceOnPlateau(sgd(), mode="min").state_dict()
+    with pytest.raises(ArgumentError, match=r"mode='min'.* instead of .*mode='max'"):
+        nn.ReduceOnPlateau(sgd(), mode="max").load_state_dict(state)
+
+
 def test_reduce_on_plateau_counts_from_the_last_improvement():
     optimizer = sgd(1.0)
     schedule = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=2)

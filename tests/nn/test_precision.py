@@ -8,6 +8,7 @@ from looping import looped
 import autograd_lite
 import nn
 from autograd_lite import Tensor
+from autograd_lite.node import plain
 
 RNG = np.random.default_rng(0)
 LAYERS = {
@@ -81,3 +82,13 @@ def test_other_activations_get_xavier(activation):
     np.testing.assert_array_equal(
         nn.Dense(5, 4, activation=activation, rng=0).weight.data, expected
     )
+
+
+@looped("dtype", [np.uint8, np.int8, bool])
+def test_activations_of_whole_numbers_are_those_of_floats(dtype):
+    x = np.array([[0, 1, 3], [100, 7, 2]]).astype(dtype)
+    kinds = (nn.Tanh, nn.Sigmoid, nn.Swish, nn.GELU, nn.Softplus, nn.ELU, nn.LeakyReLU, nn.ReLU)
+    for kind in (*kinds, nn.Softmax, nn.LogSoftmax):
+        for given in (x, Tensor(x)):
+            found = plain(kind()(given))
+            np.testing.assert_array_equal(found, plain(kind()(x.astype(float))), kind.__name__)

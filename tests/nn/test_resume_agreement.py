@@ -48,6 +48,7 @@ CHANGES = {
     "y": {"y": 2 * Y},
     "validation X": {"validation": (CHANGED, Y)},
     "weights": {"sample_weight": np.arange(1.0, 9.0)},
+    "schedule": {"schedule": lambda optimizer: nn.StepDecay(optimizer, every=3)},
 }
 
 
@@ -55,6 +56,7 @@ def given(name, path):
     """Options of the run that writes, where the ones that are left out would be others."""
     first = {"loss": Weighted(1.0)} if name == "loss" else {}
     first |= {"validation": (X, Y)} if name == "validation X" else {}
+    first |= {"schedule": lambda o: nn.StepDecay(o, every=2)} if name == "schedule" else {}
     first |= {"sample_weight": np.ones(8) * np.arange(2.0, 10.0)} if name == "weights" else {}
     train(callbacks=[nn.Checkpoint(path)], **first)
     return first

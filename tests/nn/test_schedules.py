@@ -254,16 +254,18 @@ def test_a_schedule_resumed_from_its_state_goes_on_alike(case, before):
     assert rates_of(other, resumed, LOSSES[before:]) == expected
 
 
+STATE = {"kind": "ExponentialDecay", "steps": 1, "base_rates": [0.5]}
 BAD_STATES = {
     "no dict": 3,
     "empty": {},
-    "of another kind": {"steps": 1, "base_rates": [0.5], "best": 1.0},
-    "other groups": {"steps": 1, "base_rates": [0.5, 0.5]},
-    "no rates": {"steps": 1, "base_rates": 0.5},
-    "bad rate": {"steps": 1, "base_rates": [NAN]},
-    "bad steps": {"steps": "a", "base_rates": [0.5]},
-    "negative steps": {"steps": -1, "base_rates": [0.5]},
-    "half a step": {"steps": 0.5, "base_rates": [0.5]},
+    "with more": {**STATE, "best": 1.0},
+    "of another kind": {**STATE, "kind": "StepDecay"},
+    "other groups": {**STATE, "base_rates": [0.5, 0.5]},
+    "no rates": {**STATE, "base_rates": 0.5},
+    "bad rate": {**STATE, "base_rates": [NAN]},
+    "bad steps": {**STATE, "steps": "a"},
+    "negative steps": {**STATE, "steps": -1},
+    "half a step": {**STATE, "steps": 0.5},
 }
 
 
@@ -274,8 +276,21 @@ def test_a_state_that_does_not_fit_is_refused_and_nothing_is_loaded(name):
     schedule.step()
     with pytest.raises(ArgumentError, match="ExponentialDecay"):
         schedule.load_state_dict(BAD_STATES[name])
-    assert schedule.state_dict() == {"steps": 1, "base_rates": [0.5]}
+    assert schedule.state_dict() == STATE
     assert optimizer.learning_rate == 0.25
+
+
+@looped("kept", RESUMED)
+@looped("other", RESUMED)
+def test_a_state_is_loaded_into_a_schedule_of_its_own_kind_only(kept, other):
+    kinds = {type(RESUMED[case](sgd())) for case in (kept, other)}
+    if len(kinds) == 1:
+        return
+    optimizer = sgd(3.0)
+    schedule, rate = RESUMED[other](optimizer), optimizer.learning_rate
+    with pytest.raises(ArgumentError, match=r"kind is .* instead of "):
+        schedule.load_state_dict(RESUMED[kept](sgd()).state_dict())
+    assert optimizer.learning_rate == rate
 
 
 def test_a_bad_state_inside_of_a_warm_up_is_refused_and_nothing_is_loaded():
@@ -283,7 +298,7 @@ def test_a_bad_state_inside_of_a_warm_up_is_refused_and_nothing_is_loaded():
     schedule = nn.Warmup(optimizer, steps=3, then=nn.ExponentialDecay(optimizer, factor=0.5))
     before = schedule.state_dict()
     with pytest.raises(ArgumentError):
-        schedule.load_state_dict({"steps": 2, "base_rates": [0.1], "then": {}})
+        schedule.load_state_dict({**before, "then": {}})
     assert schedule.state_dict() == before
     assert optimizer.learning_rate == 0.125
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from training_runs import X, Y, classifier, condition
 
 import nn
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, GradientError
 from nn.optimizers.groups import hyper_parameters
 
 LABELS = np.arange(12) % 2
@@ -110,6 +110,19 @@ def test_a_loss_that_is_nan_from_the_first_step_on_is_refused():
         nn.find_learning_rate(
             model, X, Y, loss=lambda p, t: (p * np.nan).mean(), optimizer=optimizer
         )
+
+
+@pytest.mark.parametrize("trial", [nn.find_learning_rate, nn.overfit_one_batch])
+def test_where_nothing_is_learned_the_error_says_so(trial):
+    samples, targets = np.ones((4, 2)), np.ones((4, 1))
+    frozen = nn.Dense(2, 1, rng=0)
+    for parameter in frozen.parameters():
+        parameter.requires_grad = False
+    detached = nn.Sequential(nn.Dense(2, 1, rng=0), lambda x: x.detach())
+    for model in (frozen, detached):
+        optimizer = nn.SGD(model.parameters(), 0.1)
+        with pytest.raises(GradientError, match="depends on no parameter that requires grad"):
+            trial(model, samples, targets, loss="mse", optimizer=optimizer)
 
 
 def test_a_batch_that_can_be_learned_is_told_from_one_that_cannot():
