@@ -99,6 +99,10 @@ def _excuse(
             return
 
 
+OF_WHOLES = 0.8
+"""Share of the budget for what is written out as a whole; the rest is for the steps within."""
+
+
 def _examined(
     original: Case, names: Names, seconds: float, start: tuple[float, float]
 ) -> Examination:
@@ -118,7 +122,17 @@ def _examined(
         return excused, [], ""
     if all(case.error(tensor, graph.right[tensor]) <= NEARLY for tensor in wrong):
         return excused, [], pattern_of(case, wrong, names)
-    hypotheses = explain(case, variations, seconds, start)
+    share = 1.0 if case is original else OF_WHOLES
+    hypotheses = explain(case, variations, share * seconds, start)
+    if case is not original and all(h.unexplained for h in hypotheses):
+        # It may have been made within what is written out.
+        as_written = {own.get(node, node): node.operation for node in graph.places_of}
+        nodes = original.graph.places_of
+        original.within = frozenset(n for n in nodes if as_written.get(n) is not n.operation)
+        within = explain(original, [], seconds, start)
+        if within:
+            case, hypotheses = original, within
+            wrong = frozenset(own.get(tensor, tensor) for tensor in wrong)
     found = [explained(case, hypothesis, wrong, names) for hypothesis in hypotheses]
     distinct: dict[Any, Explanation] = {}
     for each in found:

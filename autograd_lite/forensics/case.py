@@ -21,7 +21,7 @@ from autograd_lite.forensics.recorded_factors import (
     rarer,
     usual,
 )
-from autograd_lite.forensics.replay import AXIS, SAMPLES, Graph, Replay
+from autograd_lite.forensics.replay import AXIS, SAMPLES, TERMS, Graph, Replay
 from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
@@ -47,6 +47,7 @@ class Case:
     named: Mapping[Any, str]
     arrays: Mapping[str, Array]
     numbers: Mapping[str, float] = field(default_factory=dict)
+    within: frozenset[Any] = frozenset()  # the only nodes with mistakes, if any are given
 
     def __post_init__(self) -> None:
         right = self.graph.right
@@ -78,12 +79,29 @@ class Case:
         counts = "1/" in usual or "divided" in usual
         if here and place is not None and not (place.traits.averages and "square" in usual):
             own = place.traits.averages or place.operation.function in OWN
-            if own or (counts and (AXIS in usual or self.graph.is_within(place))):
+            within = AXIS in usual or self.graph.is_within(place)
+            if own or TERMS in usual or (counts and within):
                 return here
         named = here and "square" in usual and place and not place.traits.averages
         if place is None or (usual and not named):
-            return usual
+            its_own = place is None or place in self._below_squares
+            return usual if its_own else usual.replace(", the 2 of the", ", such as that of a")
         return here or self._words(factor, factors_at(self.graph, place))
+
+    @functools.cached_property
+    def _below_squares(self) -> set[Place]:
+        """The steps after squares that no gradient that is right is computed through."""
+        fine, below = {*self.fitted(self.graph.right)}, set[Place]()
+        for place in reversed(self.graph.places):
+            if place.argument in fine:
+                fine.add(place.node)
+        reached: set[Tensor] = set()
+        for place in self.graph.places:
+            equal = len({*map(id, place.node.arguments)}) == 1 and place.traits.product
+            if place.node in reached or ((place.squares or equal) and place.node not in fine):
+                below.add(place)
+                reached.add(place.argument)
+        return below
 
     def words_here(self, factor: float, place: Place | None) -> str:
         """The same for the constant that a step multiplies or divides by, or averages over."""

@@ -14,17 +14,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, instead_of_all, joint
+from autograd_lite.derivatives import neural
+from autograd_lite.forensics.candidate import Always, Candidate, instead_of_all, joint, scaled
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, factor_between, is_round
 from autograd_lite.forensics.place import Place, index_parts, is_array, is_square
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.node import Array
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 
-def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
-    """What people write for p - y: kinds, words, values."""
+def _for_error(p: Array, y: Array, z: Array) -> Iterator[tuple[str, str, Array]]:
+    """What people write for p - y, with p made of z: kinds, words, values."""
     y = np.asarray(y, p.dtype)  # Unsigned numbers have no negative ones.
     largest = np.equal(p, p.max(axis=-1, keepdims=True))
     if not (y == 1).all():
@@ -34,8 +35,11 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
         yield "wrong place", words, p
         yield "wrong place", f"{words}, and the sign is wrong", -p
     yield "labels", "1 is subtracted in every class, not only in that of the label", p - 1
-    words = "what arrives at the label's class is left out: p * (1 - y), and not p - y"
-    yield "labels", words, p * (1 - y)
+    for words, value in (
+        ("what arrives at the label's class is left out: p * (1 - y)", p * (1 - y)),
+        ("only what arrives at the label's class is kept: (p - y) * y", (p - y) * y),
+    ):
+        yield "labels", f"{words}, and not p - y", value
     words = "the number of the label is subtracted in every class, not 1 in that of the label"
     yield "labels", words, p - y.argmax(axis=-1, keepdims=True)
     words = "-1 is assigned at the label, where it is to be subtracted: p is lost there"
@@ -56,11 +60,49 @@ def _for_error(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
     yield "wrong formula", "the error is squared: (p - y) ** 2", (p - y) ** 2
     words = "the value of the cross-entropy itself is taken, entry by entry, not its derivative"
     yield "wrong place", words, -(y * np.log(p) + (1 - y) * np.log(1 - p))
-    yield "wrong formula", "the error is multiplied by p", (p - y) * p
+    yield "other values", "the error is multiplied by p", (p - y) * p
+    yield "wrong formula", "the sign of the error is lost: abs(p - y), and not p - y", abs(p - y)
+    yield "wrong place", "1 - p stands for p: 1 - p - y, and not p - y", 1 - p - y
+    yield "wrong place", "the logarithm of p stands for p: log(p) - y", np.log(p) - y
+    axis = next((a for a in (-1, 0) if p.ndim > 1 and np.allclose(p.sum(axis=a), 1)), None)
+    if p is not z:
+        yield from _for_probability(p, y) if axis is None else _for_shares(p, y, z, axis)
+    yield from _for_labels_beside(p, y, axis)
     for what, slope in (("p * (1 - p)", p * (1 - p)), ("1 - p * p", 1 - p * p)):
         words = f"the error is multiplied by {what}, the derivative of an activation which p - y "
         words += "contains already, or which is not in the loss"
         yield "derivative twice", words, (p - y) * slope
+
+
+def _for_labels_beside(p: Array, y: Array, axis: int | None) -> Iterator[tuple[str, str, Array]]:
+    """The same with labels of the sample beside; of the class beside, where an axis has these."""
+    for along, length in enumerate(p.shape):
+        of_class = axis is not None and along == axis % p.ndim
+        if length > 1 and (axis is not None or length == p.size):
+            for shift, sample, label in ((1, "before", "after"), (-1, "after", "before")):
+                words = f"the labels are off by one sample: those of the one {sample}"
+                words = f"the labels are off by one: those of the class {label}" * of_class or words
+                yield "labels", words, p - np.roll(y, shift, along)
+
+
+def _for_probability(p: Array, y: Array) -> Iterator[tuple[str, str, Array]]:
+    """The same for a probability of each entry, as sigmoid gives it."""
+    yield "wrong place", "sigmoid is applied once more: sigmoid(p) - y", neural.sigmoid(p) - y
+    words = "it is the loss's derivative by p, (p - y) / (p * (1 - p)): that of p is left out"
+    yield "derivative forgotten", words, (p - y) / (p * (1 - p))
+
+
+def _for_shares(p: Array, y: Array, z: Array, axis: int) -> Iterator[tuple[str, str, Array]]:
+    """The same for probabilities that add up to 1 along an axis, as softmax gives them."""
+    yield "wrong place", "softmax is applied once more: softmax(p) - y", neural.softmax(p, axis) - y
+    words = "it is the loss's derivative by p, -y / p: that of softmax is left out"
+    yield "derivative forgotten", words, -y / p
+    words = "the derivative of softmax is multiplied in twice: p - y contains it already"
+    total = ((p - y) * p).sum(axis=axis, keepdims=True)
+    yield "derivative twice", words, p * (p - y - total)
+    exponentials = np.exp(z - z.max())
+    words = "the exponentials are divided by the sum over all axes, not over the classes"
+    yield "wrong axis", words, exponentials / exponentials.sum() - y
 
 
 def _to_scores(graph: Graph) -> Iterator[Place]:
@@ -75,21 +117,37 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
     """Another formula in p and y where p - y arrives, but for a number."""
     graph = case.graph
     for place in _to_scores(graph):
-        z = place.argument
-        is_given = z.operation is not None and z.operation.traits.activation
         predictions = [*_predictions(graph, place)]
-        for number, (p, made_by) in enumerate(predictions):
-            for y, c in _fitting(graph, p, graph.right[z]):
-                for kind, words, value in _for_error(p, y):
-                    # What an activation gives is differentiated twice in its own step.
-                    if kind != "derivative twice" or not is_given:
-                        yield from _delta(graph, place, kind, words, c * value, y)
-                for others, (other, its) in enumerate(predictions):
-                    where = f"before {made_by}" if others < number else f"after {its}"
-                    words = f"the prediction is the one {where}, which is not the loss's"
-                    words += f": {made_by} is left out" * (others < number)
-                    yield from _delta(graph, place, "wrong place", words, c * (other - y), y)
-                break
+        yield from _of_predictions(graph, place, predictions)
+        for p in _of_logits(place.argument) if graph.consumers[place.argument][0] is place else ():
+            if not predictions and np.ptp(p) > 1e-6:
+                yield from _of_predictions(graph, place, [(p, "")])
+
+
+def _of_predictions(
+    graph: Graph, place: Place, predictions: list[tuple[Array, str]]
+) -> Iterator[Candidate]:
+    z = place.argument
+    is_given = z.operation is not None and z.operation.traits.activation
+    for number, (p, made_by) in enumerate(predictions):
+        for y, c in _fitting(graph, p, graph.right[z]):
+            for kind, words, value in _for_error(p, y, z._array):
+                # What an activation gives is differentiated twice in its own step.
+                if kind != "derivative twice" or not is_given:
+                    yield from _delta(graph, place, kind, words, c * value, y)
+            for others, (other, its) in enumerate(predictions):
+                where = f"before {made_by}" if others < number else f"after {its}"
+                words = f"the prediction is the one {where}, which is not the loss's"
+                words += f": {made_by} is left out" * (others < number)
+                yield from _delta(graph, place, "wrong place", words, c * (other - y), y)
+            break
+
+
+def _of_logits(z: Tensor) -> Iterator[Array]:
+    """What predictions are where the loss is one of logits."""
+    yield neural.sigmoid(z._array)
+    for axis in range(z.ndim):
+        yield neural.softmax(z._array, axis)
 
 
 def missing_parentheses(case: Case) -> Iterator[Candidate]:
@@ -175,10 +233,11 @@ def _delta(
     graph: Graph, place: Place, kind: str, words: str, value: Array, y: Array
 ) -> Iterator[Candidate]:
     right = graph.right[place.argument]
-    if np.shape(value) == right.shape and not np.allclose(value, right):
+    alike = np.shape(value) == right.shape and np.isfinite(value).all()
+    if alike and not np.allclose(value, right):
         what = f"in what arrives there {words}"
-        uses = sorted(graph.consumers[place.argument], key=lambda use: use is not place)
-        yield joint(kind, what, instead_of_all(uses, value, "", y))
+        wrong = scaled(graph.consumers[place.argument], 0.0)
+        yield joint(kind, what, wrong | {place: Always(value, "", y)})
 
 
 def _predictions(graph: Graph, place: Place) -> Iterator[tuple[Array, str]]:
@@ -221,6 +280,8 @@ def _targets(graph: Graph, p: Array) -> Iterator[Array]:
         for argument in node.arguments if node.operation.traits.indexes else ():
             parts = index_parts(argument) if isinstance(argument, tuple) else ()
             arrays += [part for part in parts if is_array(part)]
+        if node.operation.function is np.where:
+            arrays.append(np.asarray(plain(node.arguments[0]), p.dtype))
     for array in arrays:
         yield from like_predictions(array, p)
         if array.dtype.kind == "f" and array.shape == p.shape:
@@ -230,8 +291,11 @@ def _targets(graph: Graph, p: Array) -> Iterator[Array]:
 
 def like_predictions(array: Array, p: Array) -> Iterator[Array]:
     """An array of the shape of p; labels of its rows, or columns, as what they stand for."""
-    if np.shape(array) == p.shape:
-        yield array
+    if np.size(array) == p.size and np.squeeze(array).shape == np.squeeze(p).shape:
+        yield (own := np.reshape(array, p.shape))
+        if np.all(abs(own) == 1) and np.any(own < 0):
+            yield (own + 1) / 2
+            yield (1 - own) / 2
     elif np.ndim(array) == 1 and p.ndim == 2 and array.dtype.kind in "iu":
         for axis in (0, 1):
             if len(array) == p.shape[axis]:

@@ -110,7 +110,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
         if _explains(case, search, [finding]):
             complete.append(Hypothesis([finding.mistake], error=finding.error))
             search.limit = ENOUGH
-    if any(len(each.mistakes) == 1 for each in complete):
+    if case.within or any(len(each.mistakes) == 1 for each in complete):
         return complete, singles
     if base is case.graph.right and not complete and not search.is_over:
         slips = of_all(case) or of_second_order(case) or computed_after_updates(case)
@@ -261,9 +261,12 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
 def _is_in_part(case: Case, mistake: Candidate) -> bool:
     """Whether a factor is at one of two uses that give the same: it is more likely at both.
 
-    A sign there takes away what the other one gives, so that both are left out.
+    A sign there takes away what the other one gives, so that both are left out. Samples are left
+    out of all that comes of them, and not of one term.
     """
     graph, (place, *others) = case.graph, mistake.wrong
+    if mistake.kind == "entries left out" and place.argument.operation is not None:
+        return len(graph.consumers[place.argument]) > 1
     while mistake.kind in ("sign", "factor") and not others:
         own, uses = graph.sent(place), graph.consumers[place.argument]
         for use in uses:

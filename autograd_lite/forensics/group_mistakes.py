@@ -138,8 +138,8 @@ def other_slopes(case: Case) -> Iterator[Candidate]:
         sides = [(False, "z < 0"), (True, "z > 0")] if _passes_below_0(case, group) else SIDE_BELOW
         for above, side in sides:
             words = f"the derivative of {{operation}} is another number where {side}, "
-            words += "which is another slope than the function's"
-            yield with_strength("wrong formula", words, _sloped, group, above, number="{}")
+            words += "and not its own slope there"
+            yield with_strength("wrong formula", words, _sloped, group, above, number="but {}")
         if not group[0].traits.rectifies:
             words = "the derivative of {operation} is a multiple of what it is where z < 0: "
             words += "a factor is left out on that side, or is on the other one, too"

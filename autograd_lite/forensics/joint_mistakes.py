@@ -185,7 +185,7 @@ def to_all_arguments(case: Case) -> Iterator[Candidate]:
         if traits.product and len(places) == 2 and places[0].argument is places[1].argument:
             wrong = {places[0]: unchanged, places[1]: Scaled(places[1], 0.0)}
             yield joint("derivative forgotten", "the derivative of the square is forgotten", wrong)
-        if function is np.divide:
+        if function is np.divide and len(places) == 2:
             for words, rules in OF_QUOTIENTS:
                 wrong = {place: rules[place.slot] for place in places}
                 yield joint("wrong formula", words, wrong)

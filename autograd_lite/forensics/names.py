@@ -102,9 +102,9 @@ class Names:
         self.originals = {counterpart: node for node, counterpart in again.items()}
         self.of |= {again[node]: name for node, name in self.of.items() if node in again}
         self.distinct |= {again[n]: name for n, name in self.distinct.items() if n in again}
-        self.given = frozenset(again.get(node, node) for node in self.given)
-        self.known = {again.get(node, node) for node in self.known}
-        self.passed_on = {again.get(node, node) for node in self.passed_on}
+        self.given |= {again[node] for node in self.given if node in again}
+        self.known |= {again[node] for node in self.known if node in again}
+        self.passed_on |= {again[node] for node in self.passed_on if node in again}
 
     def source(self, node: Tensor) -> str:
         """File and line of the operation: as it ran, or where a variable of its name is set."""
@@ -156,6 +156,11 @@ class Names:
         formula = self._formula(node) if key_of(node) in self.passed_on else ""
         is_sum = re.search(r" [+-] ", formula)
         return (f"({formula})" if is_sum else formula) or name
+
+    def described(self, node: Any, unknown: str) -> str:
+        """What values are called in words: by a name of the caller's, or by their formula."""
+        is_unnamed = isinstance(node, Tensor) and node not in self.known
+        return (self._formula(node) if is_unnamed else "") or self.value(node, unknown)
 
     def _formula(self, node: Tensor) -> str:
         """What a node is computed by; empty where that is long."""

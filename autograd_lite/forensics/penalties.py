@@ -155,8 +155,25 @@ def other_penalties(case: Case) -> Iterator[Candidate]:
         ):
             if leaf.size > 1 and np.all((added != 0) | (leaf._array == 0)):
                 what = f"{words} is added to the gradient, where its derivative belongs"
-                first: Wrong = {places[0]: Always(np.broadcast_to(value, leaf.shape))}
-                yield joint("penalty", what, scaled(places[1:], 0.0) | first)
+                yield _added_instead(what, places, np.broadcast_to(value, leaf.shape))
+        for what, value in _of_other_weights(case, leaf, added):
+            yield _added_instead(what, places, value)
+
+
+def _added_instead(what: str, places: list[Place], value: Array) -> Candidate:
+    first, *others = places
+    return joint("penalty", what, scaled(others, 0.0) | {first: Always(value)})
+
+
+def _of_other_weights(case: Case, leaf: Tensor, added: Array) -> Iterator[tuple[str, Array]]:
+    """What the same penalty adds for another parameter."""
+    own = added != 0
+    by = closest_factor(added[own], leaf._array[own])
+    for other in case.graph.leaves:
+        for values in {id(a): a for a in (other._array, other._array.T)}.values():
+            if other is not leaf and values.shape == leaf.shape and leaf.ndim:
+                words = f"the penalty is computed with {case.named.get(other, 'another parameter')}"
+                yield f"{words}, and not with {case.named.get(leaf, 'its own')}", by * own * values
 
 
 Treated = Iterator[tuple[str, str, Array]]

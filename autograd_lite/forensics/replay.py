@@ -29,6 +29,7 @@ DEPTH = 6
 SAMPLES = "the number of samples"
 AXIS = "the length of an axis"
 USES = "the number of times that it is used"
+TERMS = "the number of terms of the loss"
 ENTRIES = "the number of entries"
 STEPS_NEARBY = 12
 """Steps before and after one among which what its values are mistaken for is looked for."""
@@ -238,9 +239,9 @@ class Graph:
         for node in self.bottlenecks:
             axes = "·".join(map(str, node.shape))
             found.setdefault(node.size, f"{axes} positions" if node.ndim > 2 else ENTRIES)
+        found.setdefault(self._terms(), TERMS)
         for leaf in self.leaves:
             found.setdefault(len(self.consumers[leaf]), USES)
-        found.setdefault(self._terms(), "the number of terms of the loss")
         for length in (0, 1):
             found.pop(length, None)
         samples_first = sorted(found.items(), key=lambda item: item[1] != SAMPLES)
@@ -251,8 +252,10 @@ class Graph:
         count, nodes = 0, [self.loss]
         while nodes:
             node = nodes.pop()
-            if node.operation is not None and node.operation.traits.additive and node.size == 1:
-                nodes += [place.argument for place in self.places_of[node]]
+            places = self.places_of.get(node, []) if node.size == 1 else []
+            scaled = len(places) == 1 and places[0].slot in places[0].traits.linear
+            if places and (scaled or places[0].traits.additive):
+                nodes += [place.argument for place in places]
             else:
                 count += 1
         return count

@@ -136,12 +136,17 @@ class Search:
         """The candidates that have an influence on the gradients of all of these."""
         yield from (candidate for candidate, reached in self.known if tensors <= reached)
         for candidate in self.more:
-            reached = self.changed(candidate)
+            reached = self.changed(candidate) if self._is_asked(candidate) else frozenset()
             self.known += [(candidate, reached)] if reached else []
             if reached and tensors <= reached:
                 yield candidate
             if self.is_over:
                 return
+
+    def _is_asked(self, candidate: Candidate) -> bool:
+        """Whether a candidate is at one of the nodes at which mistakes are looked for."""
+        within = self.case.within
+        return not within or any(place.node in within for place in candidate.wrong)
 
     def others(self, tensors: frozenset[Tensor]) -> list[Candidate]:
         """The candidates known by now that have none on some of them."""

@@ -99,8 +99,11 @@ def _by_its_size(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
         if sum(case.graph.right[t].size for t in group) > MOST_ENTRIES:
             continue
         given, own = map(flat, zip(*[(case.manual[t], case.graph.right[t]) for t in group]))
+        if not np.array_equal(given == 0, own == 0):
+            continue
+        given, own = given[given != 0], own[own != 0]
         # What is one number in all entries fits anything.
-        if given.size < FEWEST or not given.all() or len(np.unique(given)) < FEWEST:
+        if given.size < FEWEST or len(np.unique(given)) < FEWEST:
             continue
         quotient = own / given
         if not np.ptp(quotient) > 0.01 * abs(quotient).max():
@@ -112,7 +115,8 @@ def _by_its_size(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
             share, number = multiples([abs(own) ** power, np.ones_like(own)], quotient**power)
             if share > 0 and number >= 0:
                 by = (share * abs(right) ** power + number) ** (1 / power)
-                yield f"it is divided by the {how}, as by Adagrad, RMSprop or Adam", right / by
+                words = f"it is divided by the {how}, as by Adagrad, RMSprop or Adam"
+                yield words, np.divide(right, by, np.zeros_like(right), where=right != 0)
 
 
 def _multiple(given: Array, array: Array, words: str) -> Iterator[tuple[str, Array]]:

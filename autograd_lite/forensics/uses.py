@@ -301,7 +301,14 @@ def skip_before_block(case: Case) -> Iterator[Candidate]:
             more: Wrong = {p: p.arriving_plus(carried) for p in graph.places_of[node]}
             words = "what arrives over the skip connection is added before the derivative of what "
             words += "it skips, and not after it"
-            yield joint("one path", words, scaled([skip], 0.0) | more)
+            found = joint("one path", words, scaled([skip], 0.0) | more)
+            yield found._replace(far_fetched=not _carries(skip))
+
+
+def _carries(use: Place) -> bool:
+    """Whether a skip connection may pass: a sum, a scale or a gate, no function and no data."""
+    gated = use.multiplies_entries and any(map(is_recorded, use.other_arguments))
+    return use.traits.additive or gated or (use.multiplies_entries and bool(use.numbers))
 
 
 def _within_block(graph: Graph, x: Tensor, skip: Place) -> list[Tensor]:

@@ -77,7 +77,7 @@ def _parts(graph: Graph, place: Place, argument: Any) -> Replacements:
         alone = [a if n == slot else 0 * a for n, a in enumerate(given)]
         words = PRODUCT + "one term of a sum: the others are left out"
         yield "other values", words, row.compute(*alone)
-    if row.traits.activation:
+    if graph.places_of[argument][0].bends:
         slope = graph.places_of[argument][0].slopes
         words = f"{PRODUCT}the derivative of {row.name}, which gives the other factor, "
         yield "wrong formula", words + "and not with its value", slope

@@ -138,6 +138,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     every, whole = all(use in mistake.wrong for use in uses), ""
     likewise = "" if mistake.joint else _likewise(case.graph, mistake, every, names)
     what = mistake.what.replace("{operation}", names.function(place))
+    what = re.sub(r",(?=[,;:]|$)", "", what)  # after "written out,"
     what = what.replace("{argument}", names.value(place.argument))
     vjp = mistake.wrong[place]
     if isinstance(vjp, Instead):
@@ -146,7 +147,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         unknown = "other data" if isinstance(vjp, Valued) else "another"
         arrives = isinstance(vjp, Arriving) and not isinstance(vjp, Valued)
         name = names.of.get(key_of(vjp.written), unknown)
-        what = what.replace("{other}", name if arrives else names.value(vjp.written, unknown))
+        what = what.replace("{other}", name if arrives else names.described(vjp.written, unknown))
     step = vjp.use if isinstance(vjp, OnOneWay) else place
     forgets = vjp in (unchanged, negated) or (step is not place and "forgotten" in what)
     if forgets and step.multiplies_entries and len(step.others) == 1:
@@ -154,7 +155,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     if mistake.kind == DROPPED[0] and not mistake.joint:
         own = _left_out(case, mistake, place, names) if mistake.is_any_path else ""
         what = _parts_left_out(mistake, uses) or own or what
-    words = f"{names.step(place, _end(mistake, place))}{likewise}: {what}"
+    words = f"{names.step(place, _end(case, mistake, place))}{likewise}: {what}"
     is_exact = mistake.kind == "penalty" and mistake.factor in (0, -1)
     is_said = mistake.kind in ("sign", "dropped path") or is_exact
     if mistake.kind == "factor" or (mistake.solve and not is_said):
@@ -163,7 +164,8 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
             reason = case.in_words(mistake.strength)
             number += f": {reason}" if reason else ""
         words += f", {number or _factor(case, mistake.strength, place)}"
-    if every and place.node not in names.known:
+    is_one = len(uses) == 1 or mistake.factor is not None
+    if every and is_one and place.node not in names.known:
         whole = names.whole_cotangent(place.argument)
     right = whole or written(contribution_formula, place.node, place.slot, names.of)
     if right == f"d{names.of[place.argument]}":  # it only passes on what is called so itself
@@ -193,13 +195,13 @@ def _likewise(graph: Graph, mistake: Candidate, every: bool, names: Names) -> st
     return "" if is_said else f", and likewise in {further} of this kind"
 
 
-def _end(mistake: Candidate, place: Place) -> Tensor:
+def _end(case: Case, mistake: Candidate, place: Place) -> Tensor:
     """Where the steps of a mistake lead to, one after the other, from the first one on."""
     end = place.argument
-    onward = [p for p in mistake.wrong if p.node is end]
-    while mistake.joint and len(onward) == 1:
+    onward = case.graph.places_of.get(end, ())
+    while mistake.joint and len(onward) == 1 and onward[0] in mistake.wrong:
         end = onward[0].argument
-        onward = [p for p in mistake.wrong if p.node is end]
+        onward = case.graph.places_of.get(end, ())
     return end
 
 

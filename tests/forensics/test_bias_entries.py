@@ -137,6 +137,31 @@ def test_biases_of_two_layers_are_told_each_by_its_own_row():
     assert second.sentence.startswith("dV: its first row, that of the bias")
 
 
+def two_layers_with_a_penalty(of_first):
+    """Weights in rows whose first column, the bias, has no penalty."""
+    rng = np.random.default_rng(4)
+    X, T = np.column_stack([np.ones(9), rng.normal(size=(9, 3))]), rng.normal(size=(9, 4))
+    W, V = leaf(rng, 4, 4, name="W"), leaf(rng, 4, 4, name="V")
+    h = np.tanh(X @ W.T)
+    o = h @ V.T
+    loss = ((o - T) ** 2).sum() + STRENGTH * ((W[:, 1:] ** 2).sum() + (V[:, 1:] ** 2).sum())
+    d = 2 * (o.data - T)
+    dW = (d @ V.data * (1 - h.data**2)).T @ X
+    penalty = 2 * STRENGTH * V.data
+    penalty[:, 0] = 0
+    return compare_gradients(loss, {W: dW + of_first(W.data, V.data), V: d.T @ h.data + penalty})
+
+
+def test_a_penalty_computed_with_other_weights_is_named():
+    def of_first(w, v):
+        penalty = 2 * STRENGTH * v
+        penalty[:, 0] = 0
+        return penalty
+
+    report = two_layers_with_a_penalty(of_first)
+    assert "the penalty is computed with V, and not with W" in report.explanations[0].sentence
+
+
 def test_a_penalty_on_another_entry_than_that_of_the_loss_is_named():
     rng = np.random.default_rng(4)
     X, y, w = rng.normal(size=(9, 4)), rng.normal(size=9), leaf(rng, 4, name="w")

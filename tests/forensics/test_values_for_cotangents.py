@@ -116,5 +116,15 @@ def states_are_summed_for_the_bias_of_a_loop():
     return ((h - T) ** 2).sum(), {W: dW, U: dU, b: sum(s.sum(axis=0) for s in states)}
 
 
+@planted("dX", "the values of Z - y stand where what arrives belongs")
+def errors_are_not_masked():
+    rng = np.random.default_rng(8)
+    Y, known = rng.normal(size=(5, 4)), (rng.random((5, 4)) > 0.4) * 1.0
+    X, T = leaf(rng, 5, 3, name="X"), leaf(rng, 4, 3, name="T")
+    error = X.data @ T.data.T - Y
+    loss = (((X @ T.T - Y) * known) ** 2).sum() / 2
+    return loss, {X: error @ T.data, T: (error * known).T @ X.data}
+
+
 def test_mistakes_are_named_first():
     assert_named_first(CASES)
