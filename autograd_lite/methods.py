@@ -67,10 +67,17 @@ def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
 
 def _reduction(function: Callable[..., Any]) -> Callable[..., Tensor]:
-    """The method that reduces axes, without NumPy's detour."""
+    """The method that reduces axes, without NumPy's detour.
+
+    By position it takes what PyTorch's takes, axis and keepdims, or else what an array's takes.
+    """
     operation, called = TABLE[function], _method(function)
 
-    def method(self: Any, axis: Axis = None, keepdims: bool = False, **others: Any) -> Tensor:
+    def method(
+        self: Any, axis: Axis = None, keepdims: bool = False, *rest: Any, **others: Any
+    ) -> Tensor:
+        if rest or (type(keepdims) is not bool and not isinstance(keepdims, int | np.bool_)):
+            return called(self, axis, keepdims, *rest, **others)  # type: ignore[no-any-return] # likewise
         if others:
             return called(self, axis=axis, keepdims=keepdims, **others)  # type: ignore[no-any-return] # likewise
         keywords = {"axis": axis, "keepdims": keepdims}

@@ -172,6 +172,14 @@ def test_methods_take_what_those_of_arrays_take():
     t = Tensor(X, requires_grad=True)
     assert t.sum(axis=0, dtype=None, out=None).data.tolist() == X.sum(axis=0).tolist()
     assert t.mean(dtype=np.float32).dtype == np.float32
+    for name, given in (
+        ("sum", (0, None, None, True)),
+        ("mean", (1, "f4")),
+        ("max", (0, None, True)),
+    ):
+        found, expected = getattr(t, name)(*given), getattr(X, name)(*given)
+        assert (found.dtype, found.data.tolist()) == (expected.dtype, expected.tolist())
+    assert t.sum(0, True).data.tolist() == X.sum(0, keepdims=True).tolist()
     for order in ("C", "F"):
         assert t.ravel(order).data.tolist() == X.ravel(order).tolist()
         assert t.flatten(order).data.tolist() == X.flatten(order).tolist()
