@@ -84,24 +84,26 @@ class Case:
                 return here
         named = here and "square" in usual and place and not place.traits.averages
         if place is None or (usual and not named):
-            its_own = place is None or place in self._below_squares
+            its_own = place is None or place in self._near_squares
             return usual if its_own else usual.replace(", the 2 of the", ", such as that of a")
         return here or self._words(factor, factors_at(self.graph, place))
 
     @functools.cached_property
-    def _below_squares(self) -> set[Place]:
-        """The steps after squares that no gradient that is right is computed through."""
-        fine, below = {*self.fitted(self.graph.right)}, set[Place]()
-        for place in reversed(self.graph.places):
-            if place.argument in fine:
-                fine.add(place.node)
-        reached: set[Tensor] = set()
-        for place in self.graph.places:
-            equal = len({*map(id, place.node.arguments)}) == 1 and place.traits.product
-            if place.node in reached or ((place.squares or equal) and place.node not in fine):
-                below.add(place)
-                reached.add(place.argument)
-        return below
+    def _near_squares(self) -> set[Place]:
+        """The steps before squares, and those after ones that lead to no gradient that is right."""
+        right, places = self.graph.right, self.graph.places
+        # What is 0 is so with any factor.
+        fine = {t for t in self.fitted(right) if (abs(right[t]) > self.rounding[t]).any()}
+        equal = (p for p in places if len({*map(id, p.node.arguments)}) == 1 and p.traits.product)
+        squares = {*equal, *(place for place in places if place.squares)}
+        before, after = {place.node for place in squares}, set[Tensor]()
+        for place in reversed(places):
+            fine |= {place.node} if place.argument in fine else set()
+            before |= {place.node} if place.argument in before else set()
+        for place in places:
+            if place.node in after or (place in squares and place.node not in fine):
+                after.add(place.argument)
+        return {place for place in places if place.node in after or place.node in before}
 
     def words_here(self, factor: float, place: Place | None) -> str:
         """The same for the constant that a step multiplies or divides by, or averages over."""
