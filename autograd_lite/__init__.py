@@ -33,7 +33,6 @@ from autograd_lite.derivatives.neural import (
     swish,
 )
 from autograd_lite.derivatives.special import erf, gelu
-from autograd_lite.einops_backend import register_when_imported as _register_when_imported
 from autograd_lite.errors import (
     AnomalyError,
     ArgumentError,
@@ -56,6 +55,7 @@ from autograd_lite.errors import (
     TrainingError,
     UnsupportedError,
 )
+from autograd_lite.interchange import register_when_imported as _register_when_imported
 from autograd_lite.modes import enable_grad, no_grad
 from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor
@@ -74,8 +74,16 @@ if TYPE_CHECKING:
     from autograd_lite.recompute import checkpoint
     from autograd_lite.textbook.derive import derive
     from autograd_lite.textbook.source import to_source
-    from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-    from autograd_lite.vectors import ravel
+    from autograd_lite.transforms import (
+        grad,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        ravel,
+        value_and_grad,
+        vjp,
+    )
 
 __all__ = ["Tensor", "checkpoint", "detect_anomaly", "enable_grad", "from_dlpack", "no_grad"]
 __all__ += ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -108,8 +116,7 @@ _LATER = {
         "recompute": "checkpoint",
         "textbook.derive": "derive",
         "textbook.source": "to_source",
-        "transforms": "grad hessian hvp jacobian jvp value_and_grad vjp",
-        "vectors": "ravel",
+        "transforms": "grad hessian hvp jacobian jvp ravel value_and_grad vjp",
     }.items()
     for name in names.split()
 }

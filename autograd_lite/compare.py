@@ -13,10 +13,10 @@ import numpy as np
 
 from autograd_lite.arguments import NOT_NEGATIVE, optional, require
 from autograd_lite.cells import aligned, html_table
+from autograd_lite.cotangents import seed_of
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
 from autograd_lite.foreign import require_unmasked
-from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor

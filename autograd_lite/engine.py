@@ -22,7 +22,7 @@ import numpy as np
 from numpy import float64, ndarray
 
 import autograd_lite.mutation as mutation
-from autograd_lite.fitting import match, without_nan
+from autograd_lite.cotangents import match, without_nan
 from autograd_lite.foreign import PLAIN, admit
 from autograd_lite.modes import Rule, noted_now, recording, take, watching
 from autograd_lite.mutation import remember, show

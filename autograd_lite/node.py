@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence, Set
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from autograd_lite.foreign import admit
+from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.foreign import PLAIN, admit
 from autograd_lite.operation import Operation
 from autograd_lite.trees import leaves_of, nested_without_end
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 Array = Any
 Scope = tuple[Any, tuple[Any, ...] | None, int, Any]
@@ -161,3 +165,50 @@ def unshared(value: Any) -> Any:
         return {key: unshared(part) for key, part in value.items()} if kind is dict else value
     except RecursionError:
         raise nested_without_end(value) from None
+
+
+def held_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike | None) -> Any:
+    """The array, or for a number the NumPy scalar, that a tensor holds."""
+    if type(data) not in PLAIN:
+        data = admit(data, "Tensor of")
+    # No other node: what a tensor holds while a rule is traced is one.
+    if isinstance(data, Node.tensor_class):
+        raise _unsuitable(
+            data,
+            name,
+            "the data are a tensor already, and its record would be lost",
+            "Write tensor.detach(), or tensor.copy() to keep the record",
+        )
+    # Anything that speaks NumPy's protocol stays what it is: a Dask or CuPy array as well.
+    if not hasattr(data, "__array_function__"):
+        try:
+            array = np.asarray(data, dtype)
+        except (ValueError, TypeError, OverflowError) as error:
+            reason, remedy = str(error).rstrip("."), "Give numbers, or nested lists of one shape"
+            raise _unsuitable(data, name, reason, remedy) from error
+        data = array if array.ndim else array.dtype.type(array)
+    elif dtype is not None and getattr(data, "dtype", np.dtype(object)).kind in "fiub":
+        try:
+            data = data.astype(dtype, copy=False)
+        except TypeError as error:
+            raise _unsuitable(data, name, str(error), "Give a dtype of floats") from error
+    dtype_given = getattr(data, "dtype", np.dtype(object))
+    if dtype_given.kind not in "fiub":
+        remedy = "Give real numbers, or nested lists of them"
+        if dtype_given.kind == "c":
+            remedy = "Compute with the real and the imaginary part"
+        reason = f"data of dtype {dtype_given} cannot be differentiated"
+        raise _unsuitable(data, name, reason, remedy)
+    if requires_grad and dtype_given.kind != "f":
+        raise _unsuitable(
+            data,
+            name,
+            f"data of dtype {dtype_given} cannot require grad",
+            "Give floats: write 1.0 for 1, or dtype=float",
+        )
+    return data
+
+
+def _unsuitable(data: Any, name: str | None, reason: str, remedy: str) -> UnsupportedError:
+    named = f", name={name!r}" if name else ""
+    return UnsupportedError(f"Tensor({describe_one(data)}{named})", reason, remedy)

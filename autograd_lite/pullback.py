@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.cotangents import match, separate, without_nan
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.engine import apply_rule, backward_order, carry_back, given_to_rules
-from autograd_lite.fitting import match, without_nan
-from autograd_lite.gradients import separate
 from autograd_lite.modes import Rule, enable_grad, recording, watching
 from autograd_lite.node import Array, Cotangents, Node, Pass, inputs_of, plain
 from autograd_lite.precision import widened

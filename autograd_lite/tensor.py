@@ -12,11 +12,10 @@ from numpy import float64, ndarray
 import autograd_lite.growth as growth
 from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
+from autograd_lite.cotangents import hand_out, seed_of, separate
 from autograd_lite.engine import carry_back, computed_and_leaves
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
 from autograd_lite.foreign import PLAIN, admit
-from autograd_lite.gradients import hand_out, separate
-from autograd_lite.held import held_array, seed_of
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import (
@@ -28,7 +27,7 @@ from autograd_lite.mutation import (
     shown,
 )
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, arrays_in, plain
+from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, arrays_in, held_array, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
 from autograd_lite.refusals import (

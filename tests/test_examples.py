@@ -106,7 +106,7 @@ def run_here(tmp_path, monkeypatch, capsys):
         if short:
             monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: path.touch())
             monkeypatch.setattr(viz.TrainingAnimation, "save", lambda film, path: path.touch())
-            monkeypatch.setattr("viz.decision_boundary.RESOLUTION", 20)
+            monkeypatch.setattr("viz.planes.RESOLUTION", 20)
         runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
         plt.close("all")
         assert short or checked

@@ -14,13 +14,12 @@ What can be drawn:
                plot_activations, plot_activation_histograms, plot_loss_landscape
     data       plot_embedding, plot_attention
 
-The graph can be DOT, SVG, PNG or PDF. `calls` finds which modules computed what, `collapse`
-combines many operations into few boxes, `vertices` describes what is drawn, `dot` writes that as
-DOT text, and `rendering` has Graphviz draw it; without Graphviz, `layers`, `framing` and `drawing`
-do. `picture` is what people use, with `parts` for their own names. `stepper` makes the page that
-goes through the record step by step, and `saving` writes files. The plots take plain data and
-return matplotlib figures, which they never show: `plots` is about training, `model_plots` about
-models.
+The graph can be DOT, SVG, PNG or PDF. `calls` finds which modules, and parts with names of users',
+computed what, `collapse` combines many operations into few boxes, `vertices` describes what is
+drawn, and `dot` writes that as DOT text and has Graphviz draw it; without Graphviz, `layers` and
+`drawing` do. `picture` is what people use. `stepper` makes the page that goes through the record
+step by step, and `saving` writes files. The plots take plain data and return matplotlib figures,
+which they never show: `plots` is about training, `model_plots` and `planes` about models.
 """
 
 import importlib as _importlib
@@ -30,16 +29,15 @@ from typing import Any as _Any
 from autograd_lite.errors import RenderingError
 from autograd_lite.names import by_name as _by_name
 from autograd_lite.names import missing_name as _missing_name
-from viz.decision_boundary import plot_decision_boundary
-from viz.landscape import plot_loss_landscape
+from viz.calls import scope
 from viz.model_plots import (
     plot_activation_histograms,
     plot_activations,
     plot_confusion_matrix,
     plot_weight_images,
 )
-from viz.parts import scope
 from viz.picture import Graph, graph
+from viz.planes import plot_decision_boundary, plot_loss_landscape
 from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
 from viz.representations import plot_attention, plot_embedding
 

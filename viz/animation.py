@@ -8,15 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from autograd_lite.arguments import COUNT, WHOLE, optional, require
-from autograd_lite.decisions import threshold_of
+from autograd_lite.arguments import COUNT, WHOLE, optional, require, threshold_of
 from autograd_lite.errors import ArgumentError
 from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName
 from nn.module import Module, require_model
 from nn.training.callback import Callback, Training
-from viz.decision_boundary import loss_named, plot_decision_boundary, require_plane
 from viz.figures import classes_of, drawing, numbers_of
+from viz.planes import loss_named, plot_decision_boundary, require_plane
 from viz.saving import saved
 
 if TYPE_CHECKING:

@@ -1,14 +1,18 @@
-"""Which calls of modules, and which named parts, what was recorded belongs to."""
+"""Which calls of modules, and which parts that a user named, what was recorded belongs to."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.node import Node, Scope, plain
+from autograd_lite.arguments import TEXT, require
+from autograd_lite.modes import SetForAWhile, recording
+from autograd_lite.names import explains_keywords
+from autograd_lite.node import Node, Scope, begun, plain
 from autograd_lite.trees import leaves_of
 
 Path = tuple["Call", ...]
@@ -115,3 +119,46 @@ def common(paths: Iterable[Path]) -> Path:
     return tuple(
         calls[0] for calls in itertools.takewhile(lambda calls: len(set(calls)) == 1, together)
     )
+
+
+class scope(SetForAWhile):  # noqa: N801 - used like no_grad
+    """Draw what is computed inside as one part with a name, as for a module.
+
+    Args:
+        name: what to call it.
+
+    Raises:
+        ArgumentError: the name is not text.
+
+    >>> import viz
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> with viz.scope("energy"):
+    ...     y = (x**2).sum()
+    >>> [group.label for group in viz.graph(y).groups]
+    ['energy']
+    """
+
+    @explains_keywords
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        require("viz.scope", "name", name, TEXT)
+        self._name = name
+
+    def _settings(self, key: Any) -> Iterable[tuple[ContextVar[Any], Any]]:
+        outer = recording.get()
+        around = outer.scope if isinstance(outer, _Naming) else None
+        return ((recording, outer and _Naming((self._name, None, next(begun), around), outer)),)
+
+
+class _Naming:
+    """Gives all that is recorded a scope."""
+
+    def __init__(self, own: Scope, outer: Any) -> None:
+        self.scope = own
+        self._outer = outer
+
+    def recorded(self, node: Node) -> None:
+        if self._outer is not True:
+            self._outer.recorded(node)
+        node.scope = self.scope

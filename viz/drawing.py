@@ -1,4 +1,4 @@
-"""Draw a graph as SVG without Graphviz, in the layout of `framing`."""
+"""Draw a graph as SVG without Graphviz, in the layout of `layers`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from viz.dot import (
     TEXT_COLOR,
     printable,
 )
-from viz.framing import AROUND, CHARACTER, Frame, arrivals, laid_out
-from viz.layers import Place
+from viz.layers import AROUND, CHARACTER, Frame, Place, arrivals, laid_out
 from viz.vertices import Kind, Vertex
 
 if TYPE_CHECKING:

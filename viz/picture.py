@@ -19,9 +19,8 @@ from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of, map_tree
 from autograd_lite.whole_files import FileName
 from viz.collapse import drawn
-from viz.dot import dot_text, printable
+from viz.dot import dot_text, draw, fitted, printable, render
 from viz.drawing import svg_text
-from viz.rendering import draw, fitted, render
 from viz.saving import saved
 from viz.vertices import Edge, Group, Look, Vertex, labels_of, read
 

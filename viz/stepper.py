@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.compare import GradientComparison, compared
+from autograd_lite.cotangents import seed_of
 from autograd_lite.engine import apply_rule, carry_back, computed_and_leaves
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.node import Cotangents, Node, Pass, plain
 from autograd_lite.tensor import Tensor
@@ -32,10 +32,9 @@ from autograd_lite.textbook.naming import key_of, names_of, variables_of, visibl
 from autograd_lite.textbook.recognized import sliced
 from autograd_lite.whole_files import FileName
 from viz.collapse import computed, drawn
-from viz.entries import lines
 from viz.picture import Graph
 from viz.saving import saved
-from viz.vertices import Look, read
+from viz.vertices import Look, lines, read
 
 LONGEST = 1000
 """The operations that a page has room for."""

@@ -10,7 +10,7 @@ the same kind, and the derivatives of each of the three are the other two:
     transposed_convolution(g, w)    dx, from cotangents and kernels
     kernel_correlation(g, x)        dw, from cotangents and images
 
-All are products of matrices of what kernels meet, which `laying_out` lays out, of some samples at
+All are products of matrices of what kernels meet, which `windows` lays out, of some samples at
 a time. Long kernels, of which that would be much, are multiplied by Fourier transforms.
 """
 
@@ -24,17 +24,20 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import long_kernels
-from autograd_lite.derivatives.laying_out import (
+from autograd_lite.derivatives.windows import (
+    Layout,
+    Lengths,
     added_by_place,
     added_in_one_piece,
     by_row,
     in_groups,
     in_one_piece,
     laid_out,
+    layout,
+    lengths_of_result,
     rows_of,
     some_samples,
 )
-from autograd_lite.derivatives.windows import Layout, Lengths, layout, lengths_of_result
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.precision import in_floats

@@ -286,8 +286,6 @@ def interpolate_linear(
 
 
 RESAMPLED: dict[str, Any] = {
-    "average_pool": average_pool,
-    "adaptive_average_pool": adaptive_average_pool,
-    "interpolate_nearest": interpolate_nearest,
-    "interpolate_linear": interpolate_linear,
+    function.__name__: function
+    for function in (average_pool, adaptive_average_pool, interpolate_nearest, interpolate_linear)
 }

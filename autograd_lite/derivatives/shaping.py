@@ -1,8 +1,10 @@
-"""Derivatives of the functions that change the shape, the order of the axes, or the dtype."""
+"""Derivatives of what changes the shape, the order of axes or the dtype, joins, and takes apart."""
 
 from __future__ import annotations
 
 import inspect
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -177,3 +179,60 @@ composed(np.astype)(lambda x, dtype: astype(x, np.dtype(dtype)))
 without_derivative(
     "can_cast common_type iscomplexobj isrealobj may_share_memory result_type shares_memory"
 )
+
+
+def _concatenate_vjp(
+    g: Array, y: Array, *arrays: Array, axis: int | None = 0
+) -> Callable[[int], Array]:
+    """Each array gets the part of the cotangent that lies where it was put."""
+    sizes = [array.size if axis is None else array.shape[axis] for array in arrays]
+    stops = list(itertools.accumulate(sizes))
+
+    def contribution_to(index: int) -> Array:
+        part = slice(stops[index] - sizes[index], stops[index])
+        return g[part].reshape(arrays[index].shape) if axis is None else along(g, axis, part)
+
+    return contribution_to
+
+
+define(
+    np.concatenate,
+    _concatenate_vjp,
+    compute=lambda *arrays, axis=0: np.concatenate(arrays, axis=axis),
+    sequence=True,
+    traits=Traits(additive=True),
+)
+define(
+    np.stack,
+    lambda g, y, *arrays, axis=0: lambda index: along(g, axis, index),
+    compute=lambda *arrays, axis=0: np.stack(arrays, axis=axis),
+    sequence=True,
+    traits=Traits(additive=True),
+)
+
+
+@composed(np.column_stack)
+def column_stack(tup: Any) -> Array:
+    """Joined along the second axis, vectors as columns."""
+    columns = [x if np.ndim(x) > 1 else np.reshape(x, (-1, 1)) for x in tup]
+    return np.concatenate(columns, axis=1)
+
+
+@composed(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Array:
+    """A concatenation of two."""
+    return np.concatenate([as_operand(arr), as_operand(values)], axis=axis)
+
+
+@composed(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """Slices along an axis, where NumPy splits the numbers of its entries."""
+    split = inspect.unwrap(np.array_split)
+    places = split(np.arange(ary.shape[axis]), indices_or_sections)
+    ends = [(part[0], part[-1] + 1) if part.size else (0, 0) for part in places]
+    return [along(ary, axis, slice(int(start), int(stop))) for start, stop in ends]
+
+
+# NumPy's own code calls np.concatenate, or checks and calls np.array_split, which are recorded.
+for written_out in (np.hstack, np.vstack, np.dstack, np.split, np.hsplit, np.vsplit, np.dsplit):
+    composed(written_out)(inspect.unwrap(written_out))

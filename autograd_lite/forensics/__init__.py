@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.cotangents import seed_of
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.forensics.case import NEARLY, Case, refuse_changed, relative_error
 from autograd_lite.forensics.explain import explain
@@ -29,7 +30,6 @@ from autograd_lite.forensics.place import is_array, is_recorded
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.search import now
 from autograd_lite.forensics.wording import Explanation, explained, pattern_of
-from autograd_lite.held import seed_of
 from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import plain
 from autograd_lite.recognition import recorded_again, written_out

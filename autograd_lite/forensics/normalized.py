@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivatives.normalization import rms_normalize, standardize
+from autograd_lite.derivatives.layers import rms_normalize, standardize
 from autograd_lite.forensics.candidate import Candidate, joint, scaled, unchanged
 from autograd_lite.forensics.place import Place, Vjp, Wrong, sets_of_axes
 from autograd_lite.forensics.replay import Graph

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.cotangents import seed_of
 from autograd_lite.engine import backpropagate
 from autograd_lite.forensics.candidate import Candidate, Instead, instead_of_all, with_strength
 from autograd_lite.forensics.case import Case
@@ -29,7 +30,6 @@ from autograd_lite.forensics.place import Place, Wrong, is_recorded
 from autograd_lite.forensics.projection import tangents
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.forensics.value_mistakes import moved_again, moved_from
-from autograd_lite.held import seed_of
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 

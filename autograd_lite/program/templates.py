@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from autograd_lite.cotangents import match, without_nan
 from autograd_lite.errors import AutogradError, UnsupportedError, describe, describe_one
-from autograd_lite.fitting import match, without_nan
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Tape, Template, all_plain, as_called

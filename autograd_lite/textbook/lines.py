@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.cotangents import seed_of
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
-from autograd_lite.held import seed_of
 from autograd_lite.node import Node
 from autograd_lite.program.loops import Uneven
 from autograd_lite.program.program import Step, needed_for

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import attention, cross_entropies, indexing, neural
+from autograd_lite.derivatives import cross_entropies, indexing, layers, neural
+from autograd_lite.derivatives.layers import standardize
 from autograd_lite.derivatives.linear_algebra import affine, rows
-from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.derivatives.special import gelu, normal_cdf
@@ -152,8 +152,8 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     neural.swish: lambda x: x * neural.sigmoid(x),
     gelu: lambda x: x * normal_cdf(x),
     p_norm: inspect.unwrap(p_norm),
-    attention.scaled_dot_product_attention: lambda query, key, value, mask, causal, scale: (
-        attention.attention_weights(query, key, mask, causal, scale) @ value
+    layers.scaled_dot_product_attention: lambda query, key, value, mask, causal, scale: (
+        layers.attention_weights(query, key, mask, causal, scale) @ value
     ),
     standardize: lambda x, axes, epsilon: (
         (x - x.mean(axis=axes, keepdims=True))

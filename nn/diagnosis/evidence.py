@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor, enable_grad, no_grad
+from autograd_lite.cotangents import seed_of
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from autograd_lite.held import seed_of
 from autograd_lite.interruption import whole
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits

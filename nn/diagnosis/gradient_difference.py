@@ -10,11 +10,11 @@ import numpy as np
 
 from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.arguments import POSITIVE, require
+from autograd_lite.cotangents import seed_of
 from autograd_lite.differences import values_beside
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError
 from autograd_lite.foreign import require_here
-from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import map_tree
 from nn.diagnosis.evidence import as_number, predicted, require_learned

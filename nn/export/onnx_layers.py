@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import convolutions, pooling
-from autograd_lite.derivatives.embedding import embedding
+from autograd_lite.derivatives.layers import embedding
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 from autograd_lite.derivatives.windows import Layout, layout

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, affine
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional
-from autograd_lite.derivatives.attention import attention_weights, scaled_dot_product_attention
+from autograd_lite.derivatives.layers import attention_weights, scaled_dot_product_attention
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit, beside
 from nn.architecture import register

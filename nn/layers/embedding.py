@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional
-from autograd_lite.derivatives.embedding import embedding
+from autograd_lite.derivatives.layers import embedding
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit, beside
 from autograd_lite.modes import entries_of

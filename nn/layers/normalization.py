@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, COUNTS, FLAG, FLOATING, POSITIVE, SHARE, Range, optional
-from autograd_lite.derivatives.normalization import rms_normalize, standardize, statistics
+from autograd_lite.derivatives.layers import rms_normalize, standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.modes import moves
 from autograd_lite.precision import as_floats

@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import NUMBER, as_array, optional, require, require_real
-from autograd_lite.decisions import decision_threshold
+from autograd_lite.arguments import (
+    NUMBER,
+    as_array,
+    decision_threshold,
+    optional,
+    require,
+    require_real,
+)
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside
 from autograd_lite.names import explains_keywords

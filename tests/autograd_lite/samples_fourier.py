@@ -3,7 +3,7 @@
 import numpy as np
 from sampling import normal, sample
 
-from autograd_lite.derivatives.fourier import transform
+from autograd_lite.derivatives.signals import transform
 
 FILTER = np.exp(1j * np.arange(3)) / (1 + np.arange(3))
 

@@ -4,7 +4,7 @@ import numpy as np
 from samples_decompositions import regular
 from sampling import normal, sample
 
-from autograd_lite.derivatives.linear_systems import nearest_solution
+from autograd_lite.derivatives.norms import nearest_solution
 
 linalg = np.linalg
 

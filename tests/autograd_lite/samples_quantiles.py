@@ -6,7 +6,7 @@ import numpy as np
 from samples_missing import SOME_NAN
 from sampling import Sample, normal, positive, sample
 
-from autograd_lite.derivatives.quantiles import CONTINUOUS, STEPS
+from autograd_lite.derivatives.statistics import CONTINUOUS, STEPS
 
 
 def quantiles(f: Any, scale: float) -> list[Sample]:

@@ -3,8 +3,7 @@
 import numpy as np
 from sampling import normal, sample
 
-from autograd_lite.derivatives.attention import scaled_dot_product_attention
-from autograd_lite.derivatives.embedding import embedding
+from autograd_lite.derivatives.layers import embedding, scaled_dot_product_attention
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 
 

@@ -11,8 +11,8 @@ from walk import Walk
 
 import autograd_lite as al
 from autograd_lite import Tensor, derivatives
+from autograd_lite.cotangents import seed_of
 from autograd_lite.engine import backpropagate
-from autograd_lite.held import seed_of
 from autograd_lite.textbook import spellings
 from autograd_lite.textbook.naming import names_of
 from autograd_lite.textbook.words import contribution_formula, cotangent_formula, value_formula

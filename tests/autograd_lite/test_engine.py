@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from looping import looped
 
 from autograd_lite import Tensor, differentiable
+from autograd_lite.cotangents import match
 from autograd_lite.engine import (
     apply_rule,
     backpropagate,
@@ -16,7 +17,6 @@ from autograd_lite.engine import (
     computed_and_leaves,
 )
 from autograd_lite.errors import ShapeError
-from autograd_lite.fitting import match
 from autograd_lite.node import Pass
 
 LEAVES = 4

@@ -11,7 +11,7 @@ from walk import Walk
 import autograd_lite as al
 from autograd_lite import Tensor, to_source
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
-from autograd_lite.derivatives.normalization import standardize
+from autograd_lite.derivatives.layers import standardize
 from autograd_lite.errors import GradientError, UnsupportedError
 
 # The engine computes with what the forward pass left, with a product with ones, with a reciprocal,

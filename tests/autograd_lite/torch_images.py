@@ -9,7 +9,7 @@ from autograd_lite.derivatives.convolutions import (
     kernel_correlation,
     transposed_convolution,
 )
-from autograd_lite.derivatives.normalization import rms_normalize
+from autograd_lite.derivatives.layers import rms_normalize
 from autograd_lite.derivatives.pooling import (
     adaptive_average_pool,
     at_maxima,

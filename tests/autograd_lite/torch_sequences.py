@@ -5,8 +5,7 @@ from samples_sequences import SEEN
 from sampling import normal
 from torch_equivalents import F, on, torch
 
-from autograd_lite.derivatives.attention import scaled_dot_product_attention
-from autograd_lite.derivatives.embedding import embedding
+from autograd_lite.derivatives.layers import embedding, scaled_dot_product_attention
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 
 

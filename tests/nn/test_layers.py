@@ -10,7 +10,7 @@ from norm_network import build, train
 
 import nn
 from autograd_lite import AutogradError, Tensor, UnsupportedError, gradcheck, no_grad
-from autograd_lite.derivatives.normalization import standardize
+from autograd_lite.derivatives.layers import standardize
 from autograd_lite.table import activations
 
 RNG = np.random.default_rng(0)

@@ -15,7 +15,7 @@ Image = pytest.importorskip("PIL.Image")
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
-    monkeypatch.setattr("viz.decision_boundary.RESOLUTION", 30)
+    monkeypatch.setattr("viz.planes.RESOLUTION", 30)
 
 
 def trained(film, epochs=4):

@@ -32,7 +32,7 @@ def test_equal_steps_of_a_loop_are_one_box_with_the_weights_beside():
         "each": ("2 matmul, 2 add, tanh",),
         "inputs": ("51",),
     }
-    assert steps.gradient == viz.entries.lines(h.grad)
+    assert steps.gradient == viz.vertices.lines(h.grad)
     assert graph.note == "252 operations: equal steps are one box each"
     assert graph.note in graph.svg()
 
@@ -60,7 +60,7 @@ def test_modules_at_a_depth_are_one_box_with_shape_and_parameters():
     two = viz.graph(loss, depth=2).vertices
     assert [v.title for v in two] == ["input", "0: Dense", "1: Sequential", "sum"]
     assert two[1].facts[1] == ("", ("0.weight (3, 4)", "0.bias (4,)"))
-    assert two[1].value == viz.entries.lines(loss.arguments[0].arguments[0].arguments[0].data)
+    assert two[1].value == viz.vertices.lines(loss.arguments[0].arguments[0].arguments[0].data)
 
 
 def test_a_collapsed_module_counts_constants_apart_from_inputs():

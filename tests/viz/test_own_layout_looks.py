@@ -8,7 +8,7 @@ from test_own_layout import SVG, drawn, framed, graphs
 
 import viz
 from autograd_lite import Tensor
-from viz.framing import GAPS
+from viz.layers import GAPS
 
 
 def parameter(shape, name):

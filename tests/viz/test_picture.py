@@ -125,7 +125,7 @@ def test_the_picture_shrinks_to_the_width_that_there_is(direction, monkeypatch):
     graph = viz.graph(loss, direction=direction)
     for own in (False, True):
         if own:
-            monkeypatch.setattr("viz.rendering.renderer", lambda: None)
+            monkeypatch.setattr("viz.dot.renderer", lambda: None)
         svg = graph.svg()
         opening = svg[svg.index("<svg") :].split(">")[0]
         assert "max-width:100%;height:auto" in opening

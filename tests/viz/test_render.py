@@ -223,8 +223,8 @@ def test_what_graphviz_takes_too_long_for_is_laid_out_without_it(
     install_program, tmp_path, monkeypatch
 ):
     install_program("import time; time.sleep(60)")
-    monkeypatch.setattr("viz.rendering.SECONDS", 0.2)
-    monkeypatch.setattr("viz.rendering.LONGEST", 0.2)
+    monkeypatch.setattr("viz.dot.SECONDS", 0.2)
+    monkeypatch.setattr("viz.dot.LONGEST", 0.2)
     assert texts(trained_network().svg())["n0"].startswith("X")
     with pytest.raises(RenderingError, match=r"took longer.*depth=1"):
         trained_network().save(tmp_path / "g.png")

@@ -11,7 +11,7 @@ import pytest
 import viz
 from autograd_lite import ArgumentError, Tensor, sigmoid
 from autograd_lite.errors import GradientError
-from viz.entries import lines
+from viz.vertices import lines
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")

@@ -7,7 +7,7 @@ from sample_graphs import small_network, trained_network
 
 import viz
 from autograd_lite import Tensor, no_grad, relu
-from autograd_lite.derivatives.attention import scaled_dot_product_attention
+from autograd_lite.derivatives.layers import scaled_dot_product_attention
 from autograd_lite.errors import UnsupportedError
 
 
