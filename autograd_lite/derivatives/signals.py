@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_lite.derivatives.indexing import moved
-from autograd_lite.derivatives.shaping import MOVES, along, as_operand, in_floats_of_all
+from autograd_lite.derivatives.reductions import axes_of
+from autograd_lite.derivatives.shaping import MOVES, along, as_operand, in_floats_of_all, on_axis
 from autograd_lite.errors import MissingNameError, UnsupportedError, describe
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
@@ -82,20 +83,15 @@ define(
 )
 
 
-def _shifted(toward_end: bool) -> Any:
-    """By half its length along axes."""
-
-    def shifted(x: Any, axes: Any = None) -> Array:
-        x = as_operand(x)
-        axes = normalize_axis_tuple(range(x.ndim) if axes is None else axes, x.ndim)
-        sign = 1 if toward_end else -1
-        return np.roll(x, tuple(sign * (x.shape[axis] // 2) for axis in axes), axes)
-
-    return shifted
+def _shifted(sign: int, x: Any, axes: Any = None) -> Array:
+    """By half its length along axes, toward their ends or their beginnings."""
+    x = as_operand(x)
+    axes = axes_of(x, axes)
+    return np.roll(x, tuple(sign * (x.shape[axis] // 2) for axis in axes), axes)
 
 
-composed(np.fft.fftshift)(_shifted(toward_end=True))
-composed(np.fft.ifftshift)(_shifted(toward_end=False))
+composed(np.fft.fftshift)(partial(_shifted, 1))
+composed(np.fft.ifftshift)(partial(_shifted, -1))
 
 
 def _transform_vjp(g: Array, y: Array, x: Array, axis: int, inverse: bool = False) -> Array:
@@ -303,8 +299,7 @@ def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None)
     real, imag = (_of_length(x, half, axis) for x in np.broadcast_arrays(real, imag))
     mirrored = slice((n - 1) // 2, 0, -1)
     # That of the first, and of the middle of an even number, is taken to be real.
-    shape = [-1 if i == axis % real.ndim else 1 for i in range(real.ndim)]
-    imag = imag * np.reshape(np.arange(n // 2 + 1) * 2 % n != 0, shape)
+    imag = imag * on_axis(np.arange(n // 2 + 1) * 2 % n != 0, axis, real.ndim)
     real = np.concatenate([real, along(real, axis, mirrored)], axis)
     imag = np.concatenate([imag, -along(imag, axis, mirrored)], axis)
     return _transformed(Spectrum(real, imag), n, axis, norm, inverse=True).real
