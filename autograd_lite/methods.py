@@ -11,12 +11,12 @@ from autograd_lite.arguments import require_flag
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply, computed
-from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
+from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
 from autograd_lite.names import ATTRIBUTES, explains_keywords, tell_of
 from autograd_lite.node import FIRST, NO_KEYWORDS, NONE, Node
 from autograd_lite.operators import Operators
-from autograd_lite.refusals import explained
+from autograd_lite.refusals import raise_explained
 from autograd_lite.table import TABLE, activations
 
 if TYPE_CHECKING:
@@ -45,10 +45,8 @@ def _method(function: Callable[..., Any]) -> Any:
     def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
         try:
             return function(self, *arguments, **keywords)
-        except AutogradError:
-            raise
         except TypeError as error:  # of NumPy's own, before it asks the tensor
-            raise explained(error, function.__name__, (self, *arguments), keywords) from error
+            raise_explained(error, function.__name__, (self, *arguments), keywords)
 
     return _named(method, function)
 
@@ -146,7 +144,7 @@ class Methods(Operators):
         try:
             wanted = np.dtype(dtype)
         except TypeError as error:
-            raise explained(error, "astype", (self, dtype), NO_KEYWORDS) from error
+            raise_explained(error, "astype", (self, dtype), NO_KEYWORDS)
         if not require_flag("astype", "copy", copy) and self._array.dtype == wanted:
             return self  # type: ignore[return-value] # it is a tensor
         return _apply(TABLE[astype], (self, wanted), NO_KEYWORDS)

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -43,20 +43,13 @@ watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
 """What watches whenever something is recorded."""
 
 
-class Taken:
+class Taken(NamedTuple):
     """What was computed from tensors beside the record: the call, and what it gave."""
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        keywords: dict[str, Any],
-        outcome: Any,
-    ) -> None:
-        self.function = function
-        self.arguments = arguments
-        self.keywords = keywords
-        self.outcome = outcome
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    outcome: Any
 
 
 draws: ContextVar[list[tuple[Any, Callable[[], Any]]] | None] = ContextVar("draws", default=None)
@@ -116,13 +109,12 @@ def entries_of(value: Any) -> Any:
     return plain(value)
 
 
-class _Set:
+class _Set(NamedTuple):
     """A variable that something has set for a while, and its value before."""
 
-    def __init__(self, variable: ContextVar[Any], before: Any, key: object) -> None:
-        self.variable = variable
-        self.before = before
-        self.key = key
+    variable: ContextVar[Any]
+    before: Any
+    key: object
 
 
 set_now: ContextVar[tuple[_Set, ...]] = ContextVar("set_now", default=())

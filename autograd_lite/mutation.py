@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from autograd_lite.node import Array, Node, Sample, clock
+from autograd_lite.node import Array, Node, Sample, clock, plain
 from autograd_lite.read_only import read_only
+from autograd_lite.trees import leaves_of
 
 latest = 0
 """When the last one was."""
@@ -132,15 +133,13 @@ def changed_since(time: int) -> list[Array]:
 
 def was_changed(value: Any, created: int, arrays: Sequence[Array]) -> bool:
     """Whether an argument was changed after a node was made, or shares memory with what was."""
-    if isinstance(value, Node):
-        if value.mutated > created:
+    for leaf in leaves_of(value):
+        if isinstance(leaf, Node) and leaf.mutated > created:
             return True
-        value = value._array
-    if type(value) is dict:
-        value = [*value.values()]
-    if isinstance(value, tuple | list):
-        return any(was_changed(part, created, arrays) for part in value)
-    return isinstance(value, ndarray) and any(np.may_share_memory(value, array) for array in arrays)
+        own = plain(leaf)
+        if isinstance(own, ndarray) and any(np.may_share_memory(own, array) for array in arrays):
+            return True
+    return False
 
 
 _SMALL, _SAMPLED = 4096, 64

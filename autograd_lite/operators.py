@@ -17,7 +17,7 @@ from autograd_lite.modes import give, take
 from autograd_lite.mutation import remember, remember_part, samples
 from autograd_lite.node import BOTH, FIRST, NO_KEYWORDS, NONE, SECOND, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
-from autograd_lite.refusals import FAILURES, explained
+from autograd_lite.refusals import FAILURES, raise_explained
 from autograd_lite.table import TABLE
 from autograd_lite.trees import nested_without_end
 
@@ -51,7 +51,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         try:
             data = compute(a, b)
         except FAILURES as error:
-            raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
+            raise_explained(error, operation.name, (self, other), NO_KEYWORDS)
         wanted = (
             (BOTH if other._requires_grad else FIRST)
             if self._requires_grad
@@ -112,7 +112,7 @@ def _comparison(compare: Callable[[Any, Any], Any], ufunc: Any) -> Callable[[Any
                 return NotImplemented
             raise
         except FAILURES as error:
-            raise explained(error, ufunc.__name__, (self, other), NO_KEYWORDS) from error
+            raise_explained(error, ufunc.__name__, (self, other), NO_KEYWORDS)
         return give(ufunc, (self, other), NO_KEYWORDS, outcome)
 
     return method

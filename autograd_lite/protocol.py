@@ -23,7 +23,6 @@ from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
     FAILURES,
     asking_function,
-    explained,
     raise_explained,
     refused_conversion,
 )
@@ -307,7 +306,7 @@ def understood(
         try:
             dtype = np.dtype(keywords.pop("dtype"))
         except TypeError as error:
-            raise explained(error, function.__name__, arguments, keywords) from error
+            raise_explained(error, function.__name__, arguments, keywords)
         if dtype.kind != "f":
             raise UnsupportedError(
                 f"{function.__name__}{describe(arguments)} with dtype={dtype}",

@@ -27,7 +27,7 @@ from autograd_lite.mutation import changed_since, rewritten, shown_by_others, wa
 from autograd_lite.names import unknown_keyword
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
-from autograd_lite.trees import leaves_of
+from autograd_lite.trees import leaves_of, map_tree
 
 _OF_MATRICES = {
     "Singular": "Give a matrix of full rank; for least squares write np.linalg.pinv(A) @ b",
@@ -66,11 +66,7 @@ class _Shape:
 
 
 def _without_values(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return tuple(map(_without_values, value))
-    if type(value) is dict:
-        return {name: _without_values(part) for name, part in value.items()}
-    return _Shape(value) if hasattr(value, "dtype") else value
+    return map_tree(lambda leaf: _Shape(leaf) if hasattr(leaf, "dtype") else leaf, value)
 
 
 def refuse_stale(node: Node, given: Sequence[Any]) -> None:
@@ -196,7 +192,7 @@ def refuse_without_rule(operation: Operation, arguments: tuple[Any, ...]) -> Non
             )
 
 
-def explained(
+def _explained(
     error: Exception,
     name: str,
     arguments: tuple[Any, ...],
@@ -252,7 +248,7 @@ def raise_explained(
     """Raise an error of this library's own as it is, and any other explained."""
     if isinstance(error, AutogradError):
         raise error
-    raise explained(error, name, arguments, keywords) from error
+    raise _explained(error, name, arguments, keywords) from error
 
 
 def only_entry(tensor: Node) -> Any:

@@ -26,7 +26,7 @@ from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import FIRST, NONE, Node
 from autograd_lite.operation import ELEMENTWISE, NO_TRAITS, Operation, Traits
-from autograd_lite.refusals import explained
+from autograd_lite.refusals import raise_explained
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -193,7 +193,7 @@ def differentiable(
             try:
                 bound = told()[0].bind(*given, **named)
             except TypeError as error:
-                raise explained(error, function.__name__, given, named) from error
+                raise_explained(error, function.__name__, given, named)
             return bound.args, bound.kwargs
 
         @functools.cache

@@ -32,8 +32,8 @@ from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
 from autograd_lite.refusals import (
     FAILURES,
-    explained,
     only_entry,
+    raise_explained,
     refuse_exchange,
     refused_conversion,
     refused_format,
@@ -305,7 +305,7 @@ class Tensor(Methods):
             with writable(self._array):
                 data = in_place(self._array, plain(admit(other, f"{symbol}= with")))
         except FAILURES as error:
-            raise explained(error, f"{symbol}=", (self, other), {}) from error
+            raise_explained(error, f"{symbol}=", (self, other), {})
         if data.shape != self.shape:
             raise ShapeError(
                 f"{self.name or 'x'} {symbol}= ... of {describe_one(self)}",
@@ -334,7 +334,7 @@ class Tensor(Methods):
             with writable(array):
                 array[plain_index(index)] = plain(admit(value, "assignment of"))
         except FAILURES as error:
-            raise explained(error, "setitem", (self, index, value), {}) from error
+            raise_explained(error, "setitem", (self, index, value), {})
         self._array = array[()] if isinstance(self._array, np.generic) else array
         mark_mutated([self], [self._array])
         take_entries(self, value, *arrays_in(index))

@@ -33,13 +33,14 @@ from viz.calls import scope
 from viz.model_plots import (
     plot_activation_histograms,
     plot_activations,
+    plot_attention,
     plot_confusion_matrix,
+    plot_embedding,
     plot_weight_images,
 )
 from viz.picture import Graph, graph
 from viz.planes import plot_decision_boundary, plot_loss_landscape
 from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
-from viz.representations import plot_attention, plot_embedding
 
 if _TYPE_CHECKING:
     from viz.animation import TrainingAnimation

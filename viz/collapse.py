@@ -6,7 +6,6 @@ computed from the other.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -188,27 +187,18 @@ def _together(boxes: Sequence[Box], path: Path, title: str = "", call: Call | No
 def _sorted(boxes: list[Box], places: dict[int, int]) -> list[Box]:
     """The boxes, each after those that it is computed from, else in the order of the places."""
     box_of = owners(boxes)
-    ranks = {id(box): places[id(box.arrays[-1])] for box in boxes}
-    waiting: dict[int, int] = {}
-    users: dict[int, list[Box]] = {}
-    for box in boxes:
-        needed = {id(box_of[id(array)]) for array in box.given if id(array) in box_of}
-        waiting[id(box)] = len(needed)
-        for need in needed:
-            users.setdefault(need, []).append(box)
-    ready = [
-        (ranks[id(box)], place, box) for place, box in enumerate(boxes) if not waiting[id(box)]
-    ]
-    heapq.heapify(ready)
-    found = []
-    while ready:
-        *_, box = heapq.heappop(ready)
-        found.append(box)
-        for user in users.get(id(box), ()):
-            waiting[id(user)] -= 1
-            if not waiting[id(user)]:
-                heapq.heappush(ready, (ranks[id(user)], len(found) + len(boxes), user))
-    return found
+    found: dict[int, Box] = {}
+    begun = set[int]()
+    waiting = sorted(boxes, key=lambda box: places[id(box.arrays[-1])], reverse=True)
+    while waiting:
+        box = waiting[-1]
+        needed = [] if id(box) in begun else [box_of.get(id(array), box) for array in box.given]
+        begun.add(id(box))
+        needed = [each for each in needed if id(each) not in begun]
+        waiting += needed
+        if not needed:
+            found[id(waiting.pop())] = box
+    return [*found.values()]
 
 
 def _folded(boxes: list[Box], least: int) -> list[Box]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,21 +20,19 @@ def _unstack(x: Array, *, axis: int = 0) -> tuple[Array, ...]:
     return tuple(np.moveaxis(x, axis, 0))
 
 
-def _cumulative(function: Any, first: float) -> Any:
+def _cumulative(
+    function: Any, first: float, x: Any, *, axis: int | None = None, include_initial: bool = False
+) -> Array:
     """What the array API calls it: along the only axis, and perhaps with its start."""
-
-    def cumulative(x: Any, *, axis: int | None = None, include_initial: bool = False) -> Array:
-        x = as_operand(x)
-        if axis is None and x.ndim != 1:
-            raise ValueError("axis= must be named unless there is one axis")
-        axis = 0 if axis is None else axis
-        totals = function(x, axis)
-        if not include_initial:
-            return totals
-        start = np.full_like(totals.sum(axis=axis, keepdims=True), first)
-        return np.concatenate([start, totals], axis)
-
-    return cumulative
+    x = as_operand(x)
+    if axis is None and x.ndim != 1:
+        raise ValueError("axis= must be named unless there is one axis")
+    axis = 0 if axis is None else axis
+    totals = function(x, axis)
+    if not include_initial:
+        return totals
+    start = np.full_like(totals.sum(axis=axis, keepdims=True), first)
+    return np.concatenate([start, totals], axis)
 
 
 def _matvec(a: Array, b: Array) -> Array:
@@ -57,8 +56,8 @@ def _require_matrix(x: Array) -> None:
 BY_NAME: dict[str, Callable[..., Any]] = {
     "fix": lambda x: np.trunc(x),  # until a NumPy after 2.5, which deprecates it
     "unstack": _unstack,  # since NumPy 2.1
-    "cumulative_sum": _cumulative(np.cumsum, 0),  # since NumPy 2.1
-    "cumulative_prod": _cumulative(np.cumprod, 1),  # since NumPy 2.1
+    "cumulative_sum": partial(_cumulative, np.cumsum, 0),  # since NumPy 2.1
+    "cumulative_prod": partial(_cumulative, np.cumprod, 1),  # since NumPy 2.1
     "matvec": _matvec,  # since NumPy 2.2
     "vecmat": _vecmat,  # since NumPy 2.2
 }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.reductions import axes_of
-from autograd_lite.derivatives.shaping import along, as_operand, astype, in_floats_of_all
+from autograd_lite.derivatives.shaping import along, as_operand, astype, in_floats_of_all, on_axis
 from autograd_lite.node import Array
 from autograd_lite.precision import as_floats
 from autograd_lite.table import composed
@@ -93,10 +93,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     order = list(range(len(xi)))
     if indexing == "xy" and len(xi) > 1:
         order[:2] = 1, 0
-    vectors = tuple(
-        np.reshape(as_operand(x), [-1 if i == axis else 1 for i in range(len(xi))])
-        for x, axis in zip(xi, order)
-    )
+    vectors = tuple(on_axis(as_operand(x), axis, len(xi)) for x, axis in zip(xi, order))
     return vectors if sparse else np.broadcast_arrays(*vectors)
 
 
@@ -121,11 +118,6 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
 def _steps(x: Array, axis: int) -> Array:
     """Each entry minus the one before it."""
     return along(x, axis, slice(1, None)) - along(x, axis, slice(-1))
-
-
-def _on_axis(x: Array, axis: int, ndim: int) -> Array:
-    """A vector in a shape that broadcasts along one axis of an array of some dimension."""
-    return np.reshape(x, [-1 if i == axis % ndim else 1 for i in range(ndim)])
 
 
 @composed(np.diff)
@@ -164,7 +156,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     y = as_operand(y)
     if x is not None:
         x = as_operand(x)
-        dx = _on_axis(_steps(x, 0), axis, y.ndim) if x.ndim == 1 else _steps(x, axis)
+        dx = on_axis(_steps(x, 0), axis, y.ndim) if x.ndim == 1 else _steps(x, axis)
     pairs = along(y, axis, slice(1, None)) + along(y, axis, slice(-1))
     return (dx * pairs / 2.0).sum(axis)
 
@@ -198,7 +190,7 @@ def _slope(f: Array, spacing: Any, axis: int, edge_order: int) -> Array:
     uniform = np.ndim(spacing) == 0
     if not uniform and np.shape(spacing) != (len(f),):
         raise ValueError("distances must be scalars, or 1d of the length of their dimension")
-    steps = spacing * np.ones_like(f[1:]) if uniform else _on_axis(_steps(spacing, 0), 0, f.ndim)
+    steps = spacing * np.ones_like(f[1:]) if uniform else on_axis(_steps(spacing, 0), 0, f.ndim)
     left, right = steps[:-1], steps[1:]
     inside = (f[2:] - f[:-2]) / (2 * spacing) if uniform else _parabola(f, left, right, left)
     if edge_order == 1:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.even import curved
+from autograd_lite.derivatives.elementwise import curved
 from autograd_lite.derivatives.reductions import Axis, axes_of, expand
 from autograd_lite.derivatives.shaping import as_operand, in_floats_of_all
 from autograd_lite.node import Array, plain

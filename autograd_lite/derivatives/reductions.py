@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autograd_lite.derivatives.even import curved
+from autograd_lite.derivatives.elementwise import curved
 from autograd_lite.derivatives.shaping import as_operand, astype
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
@@ -255,14 +255,24 @@ define(
 )
 
 
+def sorted_rows(a: Array, axes: tuple[int, ...]) -> Array:
+    """The entries along some axes in one, the last, and sorted.
+
+    >>> sorted_rows(np.array([[1.0, 4.0], [3.0, 2.0]]), (0,))
+    array([[1., 3.],
+           [2., 4.]])
+    """
+    rows = np.moveaxis(a, axes, range(a.ndim - len(axes), a.ndim))
+    n = math.prod(a.shape[i] for i in axes)
+    return np.sort(rows.reshape((*rows.shape[: a.ndim - len(axes)], n)))
+
+
 @composed(np.median)
 def median(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """The mean of the one or two entries in the middle of the sorted ones."""
     axes = axes_of(a, axis)
-    rows = np.moveaxis(a, axes, range(a.ndim - len(axes), a.ndim))
-    kept = rows.shape[: a.ndim - len(axes)]
-    n = math.prod(a.shape[i] for i in axes)
-    rows = np.sort(rows.reshape((*kept, n)))
+    rows = sorted_rows(a, axes)
+    n = rows.shape[-1]
     middle = rows[..., (n - 1) // 2 : n // 2 + 1].mean(axis=-1)
     if np.isnan(rows[..., -1:]).any():
         middle = np.where(np.isnan(rows[..., -1]), rows[..., -1], middle)

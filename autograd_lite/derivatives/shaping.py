@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,15 @@ def along(x: Array, axis: int, part: Any) -> Array:
     return x[(slice(None),) * normalize_axis_index(axis, x.ndim) + (part,)]
 
 
+def on_axis(x: Array, axis: int, ndim: int) -> Array:
+    """A vector in a shape that broadcasts along one axis of an array of some dimension.
+
+    >>> on_axis(np.ones(2), axis=-2, ndim=3).shape
+    (1, 2, 1)
+    """
+    return np.reshape(x, [-1 if i == axis % ndim else 1 for i in range(ndim)])
+
+
 # Shape
 
 
@@ -99,19 +109,15 @@ define(np.expand_dims, lambda g, y, a, axis: g.reshape(a.shape), traits=MOVES)
 define(np.squeeze, lambda g, y, a, axis=None: g.reshape(a.shape), traits=MOVES)
 
 
-def _at_least(function: Any) -> Any:
+def _at_least(function: Any, *arys: Any) -> Any:
     """Each array in the shape that NumPy gives to one of its shape."""
-
-    def at_least(*arys: Any) -> Any:
-        shapes = [function(np.broadcast_to(0, np.shape(array))).shape for array in arys]
-        reshaped = tuple(map(np.reshape, arys, shapes))
-        return reshaped if len(reshaped) > 1 else reshaped[0]
-
-    return at_least
+    shapes = [function(np.broadcast_to(0, np.shape(array))).shape for array in arys]
+    reshaped = tuple(map(np.reshape, arys, shapes))
+    return reshaped if len(reshaped) > 1 else reshaped[0]
 
 
 for function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
-    composed(function)(_at_least(function))
+    composed(function)(partial(_at_least, function))
 
 
 @composed(np.ravel)

@@ -5,13 +5,13 @@ quantiles in statistical packages" (1996)."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.reductions import Axis, axes_of
+from autograd_lite.derivatives.reductions import Axis, axes_of, sorted_rows
 from autograd_lite.derivatives.shaping import as_operand, astype, in_floats_of_all
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.precision import in_precision_of, in_single
@@ -125,19 +125,17 @@ def filled(a: Array, value: float) -> Array:
     return np.where(np.isnan(a), value, a)
 
 
-def _extremum(function: Any, worst: float) -> Any:
+def _extremum(
+    function: Any, worst: float, a: Array, axis: Axis = None, *, keepdims: bool = False
+) -> Array:
     """Of what is left; NaN where nothing is."""
-
-    def extremum(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
-        nothing = np.isnan(a).all(axis=axis, keepdims=keepdims)
-        found = function(filled(a, worst), axis=axis, keepdims=keepdims)
-        return np.where(nothing, np.nan, found) if np.any(nothing) else found
-
-    return extremum
+    nothing = np.isnan(a).all(axis=axis, keepdims=keepdims)
+    found = function(filled(a, worst), axis=axis, keepdims=keepdims)
+    return np.where(nothing, np.nan, found) if np.any(nothing) else found
 
 
-composed(np.nanmax)(_extremum(np.max, -np.inf))
-composed(np.nanmin)(_extremum(np.min, np.inf))
+composed(np.nanmax)(partial(_extremum, np.max, -np.inf))
+composed(np.nanmin)(partial(_extremum, np.min, np.inf))
 composed(np.nanprod)(
     lambda a, axis=None, *, keepdims=False: np.prod(filled(a, 1), axis, keepdims=keepdims)
 )
@@ -229,18 +227,23 @@ def _between(first: Array, second: Array, fraction: Array) -> Array:
 
 
 def _quantiles(
-    a: Any, q: Any, axis: Axis, method: str, keepdims: bool, leave_out: bool, scale: float
+    leave_out: bool,
+    scale: float,
+    a: Any,
+    q: Any,
+    axis: Axis = None,
+    *,
+    method: str = "linear",
+    keepdims: bool = False,
 ) -> Array:
-    """Quantiles over axes, of all entries or of those that are no NaN."""
+    """Quantiles over axes, of all entries or of those that are no NaN; q is up to a scale."""
     a, dtype = as_operand(a), in_floats_of_all(a, q)[0].dtype
     q = as_operand(q) / scale
     if np.any(q < 0) or np.any(q > 1):
         raise ValueError(f"what is asked for ranges from 0 to {scale:g}")
     axes = axes_of(a, axis)
-    kept = tuple(n for i, n in enumerate(a.shape) if i not in axes)
-    n = math.prod(a.shape[i] for i in axes)
-    rows = np.moveaxis(a, axes, range(a.ndim - len(axes), a.ndim)).reshape((*kept, n))
-    rows = np.sort(rows)
+    rows = sorted_rows(a, axes)
+    *kept, n = rows.shape
     missing = np.isnan(rows)
     count = (~missing).sum(axis=-1)[..., None] if leave_out else np.full((*kept, 1), n)
     places = _places(np.reshape(q, -1), count, method)
@@ -257,19 +260,10 @@ def _quantiles(
     return np.moveaxis(found, -1, 0).reshape((*q.shape, *shape))
 
 
-def _function(leave_out: bool, scale: float) -> Any:
-    def quantile(
-        a: Any, q: Any, axis: Axis = None, *, method: str = "linear", keepdims: bool = False
-    ) -> Array:
-        return _quantiles(a, q, axis, method, keepdims, leave_out, scale)
-
-    return quantile
-
-
-composed(np.quantile)(_function(leave_out=False, scale=1.0))
-composed(np.percentile)(_function(leave_out=False, scale=100.0))
-composed(np.nanquantile)(_function(leave_out=True, scale=1.0))
-composed(np.nanpercentile)(_function(leave_out=True, scale=100.0))
+composed(np.quantile)(partial(_quantiles, False, 1.0))
+composed(np.percentile)(partial(_quantiles, False, 100.0))
+composed(np.nanquantile)(partial(_quantiles, True, 1.0))
+composed(np.nanpercentile)(partial(_quantiles, True, 100.0))
 composed(np.nanmedian)(
     lambda a, axis=None, *, keepdims=False: np.nanquantile(a, 0.5, axis, keepdims=keepdims)
 )

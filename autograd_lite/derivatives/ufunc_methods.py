@@ -15,28 +15,22 @@ from autograd_lite.node import Array
 from autograd_lite.table import TABLE, WITHOUT_DERIVATIVE, composed
 
 
-def _reducing(function: Callable[..., Any]) -> Callable[..., Any]:
+def _reduce(
+    function: Callable[..., Any], array: Any, axis: Axis = 0, *, keepdims: bool = False
+) -> Array:
     """A reduction by a function that reduces all axes where it is told none."""
-
-    def reduce(array: Any, axis: Axis = 0, *, keepdims: bool = False) -> Array:
-        return function(array, axis=axis, keepdims=keepdims)
-
-    return reduce
+    return function(array, axis=axis, keepdims=keepdims)
 
 
-def _accumulating(function: Callable[..., Any]) -> Callable[..., Any]:
+def _accumulate(function: Callable[..., Any], array: Any, axis: int = 0) -> Array:
     """The results of a reduction of the first entries along an axis: of one, of two, ..."""
-
-    def accumulate(array: Any, axis: int = 0) -> Array:
-        rows = np.moveaxis(as_operand(array), axis, 0)
-        if len(rows) < 2:
-            return +array
-        totals = [rows[0]]
-        for row in rows[1:]:
-            totals.append(function(totals[-1], row))
-        return np.stack(totals, axis=axis)
-
-    return accumulate
+    rows = np.moveaxis(as_operand(array), axis, 0)
+    if len(rows) < 2:
+        return +array
+    totals = [rows[0]]
+    for row in rows[1:]:
+        totals.append(function(totals[-1], row))
+    return np.stack(totals, axis=axis)
 
 
 def _outer(function: Callable[..., Any], a: Any, b: Any) -> Array:
@@ -63,8 +57,8 @@ _REDUCTIONS: dict[Any, Callable[..., Any]] = {
     np.logaddexp: logsumexp,
 }
 for _ufunc, _reduction in _REDUCTIONS.items():
-    composed(_ufunc.reduce)(_reducing(_reduction))
-    composed(_ufunc.accumulate)(_accumulating(_ufunc))
+    composed(_ufunc.reduce)(functools.partial(_reduce, _reduction))
+    composed(_ufunc.accumulate)(functools.partial(_accumulate, _ufunc))
 composed(np.add.accumulate)(lambda array, axis=0: np.cumsum(array, axis))
 composed(np.multiply.accumulate)(lambda array, axis=0: np.cumprod(array, axis))
 

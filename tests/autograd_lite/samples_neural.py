@@ -4,7 +4,7 @@ import numpy as np
 from sampling import along_axis, normal, positive, sample, unary
 
 import autograd_lite as al
-from autograd_lite.derivatives import special
+from autograd_lite.derivatives import signals, special
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.derivatives.layers import rms_normalize, standardize
 
@@ -30,7 +30,7 @@ SAMPLES = {
     al.erf: [*unary(al.erf), sample(al.erf, [0.0, 1.5, -3.0])],
     special.normal_cdf: [*unary(special.normal_cdf), sample(special.normal_cdf, [0.0, -3.0, 8.0])],
     special.gelu_slope: unary(special.gelu_slope),
-    special.i1: [*unary(special.i1), sample(special.i1, [0.0, 5.0])],
+    signals.i1: [*unary(signals.i1), sample(signals.i1, [0.0, 5.0])],
     np.i0: [*unary(np.i0), sample(np.i0, [0.0, 9.0])],
     al.gelu: unary(al.gelu),
     al.dropout: [

@@ -25,7 +25,7 @@ from torch_sequences import ROWS_OF_SEQUENCES
 from walk import name_of
 
 import autograd_lite as al
-from autograd_lite.derivatives import special
+from autograd_lite.derivatives import signals, special
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.derivatives.layers import standardize
 from autograd_lite.derivatives.norms import nearest_solution
@@ -70,7 +70,7 @@ FUNCTIONS_OF_NETWORKS = {
     special.gelu_slope: elementwise(
         lambda x: torch.special.ndtr(x) + x * torch.exp(-x * x / 2) / math.sqrt(2 * math.pi), normal
     ),
-    special.i1: elementwise(torch.special.i1, normal),
+    signals.i1: elementwise(torch.special.i1, normal),
     np.i0: elementwise(torch.special.i0, normal),
     al.gelu: elementwise(F.gelu, normal),
     np.conjugate: elementwise(torch.conj, normal),

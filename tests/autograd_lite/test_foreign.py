@@ -288,3 +288,14 @@ def test_what_is_an_array_already_stays_itself():
     dask = pytest.importorskip("dask.array")
     for value in (VALUES, 2.0, np.float32(2), None, slice(3), "text", dask.ones(3), (2, 3)):
         assert admit(value, "of") is value
+
+
+def _assigned(tensor, values):
+    tensor[:] = values
+
+
+@looped("change", [operator.iadd, _assigned, lambda x, y: x.sum(y), lambda x, y: x.astype(y)])
+def test_a_refusal_is_told_once_with_one_thing_to_write(change):
+    with pytest.raises(UnsupportedError) as refusal:
+        change(Tensor(VALUES), np.ma.masked_array(VALUES, [0, 1, 0]))
+    assert str(refusal.value).count(". ") == 1

@@ -10,7 +10,8 @@ import autograd_lite as al
 from autograd_lite import Tensor, grad
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.derivatives.layers import standardize, statistics
-from autograd_lite.derivatives.special import i1, normal_cdf
+from autograd_lite.derivatives.signals import i1
+from autograd_lite.derivatives.special import normal_cdf
 from autograd_lite.table import activations
 
 INF, NAN = np.inf, np.nan
