@@ -44,7 +44,8 @@ def gradcheck(
         inputs: an array, or a list or tuple of the arrays that f takes; f is computed in float64.
         order: 1, or 2 for second derivatives as well.
         tolerance: allowed error, relative to the derivative; or to 1 where that is larger, or to
-            the largest number that f gives, if that is small.
+            the largest number that f gives, if that is small. Rounding is allowed for besides: of
+            small results, that of numbers as large as the inputs.
 
     Returns:
         True.

@@ -49,8 +49,8 @@ class Weighing(NamedTuple):
         if weights is None:
             return None
         are_labels = ignored is not None and getattr(y, "shape", ()) == weights.shape
-        counted = on_host(y) != ignored if are_labels else ...
-        _require_some("fit with sample_weight and class_weight", weights[counted])
+        counted = on_host(y) != ignored if are_labels else np.ones(len(weights), bool)
+        _require_some("fit with sample_weight and class_weight", weights * counted)
         return weights / weights[counted].mean()
 
     def odds(self, kept: Any, y: Any, n: int, ignored: int | None = None) -> Any:

@@ -206,6 +206,7 @@ DECLARED = {
             "(2, 4, 6)",
             "(1, 4, 6)",
             "axis 0",
+            "as many samples",
         ),
         bad(
             "shape",
@@ -214,6 +215,7 @@ DECLARED = {
             "(2, 4, 6)",
             "(2, 3, 6)",
             "axis 1",
+            "a key and a value for each position",
         ),
         bad(
             "shape",
