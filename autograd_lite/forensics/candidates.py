@@ -23,6 +23,7 @@ from autograd_lite.forensics import (
     updates,
     uses,
     value_mistakes,
+    weighted_errors,
     windows,
 )
 from autograd_lite.forensics.candidate import FACTOR, Candidate, StepMistakes, scaled, with_strength
@@ -109,7 +110,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     windows.windows_elsewhere,
     masks.some_samples,
     masks.other_masks,
-    deltas.weighted_errors,
+    weighted_errors.weighted_errors,
     joint_mistakes.derivative_in_one_direction,
     joint_mistakes.slopes_before_products,
     joint_mistakes.skipped_layers,
