@@ -51,6 +51,7 @@ def test_what_is_another_for_the_same_parameters_is_refused(fit):
     for function in (
         lambda: mean(model(X) - Y),
         lambda: mean(model.eval()(X) - Y + rng.normal(size=Y.shape)),
+        lambda: mean(model.train()(X) - Y) * 1e-12,
     ):
         with pytest.raises(ArgumentError, match=r"same parameters.*model\.eval\(\)"):
             fit(model.parameters(), function)
