@@ -69,21 +69,12 @@ if TYPE_CHECKING:
         softmax_cross_entropy,
     )
     from autograd_lite.differences import gradcheck
-    from autograd_lite.interchange import from_dlpack
+    from autograd_lite.interchange import from_dlpack, ravel
     from autograd_lite.program.functions import compile
     from autograd_lite.recompute import checkpoint
     from autograd_lite.textbook.derive import derive
     from autograd_lite.textbook.source import to_source
-    from autograd_lite.transforms import (
-        grad,
-        hessian,
-        hvp,
-        jacobian,
-        jvp,
-        ravel,
-        value_and_grad,
-        vjp,
-    )
+    from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = ["Tensor", "checkpoint", "detect_anomaly", "enable_grad", "from_dlpack", "no_grad"]
 __all__ += ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -111,12 +102,12 @@ _LATER = {
         "derivatives.cross_entropies": "binary_cross_entropy sigmoid_cross_entropy"
         " softmax_cross_entropy",
         "differences": "gradcheck",
-        "interchange": "from_dlpack",
+        "interchange": "from_dlpack ravel",
         "program.functions": "compile",
         "recompute": "checkpoint",
         "textbook.derive": "derive",
         "textbook.source": "to_source",
-        "transforms": "grad hessian hvp jacobian jvp ravel value_and_grad vjp",
+        "transforms": "grad hessian hvp jacobian jvp value_and_grad vjp",
     }.items()
     for name in names.split()
 }

@@ -9,17 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.anomaly import report
-from autograd_lite.anomaly.report import (
-    bad_inputs,
-    entered,
-    entering,
-    is_computed,
-    is_finite,
-    made_by,
-    remember,
-    severity,
-    watched_nodes,
-)
+from autograd_lite.anomaly.report import bad_inputs, is_computed, is_finite, made_by, severity
+from autograd_lite.anomaly.watched import entered, entering, remember, watched_nodes
 from autograd_lite.modes import Rule, SetRecording, recording, watching
 from autograd_lite.node import Array, Cotangents, Node, Pass, inputs_of
 from autograd_lite.protocol import full_name

@@ -6,9 +6,9 @@ reading, each after those that it needs: `place`, `replay`, `candidate`, `factor
 `recorded_factors`, `rounding`, `case`; then mistakes: `formulas`, `formula_mistakes`,
 `array_mistakes`, `step_mistakes`, `sums` and `value_mistakes` in one step; `harmless`, which are
 none; `penalties`, `normalized`, `masks`, `joint_mistakes`, `windows`, `uses`, `terms`, `loops`,
-`deltas`, `other_data`, `group_mistakes` and `other_forward` in several; `projection`; `updates`,
-`slips` and `slips_in_all` in what is handed in; `candidates`, a list of those in steps; `search`,
-`coincidences`, `explain`; `names`, `wording`.
+`deltas`, `weighted_errors`, `other_data`, `group_mistakes` and `other_forward` in several;
+`projection`; `updates`, `slips` and `slips_in_all` in what is handed in; `candidates`, a list of
+those in steps; `search`, `coincidences`, `explain`; `names`, `wording`.
 """
 
 from __future__ import annotations

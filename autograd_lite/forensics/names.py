@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.anomaly.report import code_line_of
+from autograd_lite.anomaly.watched import code_line_of
 from autograd_lite.engine import backward_order
 from autograd_lite.forensics.place import Place, is_array, is_usual
 from autograd_lite.forensics.replay import DEPTH, Graph

@@ -21,7 +21,7 @@ from autograd_lite import (
     no_grad,
     softmax,
 )
-from autograd_lite.anomaly.report import watched_nodes
+from autograd_lite.anomaly.watched import watched_nodes
 from autograd_lite.errors import AnomalyError, UnsupportedError
 from autograd_lite.modes import recording, watching
 
