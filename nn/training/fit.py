@@ -38,9 +38,10 @@ from nn.training.fit_arguments import (
 from nn.training.history import History
 from nn.training.metrics import Metric
 from nn.training.progress import SHOWN, ProgressBar
-from nn.training.samples import Weighing, prepared, shared_dtype
+from nn.training.samples import prepared, shared_dtype
 from nn.training.sources import is_stream
 from nn.training.steps import OwnStep, Step, UsualStep, interrupt, train_epochs
+from nn.training.weights import Weighing
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Labels, Samples
