@@ -103,7 +103,7 @@ def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
     """
     leaves = []
     for path, _, leaf in matched("ravel", tree, tree):
-        leaf = leaf if isinstance(leaf, Tensor) else np.asarray(leaf)
+        leaf = leaf if isinstance(leaf, Tensor) else np.asarray(admit(leaf, f"ravel of {path}"))
         if leaf.dtype.kind != "f":
             raise UnsupportedError(
                 "ravel",
