@@ -1,6 +1,7 @@
 """NumPy's protocols: what a function of NumPy's, or of another library, does with a tensor.
 
-Of keywords those at their defaults say nothing, and dtype= is a conversion before."""
+Of keywords those at their defaults say nothing, and dtype= is a conversion before.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Write vertices and edges as text in the DOT language, and have Graphviz draw it.
 
 That is the `dot` program, or pygraphviz, which carries it as a library. It runs in a process of its
-own, which ends with its time, or with Ctrl-C."""
+own, which ends with its time, or with Ctrl-C.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system structures",
 1981: boxes lie below what they are computed from, each layer is ordered by the mean place of its
 neighbours, and long edges run through places that are kept free in the layers between. What a
-module computed is laid out by itself, and is then one box among those around it."""
+module computed is laid out by itself, and is then one box among those around it.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Derivatives of norms of any order; what condition numbers and systems of equations are made of.
 
 All norms are made of the p-norm, which is the Frobenius norm for p = 2, of sums and extrema of
-absolute values, and of singular values. At 0 the derivative of a norm is taken to be 0."""
+absolute values, and of singular values. At 0 the derivative of a norm is taken to be 0.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 There are no complex tensors. What `np.fft.rfft` and `np.fft.fft` make of a tensor is a `Spectrum`,
 which can be added to, multiplied and divided by numbers, arrays and other spectra, complex ones
 too; indexed; given to `np.abs`, `np.angle`, `np.conj`, `np.real` and `np.imag`; and transformed
-back by `np.fft.irfft` and `np.fft.ifft`. That is enough for power spectra and for filters."""
+back by `np.fft.irfft` and `np.fft.ifft`. That is enough for power spectra and for filters.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What the functions of statistics are made of: moments, fits, quantiles, those that leave NaN out.
 
 The methods of quantiles, and what tells them apart, are those of R. J. Hyndman and Y. Fan, "Sample
-quantiles in statistical packages" (1996)."""
+quantiles in statistical packages" (1996).
+"""
 
 from __future__ import annotations
 

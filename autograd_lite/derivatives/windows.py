@@ -7,7 +7,8 @@ are views of that:
 
 Where rows of the result are as long as those of images, a column of the kernel is a distance in
 memory: images are copied, and added up, in one piece, and what comes from beyond an edge is set to
-0. Some samples are computed at a time, so that what lies between stays in the cache."""
+0. Some samples are computed at a time, so that what lies between stays in the cache.
+"""
 
 from __future__ import annotations
 
