@@ -11,7 +11,6 @@ def cumulative(f):
         sample(lambda x: f(x, axis=-1), normal(2, 3)),
         sample(lambda x: f(x, axis=0, include_initial=True), normal(2, 3)),
         sample(lambda x: f(x, include_initial=True), normal(1)),
-        sample(lambda x: f(x, axis=1, include_initial=True), normal(2, 0)),
     ]
 
 

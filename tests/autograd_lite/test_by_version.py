@@ -24,3 +24,14 @@ def test_what_numpy_deprecates_does_not_warn_of_a_tensor(function):
 def test_a_scalar_cannot_be_taken_apart(function):
     with pytest.raises(ValueError, match=r"unstack.*one axis or more"):
         function(Tensor(1.0, requires_grad=True))
+
+
+TOTALS = of_this_numpy({"cumulative_sum": None, "cumulative_prod": None})
+
+
+@pytest.mark.parametrize("function", TOTALS)
+def test_totals_of_no_entries_with_their_start_are_the_start(function):
+    x = np.zeros((2, 0))
+    y = function(Tensor(x, requires_grad=True), axis=1, include_initial=True)
+    np.testing.assert_array_equal(y.data, function(x, axis=1, include_initial=True))
+    y.sum().backward()
