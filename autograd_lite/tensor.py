@@ -390,9 +390,9 @@ _FOR_NUMBERS = (
     "np.sin for math.sin, and put tensors together with np.stack"
 )
 _FOR_ARRAYS = (
-    "Write np.stack([x, y]) or np.block([[x, 0.0], [0.0, y]]) for np.array; tensor.data for plain "
-    "numbers, as in plots; np.stack of a list that is filled, or np.where, for y[t] = x; np.sin "
-    "for math.sin; np.asarray(frame) @ tensor for another library's frame"
+    "Write np.stack([x, y]) or np.block([[x, 0.0], [0.0, y]]) for np.array; X @ W for X.dot(W); "
+    "tensor.data for plain numbers, as in plots; np.stack of a list that is filled, or np.where, "
+    "for y[t] = x; np.sin for math.sin; np.asarray(frame) @ tensor for another library's frame"
 )
 
 Node.tensor_class = Tensor

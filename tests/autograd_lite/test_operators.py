@@ -179,6 +179,14 @@ def test_an_array_of_tensors_is_told_what_puts_them_together():
     np.testing.assert_array_equal(p.grad, [1.0, 1.0])
 
 
+def test_a_method_of_an_array_is_told_which_operator_takes_its_place():
+    x, weight = np.array([[2.0, 3.0]]), leaf([[1.0], [1.0]])
+    with pytest.raises(UnsupportedError, match=r"Write .*X @ W for X\.dot\(W\)"):
+        x.dot(weight)
+    for product in (x @ weight, np.dot(x, weight)):
+        np.testing.assert_array_equal(product.data, [[5.0]])
+
+
 def test_a_number_is_a_constant_on_either_side():
     operators = (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow)
     for data in (2.5, np.array([0.5, 3.0]), np.array([0.5, 3.0], np.float32)):
