@@ -1,0 +1,70 @@
+"""Updates of one's own: what is assigned to the name of an array is not in the array."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import MutationError
+
+VALUES, GRADIENT = 4, 5
+"""Positions of the flat arrays among the arguments of `update`; the state follows them."""
+
+
+def watch_update(cls: type[Any]) -> None:
+    """Have a class that defines `update` refuse steps that only assign names.
+
+    Where its text assigns none of these names that costs nothing.
+    """
+    update = vars(cls).get("update")
+    if not inspect.isfunction(update) or update.__module__.startswith("nn."):
+        return
+    if places := _assigned(update):
+        cls.update = _watched(update, places)
+
+
+def _assigned(update: Callable[..., Any]) -> dict[int, str]:
+    """The arguments that have to be written into, and to whose names something is assigned."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(update)))
+    except (OSError, SyntaxError):  # typed in a terminal, or made of text
+        return {}
+    in_place = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AugAssign)}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    stored = {x.id for x in names if isinstance(x.ctx, ast.Store) and id(x) not in in_place}
+    given = inspect.getfullargspec(update).args
+    return {
+        place: name
+        for place, name in enumerate(given)
+        if place >= VALUES and place != GRADIENT and name in stored
+    }
+
+
+def _watched(update: Callable[..., Any], places: dict[int, str]) -> Callable[..., Any]:
+    """The update, and an error where it leaves such an array as it was, in spite of a gradient."""
+
+    bind = inspect.signature(update).bind
+
+    @functools.wraps(update)
+    def watched(*given: Any, **named: Any) -> None:
+        given = bind(*given, **named).args
+        moves = bool(np.any(given[GRADIENT]))
+        before = {place: given[place].copy() for place in places}
+        update(*given)
+        for place, kept in before.items():
+            if moves and bool((given[place] == kept).all()):
+                name = places[place]
+                raise MutationError(
+                    f"{type(given[0]).__name__}.update, which assigns {name}",
+                    "the name is that of another array then, and the optimizer's own is as it was; "
+                    "nothing was updated",
+                    f"Write into it: {name} -= ..., or {name}[...] = ...",
+                )
+
+    return watched
