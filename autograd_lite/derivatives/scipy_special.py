@@ -99,7 +99,8 @@ def slope_of_exprel(x: Array) -> Array:
     series: Any = 0.0
     for k in range(18, -1, -1):
         series = series * small + (k + 1) / math.factorial(k + 2)
-    return np.where(near, series, (np.exp(large) * (large - 1) + 1) / large**2)
+    bounded = np.maximum(large, -1000)  # beyond, also at -inf, the exponential is 0
+    return np.where(near, series, (np.exp(large) * (bounded - 1) + 1) / large**2)
 
 
 def _slope_of_root(z: Array, power: Array) -> Array:
@@ -144,6 +145,16 @@ _define(
 # Error functions, the normal distribution
 
 
+def _slope_of_dawsn(x: Array, y: Array) -> Array:
+    """1 - 2 x y, far out by the asymptotic series of Dawson's integral, as that cancels."""
+    far = np.absolute(x) > 10
+    ratio = (1 / np.where(far, x, 10)) ** 2 / 2
+    series: Any = 1.0
+    for k in range(16, 0, -1):
+        series = 1 + (2 * k + 1) * ratio * series
+    return np.where(far, -ratio * series, 1 - 2 * np.where(far, 0, x) * y)
+
+
 def slope_of_erfcx(x: Array, y: Array) -> Array:
     """2 x y - 2 / sqrt(π), by its series in 1 / x² where that cancels."""
     far = x > 50
@@ -156,7 +167,7 @@ _define("erf", lambda g, y, x: g * TWO_BY_ROOT_PI * np.exp(-x * x))
 _define("erfc", lambda g, y, x: -g * TWO_BY_ROOT_PI * np.exp(-x * x))
 _define("erfcx", lambda g, y, x: g * slope_of_erfcx(x, y))
 _define("erfi", lambda g, y, x: g * TWO_BY_ROOT_PI * np.exp(x * x))
-_define("dawsn", lambda g, y, x: g * (1 - 2 * x * y))
+_define("dawsn", lambda g, y, x: g * _slope_of_dawsn(x, y))
 _define("erfinv", lambda g, y, x: g * np.exp(y * y) / TWO_BY_ROOT_PI)
 _define("erfcinv", lambda g, y, x: -g * np.exp(y * y) / TWO_BY_ROOT_PI)
 _define("ndtr", lambda g, y, x: g * density(x), limits=(0.0, 1.0))
@@ -203,9 +214,10 @@ def polygamma(x: Array, n: int) -> Array:
 def _slope_of_rgamma(x: Array, y: Array) -> Array:
     """-y ψ(x), by reflection where ψ has its poles: y is Γ(1 - x) sin(πx) / π."""
     left = x < 0.5
-    mirrored, turn = np.where(left, 1 - x, 1), math.pi * np.remainder(x, 2)
+    mirrored, turn = np.where(left, 1 - x, 1), math.pi * np.remainder(np.where(left, x, 0), 2)
     reflected = np.cos(turn) - sp.psi(mirrored) * np.sin(turn) / math.pi
-    return np.where(left, sp.gamma(mirrored) * reflected, -y * sp.psi(np.where(left, 1, x)))
+    right = np.where(left | (y == 0), 1, x)  # ψ is infinite where y is 0, at infinity
+    return np.where(left, sp.gamma(mirrored) * reflected, -y * sp.psi(right))
 
 
 def _is_pole(x: Array) -> Array:

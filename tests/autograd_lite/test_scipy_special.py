@@ -89,6 +89,23 @@ def test_bessel_functions_of_order_1_have_the_slope_one_half_at_0(name):
     assert grad(getattr(sp, name))(0.0) == 0.5
 
 
+@looped("sign", [1, -1])
+@looped("x", [9.99, 10.01, 50.0, 1e4, 1e8])
+def test_dawsons_integral_has_its_slope_far_out(x, sign):
+    t = 1 / (2 * x**2)
+    expected = -t * (1 + 3 * t + 15 * t**2 + 105 * t**3 + 945 * t**4 + 10395 * t**5)
+    assert grad(sp.dawsn)(sign * x) == pytest.approx(expected, rel=1e-8, abs=0)
+    steeper = 2 * t * sign * (1 + 6 * t + 45 * t**2 + 420 * t**3 + 4725 * t**4) / x
+    assert grad(grad(sp.dawsn))(sign * x) == pytest.approx(steeper, rel=1e-6, abs=0)
+
+
+@looped(("function", "x"), [(sp.dawsn, inf), (sp.dawsn, -inf), (sp.exprel, -inf), (sp.rgamma, inf)])
+def test_what_is_0_at_infinity_is_flat_there(function, x):
+    for derivative in (grad(function), grad(grad(function))):
+        assert derivative(x) == 0.0
+        assert derivative(np.float32(x)) == 0.0
+
+
 def test_derivatives_are_precise_where_formulas_would_cancel():
     # Of erfcx it is -1 / (sqrt(π) x²) (1 - 3 / (2 x²) + ...), of log_ndtr -x - 1 / x + ...
     for x in (1e3, 1e6):
