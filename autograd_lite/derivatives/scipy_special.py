@@ -73,7 +73,7 @@ _define(
 _define(
     "xlog1py",
     lambda g, y, a, b: _logarithm(g, 1 + in_precision_of(y, b)),
-    lambda g, y, a, b: g * a / (1 + b),
+    lambda g, y, a, b: quotient(g * a, 1 + b),
 )
 _define("entr", lambda g, y, x: -_logarithm(g, x) - g)
 _define(
@@ -179,6 +179,7 @@ _define("ndtri", lambda g, y, x: g / density(y))
 
 def _lower_expn(y: Array, n: Array, x: Array) -> Array:
     """That of order n - 1, which SciPy does not have for n = 0."""
+    n = np.trunc(n)
     lowest = n == 0
     below = sp.expn(np.where(lowest, 0.0, n - 1.0), x)
     return np.where(lowest, (np.exp(-x) + y) / x, below)
@@ -272,7 +273,8 @@ _define(
 def _density_of_gamma(y: Array, a: Array, x: Array) -> Array:
     """That of the gamma distribution, in the precision of y."""
     a = in_precision_of(y, a)
-    return np.exp(sp.xlogy(a - 1.0, x) - x - sp.gammaln(a))
+    logarithm = sp.xlogy(a - 1.0, np.where(x == np.inf, 1, x))  # finite where -x is not
+    return np.exp(logarithm - x - sp.gammaln(a))
 
 
 def _density_of_beta(y: Array, a: Array, b: Array, x: Array) -> Array:
@@ -316,8 +318,15 @@ _define("jv", None, lambda g, y, v, x: g * (sp.jv(v - 1.0, x) - sp.jv(v + 1.0, x
 _define("yv", None, lambda g, y, v, x: g * (sp.yv(v - 1.0, x) - sp.yv(v + 1.0, x)) / 2)
 _define("iv", None, lambda g, y, v, x: g * (sp.iv(v - 1.0, x) + sp.iv(v + 1.0, x)) / 2)
 _define("kv", None, lambda g, y, v, x: -g * (sp.kv(v - 1.0, x) + sp.kv(v + 1.0, x)) / 2)
-_define("yn", None, lambda g, y, n, x: g * (sp.yv(n - 1.0, x) - sp.yv(n + 1.0, x)) / 2)
-_define("kn", None, lambda g, y, n, x: -g * (sp.kv(n - 1.0, x) + sp.kv(n + 1.0, x)) / 2)
+
+
+def _neighbours(function: Any, n: Array, x: Array) -> tuple[Array, Array]:
+    """The function of orders n - 1 and n + 1, of n without its fraction, as SciPy takes it."""
+    return function(np.trunc(n) - 1.0, x), function(np.trunc(n) + 1.0, x)
+
+
+_define("yn", None, lambda g, y, n, x: g * np.subtract(*_neighbours(sp.yv, n, x)) / 2)
+_define("kn", None, lambda g, y, n, x: -g * np.add(*_neighbours(sp.kv, n, x)) / 2)
 _define(
     "ive",
     None,

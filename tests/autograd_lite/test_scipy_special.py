@@ -99,6 +99,25 @@ def test_dawsons_integral_has_its_slope_far_out(x, sign):
     assert grad(grad(sp.dawsn))(sign * x) == pytest.approx(steeper, rel=1e-6, abs=0)
 
 
+@pytest.mark.filterwarnings("ignore:floating point number truncated")
+@looped("order", [0.5, 1.5, 2.0, 3.9])
+@looped("function", [sp.yn, sp.kn, sp.expn])
+def test_an_order_counts_without_its_fraction_as_in_scipy(function, order):
+    assert function(order, 1.5) == function(int(order), 1.5)
+    assert grad(function, 1)(order, 1.5) == grad(function, 1)(int(order), 1.5)
+
+
+@looped("function", [sp.gammainc, sp.gammaincc])
+@looped("shape", [0.5, 1.0, 2.0])
+def test_the_gamma_distribution_is_flat_at_infinity(function, shape):
+    assert grad(function, 1)(shape, inf) == 0.0
+    assert grad(grad(function, 1), 1)(shape, inf) == 0.0
+
+
+def test_0_times_any_logarithm_is_flat_in_what_that_is_of():
+    assert grad(sp.xlogy, 1)(0.0, 0.0) == grad(sp.xlog1py, 1)(0.0, -1.0) == 0.0
+
+
 @looped(("function", "x"), [(sp.dawsn, inf), (sp.dawsn, -inf), (sp.exprel, -inf), (sp.rgamma, inf)])
 def test_what_is_0_at_infinity_is_flat_there(function, x):
     for derivative in (grad(function), grad(grad(function))):

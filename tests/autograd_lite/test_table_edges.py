@@ -255,6 +255,17 @@ def test_the_sum_of_no_exponentials_is_0_with_a_logarithm_of_minus_infinity(dtyp
     assert x.grad.shape == shape
 
 
+@looped("function", [np.fft.rfft, np.fft.fft])
+def test_spectra_of_float16_have_the_range_of_float32(function):
+    x = Tensor(np.full(4096, 30, np.float16), requires_grad=True)
+    real = function(x).real
+    assert real.dtype == np.float32
+    assert real[0].item() == 122_880
+    real[0].backward()
+    assert x.grad.dtype == np.float16
+    assert (x.grad == 1).all()
+
+
 @looped("endpoint", [True, False])
 @looped("num", [0, 1, 2, 3])
 def test_numbers_at_equal_distances_have_the_distance_of_numpy(num, endpoint):
