@@ -30,20 +30,31 @@ def watch_update(cls: type[Any]) -> None:
 
 
 def _assigned(update: Callable[..., Any]) -> dict[int, str]:
-    """The arguments that have to be written into, and to whose names something is assigned."""
+    """The arguments that have to be written into, and to whose names something is assigned.
+
+    Of the state only what is computed from it: a name may stand for the gradient, too, where there
+    is no momentum.
+    """
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(update)))
     except (OSError, SyntaxError):  # typed in a terminal, or made of text
         return {}
-    in_place = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AugAssign)}
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    stored = {x.id for x in names if isinstance(x.ctx, ast.Store) and id(x) not in in_place}
-    given = inspect.getfullargspec(update).args
-    return {
-        place: name
-        for place, name in enumerate(given)
-        if place >= VALUES and place != GRADIENT and name in stored
-    }
+    taken = inspect.getfullargspec(update)
+    places = {name: place for place, name in enumerate(taken.args)}
+    assigned = set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            read, stored = _names(node.value), _names(*node.targets)
+            if isinstance(node.value, ast.Name) and read == [taken.varargs]:
+                places |= {name: len(taken.args) + index for index, name in enumerate(stored)}
+            else:
+                assigned.update(n for n in stored if n in read or places.get(n) == VALUES)
+    found = {places[name]: name for name in assigned if name in places}
+    return {place: found[place] for place in found if place >= VALUES and place != GRADIENT}
+
+
+def _names(*parts: ast.expr) -> list[str]:
+    return [x.id for part in parts for x in ast.walk(part) if isinstance(x, ast.Name)]
 
 
 def _watched(update: Callable[..., Any], places: dict[int, str]) -> Callable[..., Any]:

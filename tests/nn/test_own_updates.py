@@ -26,10 +26,32 @@ class Forgetful(nn.Optimizer):
         values -= options["learning_rate"] * velocity
 
 
+class Named(nn.Optimizer):
+    state_names = ("first", "second")
+
+    def update(self, options, step, scratch, values, gradient, *state):
+        first, second = state
+        first += gradient
+        second = 0.9 * second + gradient**2
+        values -= options["learning_rate"] * first / (1 + second)
+
+
 class Shrinking(nn.SGD):
     def update(self, options, step, scratch, values, gradient, *state):
         values = 0.9 * values
         super().update(options, step, scratch, values, gradient, *state)
+
+
+class Either(nn.Optimizer):
+    state_names = ("velocity",)
+
+    def update(self, options, step, scratch, values, gradient, velocity):
+        if step > 1:
+            velocity *= 0.9
+            velocity += gradient
+        else:
+            velocity = 2 * gradient
+        values -= options["learning_rate"] * velocity
 
 
 class Returned(nn.Optimizer):
@@ -38,7 +60,7 @@ class Returned(nn.Optimizer):
         values = np.subtract(values, options["learning_rate"] * gradient, out=values)
 
 
-class Named(Returned):
+class Given(Returned):
     def update(self, options, step, scratch, values, gradient):
         values = values[:]
         super().update(options, step, scratch=scratch, values=values, gradient=gradient)
@@ -54,7 +76,13 @@ def stepped(kind, size, gradient=1.0):
 @looped("size", [3, 10_000])
 @looped(
     ("kind", "name"),
-    [(Assigned, "values"), (Unpacked, "values"), (Forgetful, "velocity"), (Shrinking, "values")],
+    [
+        (Assigned, "values"),
+        (Unpacked, "values"),
+        (Forgetful, "velocity"),
+        (Named, "second"),
+        (Shrinking, "values"),
+    ],
 )
 def test_an_update_that_assigns_the_name_of_an_array_is_refused_and_changes_nothing(
     kind, name, size
@@ -67,8 +95,8 @@ def test_an_update_that_assigns_the_name_of_an_array_is_refused_and_changes_noth
     assert all(not array.any() for each in optimizer._runs for array in each.arrays[2:])
 
 
-@looped("kind", [Returned, Named])
-def test_an_update_may_assign_names_of_arrays_that_it_writes_into(kind):
+@looped("kind", [Returned, Given, Either])
+def test_an_update_may_assign_names_of_arrays_that_it_writes_into_or_does_without(kind):
     weight, optimizer = stepped(kind, 3)
     optimizer.step()
     assert weight.data.tolist() == [0.5, 0.5, 0.5]
