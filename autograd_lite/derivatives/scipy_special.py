@@ -117,7 +117,10 @@ def _slope_of_root(z: Array, power: Array) -> Array:
 
 def _by_power(logarithm: Array, power: Array) -> Array:
     """The slope of (exp(power logarithm) - 1) / power in the power."""
-    return logarithm**2 * slope_of_exprel(power * logarithm)
+    of_zero = (logarithm == -np.inf) & (power > 0)  # which any of these powers leaves at 0
+    finite = np.where(of_zero, 0, logarithm)
+    slope = finite**2 * slope_of_exprel(power * finite)
+    return np.where(of_zero, 1 / np.where(of_zero, power, 1) ** 2, slope)
 
 
 _define("exprel", lambda g, y, x: g * slope_of_exprel(x))

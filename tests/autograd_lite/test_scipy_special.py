@@ -114,6 +114,15 @@ def test_the_gamma_distribution_is_flat_at_infinity(function, shape):
     assert grad(grad(function, 1), 1)(shape, inf) == 0.0
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@looped(("function", "zero"), [(sp.boxcox, 0.0), (sp.boxcox1p, -1.0)])
+def test_a_power_of_0_counts_by_the_division_alone(function, zero):
+    for power in (0.5, 1.0, 3.0):
+        assert function(zero, power) == -1 / power
+        assert grad(function, 1)(zero, power) == pytest.approx(1 / power**2)
+        assert grad(grad(function, 1), 1)(zero, power) == pytest.approx(-2 / power**3)
+
+
 def test_0_times_any_logarithm_is_flat_in_what_that_is_of():
     assert grad(sp.xlogy, 1)(0.0, 0.0) == grad(sp.xlog1py, 1)(0.0, -1.0) == 0.0
 
