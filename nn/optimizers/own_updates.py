@@ -46,11 +46,16 @@ def _assigned(update: Callable[..., Any]) -> dict[int, str]:
         if isinstance(node, ast.Assign):
             read, stored = _names(node.value), _names(*node.targets)
             if isinstance(node.value, ast.Name) and read == [taken.varargs]:
-                places |= {name: len(taken.args) + index for index, name in enumerate(stored)}
+                if len(stored) == len(getattr(node.targets[0], "elts", ())) and not _starred(node):
+                    places |= {name: len(taken.args) + index for index, name in enumerate(stored)}
             else:
                 assigned.update(n for n in stored if n in read or places.get(n) == VALUES)
     found = {places[name]: name for name in assigned if name in places}
     return {place: found[place] for place in found if place >= VALUES and place != GRADIENT}
+
+
+def _starred(node: ast.Assign) -> bool:
+    return any(isinstance(part, ast.Starred) for part in ast.walk(node.targets[0]))
 
 
 def _names(*parts: ast.expr) -> list[str]:
@@ -66,7 +71,7 @@ def _watched(update: Callable[..., Any], places: dict[int, str]) -> Callable[...
     def watched(*given: Any, **named: Any) -> None:
         given = bind(*given, **named).args
         moves = bool(np.any(given[GRADIENT]))
-        before = {place: given[place].copy() for place in places}
+        before = {place: given[place].copy() for place in places if place < len(given)}
         update(*given)
         for place, kept in before.items():
             if moves and bool((given[place] == kept).all()):

@@ -60,6 +60,15 @@ class Returned(nn.Optimizer):
         values = np.subtract(values, options["learning_rate"] * gradient, out=values)
 
 
+class Last(nn.Optimizer):
+    state_names = ("velocity",)
+
+    def update(self, options, step, scratch, values, gradient, *state):
+        *_, velocity = state
+        velocity = np.add(velocity, gradient, out=velocity)
+        values -= 2 * options["learning_rate"] * velocity
+
+
 class Given(Returned):
     def update(self, options, step, scratch, values, gradient):
         values = values[:]
@@ -95,7 +104,7 @@ def test_an_update_that_assigns_the_name_of_an_array_is_refused_and_changes_noth
     assert all(not array.any() for each in optimizer._runs for array in each.arrays[2:])
 
 
-@looped("kind", [Returned, Given, Either])
+@looped("kind", [Returned, Given, Either, Last])
 def test_an_update_may_assign_names_of_arrays_that_it_writes_into_or_does_without(kind):
     weight, optimizer = stepped(kind, 3)
     optimizer.step()
