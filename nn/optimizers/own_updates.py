@@ -44,11 +44,11 @@ def _assigned(update: Callable[..., Any]) -> dict[int, str]:
     assigned = set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
-            read, stored = _names(node.value), _names(*node.targets)
+            read, stored = _names(ast.Load, node.value), _names(ast.Store, *node.targets)
             if isinstance(node.value, ast.Name) and read == [taken.varargs]:
                 if len(stored) == len(getattr(node.targets[0], "elts", ())) and not _starred(node):
                     places |= {name: len(taken.args) + index for index, name in enumerate(stored)}
-            else:
+            elif not any(isinstance(x, ast.keyword) and x.arg == "out" for x in ast.walk(node)):
                 assigned.update(n for n in stored if n in read or places.get(n) == VALUES)
     found = {places[name]: name for name in assigned if name in places}
     return {place: found[place] for place in found if place >= VALUES and place != GRADIENT}
@@ -58,8 +58,9 @@ def _starred(node: ast.Assign) -> bool:
     return any(isinstance(part, ast.Starred) for part in ast.walk(node.targets[0]))
 
 
-def _names(*parts: ast.expr) -> list[str]:
-    return [x.id for part in parts for x in ast.walk(part) if isinstance(x, ast.Name)]
+def _names(use: type[ast.expr_context], *parts: ast.expr) -> list[str]:
+    names = [x for part in parts for x in ast.walk(part) if isinstance(x, ast.Name)]
+    return [x.id for x in names if isinstance(x.ctx, use)]
 
 
 def _watched(update: Callable[..., Any], places: dict[int, str]) -> Callable[..., Any]:

@@ -69,6 +69,15 @@ class Last(nn.Optimizer):
         values -= 2 * options["learning_rate"] * velocity
 
 
+class Largest(nn.Optimizer):
+    state_names = ("largest", "least")
+
+    def update(self, options, step, scratch, values, gradient, largest, least):
+        largest[...] = np.maximum(largest, -gradient)
+        least = np.minimum(least, gradient, out=least)
+        values -= 2 * options["learning_rate"] * gradient
+
+
 class Given(Returned):
     def update(self, options, step, scratch, values, gradient):
         values = values[:]
@@ -104,7 +113,7 @@ def test_an_update_that_assigns_the_name_of_an_array_is_refused_and_changes_noth
     assert all(not array.any() for each in optimizer._runs for array in each.arrays[2:])
 
 
-@looped("kind", [Returned, Given, Either, Last])
+@looped("kind", [Returned, Given, Either, Last, Largest])
 def test_an_update_may_assign_names_of_arrays_that_it_writes_into_or_does_without(kind):
     weight, optimizer = stepped(kind, 3)
     optimizer.step()
