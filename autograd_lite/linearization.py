@@ -62,6 +62,8 @@ class Linearization:
                 self.value = f(*changed, **keywords)
             except ValueError as error:
                 raise own_cause(error)  # noqa: B904 - it is that error, or its cause
+            if not recording.get():
+                raise _left_off(f)
         _require_outputs(f, self.value)
         self.outputs = leaves_of(self.value)
         self.pullback = Pullback(self.outputs, self.variables)
@@ -161,6 +163,16 @@ def _require_positions(
             "one of them is given twice",
             "Give each position once",
         )
+
+
+def _left_off(f: Callable[..., Any]) -> GradientError:
+    """The error of a function after which nothing is recorded any more."""
+    return GradientError(
+        f"derivative of {name_of(f)}",
+        "when it returned, recording was off: it entered no_grad() and has not left it, as where a "
+        "generator pauses inside, and what it computed after that has no record",
+        "Compute what is yielded inside of no_grad(), and yield it after that",
+    )
 
 
 def _require_outputs(f: Callable[..., Any], value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,9 @@ class Operators(NumPyProtocol):
 
     def __round__(self, decimals: int | None = None) -> Tensor:
         return np.round(self, decimals or 0)  # type: ignore[call-overload, no-any-return] # NumPy does not know tensors
+
+    def __trunc__(self) -> int:
+        return math.trunc(float(self))  # type: ignore[arg-type] # as `Tensor` says, or refuses
 
     __neg__ = _of_one(np.negative)
     __pos__ = _of_one(np.positive)

@@ -178,7 +178,8 @@ _IN_PLACE = {np.put, np.place, np.putmask, np.copyto, np.fill_diagonal, np.put_a
 _OF_METHODS = {
     "reduce": "functools.reduce({}, x), which takes the entries along the first axis in turn",
     "accumulate": "np.stack([*itertools.accumulate(x, {})])",
-    "reduceat": "np.stack([{}.reduce(part) for part in np.split(x, indices[1:])])",
+    "reduceat": "np.stack([{}.reduce(x[a:b]) for a, b in zip(places, [*places[1:], len(x)])]), for "
+    "growing places",
     "outer": "{}(a[:, None], b)",
 }
 """Methods of ufuncs, and what to write for those of a ufunc."""

@@ -30,9 +30,9 @@ def linspace(
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
     start, stop = np.broadcast_arrays(*in_floats_of_all(start, stop))
     intervals = num - 1 if endpoint else num
-    step = (stop - start) / intervals if intervals else np.full_like(start, np.nan)
+    step = (stop - start) / intervals if intervals > 0 else np.full_like(start, np.nan)
     counts = np.arange(num, dtype=start.dtype).reshape(-1, *[1] * start.ndim)
-    numbers = counts * (step if intervals else stop - start) + start
+    numbers = counts * (step if intervals > 0 else stop - start) + start
     if endpoint and num > 1:
         numbers = np.concatenate([numbers[:-1], np.expand_dims(stop, 0)])
     if dtype is not None:

@@ -73,7 +73,7 @@ _define(
 _define(
     "xlog1py",
     lambda g, y, a, b: _logarithm(g, 1 + in_precision_of(y, b)),
-    lambda g, y, a, b: g * a / (1 + b),
+    lambda g, y, a, b: quotient(g * a, 1 + b),
 )
 _define("entr", lambda g, y, x: -_logarithm(g, x) - g)
 _define(
@@ -99,7 +99,8 @@ def slope_of_exprel(x: Array) -> Array:
     series: Any = 0.0
     for k in range(18, -1, -1):
         series = series * small + (k + 1) / math.factorial(k + 2)
-    return np.where(near, series, (np.exp(large) * (large - 1) + 1) / large**2)
+    bounded = np.maximum(large, -1000)  # beyond, also at -inf, the exponential is 0
+    return np.where(near, series, (np.exp(large) * (bounded - 1) + 1) / large**2)
 
 
 def _slope_of_root(z: Array, power: Array) -> Array:
@@ -116,7 +117,10 @@ def _slope_of_root(z: Array, power: Array) -> Array:
 
 def _by_power(logarithm: Array, power: Array) -> Array:
     """The slope of (exp(power logarithm) - 1) / power in the power."""
-    return logarithm**2 * slope_of_exprel(power * logarithm)
+    of_zero = (logarithm == -np.inf) & (power > 0)  # which any of these powers leaves at 0
+    finite = np.where(of_zero, 0, logarithm)
+    slope = finite**2 * slope_of_exprel(power * finite)
+    return np.where(of_zero, 1 / np.where(of_zero, power, 1) ** 2, slope)
 
 
 _define("exprel", lambda g, y, x: g * slope_of_exprel(x))
@@ -144,6 +148,16 @@ _define(
 # Error functions, the normal distribution
 
 
+def _slope_of_dawsn(x: Array, y: Array) -> Array:
+    """1 - 2 x y, far out by the asymptotic series of Dawson's integral, as that cancels."""
+    far = np.absolute(x) > 10
+    ratio = (1 / np.where(far, x, 10)) ** 2 / 2
+    series: Any = 1.0
+    for k in range(16, 0, -1):
+        series = 1 + (2 * k + 1) * ratio * series
+    return np.where(far, -ratio * series, 1 - 2 * np.where(far, 0, x) * y)
+
+
 def slope_of_erfcx(x: Array, y: Array) -> Array:
     """2 x y - 2 / sqrt(π), by its series in 1 / x² where that cancels."""
     far = x > 50
@@ -156,7 +170,7 @@ _define("erf", lambda g, y, x: g * TWO_BY_ROOT_PI * np.exp(-x * x))
 _define("erfc", lambda g, y, x: -g * TWO_BY_ROOT_PI * np.exp(-x * x))
 _define("erfcx", lambda g, y, x: g * slope_of_erfcx(x, y))
 _define("erfi", lambda g, y, x: g * TWO_BY_ROOT_PI * np.exp(x * x))
-_define("dawsn", lambda g, y, x: g * (1 - 2 * x * y))
+_define("dawsn", lambda g, y, x: g * _slope_of_dawsn(x, y))
 _define("erfinv", lambda g, y, x: g * np.exp(y * y) / TWO_BY_ROOT_PI)
 _define("erfcinv", lambda g, y, x: -g * np.exp(y * y) / TWO_BY_ROOT_PI)
 _define("ndtr", lambda g, y, x: g * density(x), limits=(0.0, 1.0))
@@ -168,6 +182,7 @@ _define("ndtri", lambda g, y, x: g / density(y))
 
 def _lower_expn(y: Array, n: Array, x: Array) -> Array:
     """That of order n - 1, which SciPy does not have for n = 0."""
+    n = np.trunc(n)
     lowest = n == 0
     below = sp.expn(np.where(lowest, 0.0, n - 1.0), x)
     return np.where(lowest, (np.exp(-x) + y) / x, below)
@@ -203,9 +218,10 @@ def polygamma(x: Array, n: int) -> Array:
 def _slope_of_rgamma(x: Array, y: Array) -> Array:
     """-y ψ(x), by reflection where ψ has its poles: y is Γ(1 - x) sin(πx) / π."""
     left = x < 0.5
-    mirrored, turn = np.where(left, 1 - x, 1), math.pi * np.remainder(x, 2)
+    mirrored, turn = np.where(left, 1 - x, 1), math.pi * np.remainder(np.where(left, x, 0), 2)
     reflected = np.cos(turn) - sp.psi(mirrored) * np.sin(turn) / math.pi
-    return np.where(left, sp.gamma(mirrored) * reflected, -y * sp.psi(np.where(left, 1, x)))
+    right = np.where(left | (y == 0), 1, x)  # ψ is infinite where y is 0, at infinity
+    return np.where(left, sp.gamma(mirrored) * reflected, -y * sp.psi(right))
 
 
 def _is_pole(x: Array) -> Array:
@@ -260,7 +276,8 @@ _define(
 def _density_of_gamma(y: Array, a: Array, x: Array) -> Array:
     """That of the gamma distribution, in the precision of y."""
     a = in_precision_of(y, a)
-    return np.exp(sp.xlogy(a - 1.0, x) - x - sp.gammaln(a))
+    logarithm = sp.xlogy(a - 1.0, np.where(x == np.inf, 1, x))  # finite where -x is not
+    return np.exp(logarithm - x - sp.gammaln(a))
 
 
 def _density_of_beta(y: Array, a: Array, b: Array, x: Array) -> Array:
@@ -304,8 +321,15 @@ _define("jv", None, lambda g, y, v, x: g * (sp.jv(v - 1.0, x) - sp.jv(v + 1.0, x
 _define("yv", None, lambda g, y, v, x: g * (sp.yv(v - 1.0, x) - sp.yv(v + 1.0, x)) / 2)
 _define("iv", None, lambda g, y, v, x: g * (sp.iv(v - 1.0, x) + sp.iv(v + 1.0, x)) / 2)
 _define("kv", None, lambda g, y, v, x: -g * (sp.kv(v - 1.0, x) + sp.kv(v + 1.0, x)) / 2)
-_define("yn", None, lambda g, y, n, x: g * (sp.yv(n - 1.0, x) - sp.yv(n + 1.0, x)) / 2)
-_define("kn", None, lambda g, y, n, x: -g * (sp.kv(n - 1.0, x) + sp.kv(n + 1.0, x)) / 2)
+
+
+def _neighbours(function: Any, n: Array, x: Array) -> tuple[Array, Array]:
+    """The function of orders n - 1 and n + 1, of n without its fraction, as SciPy takes it."""
+    return function(np.trunc(n) - 1.0, x), function(np.trunc(n) + 1.0, x)
+
+
+_define("yn", None, lambda g, y, n, x: g * np.subtract(*_neighbours(sp.yv, n, x)) / 2)
+_define("kn", None, lambda g, y, n, x: -g * np.add(*_neighbours(sp.kv, n, x)) / 2)
 _define(
     "ive",
     None,

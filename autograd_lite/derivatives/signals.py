@@ -145,7 +145,8 @@ def transform(x: Array, axis: int, inverse: bool = False) -> Array:
     """
     function = np.fft.ifft if inverse else np.fft.fft
     values = function(x[0] + 1j * x[1], axis=axis, norm="forward" if inverse else "backward")
-    return np.stack([values.real, values.imag]).astype(x.dtype)
+    dtype = np.promote_types(x.dtype, np.float32)  # as NumPy's: sums of float16 leave its range
+    return np.stack([values.real, values.imag]).astype(dtype)
 
 
 class Spectrum(NDArrayOperatorsMixin):

@@ -48,13 +48,20 @@ def _difference(array: Any, axis: Axis = 0, keepdims: bool = False) -> Array:
     )
 
 
+def _log_of_sum(array: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The logarithm of a sum of exponentials, which of no entries is that of 0, as in NumPy."""
+    if all(np.shape(array)[place] for place in axes_of(array, axis)):
+        return logsumexp(array, axis=axis, keepdims=keepdims)
+    return np.sum(array, axis=axis, keepdims=keepdims) - np.inf
+
+
 _REDUCTIONS: dict[Any, Callable[..., Any]] = {
     np.add: np.sum,
     np.multiply: np.prod,
     np.subtract: _difference,
     np.maximum: np.max,
     np.minimum: np.min,
-    np.logaddexp: logsumexp,
+    np.logaddexp: _log_of_sum,
 }
 for _ufunc, _reduction in _REDUCTIONS.items():
     composed(_ufunc.reduce)(functools.partial(_reduce, _reduction))

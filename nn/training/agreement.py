@@ -26,6 +26,9 @@ FURTHER = "further optimizers"
 """The key of the states of all optimizers but the first, where there are several."""
 SPLIT = "split_seed"
 """What is taken over from the file."""
+FREE = ("patience", "path", "folder", "every", "histograms", "monitor", "mode")
+"""Options of callbacks that say when a run ends and what is written, and not what is computed, and
+those that states of callbacks have."""
 
 
 def terms(
@@ -36,8 +39,8 @@ def terms(
     samples: Samples,
     callbacks: Iterable[Callback],
 ) -> dict[str, Any]:
-    """The optimizers with their hyper-parameters and schedules, the layers, the loss and the data,
-    as plain values.
+    """The optimizers with their hyper-parameters and schedules, the options of callbacks, the
+    layers, the loss and the data, as plain values.
 
     Data are told by a digest of their bytes.
     """
@@ -47,10 +50,7 @@ def terms(
         found[_of("optimizer", name)] = type(optimizer).__name__
         options = _of_groups([told_options(group) for group in optimizer.groups])
         found |= {_of(option, name): value for option, value in options.items()}
-    for callback in callbacks:
-        if isinstance(callback, LRSchedule):
-            names = [n for n, each in optimizers.items() if each is callback.schedule.base]
-            found[_of("schedule", *names)] = callback.told()
+    found |= _of_callbacks(callbacks, optimizers)
     for name, module in model.named_modules():
         found[f"layer {name}" if name else "model"] = _layer(module, known)
     if loss is not None:
@@ -58,6 +58,23 @@ def terms(
     if step is not None:
         found["step"] = _told(step, known)
     return found | _of_data(samples, known)
+
+
+def _of_callbacks(
+    callbacks: Iterable[Callback], optimizers: Mapping[str, Optimizer]
+) -> dict[str, Any]:
+    """What changes rates, gradients and weights, and with which options."""
+    found: dict[str, Any] = {}
+    for callback in callbacks:
+        if isinstance(callback, LRSchedule):
+            names = [n for n, each in optimizers.items() if each is callback.schedule.base]
+            found[_of("schedule", *names)] = callback.told()
+        elif isinstance(callback, Declared):
+            for name in callback._kept_fields:
+                if name not in FREE:
+                    text = f"{name}={name_of(getattr(callback, name))}"
+                    found.setdefault(type(callback).__name__, []).append(text)
+    return found
 
 
 def _of_data(samples: Samples, known: Mapping[int, str]) -> dict[str, Any]:

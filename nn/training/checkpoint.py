@@ -228,7 +228,7 @@ def restored(
     Raises an ArgumentError if the state does not fit; nothing is changed then.
     """
     attempted = f"fit with resume_from={state['path']}"
-    require_names(may_differ, training.arguments)
+    require_names(may_differ, {**training.arguments, **state["arguments"]})
     before = copy.deepcopy(_state(training))
     if problems := list(_misfits(training, before, state, may_differ)):
         raise ArgumentError(

@@ -166,6 +166,10 @@ def test_a_row_that_nothing_would_use_is_refused(function):
 def test_a_number_is_asked_of_item():
     with pytest.raises(UnsupportedError, match=r"Write loss\.item\(\)"):
         float(leaf(1.0))
+    for rounded in (math.trunc, math.floor, math.ceil):
+        with pytest.raises(UnsupportedError, match=r"Write loss\.item\(\)"):
+            rounded(leaf(1.5))
+        assert rounded(Tensor(1.5)) == rounded(1.5)
 
 
 def test_an_array_of_tensors_is_told_what_puts_them_together():

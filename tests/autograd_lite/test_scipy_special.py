@@ -89,6 +89,51 @@ def test_bessel_functions_of_order_1_have_the_slope_one_half_at_0(name):
     assert grad(getattr(sp, name))(0.0) == 0.5
 
 
+@looped("sign", [1, -1])
+@looped("x", [9.99, 10.01, 50.0, 1e4, 1e8])
+def test_dawsons_integral_has_its_slope_far_out(x, sign):
+    t = 1 / (2 * x**2)
+    expected = -t * (1 + 3 * t + 15 * t**2 + 105 * t**3 + 945 * t**4 + 10395 * t**5)
+    assert grad(sp.dawsn)(sign * x) == pytest.approx(expected, rel=1e-8, abs=0)
+    steeper = 2 * t * sign * (1 + 6 * t + 45 * t**2 + 420 * t**3 + 4725 * t**4) / x
+    assert grad(grad(sp.dawsn))(sign * x) == pytest.approx(steeper, rel=1e-6, abs=0)
+
+
+@pytest.mark.filterwarnings("ignore:floating point number truncated")
+@looped("order", [0.5, 1.5, 2.0, 3.9])
+@looped("function", [sp.yn, sp.kn, sp.expn])
+def test_an_order_counts_without_its_fraction_as_in_scipy(function, order):
+    assert function(order, 1.5) == function(int(order), 1.5)
+    assert grad(function, 1)(order, 1.5) == grad(function, 1)(int(order), 1.5)
+
+
+@looped("function", [sp.gammainc, sp.gammaincc])
+@looped("shape", [0.5, 1.0, 2.0])
+def test_the_gamma_distribution_is_flat_at_infinity(function, shape):
+    assert grad(function, 1)(shape, inf) == 0.0
+    assert grad(grad(function, 1), 1)(shape, inf) == 0.0
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@looped(("function", "zero"), [(sp.boxcox, 0.0), (sp.boxcox1p, -1.0)])
+def test_a_power_of_0_counts_by_the_division_alone(function, zero):
+    for power in (0.5, 1.0, 3.0):
+        assert function(zero, power) == -1 / power
+        assert grad(function, 1)(zero, power) == pytest.approx(1 / power**2)
+        assert grad(grad(function, 1), 1)(zero, power) == pytest.approx(-2 / power**3)
+
+
+def test_0_times_any_logarithm_is_flat_in_what_that_is_of():
+    assert grad(sp.xlogy, 1)(0.0, 0.0) == grad(sp.xlog1py, 1)(0.0, -1.0) == 0.0
+
+
+@looped(("function", "x"), [(sp.dawsn, inf), (sp.dawsn, -inf), (sp.exprel, -inf), (sp.rgamma, inf)])
+def test_what_is_0_at_infinity_is_flat_there(function, x):
+    for derivative in (grad(function), grad(grad(function))):
+        assert derivative(x) == 0.0
+        assert derivative(np.float32(x)) == 0.0
+
+
 def test_derivatives_are_precise_where_formulas_would_cancel():
     # Of erfcx it is -1 / (sqrt(π) x²) (1 - 3 / (2 x²) + ...), of log_ndtr -x - 1 / x + ...
     for x in (1e3, 1e6):

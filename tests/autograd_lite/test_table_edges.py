@@ -241,6 +241,40 @@ def test_nothing_of_infinity_is_behind_the_point():
     assert np.modf(Tensor(np.float32(1.5)))[0].dtype == np.float32
 
 
+@looped("dtype", [np.float32, np.float64])
+@looped(("shape", "axis"), [((0,), 0), ((0,), None), ((0, 3), 0), ((0, 3), 1), ((2, 0, 3), (1, 2))])
+def test_the_sum_of_no_exponentials_is_0_with_a_logarithm_of_minus_infinity(dtype, shape, axis):
+    x = Tensor(np.zeros(shape, dtype), requires_grad=True)
+    for keepdims in (False, True):
+        found = np.logaddexp.reduce(x, axis=axis, keepdims=keepdims)
+        np.testing.assert_array_equal(
+            found.data, np.logaddexp.reduce(x.data, axis=axis, keepdims=keepdims)
+        )
+        assert found.dtype == dtype
+        found.sum().backward()
+    assert x.grad.shape == shape
+
+
+@looped("function", [np.fft.rfft, np.fft.fft])
+def test_spectra_of_float16_have_the_range_of_float32(function):
+    x = Tensor(np.full(4096, 30, np.float16), requires_grad=True)
+    real = function(x).real
+    assert real.dtype == np.float32
+    assert real[0].item() == 122_880
+    real[0].backward()
+    assert x.grad.dtype == np.float16
+    assert (x.grad == 1).all()
+
+
+@looped("endpoint", [True, False])
+@looped("num", [0, 1, 2, 3])
+def test_numbers_at_equal_distances_have_the_distance_of_numpy(num, endpoint):
+    options = {"num": num, "endpoint": endpoint, "retstep": True}
+    found = np.linspace(Tensor(1.0, requires_grad=True), 3.0, **options)
+    for ours, numpys in zip(found, np.linspace(1.0, 3.0, **options), strict=True):
+        np.testing.assert_array_equal(getattr(ours, "data", ours), numpys)
+
+
 def test_the_largest_of_no_entries_is_0_as_a_norm():
     x = Tensor(np.zeros((0, 3)), requires_grad=True)
     assert np.linalg.norm(x, np.inf, axis=0).data.tolist() == [0.0, 0.0, 0.0]

@@ -6,7 +6,17 @@ from contextvars import copy_context
 
 import pytest
 
-from autograd_lite import Tensor, UnsupportedError, enable_grad, no_grad
+from autograd_lite import (
+    GradientError,
+    Tensor,
+    UnsupportedError,
+    enable_grad,
+    grad,
+    jacobian,
+    no_grad,
+    value_and_grad,
+    vjp,
+)
 from autograd_lite.modes import recording, set_now
 
 
@@ -264,6 +274,21 @@ def test_generators_that_pause_leave_recording_as_it_was(contexts, last_first):
         assert recording.get() is now
         second.close()
         assert recording.get() is before
+    assert recording.get() is True
+
+
+def test_a_derivative_after_which_nothing_is_recorded_any_more_is_refused(x):
+    generators = []
+
+    def total(x):
+        generators.append(paused(no_grad))
+        next(generators[-1])
+        return (x * x).sum()
+
+    for transform in (grad, value_and_grad, jacobian, vjp):
+        with pytest.raises(GradientError, match=r"derivative of total: .* recording was off"):
+            transform(total, x.data) if transform is vjp else transform(total)(x.data)
+        generators.pop().close()
     assert recording.get() is True
 
 

@@ -172,13 +172,23 @@ REFUSED = {
     [
         (np.hypot.reduce, r"functools\.reduce\(np\.hypot, x\)"),
         (np.divide.accumulate, r"itertools\.accumulate\(x, np\.divide\)"),
-        (lambda t: np.add.reduceat(t, [0, 1]), r"np\.add\.reduce\(part\) for part in np\.split"),
+        (lambda t: np.add.reduceat(t, [0, 1]), r"np\.add\.reduce\(x\[a:b\]\) for a, b in zip"),
         (lambda t: np.nextafter.outer(t, t), r"np\.nextafter\(a\[:, None\], b\)"),
     ],
 )
 def test_a_method_of_a_ufunc_says_what_to_write(t, method, write):
     with pytest.raises(AutogradError, match=write):
         method(t)
+
+
+@pytest.mark.parametrize("places", [[0, 2], [1], [1, 2, 3]])
+def test_what_is_written_for_reduceat_computes_the_same(places):
+    x = Tensor([1.0, 2.0, 4.0, 8.0], requires_grad=True)
+    with pytest.raises(AutogradError) as caught:
+        np.add.reduceat(x, places)
+    written = caught.value.args[-1].removeprefix("Write ").partition(", for growing")[0]
+    found = eval(written, {"np": np, "x": x, "places": places})
+    np.testing.assert_array_equal(found.data, np.add.reduceat(x.data, places))
 
 
 def test_tensors_in_lists_that_are_given_by_keyword_are_arrays_too(t):

@@ -49,6 +49,16 @@ CHANGES = {
     "validation X": {"validation": (CHANGED, Y)},
     "weights": {"sample_weight": np.arange(1.0, 9.0)},
     "schedule": {"schedule": lambda optimizer: nn.StepDecay(optimizer, every=3)},
+    "GradientClipping": {"callbacks": [nn.GradientClipping(max_norm=0.5)]},
+    "ExponentialMovingAverage": {"callbacks": [nn.ExponentialMovingAverage(0.5)]},
+    "StochasticWeightAveraging": {"callbacks": [nn.StochasticWeightAveraging(1)]},
+    "EarlyStopping": {"callbacks": [nn.EarlyStopping(monitor="loss", min_delta=0.5)]},
+}
+CALLBACKS = {
+    "GradientClipping": nn.GradientClipping(max_norm=1.0),
+    "ExponentialMovingAverage": nn.ExponentialMovingAverage(0.75),
+    "StochasticWeightAveraging": nn.StochasticWeightAveraging(),
+    "EarlyStopping": nn.EarlyStopping(monitor="loss"),
 }
 
 
@@ -58,7 +68,8 @@ def given(name, path):
     first |= {"validation": (X, Y)} if name == "validation X" else {}
     first |= {"schedule": lambda o: nn.StepDecay(o, every=2)} if name == "schedule" else {}
     first |= {"sample_weight": np.ones(8) * np.arange(2.0, 10.0)} if name == "weights" else {}
-    train(callbacks=[nn.Checkpoint(path)], **first)
+    first |= {"callbacks": [CALLBACKS[name]]} if name in CALLBACKS else {}
+    train(**{**first, "callbacks": [*first.get("callbacks", ()), nn.Checkpoint(path)]})
     return first
 
 
@@ -83,6 +94,15 @@ def test_what_may_differ_passes(name, tmp_path):
     if name == "epsilon":
         assert optimizer.epsilon == 1e-6
     assert np.isfinite(nn.predict(model, X)).all()
+
+
+def test_what_is_left_out_is_named_and_may_be(tmp_path):
+    path = tmp_path / "run"
+    same = given("GradientClipping", path)
+    with pytest.raises(ArgumentError, match=r"GradientClipping is None, and was \['max_norm=1"):
+        train(3, resume_from=path)
+    train(3, resume_from=path, may_differ=["GradientClipping"])
+    train(3, resume_from=path, **same)
 
 
 def test_another_rate_is_used_from_there_on(tmp_path):
