@@ -36,7 +36,6 @@ from nn.optimizers.groups import (
     shown,
     told_options,
 )
-from nn.optimizers.own_updates import watch_update
 from nn.schema import require_fitting
 
 # In C, as they are asked for in each step.
@@ -79,7 +78,8 @@ class Optimizer(Declared):
         parameters: leaf tensors, such as `model.parameters()`, or groups: dicts of "parameters" and
             the hyper-parameters that differ in this group. Tensors without a gradient, such as
             frozen ones, are not changed.
-        learning_rate: factor of the step, 0 or more; or a schedule, such as `nn.Warmup(0.1, 100)`.
+        learning_rate: factor of the step, 0 or more; or a schedule, such as
+            `nn.CosineAnnealing(0.1, steps=100)`.
         l1, l2, weight_decay: as above.
 
     Raises:
@@ -107,10 +107,6 @@ class Optimizer(Declared):
 
     state_names: ClassVar[tuple[str, ...]] = ()
     """The arrays of the parameters' size that `update` keeps."""
-
-    def __init_subclass__(cls, *, init: bool = True) -> None:
-        super().__init_subclass__(init=init)
-        watch_update(cls)
 
     @classmethod
     def _declare(cls, name: str) -> None:
