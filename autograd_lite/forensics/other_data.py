@@ -27,6 +27,7 @@ class Data(NamedTuple):
     place: Place  # a step from a node that it is used in; to itself, if it is a leaf
     parts: dict[int, Array]  # by their `id`, those that are it, its complement or views of it
     is_leaf: bool
+    places: dict[int, Place]  # that each of the parts is used in
 
 
 def _data(case: Case) -> list[Data]:
@@ -47,13 +48,26 @@ def _data(case: Case) -> list[Data]:
             if in_order or _is_view(array, other):
                 name, whole = known, other
                 break
-        data = found.setdefault(id(whole), Data(name, whole, place, {}, is_leaf))
-        data.parts[id(array)] = array
+        data = found.setdefault(id(whole), Data(name, whole, place, {}, is_leaf, {}))
+        data.parts[id(array)], data.places[id(array)] = array, place
     return [*found.values()]
 
 
 MOST_WHOLES = 20
 """Arrays of a record, of which others may be views: in a loop there is one in each step."""
+
+
+MOST_PARTS = 4
+"""Views of one array that are looked at one by one, such as inputs and targets of one text."""
+
+
+def _alone(case: Case, data: Data) -> Iterator[Data]:
+    """Each view of an array by itself, where it is used, called as the caller calls it."""
+    for key, part in data.parts.items() if len(data.parts) <= MOST_PARTS else ():
+        names = (name for name, array in case.arrays.items() if _is_in_order(part, array))
+        if _is_view(part, data.array):
+            name, place = next(names, "other data"), data.places[key]
+            yield data._replace(name=name, array=part, parts={key: part}, place=place)
 
 
 def _is_view(array: Array, whole: Array) -> bool:
@@ -106,7 +120,8 @@ MOST_USES = 50
 def other_arrays(case: Case) -> Iterator[Candidate]:
     """Another array of the caller's is used in place of one of the loss's, or what it came from."""
     known = _data(case)
-    for data in known if len(known) <= MOST_ARRAYS else ():
+    views = [alone for data in known for alone in _alone(case, data)]
+    for data in (*known, *views) if len(known) <= MOST_ARRAYS else ():
         given = [(p, slot, id(plain(a))) for p in case.graph.places for slot, a in p.others.items()]
         uses = [(p, slot, data.parts[key]) for p, slot, key in given if key in data.parts]
         for words, other in _in_place_of(case, data):
@@ -131,6 +146,7 @@ def _in_place_of(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
     array = data.array
     if data.is_leaf:
         return
+    yield from (("another_slice_of_the_same_array", other) for other in next_slices(array))
     if array.dtype.kind == "f" and array.ndim == 2:
         for axis in (0, 1):
             hard = array == array.max(axis=axis, keepdims=True)
@@ -180,8 +196,9 @@ def _changes(case: Case) -> Iterator[Change]:
         labels = () if data.is_leaf else _other_labels(data.array, data.place.node)
         yield from (("labels", words, [(data, other)]) for words, other in labels)
         for key, part in data.parts.items() if not data.is_leaf else ():
-            words = "the labels, or inputs, are shifted by one: another slice of the same array"
-            alone = data._replace(array=part, parts={key: part})
+            words = "the labels, or inputs, are shifted by one in both passes: another slice of "
+            words += "the same array"
+            alone = data._replace(array=part, parts={key: part}, place=data.places[key])
             yield from (("labels", words, [(alone, other)]) for other in next_slices(part))
         chosen = () if data.is_leaf else other_pairs(data.array)
         yield from (("another mask", words, [(data, other)]) for words, other in chosen)
@@ -201,7 +218,10 @@ def _changes(case: Case) -> Iterator[Change]:
     # One number is easily met by chance among so many.
     of_pairs = single if sum(tensor.size for tensor in case.wrong) > 1 else ()
     pairs = (p for p in itertools.combinations(of_pairs, 2) if p[0][0] is not p[1][0])
-    for several in itertools.chain(([change] for change in single), alike.values(), pairs):
+    views = (alone for data in known for alone in _alone(case, data))
+    of_views = [(alone, *each) for alone in views for each in _held(case, alone)]
+    one_by_one = ([change] for change in (*single, *of_views))
+    for several in itertools.chain(one_by_one, alike.values(), pairs):
         own, others = _named(data.name for data, *_ in several), _named(n for _, n, _ in several)
         which = "the other weights " if all(data.is_leaf for data, *_ in several) else ""
         words = f"it is computed with {which}{others} in both passes, the loss with {own}"

@@ -151,6 +151,30 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     for words, at in _other_points(graph, place) if place.bends else ():
         words = f"the derivative of {{operation}}{words}"
         yield "wrong place", words, place.given(lambda *own, at=at: (*at(*own), *own[2:]))
+        if place.traits.kink:
+            _, x = at(place.node._array, *map(plain, place.node.arguments))
+            yield from _from_above(graph, place, words, x)
+
+
+def _from_above(graph: Graph, place: Place, words: str, x: Array) -> StepMistakes:
+    """The slope at other values x is that beyond 0 where they are exactly 0: z >= 0 for z > 0.
+
+    What arrives is as it is, or as where all such functions have that slope: a row whose units are
+    all dead, which makes the next sums 0, gets something only then.
+    """
+    above = np.where(x == 0, np.finfo(place.node.dtype).tiny, x)
+    if np.all(x) or _lets_all_through(place, above):
+        return
+    compute = partial(place.operation.value, above, **place.node.keywords)
+    there = place.given(lambda y, x, *rest: (compute(*rest), above, *rest))
+    words += ", and is that beyond 0 where they are exactly 0: z >= 0 for z > 0"
+    yield "wrong place", words, there
+    ties = {p: p.argument._array == 0 for p in graph.places if p.is_straight_twice}
+    passed = {p: p.changed(lambda y, g, *_, at=at: np.where(at, g, y)) for p, at in ties.items()}
+    replay = graph.replay(passed)
+    if replay is not None:
+        g = replay[place.node]
+        yield "wrong place", words, lambda _, *own, **k: there(g, *own, **k)
 
 
 def _other_points(

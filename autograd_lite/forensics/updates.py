@@ -128,19 +128,46 @@ def _multiple(given: Array, array: Array, words: str) -> Iterator[tuple[str, Arr
 
 
 def _with_velocity(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
-    """The weights, or an array of the caller's, that are added, such as momentum's velocity."""
-    given, right, weights = case.manual[tensor], case.graph.right[tensor], tensor._array
+    """The weights, or an array of the caller's, that are added, such as momentum's velocity.
+
+    How much of them shows in a few entries only if it is as much as in another gradient.
+    """
+    right, few = case.graph.right[tensor], tensor.size < FEWEST - 1
+    vouched = dict.fromkeys(_strengths_elsewhere(case)) if few else ()
+    for name, array in _added(case, tensor):
+        for share, rate in vouched if few else _strengths(case, tensor, array):
+            of_weights = array is tensor._array
+            words = _of_weights(rate, share) if of_weights else _of_velocity(name, rate, share)
+            if words:
+                yield words, rate * right + share * array
+
+
+def _added(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
+    """The weights, and what the caller has of their shape, with numbers where they are one."""
     leaves = [leaf._array for leaf in case.graph.leaves]
     own = {n: a for n, a in case.arrays.items() if not any(np.array_equal(a, w) for w in leaves)}
-    for name, array in ({"the weights": weights} | own).items():
-        if array.shape != given.shape or array.size < FEWEST - 1 or case.alike(array, given):
-            continue
-        if case.alike(closest_factor(array, right) * right, array):
-            continue
+    numbers = case.numbers if tensor.size == 1 else {}
+    own |= {name: np.full(tensor.shape, number) for name, number in numbers.items()}
+    for name, array in ({"the weights": tensor._array} | own).items():
+        if array.shape == tensor.shape and not case.alike(array, case.manual[tensor]):
+            yield name, array
+
+
+def _strengths(case: Case, tensor: Tensor, array: Array) -> Iterator[tuple[float, float]]:
+    """How much of an array, and of the gradient that is right, there is in what was handed in."""
+    given, right = case.manual[tensor], case.graph.right[tensor]
+    if not case.alike(closest_factor(array, right) * right, array):
         share, rate = multiples([array, right], given)
-        words = _of_weights(rate, share) if array is weights else _of_velocity(name, rate, share)
-        if words:
-            yield words, rate * right + share * array
+        yield share, rate
+
+
+def _strengths_elsewhere(case: Case) -> Iterator[tuple[float, float]]:
+    for tensor in [t for t in case.wrong_ones if t.size >= FEWEST - 1 and case.are_usable([t])]:
+        for _, array in _added(case, tensor):
+            for share, rate in _strengths(case, tensor, array):
+                both = rate * case.graph.right[tensor] + share * array
+                if case.alike(both, case.manual[tensor]):
+                    yield share, rate
 
 
 def _of_weights(rate: float, share: float) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 from naming import assert_named_first, leaf, planted_in
 
-from autograd_lite import Tensor, relu, softmax
+from autograd_lite import Tensor, compare_gradients, relu, softmax
 
 CASES = []
 planted = planted_in(CASES)
@@ -224,6 +224,65 @@ def each_parameter_of_a_network_after_those_before():
         gradients[chosen] = {W: X.T @ dz, b: dz.sum(axis=0), v: h.T @ d}[chosen]
         at[chosen] = at[chosen] - 0.1 * gradients[chosen]
     return ((np.tanh(X @ W + b) @ v - y) ** 2).mean(), gradients
+
+
+# Masks of other layers, behind rows whose units are all dead: their sums are exactly 0
+
+
+def with_dead_rows(own, masks, activation=relu):
+    """Layers whose sums are exactly 0 in two rows; `masks` are the numbers of those taken."""
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(9, 3)), rng.normal(size=(9, 2))
+    Ws = [leaf(rng, 3, 3, name=f"W{number}") for number in range(len(masks))]
+    V = leaf(rng, 3, 2, name="V")
+    X[:2] = [[-1, -1, -2], [-2, -1, -1]] @ np.linalg.inv(Ws[0].data)
+    h, sums, inputs = X, [], []
+    for W in Ws:
+        inputs.append(h)
+        sums.append(h @ W)
+        h = activation(sums[-1])
+    d = 2 * ((h @ V).data - y) / 18
+    gradients = {V: h.data.T @ d}
+    back = d @ V.data.T
+    for W, given, number in [*zip(Ws, inputs, masks)][::-1]:
+        dz = back * own(sums[number].data)
+        gradients[W] = (given if given is X else given.data).T @ dz
+        back = dz @ W.data.T
+    return ((h @ V - y) ** 2).mean(), gradients
+
+
+AT_0 = "and is that beyond 0 where they are exactly 0: z >= 0 for z > 0"
+
+
+@planted("dW0 is wrong", "the derivative of relu is evaluated at the values of the one after", AT_0)
+def the_mask_of_the_second_layer_with_0_in_it():
+    return with_dead_rows(lambda z: z >= 0, [1, 1])
+
+
+@planted("dW0 is wrong", "the values of the one after", AT_0)
+def the_same_with_a_maximum_written_out():
+    return with_dead_rows(lambda z: z >= 0, [1, 1], activation=lambda z: np.maximum(z, 0))
+
+
+@planted("dW1, dW0 are wrong", "the values of the one after", AT_0)
+def the_mask_of_the_last_of_three_layers_at_the_second():
+    return with_dead_rows(lambda z: z >= 0, [0, 2, 2])
+
+
+@planted("dW0 is wrong", "another layer's values", AT_0)
+def the_mask_of_the_last_of_three_layers_at_the_first():
+    return with_dead_rows(lambda z: z >= 0, [2, 1, 2])
+
+
+@planted("dW0 is wrong", "the derivative of relu is evaluated at the values of the one after.")
+def the_mask_of_the_second_layer_without_0_in_it():
+    return with_dead_rows(lambda z: z > 0, [1, 1])
+
+
+def test_either_choice_at_exactly_0_is_right():
+    for own in (np.greater, np.greater_equal):
+        loss, gradients = with_dead_rows(lambda z, own=own: own(z, 0), [0, 1])
+        assert compare_gradients(loss, gradients)
 
 
 def test_masks_and_updates_are_named_first():

@@ -157,3 +157,60 @@ def test_random_numbers_are_not_those_of_some_other_arrays():
         gradients = {a: rng.normal(), b: rng.normal()}
         assert compare_gradients(loss, gradients).explanations == []
     assert len(others) == 6  # all of them within sight
+
+
+# Inputs and targets that are slices of one array
+
+
+def next_tokens(targets, scattered_at, hidden=False, named=True):
+    """A model of the next token; `targets` and `scattered_at` are 0 for inputs, 1 for labels."""
+    rng = np.random.default_rng(0)
+    text = rng.integers(6, size=13)
+    xs, ys = text[:-1], text[1:]
+    shapes = {"E": (6, 4), "U": (4, 4), "W": (4, 6)}
+    E, U, W = (leaf(rng.normal(size=shape), name) for name, shape in shapes.items())
+    e = E[xs]
+    h = np.tanh(e @ U) if hidden else e
+    p = softmax(h @ W, axis=1)
+    loss = -np.log(p[np.arange(12), ys]).mean()
+    d = (p.data - np.eye(6)[(xs, ys)[targets]]) / 12
+    gradients, de, dE = {W: h.data.T @ d}, d @ W.data.T, np.zeros((6, 4))
+    if hidden:
+        dz = de * (1 - h.data**2)
+        gradients[U], de = e.data.T @ dz, dz @ U.data.T
+    np.add.at(dE, (xs, ys)[scattered_at], de)
+    gradients[E] = dE
+    if not named:
+        del xs, ys
+    return compare_gradients(loss, gradients)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("named", [False, True])
+def test_inputs_for_targets_of_one_array_are_named_where_the_targets_are_used(hidden, named):
+    report = next_tokens(0, 0, hidden, named)
+    said = [explanation.sentence for explanation in report.explanations]
+    assert said
+    assert all(each.startswith("Step to dp through getitem: ") for each in said)
+    assert "in both passes" in said[0]
+    assert "another slice of the same array" in said[0]
+    by_name = ["computed with xs in both passes, the loss with ys" in each for each in said]
+    assert any(by_name) == named
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_rows_scattered_at_the_targets_of_one_array_are_named_where_they_are_taken(hidden):
+    (explanation, *others) = next_tokens(1, 1, hidden).explanations
+    assert "to dE: it is computed with ys, the loss with xs" in explanation.sentence
+    assert explanation.explained == ["E"]
+    assert not others
+
+
+def test_rows_scattered_at_another_slice_without_a_name_are_named():
+    (explanation,) = next_tokens(1, 1, named=False).explanations
+    assert "computed with another slice of the same array" in explanation.sentence
+    assert explanation.explained == ["E"]
+
+
+def test_slices_of_one_array_in_their_places_are_right():
+    assert next_tokens(1, 0, True)

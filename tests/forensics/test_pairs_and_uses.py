@@ -191,6 +191,47 @@ def test_a_step_of_an_optimizer_is_told_from_a_gradient(made, words):
     assert words in updated(27, made).explanations[0].sentence
 
 
+def with_a_bias(shape, made, vb, made_b=None):
+    """A line of as many outputs as there are entries of a bias, with steps for gradients."""
+    rng = np.random.default_rng(28)
+    X, W, b = rng.normal(size=(9, 3)), leaf(rng, 3, *shape, name="W"), leaf(rng, *shape, name="b")
+    y, vW = rng.normal(size=(9, *shape)), rng.normal(size=(3, *shape))
+    d = 2 * (X @ W.data + b.data - y)
+    db = (made_b or made)(d.sum(axis=0), vb, b.data)
+    return compare_gradients(((X @ W + b - y) ** 2).sum(), {W: made(X.T @ d, vW, W.data), b: db})
+
+
+@pytest.mark.parametrize(
+    ("shape", "velocity"),
+    [((), 0.07), ((), np.array(0.07)), ((1,), 0.07), ((1,), np.array([0.07])), ((2,), np.ones(2))],
+)
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda g, v, w: g + 0.9 * v, "it and 0.9 {} are added"),
+        (lambda g, v, w: 0.9 * v - 0.01 * g, "0.9 {} less 0.01 times it"),
+        (lambda g, v, w: g + 0.9 * (0.9 * v + g), "made with {}: Nesterov's"),
+        (lambda g, v, w: w - 0.01 * (g + 0.1 * w), "0.999 times the weights, less 0.01 times it"),
+    ],
+)
+def test_a_strength_that_another_gradient_vouches_for_is_enough_for_one_entry(
+    shape, velocity, made, words
+):
+    (explanation, *_) = with_a_bias(shape, made, velocity).explanations
+    assert words.format("vW") in explanation.sentence
+    assert words.format("vb") in explanation.sentence
+    assert "dW, db are wrong because of" in explanation.consequences
+
+
+def test_a_strength_of_one_entry_that_no_other_gradient_has_is_not_said():
+    made = lambda g, v, w: g + 0.9 * v
+    for alone in (lambda g, v, w: g, lambda g, v, w: g + 0.7 * v):
+        report = with_a_bias((1,), made, np.array([0.07]), alone)
+        assert not any("vb" in str(explanation) for explanation in report.explanations)
+        report = with_a_bias((1,), alone, np.array([0.07]), made)
+        assert not any("0.9 vb" in str(explanation) for explanation in report.explanations)
+
+
 def test_a_penalty_on_a_parameter_that_is_0_ends_no_report():
     rng = np.random.default_rng(8)
     X, b = rng.normal(size=(6, 3)), Tensor(np.zeros(3), requires_grad=True, name="b")
