@@ -33,6 +33,7 @@ from autograd_lite.derivatives.neural import (
     swish,
 )
 from autograd_lite.derivatives.special import erf, gelu
+from autograd_lite.einops_backend import register_when_imported as _register_when_imported
 from autograd_lite.errors import (
     AnomalyError,
     ArgumentError,
@@ -55,7 +56,6 @@ from autograd_lite.errors import (
     TrainingError,
     UnsupportedError,
 )
-from autograd_lite.interchange import register_when_imported as _register_when_imported
 from autograd_lite.modes import enable_grad, no_grad
 from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor

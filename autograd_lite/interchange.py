@@ -1,16 +1,13 @@
-"""Tensors in other libraries: on the same memory, by DLPack; as a vector; and in einops.
+"""Tensors for other libraries: on the same memory, by DLPack, and as a vector.
 
 DLPack is https://dmlc.github.io/dlpack; optimizers of other libraries take structures of arrays as
-one vector; and https://einops.rocks knows tensors from the moment that it is imported.
+one vector.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Sequence
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +15,7 @@ import numpy as np
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one, needed
 from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import Node, plain
+from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import matched, rebuilt
 
@@ -132,49 +129,3 @@ def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
 
     parts: list[Any] = [leaf.reshape(-1) for leaf in leaves]
     return np.concatenate(parts) if parts else np.zeros(0), unravel
-
-
-def register_when_imported() -> None:
-    """Make tensors known to einops: now if it is imported, else when it is."""
-    if "einops" in sys.modules:
-        register()
-    else:
-        sys.meta_path.insert(0, _WhenImported())
-
-
-def register() -> None:
-    """Define the backend, which einops finds among the subclasses of its own.
-
-    It is NumPy's, whose functions tensors record.
-    """
-    from einops._backends import NumpyBackend
-
-    class TensorBackend(NumpyBackend):
-        framework_name = "autograd_lite"
-
-        def is_appropriate_type(self, tensor: Any) -> bool:
-            return isinstance(tensor, Node)
-
-    # Subclasses are kept weakly.
-    register.backend = TensorBackend  # type: ignore[attr-defined] # an attribute of a function
-
-
-class _WhenImported:
-    """Finds einops as it is found otherwise, once, and registers after it has run."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name != "einops":
-            return None
-        sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            loader, execute = spec.loader, spec.loader.exec_module
-
-            def exec_module(module: ModuleType) -> None:
-                execute(module)
-                register()
-
-            loader.exec_module = exec_module  # type: ignore[method-assign] # of this loader alone
-        return spec

@@ -105,24 +105,12 @@ class Operation:
             says_more = traits is not NO_TRAITS
             self.traits = traits._replace(elementwise=True) if says_more else ELEMENTWISE
         for vjp in vjps:
-            if vjp is not None and not callable(vjp):
-                raise UnsupportedError(
-                    f"a row of {self.name} with the vjp {describe_one(vjp)}",
-                    "it is no function",
-                    "Give a function of (g, y, *arguments), or None",
-                )
-            code = getattr(vjp, "__code__", None)
-            if code and not code.co_flags & CO_VARARGS and code.co_argcount < 3:
-                raise UnsupportedError(
-                    f"a row of {self.name} with the vjp {describe_one(vjp)}",
-                    f"it takes ({', '.join(code.co_varnames[: code.co_argcount])}), and is called"
-                    " with (g, y, *arguments)",
-                    "Write lambda g, y, x: ...",
-                )
+            _require_rule(row, vjp)
         # How many arguments have a rule before the first that has none, which is looked for then.
         self.with_rules = sys.maxsize if variadic else [*vjps, None].index(None)
         self.compute = reading(self.name, self.compute)
-        self.vjps = [reading(f"a vjp of {self.name}", vjp) for vjp in self.vjps]
+        if self.of_users:
+            self.vjps = [reading(f"a vjp of {self.name}", vjp) for vjp in self.vjps]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
@@ -143,7 +131,7 @@ class Operation:
         They treat entries as its traits say.
         """
         package = __name__.partition(".")[0]
-        modules = [getattr(vjp, "__module__", None) or "" for vjp in self.vjps if vjp]
+        modules = [getattr(vjp, "__module__", None) or "" for vjp in self.vjps if vjp is not None]
         return all(module.partition(".")[0] == package for module in modules)
 
     def value(self, *arguments: Any, **keywords: Any) -> Any:
@@ -163,6 +151,24 @@ class Operation:
         if len(given) > 1:
             given[:] = [self.vjps[0](*given, **keywords)]
         return part_of(given[0], index)
+
+
+def _require_rule(row: str, vjp: Any) -> None:
+    """Raise unless it can be called as a rule, or is None."""
+    if vjp is not None and not callable(vjp):
+        raise UnsupportedError(
+            f"{row} with the vjp {describe_one(vjp)}",
+            "it is no function",
+            "Give a function of (g, y, *arguments), or None",
+        )
+    code = getattr(vjp, "__code__", None)
+    if code and not code.co_flags & CO_VARARGS and code.co_argcount < 3:
+        raise UnsupportedError(
+            f"{row} with the vjp {describe_one(vjp)}",
+            f"it takes ({', '.join(code.co_varnames[: code.co_argcount])}), and is called with "
+            "(g, y, *arguments)",
+            "Write lambda g, y, x: ...",
+        )
 
 
 def part_of(shared: Any, index: int) -> Any:
