@@ -50,7 +50,8 @@ def expression(step: Step, values: Sequence[Any], names: Names) -> str:
         return f"{arguments[0]}[{names.index(step.arguments[1])}]"
     if function is np.transpose and arguments[1:] in ([], ["None"]) and not keywords:
         return f"{arguments[0]}.T"
-    if function in (np.transpose, np.reshape, np.swapaxes) and not keywords:
+    is_product = function is np.dot and isinstance(_example(step.arguments[0], values), np.ndarray)
+    if (is_product or function in (np.transpose, np.reshape, np.swapaxes)) and not keywords:
         return f"{arguments[0]}.{function.__name__}({', '.join(arguments[1:])})"
     if function is astype and isinstance(value, np.ndarray):
         return f"{arguments[0]}.astype({arguments[1]})"
@@ -76,9 +77,13 @@ def _callable(step: Step) -> Any:
     return step.function
 
 
+def _example(value: Any, values: Sequence[Any]) -> Any:
+    """An argument as it is for the inputs' examples."""
+    return values[value.number] if type(value) is Step else value
+
+
 def _is_number(value: Any, values: Sequence[Any]) -> bool:
-    found = values[value.number] if type(value) is Step else value
-    return isinstance(found, np.generic | int | float)
+    return isinstance(_example(value, values), np.generic | int | float)
 
 
 def takes_out(step: Step, values: Sequence[Any]) -> bool:
@@ -106,12 +111,12 @@ def takes_out(step: Step, values: Sequence[Any]) -> bool:
 
 def _are_arrays(step: Step, values: Sequence[Any]) -> bool:
     """Whether all arguments are arrays of NumPy's, or numbers."""
-    found = [values[x.number] if type(x) is Step else x for x in step.arguments]
+    found = [_example(x, values) for x in step.arguments]
     return all(isinstance(x, np.ndarray | np.generic | int | float) for x in found)
 
 
 def _is_plain_product(step: Step, values: Sequence[Any]) -> bool:
-    found = [values[x.number] if type(x) is Step else x for x in step.arguments]
+    found = [_example(x, values) for x in step.arguments]
     dtypes = {getattr(x, "dtype", None) for x in found}
     return all(np.ndim(x) in (1, 2) for x in found) and len(dtypes) == 1
 
@@ -167,7 +172,7 @@ def statements(
         put = put or f"{out}[{names.index(index)}] = {arguments[0]}"
         return [put] if zeroed else [f"{out}.fill(0)", put]
     if function is np.dot:
-        return [f"{names.function(np.dot)}({arguments[0]}, {arguments[1]}, {out})"]
+        return [f"{arguments[0]}.dot({arguments[1]}, {out})"]
     reduced = _reduced(step, values)
     if reduced:
         ufunc, divisor = reduced
