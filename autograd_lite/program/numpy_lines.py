@@ -45,6 +45,7 @@ class Lines:
         new: by step the one in its place, or the value if it does not depend on inputs.
         places: steps that are computed into arrays which are there, with names of their own.
         fitting: steps that can be computed into an array.
+        of_inputs: the lines that make a view of an input, by the line, with the input.
     """
 
     def __init__(self, steps: Sequence[Step], inputs: Sequence[Step]) -> None:
@@ -58,6 +59,8 @@ class Lines:
         self._calls: dict[int, str] = {}  # by kind, with `{}` in place of steps
         self.in_place: set[Step] = set()  # of those: in the place of what they add to
         self._loops: dict[Step, LoopLines] = {}
+        self.of_inputs: dict[str, Step] = {}
+        self._roots = {step: step for step in self.inputs}  # by view, the input that is viewed
 
     def value(self, step: Step) -> Any:
         return self.values[step.number]
@@ -122,7 +125,10 @@ class Lines:
             self._static.add(step)
             names.bind_view(step, expression(step, self.values, names))
             return []
-        return [f"{names.of(step)} = {expression(step, self.values, names)}"]
+        line = f"{names.of(step)} = {expression(step, self.values, names)}"
+        if layout.owners[step] is not step and shown in self._roots and len(steps_in(step)) == 1:
+            self.of_inputs[line] = self._roots[step] = self._roots[shown]
+        return [line]
 
     def _statements(self, step: Step, out: str) -> list[str]:
         """The lines that compute a step into an array; those of one kind are written once."""
