@@ -34,6 +34,8 @@ PLACED = {np.maximum: "argmax", np.minimum: "argmin"}
 """Methods that tell where an array has what a reduction picks."""
 OUT_BY_NAME = {np.maximum, np.minimum}
 """Ufuncs that NumPy no longer gives their place by position."""
+REPEATED = 2**16
+"""Entries up to which those ufuncs get arrays of one number: NumPy has no fast loop for another."""
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -204,6 +206,9 @@ def entry_by_entry(step: Step, ufunc: Any, values: Sequence[Any], names: Names) 
     keywords = [] if alike else [f"dtype={names.text(dtype)}"]
     if ufunc is function_of(step) and _takes_doubles(ufunc):
         given = in_one_dtype(step, values)
+    value = values[step.number]
+    if ufunc in OUT_BY_NAME and value.size <= REPEATED and value.flags.c_contiguous:
+        given = [x if type(x) is Step else names.repeated(x, value.shape) for x in given]
     texts = ["{}" if type(x) is Step else names.text(x) for x in given]
     place = "out={out}" if ufunc in OUT_BY_NAME else "{out}"
     return f"{names.function(ufunc)}({', '.join([*texts, place, *keywords])})"

@@ -28,6 +28,7 @@ class Names:
         self._by_id: dict[int, str] = {}
         self._names: dict[Step, str] = {}
         self._numbers: dict[Any, str] = {}
+        self._repeated: dict[Any, Array] = {}
         for step, wish in wishes.items():
             if type(step) is Step and step not in self._names:
                 wish = re.sub(r"\W", "_", wish)
@@ -91,6 +92,16 @@ class Names:
             wish = NUMBERS.get(repr(value.item()), "number")
             self._numbers[key] = self.bind(value, wish)
         return self._numbers[key]
+
+    def repeated(self, value: Any, shape: tuple[int, ...]) -> Any:
+        """An array of a shape with a number everywhere; what is no array without axes as it is."""
+        if not isinstance(value, np.ndarray) or value.ndim:
+            return value
+        key = value.tobytes(), value.dtype, shape
+        if key not in self._repeated:
+            self._repeated[key] = np.full(shape, value)
+            self.bind(self._repeated[key], f"{NUMBERS.get(repr(value.item()), 'number')}s")
+        return self._repeated[key]
 
     def index(self, value: Any) -> str:
         parts = value if type(value) is tuple else (value,)
