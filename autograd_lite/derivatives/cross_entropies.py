@@ -121,9 +121,7 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     if parts is None:
         return np.where(logits > 0, (1 - targets) - sigmoid(-logits), sigmoid(logits) - targets)
     gap, shrunk = parts
-    small = shrunk / (1.0 + shrunk)
-    # 0 - z has the sign of what is to be added, also at 0 and -0, which are not above.
-    return gap + np.copysign(small, 0.0 - logits)
+    return gap - np.copysign(shrunk / (1.0 + shrunk), logits)
 
 
 def _are_finite(logits: Array) -> bool:
@@ -135,10 +133,11 @@ def _binary_losses(logits: Array, targets: Array, finite: bool) -> tuple[Array, 
     """-(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits), and what its rule needs.
 
     max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between the
-    target and the side that z is on: 1 - t above 0, -t below.
+    target and the side that z is on by its sign: 1 - t above 0, -t below.
     """
     shrunk = np.exp(np.copysign(logits, -1.0))
-    gap = np.subtract((logits > 0.0).astype(logits.dtype), targets, dtype=logits.dtype.type)
+    side = np.copysign(0.5, logits) + 0.5  # zeros have one, too
+    gap = np.subtract(side, targets, dtype=logits.dtype.type)
     # Infinity times a gap of 0 is 0.
     bounded = logits if finite else np.where(gap == 0, 0, logits)
     return bounded * gap + np.log1p(shrunk), (gap, shrunk)
