@@ -29,7 +29,7 @@ class Memory:
 
     def take(self, size: int, new: bool = False) -> int:
         """The offset of a place of that size; `new` if nothing was there."""
-        size = _in_lines(size)
+        size = in_lines(size)
         for index, (offset, room) in enumerate(() if new else self._free):
             if room >= size:
                 self._free[index : index + 1] = [(offset + size, room - size)] * (room > size)
@@ -39,7 +39,7 @@ class Memory:
 
     def give_back(self, offset: int, size: int) -> None:
         """Free a place, and join it with what is free beside it."""
-        free, size = self._free, _in_lines(size)
+        free, size = self._free, in_lines(size)
         index = bisect_left(free, (offset, 0))
         if index < len(free) and free[index][0] == offset + size:
             size += free.pop(index)[1]
@@ -50,7 +50,8 @@ class Memory:
         free.insert(index, (offset, size))
 
 
-def _in_lines(size: int) -> int:
+def in_lines(size: int) -> int:
+    """The bytes of the whole lines of the cache that so many take."""
     return max(1, -(-size // LINE)) * LINE
 
 

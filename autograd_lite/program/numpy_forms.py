@@ -198,8 +198,13 @@ def ufunc_of(step: Step) -> Any:
     return ufunc if isinstance(ufunc, np.ufunc) and function is not np.power else None
 
 
-def entry_by_entry(step: Step, ufunc: Any, values: Sequence[Any], names: Names) -> str:
-    """The call of a ufunc, with `{}` in place of steps, and `{out}` for the array."""
+def entry_by_entry(
+    step: Step, ufunc: Any, values: Sequence[Any], names: Names, shape: Any = None
+) -> str:
+    """The call of a ufunc, with `{}` in place of steps, and `{out}` for the array.
+
+    The array has a shape that is given, or that of the step's value.
+    """
     given: Sequence[Any] = step.arguments
     dtype = step.keywords.get("dtype")
     alike = dtype is None or all(type(x) is Step and values[x.number].dtype == dtype for x in given)
@@ -208,7 +213,7 @@ def entry_by_entry(step: Step, ufunc: Any, values: Sequence[Any], names: Names) 
         given = in_one_dtype(step, values)
     value = values[step.number]
     if ufunc in OUT_BY_NAME and value.size <= REPEATED and value.flags.c_contiguous:
-        given = [x if type(x) is Step else names.repeated(x, value.shape) for x in given]
+        given = [x if type(x) is Step else names.repeated(x, shape or value.shape) for x in given]
     texts = ["{}" if type(x) is Step else names.text(x) for x in given]
     place = "out={out}" if ufunc in OUT_BY_NAME else "{out}"
     return f"{names.function(ufunc)}({', '.join([*texts, place, *keywords])})"

@@ -140,6 +140,17 @@ class Names:
         self.bound[name] = room.like(value, offset)
         self._lines.append((name, room.text(value, str(offset))))
 
+    def strip(
+        self, steps: Sequence[Step], entries: int, dtype: Any, offset: int, room: Room
+    ) -> str:
+        """The name of one array for the buffers of steps that lie one behind the other."""
+        name = "_".join(map(self.of, steps))
+        if name not in self.bound:
+            like = np.empty(entries, dtype)
+            self.bound[name] = room.like(like, offset)
+            self._lines.append((name, room.text(like, str(offset))))
+        return name
+
     def slots(self, wish: str, value: Array, offsets: Sequence[int], count: int, room: Room) -> str:
         """The name of a list of so many arrays like a value, that take turns."""
         arrays = [room.like(value, offset) for offset in offsets]
