@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import Any
 
 import numpy as np
 
@@ -60,3 +61,13 @@ def memory_of(size: int) -> Array:
     memory = np.zeros(size + LINE, np.uint8)
     start = -memory.ctypes.data % LINE
     return memory[start : start + size]
+
+
+def in_rows(rows: int, entries: int, dtype: np.dtype[Any]) -> Array:
+    """Rows of so many entries, each of which begins at a line.
+
+    >>> in_rows(2, 3, np.dtype(float)).shape
+    (2, 3)
+    """
+    memory = memory_of(rows * in_lines(entries * dtype.itemsize))
+    return memory.view(dtype).reshape(rows, -1)[:, :entries]
