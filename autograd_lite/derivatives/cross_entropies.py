@@ -25,6 +25,16 @@ def largest(x: Array) -> Any:
     return x.item(x.argmax()) if type(x) is ndarray else x.max()
 
 
+@functools.lru_cache(maxsize=32)
+def _ones(n: int, dtype: np.dtype[Any]) -> Array:
+    return np.ones(n, dtype)
+
+
+def _sums(x: Array) -> Any:
+    """Over the last axis: a product with ones takes a third of the time of a sum."""
+    return np.dot(x, beside(_ones(x.shape[-1], x.dtype), x))
+
+
 _BITS_OF_1 = int(np.float64(1).view(np.uint64))
 
 
@@ -184,9 +194,9 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     _require_same_shape(logits, targets)
     followed = isinstance(logits, Node)
     losses, parts = _binary_losses(logits, targets, followed or _are_finite(logits))
-    total = losses.sum()
+    total = _sums(losses.reshape(-1))
     if followed and not total < math.inf:  # which a program asks in each run
-        total = _binary_losses(logits, targets, False)[0].sum()
+        total = _sums(_binary_losses(logits, targets, False)[0].reshape(-1))
     return total / logits.size, parts
 
 
@@ -224,9 +234,9 @@ def _followed(logits: Array, labels: Array) -> tuple[Array, Array]:
     scores = np.subtract(logits, logits.max(axis=1, keepdims=True), **order)
     right = scores.reshape(-1)[_places(labels, classes)]
     exponentials = np.exp(scores)
-    sums = exponentials.sum(axis=1)
+    sums = _sums(exponentials)
     errors = _class_errors(exponentials / sums[:, None], labels)
-    return (np.log(sums) - right).sum() / n, errors
+    return _sums(np.log(sums) - right) / n, errors
 
 
 @differentiable(
@@ -271,7 +281,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     flat, index = scores.reshape(-1), _places(labels, classes)
     right = flat[index]
     np.exp(scores, out=scores)
-    sums = scores.sum(axis=1)
+    sums = _sums(scores)
     scores /= sums[:, None]
     flat[index] -= 1
-    return (np.log(sums) - right).sum() / n, scores
+    return _sums(np.log(sums) - right) / n, scores
