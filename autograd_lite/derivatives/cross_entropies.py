@@ -25,6 +25,10 @@ def largest(x: Array) -> Any:
     return x.item(x.argmax()) if type(x) is ndarray else x.max()
 
 
+def _smallest(x: Array) -> Any:
+    return x.item(x.argmin()) if type(x) is ndarray else x.min()
+
+
 @functools.lru_cache(maxsize=32)
 def _ones(n: int, dtype: np.dtype[Any]) -> Array:
     return np.ones(n, dtype)
@@ -35,16 +39,18 @@ def _sums(x: Array) -> Any:
     return np.dot(x, beside(_ones(x.shape[-1], x.dtype), x))
 
 
-_BITS_OF_1 = int(np.float64(1).view(np.uint64))
+_FLOAT, _BITS = np.dtype(np.float64), np.dtype(np.uint64)
+_BITS_OF_1 = int(np.float64(1).view(_BITS))
 
 
 def are_shares(values: Array) -> bool:
     """Whether no entry is below 0 or above 1; NaN is neither."""
-    # From 0 on, numbers are in the order of their bits, before all that are negative.
-    of_floats = type(values) is ndarray and values.dtype == np.float64
-    if of_floats and largest(values.view(np.uint64)) <= _BITS_OF_1:
-        return True
-    return not (values.min() < 0 or values.max() > 1)
+    if type(values) is ndarray and values.dtype is _FLOAT:
+        # From 0 on, numbers are in the order of their bits, before all that are negative.
+        bits = values.view(_BITS)
+        if bits.item(bits.argmax()) <= _BITS_OF_1:
+            return True
+    return not (_smallest(values) < 0 or largest(values) > 1)
 
 
 SMALLEST_LOGARITHM = -100
