@@ -29,6 +29,7 @@ class Names:
         self._names: dict[Step, str] = {}
         self._numbers: dict[Any, str] = {}
         self._repeated: dict[Any, Array] = {}
+        self._strips: dict[Step, str] = {}  # by the first of their steps
         for step, wish in wishes.items():
             if type(step) is Step and step not in self._names:
                 wish = re.sub(r"\W", "_", wish)
@@ -144,12 +145,13 @@ class Names:
         self, steps: Sequence[Step], entries: int, dtype: Any, offset: int, room: Room
     ) -> str:
         """The name of one array for the buffers of steps that lie one behind the other."""
-        name = "_".join(map(self.of, steps))
-        if name not in self.bound:
+        if steps[0] not in self._strips:
+            wish = f"{self.of(steps[0])}_to_{self.of(steps[-1])}"
+            name = self._strips[steps[0]] = self.unique(wish)
             like = np.empty(entries, dtype)
             self.bound[name] = room.like(like, offset)
             self._lines.append((name, room.text(like, str(offset))))
-        return name
+        return self._strips[steps[0]]
 
     def slots(self, wish: str, value: Array, offsets: Sequence[int], count: int, room: Room) -> str:
         """The name of a list of so many arrays like a value, that take turns."""
