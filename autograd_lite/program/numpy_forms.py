@@ -166,17 +166,16 @@ def statements(
     if isinstance(function, Adding):
         return [_added(step, function, out, names)]
     arguments = [*map(names.text, step.arguments)]
-    copyto = names.function(np.copyto)
     if function is astype:
-        return [f'{copyto}({out}, {arguments[0]}, "unsafe")']
+        return [f"{out}[...] = {arguments[0]}"]
     if function is np.concatenate:
         axis = step.keywords.get("axis", 0)
         return [f"{names.function(np.concatenate)}(({', '.join(arguments)},), {axis}, {out})"]
     if function is scatter:
         index = step.arguments[1]
         part = names.part(out, index)
-        put = f"{copyto}({part}, {arguments[0]})" if part else ""
-        put = put or f"{out}[{names.index(index)}] = {arguments[0]}"
+        place = f"{part}[...]" if part else f"{out}[{names.index(index)}]"
+        put = f"{place} = {arguments[0]}"
         return [put] if zeroed else [f"{out}.fill(0)", put]
     if function is np.dot:
         return [f"{arguments[0]}.dot({arguments[1]}, {out})"]

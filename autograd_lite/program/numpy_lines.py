@@ -315,7 +315,7 @@ class LoopLines:
             if place in self.added:
                 for x in (place, *self.added[place][1:]):
                     names.call(x, names.of(then))
-                before.append(f"{names.function(np.copyto)}({names.of(then)}, {first})")
+                before.append(f"{names.of(then)}[...] = {first}")
             elif then in self.slotted:
                 over.append((names.of(place), f"[{first}, *{self.lists[then]}]"))
             else:

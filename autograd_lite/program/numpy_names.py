@@ -181,7 +181,7 @@ class Names:
         return self.bind(view, f"{name}_part", f"{name}[{self.index(index)}]")
 
     def copied(self, step: Step) -> str:
-        return f"{self.function(np.copyto)}({self.of(step)}, {self.text(step.arguments[0])})"
+        return f"{self.of(step)}[...] = {self.text(step.arguments[0])}"
 
     def miss(self, guard: Guard) -> str:
         """The line that ends a run where a guard does not hold."""
