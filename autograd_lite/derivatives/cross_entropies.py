@@ -39,6 +39,10 @@ def _sums(x: Array) -> Any:
     return np.dot(x, beside(_ones(x.shape[-1], x.dtype), x))
 
 
+def _sum_of_products(a: Array, b: Array) -> Any:
+    return np.dot(a.reshape(-1), b.reshape(-1))
+
+
 _FLOAT, _BITS = np.dtype(np.float64), np.dtype(np.uint64)
 _BITS_OF_1 = int(np.float64(1).view(_BITS))
 
@@ -145,18 +149,18 @@ def _are_finite(logits: Array) -> bool:
     return type(logits) is ndarray and math.isfinite(np.vdot(logits, logits))
 
 
-def _binary_losses(logits: Array, targets: Array, finite: bool) -> tuple[Array, Any]:
-    """-(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits), and what its rule needs.
+def _binary_parts(logits: Array, targets: Array, finite: bool) -> tuple[Array, Array, Array]:
+    """What -(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits) is computed from, and its rule.
 
-    max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between the
-    target and the side that z is on by its sign: 1 - t above 0, -t below.
+    It is max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between
+    the target and the side that z is on by its sign: 1 - t above 0, -t below. Returned are z, the
+    gap, and exp(-|z|).
     """
     shrunk = np.exp(np.copysign(logits, -1.0))
     side = np.copysign(0.5, logits) + 0.5  # zeros have one, too
     gap = np.subtract(side, targets, dtype=logits.dtype.type)
     # Infinity times a gap of 0 is 0.
-    bounded = logits if finite else np.where(gap == 0, 0, logits)
-    return bounded * gap + np.log1p(shrunk), (gap, shrunk)
+    return logits if finite else np.where(gap == 0, 0, logits), gap, shrunk
 
 
 SIGMOID_LINK = Traits(accumulates=True, link="sigmoid", probabilities=lambda y, x: sigmoid(x))
@@ -175,7 +179,8 @@ def sigmoid_cross_entropies(logits: Array, targets: Array) -> Array:
     >>> sigmoid_cross_entropies(np.array([0.0, np.inf]), np.array([1.0, 1.0])).round(4)
     array([0.6931, 0.    ])
     """
-    return _binary_losses(logits, targets, _are_finite(logits))
+    bounded, gap, shrunk = _binary_parts(logits, targets, _are_finite(logits))
+    return bounded * gap + np.log1p(shrunk), (gap, shrunk)
 
 
 @differentiable(
@@ -199,11 +204,12 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     """
     _require_same_shape(logits, targets)
     followed = isinstance(logits, Node)
-    losses, parts = _binary_losses(logits, targets, followed or _are_finite(logits))
-    total = _sums(losses.reshape(-1))
+    bounded, gap, shrunk = _binary_parts(logits, targets, followed or _are_finite(logits))
+    rest = _sums(np.log1p(shrunk).reshape(-1))
+    total = _sum_of_products(bounded, gap) + rest
     if followed and not total < math.inf:  # which a program asks in each run
-        total = _sums(_binary_losses(logits, targets, False)[0].reshape(-1))
-    return total / logits.size, parts
+        total = _sum_of_products(_binary_parts(logits, targets, False)[0], gap) + rest
+    return total / logits.size, (gap, shrunk)
 
 
 def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
