@@ -2,6 +2,8 @@
 
 import numpy as np
 
+import autograd_lite as al
+from autograd_lite import value_and_grad
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.node import Node, plain
 from autograd_lite.program.program import run_steps
@@ -59,3 +61,19 @@ def _inputs(program, arrays):
 
 def _refuse(reason):
     raise UnsupportedError("run of a program on other data", reason, "Trace it anew")
+
+
+def compiled_beside_eager(f, draw):
+    """The source of a function, whose value and first derivative have the bits of the eager ones.
+
+    Each time it is given what is drawn anew.
+    """
+    fast, eager = value_and_grad(al.compile(f)), value_and_grad(f)
+    for _ in range(4):
+        given = draw()
+        (value, found), (right, expected) = fast(*given), eager(*given)
+        for a, b in ((value, right), (found, expected)):
+            assert a.dtype == b.dtype
+            assert a.tobytes() == b.tobytes()
+    assert fast.backend == "numpy"
+    return fast.source

@@ -2,24 +2,15 @@
 
 import numpy as np
 import pytest
+from program_runs import compiled_beside_eager
 
 import autograd_lite as al
-from autograd_lite import value_and_grad
 from autograd_lite.program import joining
 
 
-def compiled_beside_eager(f, *shapes, calls=4):
-    """The source of a function, whose values and gradients have the bits of the eager ones."""
+def drawing(*shapes):
     rng = np.random.default_rng(0)
-    everything = tuple(range(len(shapes)))
-    fast, eager = value_and_grad(al.compile(f), everything), value_and_grad(f, everything)
-    for _ in range(calls):
-        given = [rng.normal(size=shape) for shape in shapes]
-        (value, found), (right, expected) = fast(*given), eager(*given)
-        for a, b in zip([value, *found], [right, *expected], strict=True):
-            assert a.tobytes() == b.tobytes()
-    assert fast.backend == "numpy"
-    return fast.source
+    return lambda: [rng.normal(size=shape) for shape in shapes]
 
 
 def layers(activation):
@@ -35,18 +26,18 @@ SHAPES = (20, 16), (16, 14), (14, 13), (13, 18)  # 224 to 320 entries: lines are
 
 
 def test_slopes_of_several_layers_are_one_call():
-    source = compiled_beside_eager(layers(al.relu), *SHAPES)
+    source = compiled_beside_eager(layers(al.relu), drawing(*SHAPES))
     assert source.count(" ceil(") == source.count(" minimum(") == 1
 
 
 def test_steps_that_are_computed_from_each_other_are_calls_of_their_own():
-    source = compiled_beside_eager(layers(np.tanh), *SHAPES)
+    source = compiled_beside_eager(layers(np.tanh), drawing(*SHAPES))
     assert source.count(" tanh(") == 3
 
 
 def test_arrays_beyond_a_part_of_the_cache_are_not_joined(monkeypatch):
     monkeypatch.setattr(joining, "MOST", 5000)  # of 2880, 2080 and 2240 bytes
-    source = compiled_beside_eager(layers(al.relu), *SHAPES)
+    source = compiled_beside_eager(layers(al.relu), drawing(*SHAPES))
     assert source.count(" ceil(") == 2
 
 
@@ -64,4 +55,5 @@ def test_arrays_beyond_a_part_of_the_cache_are_not_joined(monkeypatch):
 )
 @pytest.mark.parametrize("shape", [(3, 5), (8, 8), (1, 1), (300,)])
 def test_what_is_joined_has_the_bits_of_the_engine(f, shape):
-    compiled_beside_eager(f, shape, shape)
+    compiled_beside_eager(f, drawing(shape, shape))
+    compiled_beside_eager(lambda b, a: f(a, b), drawing(shape, shape))
