@@ -315,7 +315,11 @@ def carry_back(
     cotangents: Cotangents, nodes: Iterable[Node], way: Pass, rule: Rule = apply_rule
 ) -> None:
     """Complete the cotangents of what nodes were computed from, by a rule, node by node."""
-    step = watch.around(rule) if (watch := watching_now()) else rule
+    watch = watching_now()
+    if watch is None and not way.create_graph:
+        step_through(cotangents, nodes, way, rule)
+        return
+    step = watch.around(rule) if watch else rule
     # What is set in a copy of the context ends with it, wherever an interruption comes.
     copy_context().run(_carry, cotangents, nodes, way, step, way.create_graph and (watch or True))
 

@@ -172,14 +172,14 @@ def remember(node: Node, constants: Sequence[Array], lent: bool) -> None:
     views of them. Of a single one that is multiplied, or moved, no rule reads an entry.
     """
     operation, arguments = node.operation, node.arguments
-    node.seen = samples(constants) if constants else []
+    node.seen = seen = samples(constants)
     if lent and not (operation.moves or (operation.multilinear and len(node.wanted) == 1)):
         for index in node.wanted:
             argument = arguments[index]
             if argument.lent and type(argument._array) is ndarray:
                 owner = argument if argument.operation is None else _owner(argument)
                 if owner.operation is None and owner.lent:
-                    node.seen.append((argument._array, sample(argument._array)))
+                    seen.append((argument._array, sample(argument._array)))
 
 
 def _owner(node: Node) -> Node:

@@ -6,7 +6,6 @@ The forms of logits are stable: no overflow, no warning and nothing that cancels
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any
 
 import numpy as np
@@ -25,15 +24,17 @@ def largest(x: Array) -> Any:
     return x.item(x.argmax()) if type(x) is ndarray else x.max()
 
 
+_FLOAT64, _UINT64 = np.dtype(np.float64), np.dtype(np.uint64)
 _BITS_OF_1 = int(np.float64(1).view(np.uint64))
 
 
 def are_shares(values: Array) -> bool:
     """Whether no entry is below 0 or above 1; NaN is neither."""
-    # From 0 on, numbers are in the order of their bits, before all that are negative.
-    of_floats = type(values) is ndarray and values.dtype == np.float64
-    if of_floats and largest(values.view(np.uint64)) <= _BITS_OF_1:
-        return True
+    if type(values) is ndarray and values.dtype is _FLOAT64:
+        # From 0 on, numbers are in the order of their bits, before all that are negative.
+        bits = values.view(_UINT64)
+        if bits.item(bits.argmax()) <= _BITS_OF_1:
+            return True
     return not (values.min() < 0 or values.max() > 1)
 
 
@@ -126,22 +127,19 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     return gap + np.copysign(small, 0.0 - logits)
 
 
-def _are_finite(logits: Array) -> bool:
-    # A sum of squares takes less time than a look at each entry.
-    return type(logits) is ndarray and math.isfinite(np.vdot(logits, logits))
+def _binary_parts(logits: Array, targets: Array) -> Any:
+    """The gap between the targets and the side of 0 that z is on, and exp(-|z|).
 
-
-def _binary_losses(logits: Array, targets: Array, finite: bool) -> tuple[Array, Any]:
-    """-(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits), and what its rule needs.
-
-    max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between the
-    target and the side that z is on: 1 - t above 0, -t below.
+    The gap is 1 - t above 0, and -t below.
     """
-    shrunk = np.exp(np.copysign(logits, -1.0))
-    gap = np.subtract((logits > 0.0).astype(logits.dtype), targets, dtype=logits.dtype.type)
-    # Infinity times a gap of 0 is 0.
-    bounded = logits if finite else np.where(gap == 0, 0, logits)
-    return bounded * gap + np.log1p(shrunk), (gap, shrunk)
+    side = np.heaviside(logits, 0.0)
+    gap = np.subtract(side, targets, dtype=logits.dtype.type)
+    return gap, np.exp(np.copysign(logits, -1.0))
+
+
+def _bounded(logits: Array, gap: Array) -> Array:
+    """Logits for their product with the gap, in which infinity times 0 is 0."""
+    return np.where(gap == 0, 0, logits)
 
 
 SIGMOID_LINK = Traits(accumulates=True, link="sigmoid", probabilities=lambda y, x: sigmoid(x))
@@ -157,10 +155,13 @@ SIGMOID_LINK = Traits(accumulates=True, link="sigmoid", probabilities=lambda y, 
 def sigmoid_cross_entropies(logits: Array, targets: Array) -> Array:
     """The binary cross-entropy of each entry, of sigmoid(logits).
 
+    It is max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two terms are z times a gap.
+
     >>> sigmoid_cross_entropies(np.array([0.0, np.inf]), np.array([1.0, 1.0])).round(4)
     array([0.6931, 0.    ])
     """
-    return _binary_losses(logits, targets, _are_finite(logits))
+    gap, shrunk = parts = _binary_parts(logits, targets)
+    return _bounded(logits, gap) * gap + np.log1p(shrunk), parts
 
 
 @differentiable(
@@ -183,12 +184,18 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     0.6931
     """
     _require_same_shape(logits, targets)
-    followed = isinstance(logits, Node)
-    losses, parts = _binary_losses(logits, targets, followed or _are_finite(logits))
-    total = losses.sum()
-    if followed and not total < math.inf:  # which a program asks in each run
-        total = _binary_losses(logits, targets, False)[0].sum()
-    return total / logits.size, parts
+    gap, shrunk = parts = _binary_parts(logits, targets)
+    return (_sum_of_products(gap, logits) + np.log1p(shrunk).sum()) / logits.size, parts
+
+
+_AT_ONCE = (ndarray, np.generic, Node)
+"""What may be asked what it computes to: other arrays may compute later."""
+
+
+def _sum_of_products(gap: Array, logits: Array) -> Any:
+    if isinstance(logits, _AT_ONCE) and (total := np.vdot(gap, logits)) < np.inf:
+        return total
+    return np.vdot(gap, _bounded(logits, gap))
 
 
 def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
