@@ -122,17 +122,15 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     if parts is None:
         return np.where(logits > 0, (1 - targets) - sigmoid(-logits), sigmoid(logits) - targets)
     gap, shrunk = parts
-    small = shrunk / (1.0 + shrunk)
-    # 0 - z has the sign of what is to be added, also at 0 and -0, which are not above.
-    return gap + np.copysign(small, 0.0 - logits)
+    return gap - np.copysign(shrunk / (1.0 + shrunk), logits)
 
 
-def _binary_parts(logits: Array, targets: Array) -> Any:
-    """The gap between the targets and the side of 0 that z is on, and exp(-|z|).
+def _binary_parts(logits: Array, targets: Array) -> tuple[Array, Array]:
+    """The gap between the targets and the side that z is on by its sign, and exp(-|z|).
 
-    The gap is 1 - t above 0, and -t below.
+    The gap is 1 - t above 0, and -t below; zeros have a sign, too.
     """
-    side = np.heaviside(logits, 0.0)
+    side = np.copysign(0.5, logits) + 0.5
     gap = np.subtract(side, targets, dtype=logits.dtype.type)
     return gap, np.exp(np.copysign(logits, -1.0))
 
