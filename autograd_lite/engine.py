@@ -247,6 +247,8 @@ def apply_rule(node: Node, cotangents: Cotangents, way: Pass, careful: bool) -> 
     if direct and node.created >= mutation.latest and not (node.seen and mutation.rewritten(node)):
         given: Any = (cotangents[node], node._array)
         given += node.operands
+        if operation.residual:
+            given += (node.residual,)
     else:
         given = given_to_rules(node, cotangents[node], way.create_graph)
         if operation.add_to and added_in_place(node, cotangents, way, given):

@@ -125,21 +125,21 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     return gap - np.copysign(shrunk / (1.0 + shrunk), logits)
 
 
-def _binary_parts(logits: Array, targets: Array) -> tuple[Array, Array]:
-    """The gap between the targets and the side that z is on by its sign, and exp(-|z|).
+def _binary_losses(logits: Array, targets: Array, bounded: bool) -> tuple[Array, Any]:
+    """-(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits), and what its rule needs.
 
-    The gap is 1 - t above 0, and -t below; zeros have a sign, too.
+    max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between the
+    target and the side that z is on by its sign: 1 - t above 0, -t below. With `bounded` infinity
+    times a gap of 0 is 0.
     """
-    side = np.copysign(0.5, logits) + 0.5
+    shrunk = np.exp(np.copysign(logits, -1.0))
+    side = np.copysign(0.5, logits) + 0.5  # zeros have one, too
     gap = np.subtract(side, targets, dtype=logits.dtype.type)
-    return gap, np.exp(np.copysign(logits, -1.0))
+    factors = np.where(gap == 0, 0, logits) if bounded else logits
+    return factors * gap + np.log1p(shrunk), (gap, shrunk)
 
 
-def _bounded(logits: Array, gap: Array) -> Array:
-    """Logits for their product with the gap, in which infinity times 0 is 0."""
-    return np.where(gap == 0, 0, logits)
-
-
+_AT_ONCE = (ndarray, np.generic, Node)
 SIGMOID_LINK = Traits(accumulates=True, link="sigmoid", probabilities=lambda y, x: sigmoid(x))
 
 
@@ -153,13 +153,10 @@ SIGMOID_LINK = Traits(accumulates=True, link="sigmoid", probabilities=lambda y, 
 def sigmoid_cross_entropies(logits: Array, targets: Array) -> Array:
     """The binary cross-entropy of each entry, of sigmoid(logits).
 
-    It is max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two terms are z times a gap.
-
     >>> sigmoid_cross_entropies(np.array([0.0, np.inf]), np.array([1.0, 1.0])).round(4)
     array([0.6931, 0.    ])
     """
-    gap, shrunk = parts = _binary_parts(logits, targets)
-    return _bounded(logits, gap) * gap + np.log1p(shrunk), parts
+    return _binary_losses(logits, targets, True)
 
 
 @differentiable(
@@ -182,18 +179,13 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     0.6931
     """
     _require_same_shape(logits, targets)
-    gap, shrunk = parts = _binary_parts(logits, targets)
-    return (_sum_of_products(gap, logits) + np.log1p(shrunk).sum()) / logits.size, parts
-
-
-_AT_ONCE = (ndarray, np.generic, Node)
-"""What may be asked what it computes to: other arrays may compute later."""
-
-
-def _sum_of_products(gap: Array, logits: Array) -> Any:
-    if isinstance(logits, _AT_ONCE) and (total := np.vdot(gap, logits)) < np.inf:
-        return total
-    return np.vdot(gap, _bounded(logits, gap))
+    # Others may compute later, and are not asked what they compute to.
+    asked = isinstance(logits, _AT_ONCE)
+    losses, parts = _binary_losses(logits, targets, not asked)
+    total = losses.sum()
+    if asked and not total < np.inf:
+        total = _binary_losses(logits, targets, True)[0].sum()
+    return total / logits.size, parts
 
 
 def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
