@@ -6,6 +6,7 @@ The forms of logits are stable: no overflow, no warning and nothing that cancels
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -24,18 +25,32 @@ def largest(x: Array) -> Any:
     return x.item(x.argmax()) if type(x) is ndarray else x.max()
 
 
-_FLOAT64, _UINT64 = np.dtype(np.float64), np.dtype(np.uint64)
-_BITS_OF_1 = int(np.float64(1).view(np.uint64))
+def _smallest(x: Array) -> Any:
+    return x.item(x.argmin()) if type(x) is ndarray else x.min()
+
+
+@functools.lru_cache(maxsize=32)
+def _ones(n: int, dtype: np.dtype[Any]) -> Array:
+    return np.ones(n, dtype)
+
+
+def _sums(x: Array) -> Any:
+    """Over the last axis: a product with ones takes a third of the time of a sum."""
+    return np.dot(x, beside(_ones(x.shape[-1], x.dtype), x))
+
+
+_FLOAT, _BITS = np.dtype(np.float64), np.dtype(np.uint64)
+_BITS_OF_1 = int(np.float64(1).view(_BITS))
 
 
 def are_shares(values: Array) -> bool:
     """Whether no entry is below 0 or above 1; NaN is neither."""
-    if type(values) is ndarray and values.dtype is _FLOAT64:
+    if type(values) is ndarray and values.dtype is _FLOAT:
         # From 0 on, numbers are in the order of their bits, before all that are negative.
-        bits = values.view(_UINT64)
+        bits = values.view(_BITS)
         if bits.item(bits.argmax()) <= _BITS_OF_1:
             return True
-    return not (values.min() < 0 or values.max() > 1)
+    return not (_smallest(values) < 0 or largest(values) > 1)
 
 
 SMALLEST_LOGARITHM = -100
@@ -125,21 +140,25 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     return gap - np.copysign(shrunk / (1.0 + shrunk), logits)
 
 
-def _binary_losses(logits: Array, targets: Array, bounded: bool) -> tuple[Array, Any]:
+def _are_finite(logits: Array) -> bool:
+    # A sum of squares takes less time than a look at each entry.
+    return type(logits) is ndarray and math.isfinite(np.vdot(logits, logits))
+
+
+def _binary_losses(logits: Array, targets: Array, finite: bool) -> tuple[Array, Any]:
     """-(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits), and what its rule needs.
 
     max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between the
-    target and the side that z is on by its sign: 1 - t above 0, -t below. With `bounded` infinity
-    times a gap of 0 is 0.
+    target and the side that z is on by its sign: 1 - t above 0, -t below.
     """
     shrunk = np.exp(np.copysign(logits, -1.0))
-    side = np.copysign(0.5, logits) + 0.5  # zeros have one, too
-    gap = np.subtract(side, targets, dtype=logits.dtype.type)
-    factors = np.where(gap == 0, 0, logits) if bounded else logits
-    return factors * gap + np.log1p(shrunk), (gap, shrunk)
+    # Zeros have a side, too.
+    gap = np.subtract(np.copysign(0.5, logits) + 0.5, targets, dtype=logits.dtype.type)
+    # Infinity times a gap of 0 is 0.
+    bounded = logits if finite else np.where(gap == 0, 0, logits)
+    return bounded * gap + np.log1p(shrunk), (gap, shrunk)
 
 
-_AT_ONCE = (ndarray, np.generic, Node)
 SIGMOID_LINK = Traits(accumulates=True, link="sigmoid", probabilities=lambda y, x: sigmoid(x))
 
 
@@ -156,7 +175,7 @@ def sigmoid_cross_entropies(logits: Array, targets: Array) -> Array:
     >>> sigmoid_cross_entropies(np.array([0.0, np.inf]), np.array([1.0, 1.0])).round(4)
     array([0.6931, 0.    ])
     """
-    return _binary_losses(logits, targets, True)
+    return _binary_losses(logits, targets, _are_finite(logits))
 
 
 @differentiable(
@@ -179,12 +198,11 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     0.6931
     """
     _require_same_shape(logits, targets)
-    # Others may compute later, and are not asked what they compute to.
-    asked = isinstance(logits, _AT_ONCE)
-    losses, parts = _binary_losses(logits, targets, not asked)
-    total = losses.sum()
-    if asked and not total < np.inf:
-        total = _binary_losses(logits, targets, True)[0].sum()
+    followed = isinstance(logits, Node)
+    losses, parts = _binary_losses(logits, targets, followed or _are_finite(logits))
+    total = _sums(losses.reshape(-1))
+    if followed and not total < math.inf:  # which a program asks in each run
+        total = _sums(_binary_losses(logits, targets, False)[0].reshape(-1))
     return total / logits.size, parts
 
 
@@ -222,9 +240,9 @@ def _followed(logits: Array, labels: Array) -> tuple[Array, Array]:
     scores = np.subtract(logits, logits.max(axis=1, keepdims=True), **order)
     right = scores.reshape(-1)[_places(labels, classes)]
     exponentials = np.exp(scores)
-    sums = exponentials.sum(axis=1)
+    sums = _sums(exponentials)
     errors = _class_errors(exponentials / sums[:, None], labels)
-    return (np.log(sums) - right).sum() / n, errors
+    return _sums(np.log(sums) - right) / n, errors
 
 
 @differentiable(
@@ -269,7 +287,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     flat, index = scores.reshape(-1), _places(labels, classes)
     right = flat[index]
     np.exp(scores, out=scores)
-    sums = scores.sum(axis=1)
+    sums = _sums(scores)
     scores /= sums[:, None]
     flat[index] -= 1
-    return (np.log(sums) - right).sum() / n, scores
+    return _sums(np.log(sums) - right) / n, scores

@@ -51,7 +51,7 @@ class Run:
         self.shapes = shapes
         self.options = options
         values, gradients, *state = arrays
-        both = np.stack([values, *state])
+        both = _in_rows([values, *state])
         self.arrays = [both[0], gradients, *both[1:]]
         self.steps = steps
         self.dtype = tensors[0].dtype
@@ -197,6 +197,17 @@ class Run:
                 mark_mutated([tensor], [array])
 
         return put_back
+
+
+def _in_rows(arrays: Sequence[Any]) -> Any:
+    """One array of flat ones; where they are long, of rows at lines of the processor's cache."""
+    if len(arrays[0]) <= SMALL or is_on_card(arrays[0]):
+        return np.stack(arrays)
+    from autograd_lite.program.memory import in_rows
+
+    rows = in_rows(len(arrays), len(arrays[0]), arrays[0].dtype)
+    rows[...] = arrays
+    return rows
 
 
 def runs_of(
