@@ -34,7 +34,9 @@ def notice(root: Node, nodes: Sequence[Node]) -> None:
         before = _before and _before()
         _times = _times + 1 if before is not None else 0
         if _times == PASSES and before in set(nodes):
-            reason = f"in each of {PASSES} successive calls it went through what it had gone through"
+            reason = (
+                f"in each of {PASSES} successive calls it went through what it had gone through"
+            )
             _warn(root, reason)
         _before = weakref.ref(nodes[len(nodes) // 2])
     elif _times:
