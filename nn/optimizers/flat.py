@@ -167,17 +167,14 @@ class Run:
                     "division of 0 with detect_anomaly()",
                 )
 
-    def begin(self) -> None:
-        """Let a step compute with what is kept."""
-        if self.at_once:
-            self.computed[...] = self.kept
-
     def changes(self) -> list[tuple[Any, ...]]:
-        """The calls of C that keep what a step has computed."""
+        """Have all values count as changed; the calls of C that keep what a step has computed."""
+        mark_rewritten(self.tensors, self.arrays[0])
         changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
         if self.at_once:
             changes.append((setitem, self.kept, ..., self.computed))
         for tensor, view in self.copied:
+            mark_mutated([tensor], [tensor._array])
             if isinstance(tensor._array, np.generic):
                 changes.append((setattr, tensor, "_array", self.dtype.type(view)))
             else:
@@ -200,12 +197,6 @@ class Run:
                 mark_mutated([tensor], [array])
 
         return put_back
-
-    def mark_changed(self) -> None:
-        """Have all values count as changed."""
-        for tensor, _ in self.copied:
-            mark_mutated([tensor], [tensor._array])
-        mark_rewritten(self.tensors, self.arrays[0])
 
 
 def _in_rows(arrays: Sequence[Any]) -> Any:
