@@ -146,7 +146,7 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     if parts is None:
         return np.where(logits > 0, (1 - targets) - sigmoid(-logits), sigmoid(logits) - targets)
     gap, shrunk = parts
-    return gap - np.copysign(shrunk / (1.0 + shrunk), logits)
+    return gap - np.copysign(shrunk / (shrunk + 1.0), logits)
 
 
 def _are_finite(logits: Array) -> bool:
@@ -211,9 +211,9 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     followed = isinstance(logits, Node)
     bounded, gap, shrunk = _binary_parts(logits, targets, followed or _are_finite(logits))
     rest = _sums(np.log1p(shrunk).reshape(-1))
-    total = _sum_of_products(bounded, gap) + rest
+    total = rest + _sum_of_products(bounded, gap)
     if followed and not total < math.inf:  # which a program asks in each run
-        total = _sum_of_products(_binary_parts(logits, targets, False)[0], gap) + rest
+        total = rest + _sum_of_products(_binary_parts(logits, targets, False)[0], gap)
     return total / logits.size, (gap, shrunk)
 
 

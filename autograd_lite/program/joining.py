@@ -6,16 +6,18 @@ have computed alike, and independently, is one call for all of them, as the slop
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd_lite.program.memory import in_lines
-from autograd_lite.program.numpy_forms import ufunc_of
+from autograd_lite.program.numpy_forms import FLOATS, takes_doubles, ufunc_of
+from autograd_lite.program.numpy_names import Names
 from autograd_lite.program.program import Step
 from autograd_lite.program.simpler import layout_of
-from autograd_lite.program.templates import value_key
 
 if TYPE_CHECKING:
     from autograd_lite.program.numpy_lines import Lines
@@ -72,10 +74,13 @@ class Joining:
         for x in lines.used[step.number]:
             if x not in self._buffered or layout_of(lines.value(x)) != layout_of(value):
                 return None
-        numbers = [None if type(x) is Step else x for x in step.arguments]
-        if any(isinstance(x, np.ndarray) and x.ndim for x in numbers):
-            return None
-        return ufunc, value.dtype, value_key(numbers, id)
+        numbers: list[Any] = [None if type(x) is Step else x for x in step.arguments]
+        for x in numbers:
+            if x is not None and not (type(x) in (int, float) and math.isfinite(x)):
+                return None
+        if value.dtype in FLOATS and takes_doubles(ufunc):  # they may be others in each
+            numbers = [x is None for x in numbers]
+        return ufunc, value.dtype, *numbers
 
     def _groups(self) -> list[list[Step]]:
         """Steps of a kind that can be computed where the first of them is."""
@@ -114,6 +119,22 @@ class Joining:
                 self.strips |= dict.fromkeys(steps, Strip(steps, self._lines))
         self.calls |= dict.fromkeys(group, group)
         return True
+
+    def as_one(self, group: Sequence[Step], names: Names) -> Step:
+        """A step for all of a group, with arrays for numbers that are others in each."""
+        strip = self.strips[group[0]]
+        sizes = [in_lines(self._lines.value(x).nbytes) // strip.dtype.itemsize for x in group]
+
+        def together(given: Sequence[Any]) -> Any:
+            if type(given[0]) is Step or len({*map(repr, given)}) == 1:
+                return given[0]
+            numbers = np.array(given, strip.dtype).repeat(sizes)
+            text = f"np.array({[*given]}, np.{strip.dtype.name}).repeat({sizes})"
+            names.bind(numbers, "numbers", text)
+            return numbers
+
+        arguments = [together(given) for given in zip(*[x.arguments for x in group])]
+        return replace(group[0], arguments=tuple(arguments))
 
     def _computed_with(self, step: Step) -> list[Step]:
         """The steps of a call where the first one is, and nothing where the others are."""

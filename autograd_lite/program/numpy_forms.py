@@ -208,7 +208,7 @@ def entry_by_entry(
     dtype = step.keywords.get("dtype")
     alike = dtype is None or all(type(x) is Step and values[x.number].dtype == dtype for x in given)
     keywords = [] if alike else [f"dtype={names.text(dtype)}"]
-    if ufunc is function_of(step) and _takes_doubles(ufunc):
+    if ufunc is function_of(step) and takes_doubles(ufunc):
         given = in_one_dtype(step, values)
     value = values[step.number]
     if ufunc in OUT_BY_NAME and value.size <= REPEATED and value.flags.c_contiguous:
@@ -219,7 +219,7 @@ def entry_by_entry(
 
 
 @functools.cache
-def _takes_doubles(ufunc: Any) -> bool:
+def takes_doubles(ufunc: Any) -> bool:
     """Whether all its arguments may be of one floating dtype."""
     return any(types.startswith("d" * ufunc.nin + "->") for types in ufunc.types)
 

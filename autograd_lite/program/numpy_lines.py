@@ -159,8 +159,8 @@ class Lines:
             )
 
         given = [text(x) for x in steps[0].arguments if type(x) is Step]
-        ufunc = function_of(steps[0])
-        call = entry_by_entry(steps[0], ufunc, self.values, names, (out.entries,))
+        one = self.joining.as_one(steps, names)
+        call = entry_by_entry(one, function_of(one), self.values, names, (out.entries,))
         return call.format(*given, out=text(steps[0]))
 
 

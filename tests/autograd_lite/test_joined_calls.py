@@ -35,6 +35,14 @@ def test_steps_that_are_computed_from_each_other_are_calls_of_their_own():
     assert source.count(" tanh(") == 3
 
 
+def test_numbers_may_be_others_in_each_of_the_joined():
+    def f(a, b):
+        return sum((np.exp(-c * x) / (d + x * x)).sum() for c, d, x in ((2, 0.5, a), (3.0, 7, b)))
+
+    source = compiled_beside_eager(lambda a, b: f(2 * a, a + b), drawing((5, 7), (5, 7)))
+    assert "np.array([0.5, 7], np.float64).repeat([40, 40])" in source
+
+
 def test_arrays_beyond_a_part_of_the_cache_are_not_joined(monkeypatch):
     monkeypatch.setattr(joining, "MOST", 5000)  # of 2880, 2080 and 2240 bytes
     source = compiled_beside_eager(layers(al.relu), drawing(*SHAPES))
@@ -49,6 +57,8 @@ def test_arrays_beyond_a_part_of_the_cache_are_not_joined(monkeypatch):
         lambda a, b: sum((np.exp(-x) * np.cos(2 * x)).sum() for x in (a + b, a - b, a * b)),
         lambda a, b: sum((np.exp(x) @ np.exp(x).T).sum() for x in (a + b, a - b, b - a)),
         lambda a, b: ((a + b) * (a - b) + (a - b) * (a + b)).sum() + ((a + 1) * (b + 1)).sum(),
+        lambda a, b: (np.ldexp(a + b, 2) * np.ldexp(a - b, 3) / (np.abs(a) + np.abs(b))).sum(),
+        lambda a, b: ((0.0 * (a + b) - 0.0) / (np.exp(a - b) - 0.0) + (2 - a) * (3 - b)).sum(),
         lambda a, b: (np.tanh(a + b) * np.tanh(a - b) ** 2 + np.tanh(b + a * a)).sum(),
         lambda a, b: sum((np.sqrt(1 + x * x) * x).sum() for x in (a * 2, b * 3, a + b, b + 1)),
     ],
