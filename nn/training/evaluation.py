@@ -28,7 +28,12 @@ from autograd_lite.trees import leaves_of, map_tree
 from nn.calls import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
-from nn.training.comparing import require_distributions, require_own_targets, require_own_targets_in
+from nn.training.comparing import (
+    require_distributions,
+    require_own_targets,
+    require_own_targets_in,
+    require_predictions_first,
+)
 from nn.training.history import Means
 from nn.training.inputs import (
     as_arrays,
@@ -206,6 +211,7 @@ def rehearse(model: Module, samples: Samples) -> None:
             some = [at(each, few) for each in (predictions, *part._arrays[1:])]
             if samples.loss is not None:
                 require_own_targets("fit", samples.loss_of, *some)
+                require_predictions_first("fit", samples.loss, *some[:2])
                 require_distributions("fit", samples.loss, some[0])
             for name, metric in samples.metrics.items():
                 require_own_targets_in(f"fit with the metric {name!r}", metric, *some)

@@ -133,8 +133,9 @@ def fit(
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
             Predictions are what the model returns. `nn.accuracy` uses the threshold of a loss of
             `nn`, which is 0 for logits; with a loss of your own it becomes NaN, with a warning,
-            once predictions leave the range from 0 to 1. A function whose first parameter is called
-            y_true, as in scikit-learn, is given the targets first.
+            once predictions leave the range from 0 to 1. A function whose parameters are called
+            (y_true, y_pred), as in scikit-learn, or (targets, predictions) and the like, is given
+            the targets first.
         sample_weight: how much each sample counts (n,), 0 or more.
         class_weight: how much each label counts, as a dict, or "balanced" for n / (classes *
             samples of the class). It multiplies the samples' weights, which are scaled to a mean of
