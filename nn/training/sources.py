@@ -68,6 +68,10 @@ class Source:
         """What a function makes of all samples, in batches."""
         return map(function, self.in_order(size))
 
+    def lasting(self, batch: Any) -> Any:
+        """What does not change while the next batch is made."""
+        return batch
+
     def require_replay(self) -> None:
         """Raise an ArgumentError unless it can be gone through again."""
 
@@ -262,6 +266,8 @@ class Stream(Source):
     def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
         """An epoch, batches put together; nothing is kept of one while the next one is made."""
         checked_ones, came = map(self._checked, count(1), self._made(rng)), False
+        if together > 1:
+            checked_ones = map(self.lasting, checked_ones)
         while parts := [*islice(checked_ones, together)]:
             came = True
             yield joined(parts)
@@ -276,6 +282,10 @@ class Stream(Source):
     def in_order(self, size: int) -> Iterator[Batch]:
         """All batches once."""
         return self.batches(np.random.default_rng(0), size)
+
+    def lasting(self, batch: Any) -> Any:
+        """A copy: whoever makes the batches may fill the same arrays again."""
+        return map_tree(lambda array: array.copy(), batch)
 
     def require_replay(self) -> None:
         """Raise an ArgumentError unless it can be gone through again."""

@@ -189,3 +189,24 @@ def test_an_augmentation_changes_no_batch_of_ours():
     before = [pair[0].copy() for pair in PAIRS]
     fit(line(), PAIRS, None, augment=emptied)
     assert_same([pair[0] for pair in PAIRS], before)
+
+
+def refilled(weighted):
+    """Batches that are all in the same arrays, one after the other."""
+    inputs, targets, weights = np.empty((5, 3)), np.empty((5, 1)), np.empty(5)
+    for X_batch, y_batch in PAIRS:
+        n = len(X_batch)
+        inputs[:n], targets[:n], weights[:n] = X_batch, y_batch, np.arange(1.0, n + 1)
+        yield (inputs[:n], targets[:n], weights[:n]) if weighted else (inputs[:n], targets[:n])
+
+
+@looped("weighted", [False, True])
+@looped("accumulate", [1, 2])
+def test_batches_may_come_in_arrays_that_are_filled_again(weighted, accumulate):
+    histories = []
+    batches = [tuple(map(np.copy, batch)) for batch in refilled(weighted)]
+    for source in (batches, lambda: refilled(weighted)):
+        options = {"validation": source, "accumulate": accumulate, "epochs": 2}
+        metrics = {"error": lambda p, t: (p - t).mean()}
+        histories.append(fit(line(), source, None, metrics=metrics, **options))
+    assert histories[0] == histories[1]
