@@ -68,7 +68,8 @@ class Source:
         """What a function makes of all samples, in batches."""
         return map(function, self.in_order(size))
 
-    def lasting(self, batch: Any) -> Any:
+    @staticmethod  # and so goes to another process without the source
+    def lasting(batch: Any) -> Any:
         """What does not change while the next batch is made."""
         return batch
 
@@ -283,7 +284,8 @@ class Stream(Source):
         """All batches once."""
         return self.batches(np.random.default_rng(0), size)
 
-    def lasting(self, batch: Any) -> Any:
+    @staticmethod
+    def lasting(batch: Any) -> Any:
         """A copy: whoever makes the batches may fill the same arrays again."""
         return map_tree(lambda array: array.copy(), batch)
 
