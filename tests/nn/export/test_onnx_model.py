@@ -115,6 +115,22 @@ def test_outputs_may_have_the_keys_of_inputs_and_of_nodes():
         np.testing.assert_allclose(values, right, rtol=1e-5, atol=1e-6)
 
 
+def test_parameters_may_have_the_names_of_inputs_and_of_outputs():
+    class Named(nn.Module):
+        def __init__(self):
+            self.x, self.own_x, self.output = (nn.Parameter(RNG.normal(size=(1, 2))) for _ in "abc")
+
+        def forward(self, x):
+            return x * self.x + self.own_x / self.output
+
+    model, X = Named(), RNG.normal(size=(5, 2))
+    proto = to_onnx(model, X[:2])
+    names = {initializer.name for initializer in proto.graph.initializer}
+    assert names == {"own_x", "own_own_x", "output"}
+    (result,) = run(proto, x=X).values()
+    np.testing.assert_allclose(result, nn.predict(model, X), rtol=1e-5, atol=1e-6)
+
+
 def test_whole_numbers_are_given_in_the_dtype_that_they_have():
     images = RNG.integers(0, 256, (5, 2, 3)).astype(np.uint8)
     model = nn.Sequential(lambda x: x / 255.0 + (x > 100), nn.Flatten(), nn.Dense(6, 2, rng=0))
