@@ -189,11 +189,13 @@ class CSVLog(Declared, Callback):
 
     def _row(self, training: Training, epoch: int) -> list[Any]:
         figures = [values[epoch] for values in training.history.values()]
-        return [epoch + 1, *figures, *self.learning_rates[epoch]]
+        rates = zip(_rates(training), self.learning_rates[epoch])
+        others = [rate for name, rate in rates if name not in training.history]
+        return [epoch + 1, *figures, *others]
 
 
 def _rates(training: Training) -> dict[str, float]:
-    """The learning rates of the optimizers, by the names of figures."""
+    """The learning rates of the optimizers, by names that figures can have, too: those count."""
     return {
         f"{name}_learning_rate" if name else "learning_rate": float(optimizer.learning_rate)
         for name, optimizer in training.optimizers.items()
@@ -201,7 +203,7 @@ def _rates(training: Training) -> dict[str, float]:
 
 
 def _columns(training: Training) -> list[str]:
-    return ["epoch", *training.history, *_rates(training)]
+    return ["epoch", *dict.fromkeys([*training.history, *_rates(training)])]
 
 
 def _lines(rows: Iterable[Iterable[Any]]) -> str:
@@ -275,7 +277,7 @@ class TensorBoard(Declared, Callback):
         figures = {name: values[-1] for name, values in training.history.items()}
         found = [
             summary.scalar(name, figure)
-            for name, figure in {**figures, **_rates(training)}.items()
+            for name, figure in {**_rates(training), **figures}.items()
             if not np.isnan(figure)
         ]
         if self.histograms and epoch % self.histograms == 0:

@@ -84,6 +84,24 @@ def test_a_csv_log_of_several_optimizers_has_the_figures_of_their_step(tmp_path)
     assert [each[-2:] for each in lines] == [["0.1", "0.2"]] * 2
 
 
+def test_a_figure_called_like_a_learning_rate_is_logged_in_its_place(tmp_path):
+    path, folder = tmp_path / "log.csv", tmp_path / "board"
+
+    def step(training, batch):
+        loss = nn.MSELoss()(training.model(batch[0]), batch[1])
+        training.optimizer.zero_grad()
+        loss.backward()
+        training.optimizer.step()
+        return {"error": loss, "learning_rate": 7.0 + training.epoch}
+
+    fit(line(), step=step, epochs=2, callbacks=[nn.CSVLog(path), nn.TensorBoard(folder)])
+    frame = pd.read_csv(path)
+    assert rows(path)[0].count("learning_rate") == 1
+    assert frame["learning_rate"].tolist() == [7.0, 8.0]
+    found = [(s, v.simple_value) for s, tag, v in events(folder) if tag == "learning_rate"]
+    assert found == [(1, 7.0), (2, 8.0)]
+
+
 def test_a_csv_log_goes_on_with_the_training(tmp_path):
     def train(name, epochs, **options):
         log = nn.CSVLog(tmp_path / f"{name}.csv")
