@@ -64,7 +64,8 @@ def _under_first_names(state: dict[str, Any], others: Mapping[str, str]) -> dict
     found: dict[str, Any] = {}
     for name, value in state.items():
         first = others.get(name, name)
-        if not np.array_equal(found.setdefault(first, value), value):
+        known = found.setdefault(first, value)
+        if known is not value and not np.array_equal(known, value):
             raise ArgumentError(
                 f"from_torch of {first!r} and {name!r}",
                 "the model has one parameter of these two names, and they differ",
@@ -93,8 +94,8 @@ def from_torch(state: Mapping[str, Any], model: Module) -> Module:
 
     Names are PyTorch's, as `nn` has them: parts of a list or a Sequential are numbered. Weights of
     `Dense` are transposed; all others have the same shapes. What the model shares may be under one
-    of its names or all. An activation that is an argument of
-    `Dense` has no number: write it as a layer to get PyTorch's numbers.
+    of its names or all. An activation that is an argument of `Dense` has no number: write it as a
+    layer to get PyTorch's numbers.
 
     Args:
         state: what `state_dict()` of a PyTorch model returns: tensors or arrays by name.

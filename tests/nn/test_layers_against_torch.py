@@ -152,3 +152,8 @@ def test_values_that_differ_for_what_is_shared_are_refused():
     state = {**nn.to_torch(ours), "2.1.bias": np.ones(3)}
     with pytest.raises(ArgumentError, match=r"from_torch of '0\.bias' and '2\.1\.bias': .* differ"):
         nn.from_torch(state, ours)
+
+
+def test_weights_that_are_nan_are_taken_as_they_are():
+    state = {"weight": np.full((1, 2), np.nan), "bias": np.zeros(1)}
+    assert np.isnan(nn.from_torch(state, nn.Dense(2, 1)).weight.data).all()
