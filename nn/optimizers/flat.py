@@ -52,7 +52,8 @@ class Run:
         self.options = options
         values, gradients, *state = arrays
         # Those of a copy can be read-only, as where joblib hands it to a process.
-        gradients = gradients if gradients.flags.writeable else np.concatenate([gradients])
+        if isinstance(gradients, ndarray) and not gradients.flags.writeable:
+            gradients = np.array(gradients)
         both = np.stack([values, *state])
         self.arrays = [both[0], gradients, *both[1:]]
         self.steps = steps
