@@ -104,8 +104,9 @@ def fit(
             they all have the same one. For a model of several inputs, a tuple of arrays that are
             its arguments, or a dict of its named arguments. Memory maps and Dask arrays are read a
             block at a time and checked as they are read; blocks, and the samples in each, come in
-            random order. Without y, batches: an iterable of pairs (X, y), or (X, y, weights), or a
-            function that makes one for each epoch and is given `rng` if it has a parameter. An
+            random order. Without y, batches: an iterable of pairs (X, y), or (X, y, weights); an
+            object with a length that gives them by number, as Keras's sequences do; or a function
+            that makes an iterable for each epoch and is given `rng` if it has a parameter. An
             iterator lasts for one epoch, and its only figure is "running_loss".
         y: targets (n, ...), or a tuple or dict of them for a loss of your own.
         loss: a function of predictions and targets, such as `nn.MSELoss()`, or a name, such as

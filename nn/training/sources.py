@@ -250,6 +250,8 @@ def _bounds(leaves: list[Any]) -> Any:
 class Stream(Source):
     """Batches that come from elsewhere: from an iterable, or one that a function makes anew.
 
+    Or by their numbers, as from a `Sequence` of Keras.
+
     A function with a parameter is given the generator that shuffles.
     """
 
@@ -257,7 +259,8 @@ class Stream(Source):
 
     def __init__(self, source: Any, dtype: Any, kind: str = "") -> None:
         self.source, self.dtype, self.kind = source, dtype, kind
-        self.once = iter(source) is source if not callable(source) else False
+        own = not callable(source) and isinstance(source, Iterable)
+        self.once = own and iter(source) is source
         self._like: Any = None
 
     def steps(self, size: int, together: int = 1) -> int | None:
@@ -300,7 +303,12 @@ class Stream(Source):
 
     def _made(self, rng: np.random.Generator) -> Iterable[Any]:
         if not callable(self.source):
-            return self.source  # type: ignore[no-any-return] # of Any, as it is callable or not
+            source = self.source
+            return (
+                source
+                if isinstance(source, Iterable)
+                else map(source.__getitem__, range(len(source)))
+            )
         made = self.source(rng) if takes_generator(self.source) else self.source()
         if not isinstance(made, Iterable):
             raise UnsupportedError(
@@ -339,10 +347,11 @@ class Stream(Source):
 
 
 def is_stream(values: Any) -> bool:
-    """Whether batches come from it: an iterable, or a function that makes one."""
+    """Whether batches come from it: an iterable, a function that makes one, or by their numbers."""
     if hasattr(values, "shape") or isinstance(values, str | bytes | Mapping | tuple | type):
         return False
-    return callable(values) or isinstance(values, Iterable)
+    by_number = hasattr(values, "__getitem__") and hasattr(values, "__len__")
+    return callable(values) or isinstance(values, Iterable) or by_number
 
 
 def takes_generator(function: Callable[..., Any]) -> bool:
