@@ -302,17 +302,14 @@ class Stream(Source):
             )
 
     def _made(self, rng: np.random.Generator) -> Iterable[Any]:
-        if not callable(self.source):
-            source = self.source
-            return (
-                source
-                if isinstance(source, Iterable)
-                else map(source.__getitem__, range(len(source)))
-            )
-        made = self.source(rng) if takes_generator(self.source) else self.source()
+        source = self.source
+        if not callable(source):
+            by_number = not isinstance(source, Iterable)
+            return map(source.__getitem__, range(len(source))) if by_number else source
+        made = source(rng) if takes_generator(source) else source()
         if not isinstance(made, Iterable):
             raise UnsupportedError(
-                f"fit with {self.kind}batches from {describe_one(self.source)}",
+                f"fit with {self.kind}batches from {describe_one(source)}",
                 f"it returned {describe_one(made)}, which cannot be gone through",
                 "Return an iterable of pairs of samples and targets",
             )
