@@ -82,11 +82,15 @@ class Watched:
 
     def variable(self, variables: dict[str, Any], name: str) -> None:
         """Compare what a dictionary has under a name."""
-        self._note("{}.get({!r}, ABSENT)", variables, name, variables.get(name, ABSENT))
+        value = variables.get(name, ABSENT)
+        text = "{}.get({!r}, ABSENT)" if value is ABSENT else "{}[{!r}]"
+        self._note(text, variables, name, value)
 
     def attribute(self, held: Any, name: str) -> None:
         """Compare an attribute."""
-        self._note("getattr({}, {!r}, ABSENT)", held, name, getattr(held, name, ABSENT))
+        value = getattr(held, name, ABSENT)
+        text = "getattr({}, {!r}, ABSENT)" if value is ABSENT else "{}.{}"
+        self._note(text, held, name, value)
 
     def array(self, array: Array) -> bool:
         """Compare the entries of an array; False if they would be too many."""
