@@ -100,12 +100,14 @@ def written(
 
 def _ran(names: Names, program: Any, read: Sequence[str], result: Any) -> list[str]:
     """The lines that run a program and return what it gives, in the structure of a result."""
-    if hasattr(program, "followed_by"):  # it is one call of C
-        chained, _, table = names["kept"] = program.followed_by([])
+    if hasattr(program, "call"):  # it is one call of C
+        function, *addresses = program.call
+        names["program"] = program  # which has the memory
         # Without types of its arguments it takes pointers as they are, in two thirds of the time.
-        names["chained"] = ctypes.cast(chained, ctypes.CFUNCTYPE(ctypes.c_int))
+        names["compute"] = ctypes.cast(function, ctypes.CFUNCTYPE(ctypes.c_int))
+        pointers = [ctypes.byref(ctypes.c_char.from_address(x)) for x in addresses]
         lines = [f"{_named(names, x)}[...] = {name}" for x, name in zip(program.places, read)]
-        lines.append(f"if chained({_named(names, ctypes.byref(table))}): return None")
+        lines.append(f"if compute({', '.join(_named(names, x) for x in pointers)}): return None")
         found = [f"{_named(names, each)}()" for each in program.results]
     else:
         names["program"] = program
