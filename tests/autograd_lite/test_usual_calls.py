@@ -53,6 +53,18 @@ def test_what_is_given_in_another_way_is_another_call(backend, quick_c_compiler)
 
 
 @BACKENDS
+def test_single_numbers_of_numpys_are_looked_at(backend, quick_c_compiler):
+    def f(x, k):
+        return (np.sum(x, axis=0) if k == 1 else x * k).sum()
+
+    fast, x = al.compile(f, backend=backend), np.array([1.0, 2.0])
+    for _ in range(4):
+        for k in (np.array(2), np.array(3), np.array(1), np.array(2.5), np.array(True)):
+            for _ in range(2):
+                assert repr(fast(x, k)) == repr(f(x, k))
+
+
+@BACKENDS
 def test_what_is_returned_has_the_structure_that_the_function_gave_it(backend, quick_c_compiler):
     def f(x):
         return (x, (2 * x, "name"), [x.sum(), None], {"b": 3 * x, "a": (4, x * x)}, ())
