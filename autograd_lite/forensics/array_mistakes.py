@@ -225,6 +225,14 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
         yield "transposed", words, place.arriving(lambda g, *_: np.swapaxes(g, -1, -2))
 
 
+def indices_exchanged(graph: Graph, place: Place) -> StepMistakes:
+    """What arrives for an entry [i, j] goes to [j, i], as a transition's [to, from]."""
+    whole = place.argument._array
+    if place.traits.indexes and is_square(whole) and whole.ndim == 2:
+        words = "the parts of the index are exchanged: what arrives for [i, j] goes to [j, i]"
+        yield "transposed", words, place.changed(lambda result, *_: result.T)
+
+
 def index_forgotten(graph: Graph, place: Place) -> StepMistakes:
     """All entries of a row get what arrives for the one that was picked of it."""
     index = index_parts(place.node.arguments[1]) if place.traits.indexes else []

@@ -68,6 +68,7 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     array_mistakes.shifted,
     array_mistakes.arrives_transposed,
     array_mistakes.index_forgotten,
+    array_mistakes.indices_exchanged,
     sums.sent_over_mean,
     sums.other_sums,
     sums.contracted_elsewhere,
@@ -133,6 +134,8 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     terms.not_detached,
     terms.squares_of_sums,
     terms.products_regrouped,
+    terms.weights_exchanged,
+    other_data.elsewhere,
 )
 """Mistakes in several steps, in the loss, or in the data."""
 

@@ -302,6 +302,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         factor == 0 and len(mistake.wrong) > 1 and place.argument.operation is not None,
         rarely,
         AXIS in words,
+        factor == -1 and not place.has_minus,
         # The sign of a slope, a (a - 1), is mistaken more often than that of a product before it.
         factor == -1 and place.multiplies_matrices and place.argument.operation is not None,
         factor is not None and not case.words_here(factor, place),

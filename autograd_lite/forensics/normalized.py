@@ -76,13 +76,14 @@ class Terms(NamedTuple):
     mean_along: Mean
     scale: Any
     given: Any = 1.0  # what g is multiplied by besides
+    given_first: Any = 1.0  # the same where it is no part of a mean
     is_along: bool = True  # whether the second mean is multiplied by y
 
     def __call__(self, g: Array, y: Array) -> Array:
         """What is sent on for what arrives."""
         g = g * self.given
         along = self.mean_along(g * y) * (y if self.is_along else 1.0)
-        return np.asarray((g - self.mean(g) - along) / self.scale)
+        return np.asarray((g * self.given_first - self.mean(g) - along) / self.scale)
 
     def with_means(self, times: float) -> Terms:
         """The same with both means multiplied by a number."""
@@ -241,14 +242,16 @@ def _scaled_late(graph: Graph, node: Tensor, right: Terms) -> Others:
     words += "and not before"
     yield "wrong place", words, right._replace(given=1 / gamma, scale=right.scale / gamma)
     words = " the factor of it, such as gamma, is "
-    twice, without = _times(mean, gamma), lambda array: mean(array / gamma)
     in_along = "multiplied in twice in y times the mean of g * y"
-    yield "wrong formula", words + in_along, right._replace(mean_along=twice)
-    of_mean = right.mean if right.mean is _nothing else without
-    both = right._replace(mean=of_mean, mean_along=without)
-    yield "wrong formula", words + "left out of the means", both
-    in_along = "left out of the mean of g * y"
-    yield "wrong formula", words + in_along, right._replace(mean_along=without)
+    yield "wrong formula", words + in_along, right._replace(mean_along=_times(mean, gamma))
+    without = lambda array: mean(array / gamma)
+    terms = {"g itself": {"given_first": 1 / gamma}, "the mean of g * y": {"mean_along": without}}
+    terms |= {"the mean of g": {"mean": without}} if right.mean is not _nothing else {}
+    some = [itertools.combinations(terms, count) for count in range(1, len(terms))]
+    for chosen in itertools.chain(*some):
+        what = f"left out of {' and of '.join(chosen)}"
+        changes = {name: value for each in chosen for name, value in terms[each].items()}
+        yield "wrong formula", words + what, right._replace(**changes)
 
 
 def as_a_whole(graph: Graph, chain: list[Place], vjp: Vjp = unchanged) -> Wrong:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import string
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,15 @@ from autograd_lite.derivatives import cross_entropies
 from autograd_lite.forensics.candidate import Candidate, Instead, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.masks import chooses_by, is_condition, other_pairs
-from autograd_lite.forensics.place import Place, Wrong, index_parts, lines_along, numbers_in
+from autograd_lite.forensics.place import (
+    Place,
+    Vjp,
+    Wrong,
+    index_parts,
+    is_recorded,
+    lines_along,
+    numbers_in,
+)
 from autograd_lite.forensics.value_mistakes import next_slices
 from autograd_lite.node import Array, arrays_in, plain
 from autograd_lite.tensor import Tensor
@@ -141,6 +150,37 @@ MOST_ARRAYS = 20
 """Arrays in a loss; where there are more, they are parts of others, in a loop."""
 
 
+def elsewhere(case: Case) -> Iterator[Candidate]:
+    """A derivative is taken at an array of the caller's, or a product with it, not with a node."""
+    seen = {id(gradient) for gradient in case.manual.values()}
+    held = [(n, a) for n, a in case.arrays.items() if id(a) not in seen and a.dtype.kind == "f"]
+    for place in case.graph.places if len(case.graph.places) <= MOST_STEPS else ():
+        bends = place.bends and place.traits.elementwise
+        slots = [place.slot] if bends else [*place.others] if place.traits.product else []
+        for slot, (name, array) in itertools.product(slots, held[:MOST_HELD]):
+            own = place.node.arguments[slot]
+            if is_recorded(own) and own.shape == array.shape and not _is_delta(case, array):
+                words = f"the product is taken with {name}, where {{own}} belongs"
+                vjp: Vjp = Instead(place, slot, array, name)
+                if bends:
+                    words = (
+                        f"the derivative of {{operation}} is taken at {name}, not at {{argument}}"
+                    )
+                    vjp = place.given(partial(_with_output, place, array))
+                yield Candidate("other arrays", words, {place: vjp})
+
+
+def _with_output(place: Place, array: Array, y: Array, *given: Any) -> tuple[Any, ...]:
+    """An array for the argument of a step, with what the function gives for it."""
+    given = *given[: place.slot], array, *given[place.slot + 1 :]
+    return place.operation.value(*given, **place.node.keywords), *given
+
+
+MOST_STEPS = 200
+MOST_HELD = 10
+"""Steps, and arrays of the caller's, of which one is taken with one of these."""
+
+
 def _in_place_of(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
     yield from _held(case, data)
     array = data.array
@@ -158,6 +198,9 @@ def _in_place_of(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
             yield "hard_labels", (array > 0.5).astype(array.dtype)
         if np.isin(array, (0, 1)).all():
             yield "labels_of_minus_1_and_1", 2 * array - 1
+            if array.dtype.kind == "i" and array.ndim == 1:
+                name = data.name.replace(" ", "_")
+                yield f"{name}_taken_for_an_index", np.bincount(array, minlength=len(array))
 
 
 def are_shares(array: Array) -> bool:

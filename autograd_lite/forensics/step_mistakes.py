@@ -101,6 +101,7 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         kind = "another mask" if _is_part_of_clip(graph, place) else kind
         words = "the derivative of {operation} is forgotten"
         if place.traits.indexes:
+            kind = "misplaced"
             words = "the index is left out: what arrives stays where it is, or is put elsewhere"
         yield kind, words, unchanged
         by_entries = place.multiplies_entries and any(map(np.ndim, place.other_arguments))
