@@ -103,6 +103,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     loops.forwards,
     group_mistakes.weights_of_terms,
     group_mistakes.widths_for_samples,
+    group_mistakes.at_each_entry,
     other_data.other_arrays,
     uses.factors_alike,
     uses.decaying_uses,

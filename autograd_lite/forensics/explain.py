@@ -22,6 +22,7 @@ from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
 from autograd_lite.forensics.slips import Slip, slips_in
 from autograd_lite.forensics.slips_in_all import (
+    accumulated,
     computed_after_updates,
     differences,
     nothing_arrives,
@@ -115,6 +116,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
     if base is case.graph.right and not complete and not search.is_over:
         slips = of_all(case) or of_second_order(case) or computed_after_updates(case)
         slips = slips or of_other_weights(case) or differences(case) or sample_by_sample(case)
+        slips = slips or accumulated(case)
         if slips:
             return [Hypothesis(slips)], singles
     singles += search.findings(base, search.others(wrong))

@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies
 from autograd_lite.forensics.candidate import Candidate, Instead, joint
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import factor_between
 from autograd_lite.forensics.masks import chooses_by, is_condition, other_pairs
 from autograd_lite.forensics.place import (
     Place,
@@ -114,7 +115,14 @@ def _held(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
 
 
 def _is_delta(case: Case, array: Array) -> bool:
-    """Whether a gradient that was handed in is made of an array as of what arrives at a step."""
+    """Whether a gradient that was handed in is made of an array as of what arrives at a step.
+
+    Or as of the gradients of samples, which are averaged or summed.
+    """
+    given = [case.manual[t] for t in case.wrong_ones if array.ndim > 1]
+    given = [gradient for gradient in given if gradient.shape == array.shape[1:]]
+    if any(factor_between(gradient, array.sum(axis=0)) for gradient in given):
+        return True
     uses = [(t, use) for t in case.wrong_ones for use in case.graph.consumers.get(t, ())]
     return any(
         use.node.shape == array.shape and case.alike(case.manual[tensor], use.unmatched(array))
@@ -188,7 +196,7 @@ def _in_place_of(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
         return
     yield from (("another_slice_of_the_same_array", other) for other in next_slices(array))
     if array.dtype.kind == "f" and array.ndim == 2:
-        for axis in (0, 1):
+        for axis in [axis for axis in (0, 1) if are_shares(array if axis else array.T)]:
             hard = array == array.max(axis=axis, keepdims=True)
             if (hard.sum(axis=axis) == 1).all() and not np.isin(array, (0, 1)).all():
                 yield "hard_labels", hard

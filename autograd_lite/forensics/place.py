@@ -98,9 +98,9 @@ class Place:
     @property
     def has_minus(self) -> bool:
         """Whether there is a minus in the step's derivative, which may be forgotten."""
-        return (self.operation.function, self.slot) in WITH_MINUS or min(
-            self.numbers, default=0
-        ) < 0
+        if self.operation.function is np.power:
+            return self.slot == 0 and min(self.numbers, default=0) < 0
+        return (self.operation.function, self.slot) in WITH_MINUS
 
     @property
     def multiplies_entries(self) -> bool:

@@ -80,7 +80,8 @@ def rarer(graph: Graph, named: Mapping[Any, str]) -> Factors:
     """Factors that are in the wrong place, or several at once; learning rates."""
     lengths = graph.lengths
     yield 0.25, "a factor of 4 is missing: that of a square twice, or of two uses"
-    for rate in [rate for rate in RATES if rate < 1]:
+    own = {abs(number) for number in _divisors(graph)}
+    for rate in [rate for rate in RATES if rate < 1 and rate not in own]:
         yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
         yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
     divided = {n: name for n, name in lengths.items() if _is_divided_by(n, _divisors(graph))}

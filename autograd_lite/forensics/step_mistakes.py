@@ -105,8 +105,9 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
             words = "the index is left out: what arrives stays where it is, or is put elsewhere"
         yield kind, words, unchanged
         by_entries = place.multiplies_entries and any(map(np.ndim, place.other_arguments))
-        if (by_entries and not is_multiple) or place.activates:
-            words = "the derivative of {operation} is forgotten, and the sign is wrong"
+        if (by_entries and not is_multiple) or place.activates or place.has_minus:
+            rest = "but for its minus" if place.has_minus else "and the sign is wrong"
+            words = f"the derivative of {{operation}} is forgotten, {rest}"
             yield "derivative forgotten", words, negated
     if place.activates and not place.traits.kink:
         words = "the derivative of {operation} is multiplied in twice"

@@ -308,6 +308,8 @@ def elsewhere(argument: Any, other: Any) -> str:
         return "the values of another parameter"
     if is_mask(plain(argument)) and is_mask(plain(other)):
         return "another mask, as that of another layer or step"
+    if not is_recorded(argument) and not is_recorded(other):
+        return "other data, {other}"
     if _steps_between(argument, other, any_shape=True):
         return "the values of an earlier layer"
     later = _steps_between(other, argument, any_shape=True)
