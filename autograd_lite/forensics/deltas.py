@@ -115,16 +115,16 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     for place in _to_scores(graph):
         predictions = [*_predictions(graph, place)]
-        yield from _of_predictions(graph, place, predictions)
+        yield from _of_predictions(case, place, predictions)
         for p in _of_logits(place.argument) if graph.consumers[place.argument][0] is place else ():
             if not predictions and np.ptp(p) > 1e-6:
-                yield from _of_predictions(graph, place, [(p, "")])
+                yield from _of_predictions(case, place, [(p, "")])
 
 
 def _of_predictions(
-    graph: Graph, place: Place, predictions: list[tuple[Array, str]]
+    case: Case, place: Place, predictions: list[tuple[Array, str]]
 ) -> Iterator[Candidate]:
-    z = place.argument
+    graph, z = case.graph, place.argument
     is_given = z.operation is not None and z.operation.traits.activation
     for number, (p, made_by) in enumerate(predictions):
         for y, c in _fitting(graph, p, graph.right[z]):
@@ -132,6 +132,10 @@ def _of_predictions(
                 # What an activation gives is differentiated twice in its own step.
                 if kind != "derivative twice" or not is_given:
                     yield from _delta(graph, place, kind, words, c * value, y)
+            for name, array in case.arrays.items():
+                if array.shape == p.shape and array.dtype.kind in "fiub":
+                    words = f"{name} stands for the targets y in p - y"
+                    yield from _delta(graph, place, "other arrays", words, c * (p - array), y)
             for others, (other, its) in enumerate(predictions):
                 where = f"before {made_by}" if others < number else f"after {its}"
                 words = f"the prediction is the one {where}, which is not the loss's"

@@ -134,8 +134,10 @@ def _is_multiple(one: Array, other: Array) -> bool:
 
 def shortcut(graph: Graph, place: Place) -> StepMistakes:
     """What a loss gives for the logits is multiplied by the derivative of an activation."""
-    probabilities = place.traits.probabilities
+    probabilities, before = place.traits.probabilities, place.argument.operation
     if probabilities is None or place.traits.elementwise or place.slot != 0:
+        return
+    if before is not None and before.traits.activation:  # No logits, but what has a derivative.
         return
     words = "what {operation} passes on to the logits, such as p - y, is multiplied by the "
     words += "derivative of the activation, which it contains already"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
+    DROPPED,
     FACTOR,
     Arriving,
     Candidate,
@@ -49,8 +50,7 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
         if len(uses) <= FEW_USES and tensor.operation is None:
             for one, other in itertools.permutations(uses, 2):
                 what = "one use is counted twice, and another one, as if it were alike, is not"
-                once = left_out([other], what)
-                yield once._replace(wrong=once.wrong | scaled([one], 2.0))
+                yield joint(DROPPED[0], what, scaled([other], 0.0) | scaled([one], 2.0))
         kept = [[use] for use in uses] if len(uses) > 2 else []
         kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
         kept += [group for group in graph.alike_among(uses) if len(group) < len(uses) - 1]

@@ -82,6 +82,9 @@ def _parts(graph: Graph, place: Place, argument: Any) -> Replacements:
         words = f"{PRODUCT}the derivative of {row.name}, which gives the other factor, "
         yield "wrong formula", words + "and not with its value", slope
         yield "wrong formula", words + "besides its value", slope * argument._array
+        given[graph.places_of[argument][0].slot] = argument._array
+        words = f"{PRODUCT}what {row.name} makes of the other factor, which it has given already"
+        yield "wrong place", words, row.value(*given, **argument.keywords)
 
 
 def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:

@@ -150,6 +150,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         what = what.replace("{other}", name if arrives else names.described(vjp.written, unknown))
     step = vjp.use if isinstance(vjp, OnOneWay) else place
     forgets = vjp in (unchanged, negated) or (step is not place and "forgotten" in what)
+    forgets = forgets and not mistake.joint
     if forgets and step.multiplies_entries and len(step.others) == 1:
         what = _with_factor(step, what, names)
     if mistake.kind == DROPPED[0] and not mistake.joint:
@@ -221,8 +222,8 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
     """What is dropped, where that is a term of a sum, or of a product rule; else empty."""
     equal = [argument for argument in place.node.arguments if argument is place.argument]
     if place.traits.product and len(equal) == 2 and len(mistake.wrong) == 1:
-        words = "one of two equal factors is not differentiated"
-        return f"{words}: a factor of 2 is missing, that of the square"
+        missing = ": a factor of 2 is missing, that of the square" * place.traits.elementwise
+        return f"one of two equal factors is not differentiated{missing}"
     uses = case.graph.consumers[place.argument]
     if len(uses) == 2 and len(mistake.wrong) == 1 and place.argument.ndim:
         if case.alike(*map(case.graph.sent, uses)):

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from naming import assert_named_first, leaf, planted_in
+from naming import assert_named_first, leaf, planted_in, said_first
 from tiers import in_second_tier
 
-from autograd_lite import Tensor, compare_gradients, sigmoid
+from autograd_lite import Tensor, compare_gradients, leaky_relu, sigmoid, softmax
 
 CASES = []
 planted = planted_in(CASES)
@@ -233,6 +233,46 @@ def the_gradients_of_the_batch_before_are_not_reset():
     return compare_gradients(((X2 @ w + b - y2) ** 2).sum(), {w: dw, b: db})
 
 
+@planted("y stands for the targets y in p - y")
+def scores_stand_for_their_shares():
+    rng = np.random.default_rng(23)
+    X, y, w = rng.normal(size=(4, 5, 3)), rng.uniform(0, 3, size=(4, 5)), leaf(rng, 3, name="w")
+    shares = softmax(y, axis=1)
+    q = softmax(X @ w, axis=1)
+    dw = np.einsum("ni,nid->d", q.data - y, X)
+    return compare_gradients(-(shares * np.log(q)).sum(), {w: dw})
+
+
+@planted("the derivative of relu is used for that of leaky_relu")
+def weights_of_attention_have_the_mask_of_a_relu():
+    rng = np.random.default_rng(24)
+    h, y, a = rng.normal(size=(5, 3)), rng.normal(size=(5, 3)), leaf(rng, 3, name="a")
+    e = (h @ a)[:, None] - h[:, 0]
+    share = softmax(leaky_relu(e, 0.2), axis=1)
+    d = 2 * (share.data @ h - y) @ h.T
+    de = share.data * (d - (d * share.data).sum(axis=1, keepdims=True)) * (e.data > 0)
+    return ((share @ h - y) ** 2).sum(), {a: h.T @ de.sum(axis=1)}
+
+
+@planted("the product is taken with what sigmoid makes of the other factor, which it has given")
+def an_activation_is_applied_once_more_on_the_way_back():
+    rng = np.random.default_rng(26)
+    X, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    W, V = leaf(rng, 3, 4, name="W"), leaf(rng, 4, 2, name="V")
+    h = sigmoid(X @ W)
+    d = 2 * (h.data @ V.data - y)
+    dh = d @ V.data.T * h.data * (1 - h.data)
+    return ((h @ V - y) ** 2).sum(), {V: sigmoid(h.data).T @ d, W: X.T @ dh}
+
+
+@planted("what is computed in between, power, sum, sqrt, divide, is not differentiated")
+def a_vector_that_is_normalized_is_taken_for_one_that_was():
+    rng = np.random.default_rng(27)
+    q, c = leaf(rng, 4, name="q"), rng.normal(size=4)
+    n = q / np.sqrt((q**2).sum())
+    return (c * n**2).sum(), {q: 2 * c * n.data}
+
+
 @pytest.mark.parametrize("every", in_second_tier(range(4), (0, 1)))
 def test_each_is_named_first(every):
     assert_named_first(CASES[every::4])
@@ -256,3 +296,10 @@ def test_gradients_of_samples_that_are_clipped_are_no_data_of_the_loss():
     report = compare_gradients(((X @ w - y) ** 2).mean(), {w: clipped.mean(axis=0)})
     assert not report
     assert "clipped" not in str(report)
+
+
+def test_of_two_equal_matrices_one_that_is_not_differentiated_is_no_factor_of_2():
+    rng = np.random.default_rng(25)
+    W, C = leaf(rng, 3, 3, name="W"), rng.normal(size=(3, 3))
+    said = said_first((C * (W @ W)).sum(), {W: C @ W.data.T})
+    assert "one of two equal factors is not differentiated." in said
