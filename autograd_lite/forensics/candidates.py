@@ -24,6 +24,7 @@ from autograd_lite.forensics import (
     uses,
     value_mistakes,
     weighted_errors,
+    wholes,
     windows,
 )
 from autograd_lite.forensics.candidate import FACTOR, Candidate, StepMistakes, scaled, with_strength
@@ -118,7 +119,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     joint_mistakes.skipped_layers,
     joint_mistakes.overlapping_windows,
     joint_mistakes.parts_exchanged,
-    joint_mistakes.differentiated_as_a_whole,
+    wholes.differentiated_as_a_whole,
     joint_mistakes.to_all_arguments,
     joint_mistakes.logarithms_of_sums,
     uses.skip_before_block,

@@ -161,7 +161,9 @@ MOST_ARRAYS = 20
 def elsewhere(case: Case) -> Iterator[Candidate]:
     """A derivative is taken at an array of the caller's, or a product with it, not with a node."""
     seen = {id(gradient) for gradient in case.manual.values()}
+    copies = [leaf._array.tobytes() for leaf in case.graph.leaves]
     held = [(n, a) for n, a in case.arrays.items() if id(a) not in seen and a.dtype.kind == "f"]
+    held = [(name, array) for name, array in held if array.tobytes() not in copies]
     for place in case.graph.places if len(case.graph.places) <= MOST_STEPS else ():
         bends = place.bends and place.traits.elementwise
         slots = [place.slot] if bends else [*place.others] if place.traits.product else []

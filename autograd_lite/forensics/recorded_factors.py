@@ -208,7 +208,10 @@ MOST_ARRAYS = 12
 
 
 COPIES = np.repeat, np.tile
-OWN = (*COPIES, np.power)
+TO_OTHER_UNITS = {
+    function: float(function(1.0)) for function in (np.deg2rad, np.rad2deg, np.radians, np.degrees)
+}
+OWN = (*COPIES, *TO_OTHER_UNITS, np.power)
 """Functions, besides means and products, that have a factor of their own."""
 
 
@@ -228,6 +231,9 @@ def factors_at(graph: Graph, place: Place) -> Factors:
         yield 2.0, "a factor of 2 too many: the 1/2 of the square root is missing"
     elif function is np.power:
         yield from _of_powers(place.numbers)
+    elif function in TO_OTHER_UNITS:
+        by = TO_OTHER_UNITS[function]
+        yield 1 / by, f"the factor {by:.6g} of {function.__name__} is missing"
     elif place.slot in traits.linear and place.multiplies_entries:
         mask = mask_of(place.node)
         if mask is not None and mask.max() > 1:

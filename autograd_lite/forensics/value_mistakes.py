@@ -94,7 +94,7 @@ def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:
         return
     twice = "is multiplied in twice: what arrives contains it already"
     twice = "is squared" if place.multiplies_matrices else twice
-    yield "derivative twice", words + twice, value**2, "{0} ** 2"
+    yield "derivative twice", words + twice, value**2, "({0} ** 2)"
     if not place.multiplies_matrices:
         return
     if (value < 0).any():
@@ -293,7 +293,7 @@ def _relation(argument: Any, other: Any, own: Any) -> tuple[int, str]:
             return steps, complement
         if steps:
             of_what = output.operation.name if steps == 1 else "a function"
-            return steps, f"the {which[0]} of {of_what}, not with its {which[1]}"
+            return steps, f"the {which[0]} of {of_what}, not its {which[1]}"
     if plain(other) is plain(own):
         return MOST_BETWEEN, "{argument} itself, where the other factor belongs"
     return MOST_BETWEEN, elsewhere(argument, other)
