@@ -70,6 +70,7 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     array_mistakes.arrives_transposed,
     array_mistakes.index_forgotten,
     array_mistakes.indices_exchanged,
+    array_mistakes.other_indices,
     sums.sent_over_mean,
     sums.other_sums,
     sums.contracted_elsewhere,

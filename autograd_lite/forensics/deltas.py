@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Always, Candidate, joint, scaled
+from autograd_lite.forensics.candidate import (
+    Always,
+    Candidate,
+    instead_of_all,
+    joint,
+    scaled,
+    with_strength,
+)
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import factor_between
 from autograd_lite.forensics.place import Place, index_parts, is_array
@@ -132,6 +139,7 @@ def _of_predictions(
                 # What an activation gives is differentiated twice in its own step.
                 if kind != "derivative twice" or not is_given:
                     yield from _delta(graph, place, kind, words, c * value, y)
+            yield from _smoothed(graph, place, c * (p - y), c * y)
             for name, array in case.arrays.items():
                 if array.shape == p.shape and array.dtype.kind in "fiub":
                     words = f"{name} stands for the targets y in p - y"
@@ -142,6 +150,16 @@ def _of_predictions(
                 words += f": {made_by} is left out" * (others < number)
                 yield from _delta(graph, place, "wrong place", words, c * (other - y), y)
             break
+
+
+def _smoothed(graph: Graph, place: Place, delta: Array, labels: Array) -> Iterator[Candidate]:
+    """The delta with labels that are smoothed by some number, which is to be found."""
+    to_scores = graph.consumers[place.argument]
+    if labels.ndim == 2 and delta.shape == place.argument.shape:
+        apart = labels - labels.mean(axis=-1, keepdims=True)
+        words = "in what arrives there the labels are smoothed, and not those of the loss"
+        by = lambda share: instead_of_all(to_scores, delta + share * apart)
+        yield with_strength("labels", words, by, neutral=0.0, number="by {}", joint=True)
 
 
 def _of_logits(z: Tensor) -> Iterator[Array]:

@@ -6,7 +6,7 @@ It is dx = (g - mean(g) - y mean(g y)) / s for y = (x - mean(x)) / s.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite.derivatives.layers import rms_normalize, standardize
 from autograd_lite.forensics.candidate import Candidate, joint, scaled, unchanged
+from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.place import Place, Vjp, Wrong, sets_of_axes
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
@@ -25,11 +26,9 @@ NORMALIZATIONS = (standardize, rms_normalize)
 """Functions that normalize in one step."""
 
 
-def normalizations(
-    graph: Graph, chain: list[Place], node: Tensor, x: Tensor
-) -> Iterator[Candidate]:
+def normalizations(case: Case, chain: list[Place], node: Tensor, x: Tensor) -> Iterator[Candidate]:
     """Mistakes in the derivative from a node to what it is, normalized over some axes."""
-    y = node._array
+    graph, y = case.graph, node._array
     for axes, centred in itertools.product(sets_of_axes(node.ndim), (True, False)):
         scale = _scale(x._array, y, axes, centred)
         if scale is None:
@@ -48,6 +47,7 @@ def normalizations(
             *_scaled_late(graph, node, right),
             *_not_scaled(graph, node, _changing(x, axes, centred, others)),
             *_other_epsilons(right, mean, _numbers_added(graph, node, x)),
+            *_running(right, case.arrays, _numbers_added(graph, node, x)),
         ):
             words = f"in the derivative of what is normalized{what}"
             of_whole = lambda g, *_, of=terms, **k: of(g, y)
@@ -195,6 +195,18 @@ def _other_epsilons(right: Terms, mean: Mean, epsilons: Iterable[float]) -> Othe
             for terms in (right, right._replace(mean_along=along)):
                 what = f", y, the epsilon, {epsilon:g}, is {words}"
                 yield "wrong formula", what, terms._replace(scale=scale)
+
+
+def _running(right: Terms, arrays: Mapping[str, Array], epsilons: Iterable[float]) -> Others:
+    """An array of the caller's for the variance, such as what is kept of earlier batches."""
+    alike = [(n, a) for n, a in arrays.items() if a.size == np.size(right.scale) > 1]
+    for (name, array), epsilon in itertools.product(alike, (*epsilons, 0.0)):
+        scale = np.sqrt(array.reshape(np.shape(right.scale)) + epsilon)
+        terms, words = right._replace(scale=scale), f", y, {name} stands for the batch's variance"
+        if np.isfinite(scale).all() and scale.all():
+            yield "other arrays", words, terms
+            words += ", and mean and variance are treated as constants"
+            yield "other arrays", words, terms._replace(mean=_nothing, mean_along=_nothing)
 
 
 def _other_lengths(right: Terms, length: int, others: Iterable[int]) -> Others:

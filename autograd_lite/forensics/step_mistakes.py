@@ -335,8 +335,9 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
                 if (len(one), other.shape[1]) == shape and one.shape[1] == len(other):
                     words = "the two factors of the product are in the wrong order"
                     yield "transposed", words, partial(_in_other_order, turned, place.slot == 0)
-    leads_to_leaf = place.multiplies_matrices and place.argument.operation is None
-    for axes in alike_axes(place.argument._array) if leads_to_leaf else ():
+    whole = place.argument._array
+    ends = place.argument.operation is None or (is_square(whole) and whole.ndim == 2)
+    for axes in alike_axes(whole) if place.multiplies_matrices and ends else ():
         words = f"axes {axes[0]} and {axes[1]} of the result are exchanged"
         words += ": the channels of the kernel are exchanged" * (axes == (0, 1))
         words = "the result is transposed" if place.argument.ndim == 2 else words

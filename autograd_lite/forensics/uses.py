@@ -321,8 +321,9 @@ def _within_block(graph: Graph, x: Tensor, skip: Place) -> list[Tensor]:
 def past_the_slope(graph: Graph, place: Place) -> StepMistakes:
     """What one of several ways brings is added after an activation's derivative, not before."""
     before = [b for b in graph.places_of.get(place.argument, ()) if b.activates]
-    others = [use for use in graph.consumers[place.argument] if use is not place]
-    if not before or not any(graph.sent(use).any() for use in others):
+    # The last state of a loop has one use, where those before it have more.
+    alike = graph.of_operation[place.argument.operation] if before else ()
+    if all(len(graph.consumers.get(node, ())) < 2 for node in alike):
         return
     slope, name = before[0].slopes, before[0].operation.name
     if np.all(slope):

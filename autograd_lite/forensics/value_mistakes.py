@@ -131,6 +131,13 @@ def _of_matrices(graph: Graph, place: Place, argument: Any) -> Replacements:
         words = "the inverse of the other factor stands where its transpose belongs"
         yield "transposed", words, np.linalg.inv(value).T, "np.linalg.inv({0}).T"
     for axis in range(value.ndim) if place.multiplies_matrices and value.ndim > 1 else ():
+        centred = value - value.mean(axis=axis, keepdims=True)
+        words = f"{PRODUCT}its other factor less its mean over axis {axis}"
+        yield "wrong formula", words, centred
+        deviation = value.std(axis=axis, keepdims=True)
+        if deviation.all():
+            words += ", over the standard deviation: it is standardized"
+            yield "wrong formula", words, centred / deviation
         total = value.sum(axis=axis, keepdims=True)
         if total.all():
             words = f"{PRODUCT}its other factor divided by the sums over axis {axis}"
@@ -256,7 +263,8 @@ IN_ITS_PLACE = (
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
     """What is multiplied nearby, and has an argument's shape."""
-    nearby: list[Any] = []
+    is_leaf = is_recorded(argument) and argument.operation is None
+    nearby: list[Any] = graph.leaves[:MOST_LEAVES] if is_leaf else []
     for near in graph.near(place):
         if near.traits.product:
             for other in near.node.arguments:
@@ -270,6 +278,10 @@ def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
     for other in distinct.values():
         if is_array(plain(other)) and plain(other).shape == plain(argument).shape:
             yield other
+
+
+MOST_LEAVES = 12
+"""Parameters of which one may stand for another one, far from where that is used."""
 
 
 def _in_words(argument: Any, others: Iterable[Any], own: Any) -> Iterator[tuple[str, bool, Any]]:

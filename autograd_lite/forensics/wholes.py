@@ -27,7 +27,7 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
     position: dict[Node, int] = {node: -number for node, number in graph.position.items()}
     for node in graph.places_of:
         if node.operation.function in NORMALIZATIONS:
-            yield from normalizations(graph, graph.places_of[node][:1], node, node.arguments[0])
+            yield from normalizations(case, graph.places_of[node][:1], node, node.arguments[0])
         if not node.operation.traits.elementwise or node.ndim < 1:
             continue
         for found, parts in behind(node, position, frozenset()):
@@ -54,7 +54,7 @@ def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
                     yield joint(kind, words, as_a_whole(graph, chain))
                     yield from _of_derivatives(graph, chain, parts, names)
             if node.ndim > 1:
-                yield from normalizations(graph, chain, node, x)
+                yield from normalizations(case, chain, node, x)
 
 
 def _of_derivatives(

@@ -273,6 +273,83 @@ def a_vector_that_is_normalized_is_taken_for_one_that_was():
     return (c * n**2).sum(), {q: 2 * c * n.data}
 
 
+def attention(seed, d_scores):
+    """Self-attention, and what `d_scores(dP, P)` makes of what arrives at the probabilities."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 4))
+    Q, K, V = (leaf(rng, 3, 4, name=name) for name in "QKV")
+    q, k, v = X @ Q, X @ K, X @ V
+    P = softmax(q @ k.T, axis=1)
+    d = 2 * (P.data @ v.data - y)
+    dS = d_scores(d @ v.data.T, P.data)
+    right = {Q: X.T @ dS @ k.data, K: X.T @ dS.T @ q.data, V: X.T @ P.data.T @ d}
+    return ((P @ v - y) ** 2).sum(), right
+
+
+@planted("the subtracted sum is of another row than its own, as where keepdims is left out")
+def the_sum_of_softmax_is_subtracted_along_the_other_axis():
+    return attention(28, lambda dP, P: P * (dP - (dP * P).sum(axis=1)))
+
+
+@planted("the result is transposed")
+def what_arrives_at_the_probabilities_is_transposed():
+    return attention(29, lambda dP, P: P * (dP.T - (dP.T * P).sum(axis=1, keepdims=True)))
+
+
+@planted("what arrives over it is not multiplied by the derivative of tanh", "and likewise to")
+def parentheses_are_missing_around_what_arrives_at_each_state():
+    rng = np.random.default_rng(30)
+    x, y = rng.normal(size=(4, 2)), rng.normal(size=(4, 2))
+    W, U, V = leaf(rng, 3, 3, name="W"), leaf(rng, 3, 2, name="U"), leaf(rng, 2, 3, name="V")
+    h, states, loss = np.zeros(3), [np.zeros(3)], 0
+    for t in range(4):
+        h = np.tanh(W @ h + U @ x[t])
+        states.append(h.data)
+        loss = loss + ((V @ h - y[t]) ** 2).sum()
+    dW, dU, dV, dh = 0, 0, 0, np.zeros(3)
+    for t in reversed(range(4)):
+        d = 2 * (V.data @ states[t + 1] - y[t])
+        dz = V.data.T @ d + dh * (1 - states[t + 1] ** 2)
+        dW, dU = dW + np.outer(dz, states[t]), dU + np.outer(dz, x[t])
+        dV, dh = dV + np.outer(d, states[t + 1]), W.data.T @ dz
+    return loss, {W: dW, U: dU, V: dV}
+
+
+def regularized(seed, decay, smoothed=0.0, change=lambda X: X):
+    """Softmax of X W with a penalty: what is done to labels and inputs, and for the penalty."""
+    rng = np.random.default_rng(seed)
+    X, labels, W = rng.normal(size=(8, 3)), rng.integers(4, size=8), leaf(rng, 3, 4, name="W")
+    p, y = softmax(X @ W, axis=1), np.eye(4)[labels]
+    d = (p.data - (1 - smoothed) * y - smoothed / 4) / 8
+    loss = -(y * np.log(p)).sum() / 8 + 0.05 * (W**2).sum()
+    return loss, {W: change(X).T @ d + decay(W.data)}
+
+
+@planted("the derivative of the norm, not of its square,")
+def the_penalty_is_differentiated_as_a_norm():
+    return regularized(31, lambda w: 0.05 * w / np.sqrt((w**2).sum()))
+
+
+@planted("the penalty's derivative without its signs")
+def the_absolute_values_of_the_weights_are_added():
+    return regularized(32, lambda w: 0.1 * abs(w))
+
+
+@planted("the labels are smoothed, and not those of the loss, by 0.1")
+def labels_are_smoothed_in_the_backward_pass():
+    return regularized(33, lambda w: 0.1 * w, smoothed=0.1)
+
+
+@planted("its other factor less its mean over axis 0.")
+def the_inputs_are_centred_in_the_backward_pass():
+    return regularized(34, lambda w: 0.1 * w, change=lambda X: X - X.mean(0))
+
+
+@planted("over the standard deviation: it is standardized")
+def the_inputs_are_standardized_in_the_backward_pass():
+    return regularized(35, lambda w: 0.1 * w, change=lambda X: (X - X.mean(0)) / X.std(0))
+
+
 @pytest.mark.parametrize("every", in_second_tier(range(4), (0, 1)))
 def test_each_is_named_first(every):
     assert_named_first(CASES[every::4])
