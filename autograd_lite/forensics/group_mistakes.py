@@ -121,11 +121,12 @@ def _comes_back(graph: Graph, place: Place) -> bool:
 def at_each_entry(case: Case) -> Iterator[Candidate]:
     """A function of a mean is differentiated at each of the entries, and not at their mean."""
     graph = case.graph
-    for place in graph.places if len(graph.places) < MOST_STEPS else ():
+    for place in graph.places:
         x, node, uses = place.argument, place.node, graph.consumers.get(place.node, ())
         bent = any(not (use.traits.additive or use.slot in use.traits.linear) for use in uses)
-        along = place.traits.averages and x.shape[1:] == node.shape and len(x) <= MOST_ENTRIES
-        if along and bent and not _comes_back(graph, place):
+        along = place.traits.averages and x.ndim and x.shape[1:] == node.shape
+        is_short = along and len(x) * graph.work <= MOST_WORK
+        if is_short and bent and not _comes_back(graph, place):
             step = graph.forward_step(node)
             replays = [graph.replay({step: Always(one)}) for one in x._array]
             arriving = [replay[node] for replay in replays if replay is not None]
@@ -136,9 +137,8 @@ def at_each_entry(case: Case) -> Iterator[Candidate]:
                 yield Candidate("wrong place", words, {place: Always(shares)})
 
 
-MOST_STEPS = 200
-MOST_ENTRIES = 50
-"""Steps of a graph, and entries of a mean, with each of which it is run again."""
+MOST_WORK = 10_000_000
+"""Entries of a graph that is run again with each of the entries of a mean."""
 
 
 def _is_subtracted(graph: Graph, node: Tensor) -> bool:

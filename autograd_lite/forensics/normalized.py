@@ -28,7 +28,7 @@ NORMALIZATIONS = (standardize, rms_normalize)
 
 def normalizations(case: Case, chain: list[Place], node: Tensor, x: Tensor) -> Iterator[Candidate]:
     """Mistakes in the derivative from a node to what it is, normalized over some axes."""
-    graph, y = case.graph, node._array
+    graph, y, epsilons = case.graph, node._array, _numbers_added(case.graph, node, x)
     for axes, centred in itertools.product(sets_of_axes(node.ndim), (True, False)):
         scale = _scale(x._array, y, axes, centred)
         if scale is None:
@@ -46,8 +46,8 @@ def normalizations(case: Case, chain: list[Place], node: Tensor, x: Tensor) -> I
             *_other_lengths(right, y.size // scale.size, y.shape if reduce is np.mean else ()),
             *_scaled_late(graph, node, right),
             *_not_scaled(graph, node, _changing(x, axes, centred, others)),
-            *_other_epsilons(right, mean, _numbers_added(graph, node, x)),
-            *_running(right, case.arrays, _numbers_added(graph, node, x)),
+            *_other_epsilons(right, mean, epsilons),
+            *_running(right, case.arrays, epsilons),
         ):
             words = f"in the derivative of what is normalized{what}"
             of_whole = lambda g, *_, of=terms, **k: of(g, y)

@@ -160,24 +160,22 @@ MOST_ARRAYS = 20
 
 def elsewhere(case: Case) -> Iterator[Candidate]:
     """A derivative is taken at an array of the caller's, or a product with it, not with a node."""
-    seen = {id(gradient) for gradient in case.manual.values()}
-    copies = [leaf._array.tobytes() for leaf in case.graph.leaves]
-    held = [(n, a) for n, a in case.arrays.items() if id(a) not in seen and a.dtype.kind == "f"]
-    held = [(name, array) for name, array in held if array.tobytes() not in copies]
+    known = [*case.manual.values(), *(leaf._array for leaf in case.graph.leaves)]
+    held = [(n, a) for n, a in case.arrays.items() if a.dtype.kind == "f"][:MOST_HELD]
+    held = [(n, a) for n, a in held if not any(np.array_equal(a, other) for other in known)]
+    held = [(name, array) for name, array in held if not _is_delta(case, array)]
     for place in case.graph.places if len(case.graph.places) <= MOST_STEPS else ():
         bends = place.bends and place.traits.elementwise
         slots = [place.slot] if bends else [*place.others] if place.traits.product else []
-        for slot, (name, array) in itertools.product(slots, held[:MOST_HELD]):
+        for slot, (name, array) in itertools.product(slots, held):
             own = place.node.arguments[slot]
-            if is_recorded(own) and own.shape == array.shape and not _is_delta(case, array):
-                words = f"the product is taken with {name}, where {{own}} belongs"
-                vjp: Vjp = Instead(place, slot, array, name)
-                if bends:
-                    words = (
-                        f"the derivative of {{operation}} is taken at {name}, not at {{argument}}"
-                    )
-                    vjp = place.given(partial(_with_output, place, array))
-                yield Candidate("other arrays", words, {place: vjp})
+            if is_recorded(own) and own.shape == array.shape:
+                what = f"the derivative of {{operation}} is taken at {name}, not at {{argument}}"
+                vjp: Vjp = place.given(partial(_with_output, place, array))
+                if not bends:
+                    what = f"the product is taken with {name}, where {{own}} belongs"
+                    vjp = Instead(place, slot, array, name)
+                yield Candidate("other arrays", what, {place: vjp})
 
 
 def _with_output(place: Place, array: Array, y: Array, *given: Any) -> tuple[Any, ...]:

@@ -214,7 +214,9 @@ def _total(case: Case, node: Tensor, rate: float) -> Gradients | None:
 def accumulated(case: Case) -> list[Slip] | None:
     """The slip if there is more in the wrong gradients: those of the same loss with other data."""
     right, wrong = case.graph.right, case.wrong_ones
-    for candidate in other_data(case) if case.are_usable(wrong) else ():
+    is_small = case.graph.work <= MOST_WORK and case.are_usable(wrong)
+    changes = (c for c in other_data(case) if c.kind == "other arrays") if is_small else ()
+    for candidate in changes:
         others = case.graph.replay(candidate.wrong)
         if others and all(case.alike(case.manual[t], right[t] + others[t]) for t in wrong):
             words = "two gradients are added, as where the one before was not set to 0: "

@@ -25,6 +25,7 @@ from autograd_lite.forensics.formula_mistakes import formulas, softmax
 from autograd_lite.forensics.harmless import EPSILONS
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded, is_square
 from autograd_lite.forensics.replay import Graph, nearest
+from autograd_lite.forensics.value_mistakes import complements
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -207,7 +208,7 @@ def weights_exchanged(case: Case) -> Iterator[Candidate]:
         for one, other in pairs:
             for slots in itertools.product((0, 1), repeat=2):
                 weights = [n.arguments[slot] for n, slot in zip((one, other), slots)]
-                if np.shape(one) == np.shape(other) and _add_up_to_1(*map(plain, weights)):
+                if one.shape == other.shape and _vary(*map(plain, weights)):
                     for words, wrong in _exchanged(case.graph, (one, other), slots, weights):
                         found.setdefault(words, []).append(wrong)
     for words, several in found.items():
@@ -221,10 +222,10 @@ def _has_two_factors(node: Tensor) -> bool:
     return node.operation is not None and node.operation.function is np.multiply
 
 
-def _add_up_to_1(one: Any, other: Any) -> bool:
+def _vary(one: Any, other: Any) -> bool:
+    """Whether two weights add up to 1, and are not one number everywhere."""
     alike = is_array(one) and is_array(other) and one.shape == other.shape
-    total = one + other if alike else np.zeros(())
-    return total.ndim > 0 and bool((total == 1).all()) and bool(np.ptp(one) > 0)
+    return alike and complements(one, other) and bool(np.ptp(one) > 0)
 
 
 def _exchanged(

@@ -301,7 +301,7 @@ def _relation(argument: Any, other: Any, own: Any) -> tuple[int, str]:
         (other, argument, ("output", "input"), "1 - {own}, where {own} belongs"),
     ):
         steps = _steps_between(output, given)
-        if steps == 1 and _complements(other, argument):
+        if steps == 1 and complements(other, argument):
             return steps, complement
         if steps:
             of_what = output.operation.name if steps == 1 else "a function"
@@ -311,7 +311,8 @@ def _relation(argument: Any, other: Any, own: Any) -> tuple[int, str]:
     return MOST_BETWEEN, elsewhere(argument, other)
 
 
-def _complements(one: Any, other: Any) -> bool:
+def complements(one: Any, other: Any) -> bool:
+    """Whether two arrays, or what has them, add up to 1."""
     return np.allclose(plain(one) + plain(other), 1, rtol=0, atol=1e-12)
 
 
