@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
@@ -14,6 +15,7 @@ from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, plain
+from autograd_lite.read_only import OURS
 
 Rule = Callable[[Node, Cotangents, Pass, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
@@ -279,6 +281,21 @@ class enable_grad(SetRecording):  # noqa: N801 - its name in PyTorch
     """
 
     on = True
+
+
+def unrecorded(vjp: Any) -> Any:
+    """A rule of somebody else's, which records nothing unless it is handed tensors."""
+
+    def call(g: Any, *given: Any, **keywords: Any) -> Any:
+        if isinstance(g, Node):
+            return vjp(g, *given, **keywords)
+        # What is set in a copy of the context ends with it, wherever an interruption comes.
+        context = copy_context()
+        context.run(recording.set, False)
+        return context.run(vjp, g, *given, **keywords)
+
+    package = str(getattr(vjp, "__module__", "")).partition(".")[0]
+    return vjp if vjp is None or package in OURS else functools.update_wrapper(call, vjp)
 
 
 def unusual(recorded: bool = False) -> str:
