@@ -109,6 +109,12 @@ def entries_of(value: Any) -> Any:
     return plain(value)
 
 
+def decisive(value: Any) -> Any:
+    """The array of a tensor whose entries decide on what is computed."""
+    take_entries(value)
+    return plain(value)
+
+
 class _Set(NamedTuple):
     """A variable that something has set for a while, and its value before."""
 

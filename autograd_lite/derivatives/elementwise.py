@@ -277,8 +277,8 @@ composed(np.divmod)(lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
 @composed(np.modf)
 def modf(x: Array) -> tuple[Array, Array]:
     """What is behind the point, which is nothing of infinity, and what is before it."""
-    infinite = np.isinf(plain(x))
-    rest = np.where(infinite, np.copysign(0.0, plain(x)), x) if infinite.any() else x
+    infinite = np.isinf(x)
+    rest = np.where(infinite, np.copysign(0.0, x), x) if infinite.any() else x
     return np.fmod(rest, 1), np.trunc(x)
 
 

@@ -128,7 +128,8 @@ def template_of(call: Call, definition: Callable[..., Any]) -> Template | None:
         template = tape.template({0: result if whole else result[0]})
     except (AutogradError, TypeError, ValueError, AttributeError):
         return None  # It changes arrays in place, or asks for more than an array within a rule has.
-    return None if template.looks else template
+    is_simpler = all(step.function is not call.function for step in template.steps)
+    return template if is_simpler and not template.looks else None
 
 
 def kind_of(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from autograd_lite.arguments import require_function
-from autograd_lite.errors import AutogradError, UnsupportedError
+from autograd_lite.errors import UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import draws, enable_grad, moves, recording, setting, unusual
 from autograd_lite.names import explains_keywords, parameters_of
@@ -27,6 +27,7 @@ from autograd_lite.program.recordings import (
     difference,
     form,
     in_new_object,
+    is_choice,
     key_of,
     nearby,
     program_of,
@@ -240,8 +241,8 @@ class Compiled:
         before = self._found.get(key)
         try:
             made = self._written(self._record(arguments, keywords, arrays))
-        except FOLLOWING as error:
-            self._reason = str(error)
+        except Exception as error:  # the function itself has returned for these arrays
+            self._reason = str(error) or f"it raises {type(error).__name__} when it is recorded"
             return
         if type(before) is _Recorded:
             other: Record | None = before.record
@@ -291,6 +292,8 @@ class Compiled:
         fresh = iter([in_new_object(array) for array in arrays])
 
         def tensor(leaf: Any, requires_grad: bool) -> Any:
+            if is_choice(leaf):
+                return leaf.copy()
             if isinstance(leaf, np.ndarray | np.generic):
                 given.append(Tensor(next(fresh), requires_grad))
                 return given[-1]
@@ -379,10 +382,6 @@ def _unlike(f: Any, reason: str) -> UnsupportedError:
         reason,
         "Give it as an argument, or compute it from the arguments with functions of NumPy's",
     )
-
-
-FOLLOWING = (AutogradError, TypeError, ValueError, AttributeError, KeyError, IndexError)
-"""What is raised where a computation cannot be followed."""
 
 
 def _is_returned_alike(output: Any, other: Any) -> bool:

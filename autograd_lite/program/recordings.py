@@ -226,6 +226,8 @@ def key_of(value: Any, arrays: list[Array]) -> Any:
     if kind is np.ndarray or isinstance(value, np.generic):
         if value.dtype.kind not in "fiub":
             return None
+        if is_choice(value):
+            return kind, value.dtype, value.item()
         arrays.append(value)
         return form(value)
     if kind in (tuple, list):
@@ -241,6 +243,14 @@ def key_of(value: Any, arrays: list[Array]) -> Any:
         return _plain(value)
     parts += [key_of(part, arrays) for part in value]
     return None if None in parts else (kind, *parts)
+
+
+def is_choice(value: Any) -> bool:
+    """Whether it is one whole number or truth value of NumPy's: what chooses axes, places, shapes.
+
+    Such are told apart by what they are, as those of Python are.
+    """
+    return isinstance(value, np.ndarray | np.generic) and not value.ndim and value.dtype.kind != "f"
 
 
 def _plain(value: Any) -> Any:
