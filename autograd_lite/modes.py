@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
@@ -113,6 +114,23 @@ def decisive(value: Any) -> Any:
     """The array of a tensor whose entries decide on what is computed."""
     take_entries(value)
     return plain(value)
+
+
+def condition(function: Callable[..., Any]) -> Callable[..., bool]:
+    """Make a condition on arrays one on tensors as well, of which the outcome is noted.
+
+    While a rule is traced it is given what takes the place of arrays, and remembers itself.
+    """
+
+    @functools.wraps(function)
+    def holds(*values: Any) -> bool:
+        if not any(isinstance(value, Node.tensor_class) for value in values):
+            return bool(function(*values))
+        outcome = bool(function(*map(plain, values)))
+        take(function, values, NO_KEYWORDS, outcome)
+        return outcome
+
+    return holds
 
 
 class _Set(NamedTuple):

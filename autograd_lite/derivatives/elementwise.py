@@ -30,10 +30,11 @@ def curved(
     Args:
         spread: brings y's shape to that of x, where y is a reduced one.
     """
-    recorded = isinstance(g, Node) and g._requires_grad and isinstance(y, Node)
+    # While a rule is traced its arrays are nodes, and no tensors: then it is of first derivatives.
+    recorded = isinstance(g, Node.tensor_class) and g._requires_grad and isinstance(y, Node)
     if not recorded:
         return slope
-    at_zero = np.equal(plain(y), 0)
+    at_zero = plain(np.equal(y, 0))
     if not np.any(at_zero):
         return slope
     weights = at_zero.astype(y.dtype)

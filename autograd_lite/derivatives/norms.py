@@ -168,7 +168,9 @@ def cond(x: Any, p: Any = None) -> Array:
     x = as_operand(x)
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        above, below = (s[..., i] for i in ((-1, 0) if p == -2 else (0, -1)))
+        with np.errstate(divide="ignore"):  # also for zeros alone, as in NumPy
+            return np.where((above == 0) & (below == 0), 1, above) / below
     norms = [np.linalg.norm(matrix, p, axis=(-2, -1)) for matrix in (x, np.linalg.inv(x))]
     return norms[0] * norms[1]
 

@@ -48,7 +48,7 @@ IN_C = ["entries of a mask", "rows of a mask", "repeat", "delete", "a place"]
 def test_what_is_chosen_by_an_argument_is_that_of_each_call(backend, name, quick_c_compiler):
     """Also where one entry is left, which NumPy spreads over as many as there were."""
     f, given, choices = CHOICES[name]
-    for first in choices if backend == "numpy" else choices[1:2]:  # of none, if it is a mask
+    for first in choices[:2] if backend == "numpy" else choices[1:2]:  # the second mask is of none
         fast, slow = value_and_grad(compile(f, backend)), value_and_grad(f)
         for turn in range(3):
             fast(given + turn, first)
