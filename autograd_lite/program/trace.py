@@ -21,6 +21,7 @@ from autograd_lite.program.program import (
     Guard,
     Program,
     Step,
+    deciding_on_shape,
     mapped,
     needed_for,
     run_steps,
@@ -111,7 +112,7 @@ class Tracer:
             if not isinstance(call.outcome, Node):
                 self.guard(self.called(call), call.outcome)
         given = {step for value, step in self.program.inputs.items() if isinstance(value, Node)}
-        decisive = {x: None for step in self.program.steps for x in _deciding_on_shape(step)}
+        decisive = {x: None for step in self.program.steps for x in deciding_on_shape(step)}
         for step in decisive:
             if step.function or step in given:
                 total = np.sum(self.value(step))
@@ -338,15 +339,6 @@ class Tracer:
         if step.number not in found:
             run_steps(needed_for([step], parts=missing), found)
         return found[step.number]
-
-
-def _deciding_on_shape(step: Step) -> list[Step]:
-    """Those of the arguments of a step whose sum is how many entries there are in the result."""
-    if step.function is np.repeat:
-        return steps_in([step.arguments[1]])
-    if step.function is operator.getitem:
-        return [x for x in steps_in([step.arguments[1]]) if x.dtype == bool]
-    return []
 
 
 class _Outliner(Tracer):

@@ -32,6 +32,21 @@ CHOICES = {
     "a diagonal": (lambda x, k: (np.diag(x, k) ** 2).sum(), square, whole),
     "a slice": (lambda x, k: (x[:k] ** 2).sum(), square, whole),
     "so many": (lambda x, k: sum((x * i).sum() for i in range(k)) + x.sum(), square, whole),
+    "states one after another": (
+        lambda x, n: sum(x[a, b] ** 2 for a, b in itertools.pairwise(n)),
+        square,
+        [np.array(n) for n in ([0, 1, 2], [2, 1, 0], [0, 0, 0])],
+    ),
+    "an axis of several": (
+        lambda x, n: ((x - x.max(axis=n[0], keepdims=True)) * np.arange(3.0)).sum(),
+        square,
+        [np.array([0, 1]), np.array([1, 0])],
+    ),
+    "a diagonal of several": (
+        lambda x, n: np.exp(np.diag(x, n.max()) / 9).sum(),
+        square,
+        [np.array([0, 0]), np.array([0, 2]), np.array([1, 0])],
+    ),
     "quantiles": (
         lambda x, q: (np.quantile(x, q) ** 2).sum(),
         x,
