@@ -18,7 +18,7 @@ from autograd_lite.modes import draws, enable_grad, moves, recording, setting, u
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.backends import Runner, backend_of, differing, spreads, suited
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, is_choice
 from autograd_lite.program.recordings import (
     RECORDINGS,
     Record,
@@ -27,7 +27,6 @@ from autograd_lite.program.recordings import (
     difference,
     form,
     in_new_object,
-    is_choice,
     key_of,
     nearby,
     program_of,

@@ -212,6 +212,14 @@ def function_of(step: Step) -> Any:
     return step.function if row is None or row.residual else row.function
 
 
+def is_choice(value: Any) -> bool:
+    """Whether it is one whole number or truth value of NumPy's: what chooses axes, places, shapes.
+
+    Such are told apart by what they are, as those of Python are.
+    """
+    return isinstance(value, np.ndarray | np.generic) and not value.ndim and value.dtype.kind != "f"
+
+
 def deciding_on_shape(step: Step) -> list[Step]:
     """Those of the arguments of a step on whose sum the shape of its result may depend.
 

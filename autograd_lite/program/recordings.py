@@ -19,7 +19,7 @@ from autograd_lite.errors import describe_one
 from autograd_lite.modes import Taken
 from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.program.backends import Output, Task
-from autograd_lite.program.program import Guard, Program, Step, function_of
+from autograd_lite.program.program import Guard, Program, Step, function_of, is_choice
 from autograd_lite.program.trace import Tracer
 from autograd_lite.trees import leaves_of
 
@@ -243,14 +243,6 @@ def key_of(value: Any, arrays: list[Array]) -> Any:
         return _plain(value)
     parts += [key_of(part, arrays) for part in value]
     return None if None in parts else (kind, *parts)
-
-
-def is_choice(value: Any) -> bool:
-    """Whether it is one whole number or truth value of NumPy's: what chooses axes, places, shapes.
-
-    Such are told apart by what they are, as those of Python are.
-    """
-    return isinstance(value, np.ndarray | np.generic) and not value.ndim and value.dtype.kind != "f"
 
 
 def _plain(value: Any) -> Any:
