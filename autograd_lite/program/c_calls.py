@@ -77,6 +77,7 @@ def chooses(index: Any) -> bool:
 
 
 def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    a = a if a.dtype.kind == "f" else a.astype(float)  # of whole numbers the sum may be too large
     total = np.sum(a, axis=axis, keepdims=keepdims)
     return total / (a.size // max(total.size, 1))
 

@@ -160,3 +160,10 @@ def test_what_a_tensor_from_outside_is_is_looked_at(name, value):
         fast(x + turn)
     setattr(held, name, value)
     assert fast(x) == np.asarray(f(x))
+
+
+def test_the_mean_of_large_whole_numbers_is_that_of_floats_in_c(quick_c_compiler):
+    fast, times = compile(lambda x, n: x * n.mean(), "c"), np.full(20, 1_700_000_000_000_000_000)
+    for turn in range(3):
+        assert fast(x + turn, times - turn)[0] == pytest.approx((x[0] + turn) * 1.7e18)
+    assert fast.backend == "c"
