@@ -122,7 +122,13 @@ class Lines:
             self._static.add(step)
             names.bind_view(step, expression(step, self.values, names))
             return []
-        return [f"{names.of(step)} = {expression(step, self.values, names)}"]
+        lines, value = (
+            [f"{names.of(step)} = {expression(step, self.values, names)}"],
+            self.value(step),
+        )
+        if isinstance(value, np.ndarray) and not _is_own(step):
+            lines.append(f"if {names.of(step)}.shape != {value.shape}: raise Missed")
+        return lines
 
     def _statements(self, step: Step, out: str) -> list[str]:
         """The lines that compute a step into an array; those of one kind are written once."""

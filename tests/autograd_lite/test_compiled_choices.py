@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from looping import looped
 
-from autograd_lite import Tensor, compile, value_and_grad
+from autograd_lite import Tensor, compile, differentiable, value_and_grad
 
 x = np.array([0.5, 1.5, -1.0, 3.0])
 square = np.arange(1.0, 10.0).reshape(3, 3) ** 1.2
@@ -167,3 +167,21 @@ def test_the_mean_of_large_whole_numbers_is_that_of_floats_in_c(quick_c_compiler
     for turn in range(3):
         assert fast(x + turn, times - turn)[0] == pytest.approx((x[0] + turn) * 1.7e18)
     assert fast.backend == "c"
+
+
+def scattered(g, y, x):
+    found = np.zeros_like(x)
+    found[x > 0] = g
+    return found
+
+
+@differentiable(scattered)
+def positive(x):
+    return x[x > 0]
+
+
+@looped("backend", ["numpy", "c"])
+def test_an_operation_of_ones_own_may_give_more_or_less(backend, quick_c_compiler):
+    fast = compile(lambda x: (positive(x) ** 2).sum(), backend)
+    for data in (sign * x + shift for sign in (1, -1) for shift in (0.0, 0.1, 0.2, -2, -9, 9)):
+        assert fast(data) == pytest.approx((data[data > 0] ** 2).sum())
