@@ -122,10 +122,8 @@ class Lines:
             self._static.add(step)
             names.bind_view(step, expression(step, self.values, names))
             return []
-        lines, value = (
-            [f"{names.of(step)} = {expression(step, self.values, names)}"],
-            self.value(step),
-        )
+        value = self.value(step)
+        lines = [f"{names.of(step)} = {expression(step, self.values, names)}"]
         if isinstance(value, np.ndarray) and not _is_own(step):
             lines.append(f"if {names.of(step)}.shape != {value.shape}: raise Missed")
         return lines
