@@ -278,9 +278,7 @@ composed(np.divmod)(lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
 @composed(np.modf)
 def modf(x: Array) -> tuple[Array, Array]:
     """What is behind the point, which is nothing of infinity, and what is before it."""
-    infinite = np.isinf(x)
-    rest = np.where(infinite, np.copysign(0.0, x), x) if infinite.any() else x
-    return np.fmod(rest, 1), np.trunc(x)
+    return np.fmod(np.where(np.isinf(x), np.copysign(0.0, x), x), 1), np.trunc(x)
 
 
 define(np.ldexp, lambda g, y, x, exponent: np.ldexp(g, exponent), None)
