@@ -136,7 +136,8 @@ class _Folder:
             self._all |= zip(loop.body, map(list, zip(*loop.originals)))
             return
         body = _Body(self, loop)
-        step = self._step(body.made, body.arguments, None)
+        if body.made.body:  # else all of it is the same in each iteration
+            step = self._step(body.made, body.arguments, None)
         for number, place in enumerate(body.outputs):
             every = body.made.outputs[number][1]
             originals = [iteration[place] for iteration in loop.originals]

@@ -299,3 +299,23 @@ def test_more_recurrences_at_random_have_the_bits_of_the_eager_ones(counts):
 def test_more_recurrences_at_random_are_right_in_c(quick_c_compiler, counts):
     assert_recurrences_at_random(range(1, 12), "c")
     assert len(counts) >= 12
+
+
+def test_a_condition_that_is_the_same_in_each_iteration_is_asked_once():
+    def f(h, limit):
+        states = []
+        for _ in range(40):
+            if limit > 0.5:
+                h = h * 0.9 + 0.01
+            h = np.abs(h)
+            states.append(h)
+        return np.stack(states).std()
+
+    rng = np.random.default_rng(0)
+    for backend in ("numpy", "c"):
+        compiled = assert_computed(
+            f, lambda: (rng.normal(size=4), np.float64(rng.uniform(0.6, 1))), backend
+        )
+        assert compiled.backend == backend
+        h = rng.normal(size=4)
+        assert compiled(h, np.float64(0.2))[0] == pytest.approx(f(h, 0.2))
