@@ -319,3 +319,23 @@ def test_a_condition_that_is_the_same_in_each_iteration_is_asked_once():
         assert compiled.backend == backend
         h = rng.normal(size=4)
         assert compiled(h, np.float64(0.2))[0] == pytest.approx(f(h, 0.2))
+
+
+def test_what_a_loop_computes_of_nothing_that_is_given_is_computed_before():
+    """As the cotangents of a mean over all iterations."""
+
+    def f(x, h):
+        states = []
+        for t in range(30):
+            h = np.tanh(h) * 0.7
+            if h.sum() > 0:
+                h = h * 0.9 + 0.01
+            states.append(np.sin(x[t] * 0.1 * t))
+        return np.stack([*states, h]).mean()
+
+    rng = np.random.default_rng(0)
+    for backend in ("numpy", "c"):
+        compiled = assert_computed(
+            f, lambda: (rng.normal(size=(30, 4)), rng.uniform(0.5, 1, size=4)), backend
+        )
+        assert compiled.backend == backend
