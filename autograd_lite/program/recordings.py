@@ -226,7 +226,7 @@ def key_of(value: Any, arrays: list[Array]) -> Any:
     if kind is np.ndarray or isinstance(value, np.generic):
         if value.dtype.kind not in "fiub":
             return None
-        if is_choice(value):
+        if not value.ndim and is_choice(value):
             return kind, value.dtype, value.item()
         arrays.append(value)
         return form(value)
