@@ -54,8 +54,9 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:
     gradients, by `value_and_grad` and `grad` of the compiled function, or by `compile` of theirs.
     It is recorded again, a few times, for arguments of other shapes or dtypes, for other numbers of
     Python's, other whole numbers that are given by themselves, and where entries decide what is
-    computed, or how much, and now decide otherwise. It can also be used as a decorator. A method that is decorated runs as it was written, as the object that it is
-    given is no array; `compile(object.method)` is compiled.
+    computed, or how much, and now decide otherwise. It can also be used as a decorator. A method
+    that is decorated runs as it was written, as the object that it is given is no array;
+    `compile(object.method)` is compiled.
 
     f is a function of arrays, or of structures of them. It is called a few extra times at first;
     what it does besides computing, such as printing, is not repeated later. Variables that it reads
