@@ -111,6 +111,29 @@ def entries_of(value: Any) -> Any:
     return plain(value)
 
 
+def decisive(value: Any) -> Any:
+    """The array of a tensor whose entries decide on what is computed."""
+    take_entries(value)
+    return plain(value)
+
+
+def condition(function: Callable[..., Any]) -> Callable[..., bool]:
+    """Make a condition on arrays one on tensors as well, of which the outcome is noted.
+
+    While a rule is traced it is given what takes the place of arrays, and remembers itself.
+    """
+
+    @functools.wraps(function)
+    def holds(*values: Any) -> bool:
+        if not any(isinstance(value, Node.tensor_class) for value in values):
+            return bool(function(*values))
+        outcome = bool(function(*map(plain, values)))
+        take(function, values, NO_KEYWORDS, outcome)
+        return outcome
+
+    return holds
+
+
 class _Set(NamedTuple):
     """A variable that something has set for a while, and its value before."""
 

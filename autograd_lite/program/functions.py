@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from autograd_lite.arguments import require_function
-from autograd_lite.errors import AutogradError, UnsupportedError
+from autograd_lite.errors import UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import draws, enable_grad, moves, setting, unusual
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.backends import Runner, backend_of, differing, spreads, suited
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, is_choice
 from autograd_lite.program.recordings import (
     RECORDINGS,
     Record,
@@ -51,10 +51,11 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:
 
     What f computes is recorded when it is called, and then run as one function; so are its
     gradients, by `value_and_grad` and `grad` of the compiled function, or by `compile` of theirs.
-    It is recorded again, a few times, for arguments of other shapes or dtypes, for other Python
-    numbers, and where entries decide what is computed and now decide otherwise. It can also be used
-    as a decorator. A method that is decorated runs as it was written, as the object that it is
-    given is no array; `compile(object.method)` is compiled.
+    It is recorded again, a few times, for arguments of other shapes or dtypes, for other numbers of
+    Python's, other whole numbers that are given by themselves, and where entries decide what is
+    computed, or how much, and now decide otherwise. It can also be used as a decorator. A method
+    that is decorated runs as it was written, as the object that it is given is no array;
+    `compile(object.method)` is compiled.
 
     f is a function of arrays, or of structures of them. It is called a few extra times at first;
     what it does besides computing, such as printing, is not repeated later. Variables that it reads
@@ -225,8 +226,8 @@ class Compiled:
         before = self._found.get(key)
         try:
             made = self._written(self._record(arguments, keywords, arrays))
-        except FOLLOWING as error:
-            self._reason = str(error)
+        except Exception as error:  # the function itself has returned for these arrays
+            self._reason = str(error) or f"it raises {type(error).__name__} when it is recorded"
             return
         if type(before) is _Recorded:
             other: Record | None = before.record
@@ -276,6 +277,8 @@ class Compiled:
         fresh = iter([in_new_object(array) for array in arrays])
 
         def tensor(leaf: Any, requires_grad: bool) -> Any:
+            if is_choice(leaf):
+                return leaf.copy()
             if isinstance(leaf, np.ndarray | np.generic):
                 given.append(Tensor(next(fresh), requires_grad))
                 return given[-1]
@@ -368,10 +371,6 @@ def _unlike(f: Any, reason: str) -> UnsupportedError:
         reason,
         "Give it as an argument, or compute it from the arguments with functions of NumPy's",
     )
-
-
-FOLLOWING = (AutogradError, TypeError, ValueError, AttributeError, KeyError, IndexError)
-"""What is raised where a computation cannot be followed."""
 
 
 def _is_returned_alike(output: Any, other: Any) -> bool:

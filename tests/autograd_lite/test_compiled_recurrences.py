@@ -320,3 +320,43 @@ def test_more_recurrences_at_random_have_the_bits_of_the_eager_ones(counts):
 def test_more_recurrences_at_random_are_right_in_c(quick_c_compiler, counts):
     assert_recurrences_at_random(range(1, 12), "c")
     assert len(counts) >= 12
+
+
+def test_a_condition_that_is_the_same_in_each_iteration_is_asked_once():
+    def f(h, limit):
+        states = []
+        for _ in range(40):
+            if limit > 0.5:
+                h = h * 0.9 + 0.01
+            h = np.abs(h)
+            states.append(h)
+        return np.stack(states).std()
+
+    rng = np.random.default_rng(0)
+    for backend in ("numpy", "c"):
+        compiled = assert_computed(
+            f, lambda: (rng.normal(size=4), np.float64(rng.uniform(0.6, 1))), backend
+        )
+        assert compiled.backend == backend
+        h = rng.normal(size=4)
+        assert compiled(h, np.float64(0.2))[0] == pytest.approx(f(h, 0.2))
+
+
+def test_what_a_loop_computes_of_nothing_that_is_given_is_computed_before():
+    """As the cotangents of a mean over all iterations."""
+
+    def f(x, h):
+        states = []
+        for t in range(30):
+            h = np.tanh(h) * 0.7
+            if h.sum() > 0:
+                h = h * 0.9 + 0.01
+            states.append(np.sin(x[t] * 0.1 * t))
+        return np.stack([*states, h]).mean()
+
+    rng = np.random.default_rng(0)
+    for backend in ("numpy", "c"):
+        compiled = assert_computed(
+            f, lambda: (rng.normal(size=(30, 4)), rng.uniform(0.5, 1, size=4)), backend
+        )
+        assert compiled.backend == backend
