@@ -51,10 +51,8 @@ class _BinaryLoss(Loss):
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
-        return {
-            **checked,
-            "pos_weight": positive_weights(self, "pos_weight", checked["pos_weight"]),
-        }
+        weights = positive_weights(self, "pos_weight", checked["pos_weight"])
+        return {**checked, "pos_weight": weights}
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
         """Predictions and targets of one shape, these from 0 to 1, and smoothed."""
