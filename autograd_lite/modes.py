@@ -15,6 +15,7 @@ from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, plain
+from autograd_lite.read_only import OURS
 
 Rule = Callable[[Node, Cotangents, Pass, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
@@ -108,6 +109,29 @@ def entries_of(value: Any) -> Any:
         return value
     take_entries(value)
     return plain(value)
+
+
+def decisive(value: Any) -> Any:
+    """The array of a tensor whose entries decide on what is computed."""
+    take_entries(value)
+    return plain(value)
+
+
+def condition(function: Callable[..., Any]) -> Callable[..., bool]:
+    """Make a condition on arrays one on tensors as well, of which the outcome is noted.
+
+    While a rule is traced it is given what takes the place of arrays, and remembers itself.
+    """
+
+    @functools.wraps(function)
+    def holds(*values: Any) -> bool:
+        if not any(isinstance(value, Node.tensor_class) for value in values):
+            return bool(function(*values))
+        outcome = bool(function(*map(plain, values)))
+        take(function, values, NO_KEYWORDS, outcome)
+        return outcome
+
+    return holds
 
 
 class _Set(NamedTuple):
@@ -293,7 +317,8 @@ def unrecorded(vjp: Any) -> Any:
         context.run(recording.set, False)
         return context.run(vjp, g, *given, **keywords)
 
-    return vjp if vjp is None else functools.update_wrapper(call, vjp)
+    package = str(getattr(vjp, "__module__", "")).partition(".")[0]
+    return vjp if vjp is None or package in OURS else functools.update_wrapper(call, vjp)
 
 
 def unusual(recorded: bool = False) -> str:

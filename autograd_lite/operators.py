@@ -14,7 +14,7 @@ from autograd_lite.derivatives.indexing import is_basic
 from autograd_lite.engine import apply, computed, record
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_labelled
-from autograd_lite.modes import give, take
+from autograd_lite.modes import give, take, take_entries
 from autograd_lite.mutation import remember, remember_part, sample
 from autograd_lite.node import BOTH, FIRST, NO_KEYWORDS, NONE, SECOND, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
@@ -214,5 +214,7 @@ def plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(plain_index(part) for part in index)
     if isinstance(index, Node):
+        if type(index._array) is not ndarray:  # one number, of which no step can be known
+            take_entries(index)
         take(plain, (index,), NO_KEYWORDS, index)
     return plain(index)

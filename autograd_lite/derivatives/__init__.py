@@ -38,6 +38,7 @@ LATER = {
         "recurrences",
         "signals",
         "statistics",
+        "triangular_factors",
         "ufunc_methods",
     ],
     "scipy.special": ["scipy_special"],

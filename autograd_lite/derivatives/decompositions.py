@@ -1,4 +1,4 @@
-"""Derivatives of `np.linalg`: inverses, determinants, decompositions.
+"""Derivatives of `np.linalg`: inverses, determinants, eigenvalues and singular values.
 
 The formulas are those of M. B. Giles, "An extended collection of matrix derivative results for
 forward and reverse mode algorithmic differentiation" (2008), unless a rule says otherwise. A rule
@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import GradientError, describe, describe_one
-from autograd_lite.node import Array, plain
+from autograd_lite.errors import GradientError, describe
+from autograd_lite.modes import condition
+from autograd_lite.node import Array
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
 
 # NumPy's named tuples have no public names.
 EighResult = type(np.linalg.eigh(np.eye(1)))
-QRResult = type(np.linalg.qr(np.eye(1)))
 SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
 SVDResult = type(np.linalg.svd(np.eye(1)))
 
@@ -192,16 +192,21 @@ def _noise(g: Array) -> Array:
     return 100 * np.finfo(g.dtype).eps * np.max(np.absolute(g), axis=-2, keepdims=True, initial=0)
 
 
-def _refuse_turns(
-    gaps: Array, inner: Array, g: Array, function: str, values: str, a: Array
-) -> None:
-    """Raise if the cotangent g asks how vectors of equal values turn into each other.
+@condition
+def _are_turned(gaps: Array, inner: Array, g: Array) -> Any:
+    """Whether the cotangent g asks how vectors of equal values turn into each other.
 
-    Or if that of a matrix is 0: in V f(λ) Vᵀ it is where f is 0, whose slope counts nevertheless.
+    Or that of a matrix is 0: in V f(λ) Vᵀ it is where f is 0, whose slope counts nevertheless.
     """
     equal = (gaps == 0) & ~np.eye(gaps.shape[-1], dtype=bool)
     unseen = ~np.any(g, axis=(-2, -1), keepdims=True)
-    if np.any(equal & (unseen | (np.absolute(inner) > _noise(g)))):
+    return np.any(equal & (unseen | (np.absolute(inner) > _noise(g))))
+
+
+def _refuse_turns(
+    gaps: Array, inner: Array, g: Array, function: str, values: str, a: Array
+) -> None:
+    if _are_turned(gaps, inner, g):
         raise GradientError(
             f"backward of {function}{describe([a])}",
             f"{values} are equal, so that their vectors are arbitrary and have no derivative, "
@@ -214,7 +219,7 @@ def _refuse_turns(
 def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:
     inner = transposed(y) @ g
     gaps = reciprocal_gaps(np.linalg.eigvalsh(a, UPLO))
-    _refuse_turns(plain(gaps), plain(inner), plain(g), "np.linalg.eigh", "eigenvalues", a)
+    _refuse_turns(gaps, inner, g, "np.linalg.eigh", "eigenvalues", a)
     return symmetric(y @ (gaps * inner) @ transposed(y))
 
 
@@ -244,6 +249,16 @@ def _singular_values_vjp(g: Array, y: Array, a: Array) -> Array:
 define(np.linalg.svdvals, _singular_values_vjp)
 
 
+@condition
+def _are_moved_out(zero: Array, rest: Array, g: Array, room: bool) -> Any:
+    """Whether the cotangent g asks how vectors of singular values of 0 move into others' space.
+
+    Or that of a matrix is 0, and there is room for others.
+    """
+    unseen = ~np.any(g, axis=(-2, -1), keepdims=True) & room
+    return np.any(zero[..., None, :] & (unseen | (np.absolute(rest) > _noise(g))))
+
+
 def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
     """The cotangent of u @ diag(s) @ vh, given that of u.
 
@@ -254,17 +269,16 @@ def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
     inner = transposed(u) @ g
     rest = g - u @ inner
     gaps = reciprocal_gaps(s * s)
-    zero = plain(s) <= s.shape[-1] * np.finfo(s.dtype).eps * plain(s[..., :1])
+    zero = s <= s.shape[-1] * np.finfo(s.dtype).eps * s[..., :1]
     a = np.broadcast_to(0.0, (*u.shape[:-1], vh.shape[-1]))
-    unseen = ~np.any(plain(g), axis=(-2, -1), keepdims=True) & (u.shape[-2] > u.shape[-1])
-    if np.any(zero[..., None, :] & (unseen | (np.absolute(plain(rest)) > _noise(plain(g))))):
+    if _are_moved_out(zero, rest, g, u.shape[-2] > u.shape[-1]):
         raise GradientError(
             f"backward of np.linalg.svd{describe([a])}",
             "a singular value is 0, so that its vector is arbitrary and has no derivative, "
             "and the result depends on it",
             "Compute from the singular values alone, or leave out those of 0",
         )
-    _refuse_turns(plain(gaps), plain(inner), plain(g), "np.linalg.svd", "singular values", a)
+    _refuse_turns(gaps, inner, g, "np.linalg.svd", "singular values", a)
     turned = gaps * (inner - transposed(inner))
     outside = rest * (~zero / (s + zero))[..., None, :]
     return (u @ (turned * s[..., None, :]) + outside) @ vh
@@ -317,84 +331,6 @@ def _svd(
             "Write np.linalg.svd(a, full_matrices=False), which leaves them out",
         )
     return SVDResult(left_singular_vectors(a), np.linalg.svdvals(a), right_singular_vectors(a))
-
-
-# Triangular factors
-
-
-def _cholesky_vjp(g: Array, y: Array, a: Array, *, upper: bool = False) -> Array:
-    if upper:
-        g, y = transposed(g), transposed(y)
-    inner = transposed(y) @ g
-    halved = (np.tril(inner) + np.tril(inner, -1)) / 2
-    return symmetric(times_inverse(np.linalg.solve(transposed(y), halved), y))
-
-
-define(np.linalg.cholesky, _cholesky_vjp)
-
-
-def _qr_vjp(inner: Array, q_bar: Array, q: Array, r: Array) -> Array:
-    """The cotangent of a = q @ r, for a square r; an error where that is singular.
-
-    By S. F. Walter, L. Lehmann and R. Lamour, "On evaluating higher-order derivatives of the QR
-    decomposition of tall matrices with full column rank" (2012). `inner` is r @ r_bar.T -
-    q_bar.T @ q, of which the lower triangle counts.
-    """
-    mirrored = np.tril(inner) + transposed(np.tril(inner, -1))
-    sizes = np.absolute(plain(r))
-    pivots = np.diagonal(sizes, axis1=-2, axis2=-1)
-    rounding = r.shape[-1] * np.finfo(r.dtype).eps
-    # Of each column on its own: their units may differ.
-    if np.any(pivots <= rounding * sizes.max(axis=-2, initial=0)):
-        raise GradientError(
-            f"backward of np.linalg.qr, with R {describe_one(plain(r))}",
-            "its columns depend on each other, so that Q is arbitrary and has no derivative",
-            "Leave out columns that depend on others, or use np.linalg.pinv",
-        )
-    return times_inverse(q_bar + q @ mirrored, transposed(r))
-
-
-@differentiable(lambda g, y, a: _qr_vjp(-transposed(g) @ y, g, y, np.linalg.qr(a, "r")))
-def orthonormal_columns(a: Array) -> Array:
-    """Q in a = Q R, for matrices with no more columns than rows.
-
-    >>> np.abs(orthonormal_columns(np.array([[3.0], [4.0]])))
-    array([[0.6],
-           [0.8]])
-    """
-    return np.linalg.qr(a).Q
-
-
-def _r_vjp(g: Array, y: Array, a: Array) -> Array:
-    n = y.shape[-2]
-    q, r, r_bar, rest_bar = orthonormal_columns(a[..., :n]), y[..., :n], g[..., :n], g[..., n:]
-    # The columns beyond the square part are q.T @ rest.
-    q_bar = a[..., n:] @ transposed(rest_bar)
-    a_bar = _qr_vjp(r @ transposed(r_bar) - transposed(q_bar) @ q, q_bar, q, r)
-    return np.concatenate([a_bar, q @ rest_bar], axis=-1)
-
-
-@differentiable(_r_vjp)
-def triangular_factor(a: Array) -> Array:
-    """R in a = Q R.
-
-    >>> np.abs(triangular_factor(np.array([[3.0], [4.0]])))
-    array([[5.]])
-    """
-    return np.linalg.qr(a, "r")
-
-
-@composed(np.linalg.qr)
-def _qr(a: Array, mode: str = "reduced") -> Any:
-    rows, columns = np.shape(a)[-2:]
-    if mode == "r":
-        return triangular_factor(a)
-    if mode != "reduced" and not (mode == "complete" and rows <= columns):
-        raise TypeError(
-            f"what {mode=} adds to the reduced form is arbitrary, and has no derivative",
-            "Write np.linalg.qr(a), whose Q has the columns that are determined",
-        )
-    return QRResult(orthonormal_columns(a[..., :rows]), triangular_factor(a))
 
 
 WITHOUT_DERIVATIVE |= {np.linalg.matrix_rank}

@@ -13,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.shaping import as_operand, astype
 from autograd_lite.foreign import beside
+from autograd_lite.modes import decisive
 from autograd_lite.node import Array, plain
 from autograd_lite.precision import require_numbers
 from autograd_lite.table import composed, define, without_derivative
@@ -31,7 +32,7 @@ def _on_axis(array: Any, axis: int | None) -> tuple[Array, int]:
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
     """The array and the values joined, in the order that inserting makes of their numbers."""
     arr, axis = _on_axis(arr, axis)
-    obj, values = plain(obj), as_operand(values)
+    obj, values = decisive(obj), as_operand(values)
     values = np.reshape(values, (*[1] * (arr.ndim - values.ndim), *values.shape))
     n, index = arr.shape[axis], obj if isinstance(obj, slice) else np.asarray(obj)
     if isinstance(index, slice):
@@ -53,7 +54,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Array:
     """Those entries along an axis that are left."""
     arr, axis = _on_axis(arr, axis)
-    return np.take(arr, np.delete(np.arange(arr.shape[axis]), plain(obj)), axis)
+    return np.take(arr, np.delete(np.arange(arr.shape[axis]), decisive(obj)), axis)
 
 
 @composed(np.resize)
@@ -85,7 +86,7 @@ def extract(condition: Any, arr: Any) -> Array:
 
 def _places(condition: Any) -> Array:
     """Where a condition holds."""
-    holds = np.asarray(plain(condition))
+    holds = np.asarray(decisive(condition))
     require_numbers("condition", holds)
     return np.flatnonzero(holds)
 
@@ -93,7 +94,7 @@ def _places(condition: Any) -> Array:
 @composed(np.choose)
 def choose(a: Any, choices: Any, *, mode: str = "raise") -> Array:
     """At each place the entry of that choice whose number stands there."""
-    number = np.asarray(plain(a)).astype(np.intp, casting="safe")
+    number = np.asarray(decisive(a)).astype(np.intp, casting="safe")
     count = len(choices)
     if mode == "wrap":
         number = number % count
@@ -111,10 +112,10 @@ def choose(a: Any, choices: Any, *, mode: str = "raise") -> Array:
 @composed(np.piecewise)
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Array:
     """Each function at the entries for which its condition is the last that holds; else 0."""
-    x, condlist = as_operand(x), plain(condlist)
+    x, condlist = as_operand(x), decisive(condlist)
     if np.ndim(condlist) <= x.ndim and (np.ndim(condlist) == 0 or np.ndim(condlist[0]) == 0):
         condlist = [condlist]
-    conditions = [np.broadcast_to(np.asarray(plain(c), bool), x.shape) for c in condlist]
+    conditions = [np.broadcast_to(np.asarray(decisive(c), bool), x.shape) for c in condlist]
     functions = list(funclist)
     if len(functions) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
@@ -175,7 +176,7 @@ def block(arrays: Any) -> Array:
 @composed(np.bincount)
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
     """The sum of the weights of each number, or how often it occurs."""
-    x = plain(x)
+    x = decisive(x)
     if weights is None:
         return np.bincount(x, minlength=minlength)
     weights = as_operand(weights)

@@ -30,10 +30,11 @@ def curved(
     Args:
         spread: brings y's shape to that of x, where y is a reduced one.
     """
-    recorded = isinstance(g, Node) and g._requires_grad and isinstance(y, Node)
+    # While a rule is traced its arrays are nodes, and no tensors: then it is of first derivatives.
+    recorded = isinstance(g, Node.tensor_class) and g._requires_grad and isinstance(y, Node)
     if not recorded:
         return slope
-    at_zero = np.equal(plain(y), 0)
+    at_zero = plain(np.equal(y, 0))
     if not np.any(at_zero):
         return slope
     weights = at_zero.astype(y.dtype)
@@ -277,9 +278,7 @@ composed(np.divmod)(lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
 @composed(np.modf)
 def modf(x: Array) -> tuple[Array, Array]:
     """What is behind the point, which is nothing of infinity, and what is before it."""
-    infinite = np.isinf(plain(x))
-    rest = np.where(infinite, np.copysign(0.0, plain(x)), x) if infinite.any() else x
-    return np.fmod(rest, 1), np.trunc(x)
+    return np.fmod(np.where(np.isinf(x), np.copysign(0.0, x), x), 1), np.trunc(x)
 
 
 define(np.ldexp, lambda g, y, x, exponent: np.ldexp(g, exponent), None)

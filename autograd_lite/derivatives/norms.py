@@ -14,7 +14,7 @@ import numpy as np
 from autograd_lite.derivatives.elementwise import curved
 from autograd_lite.derivatives.reductions import Axis, axes_of, expand
 from autograd_lite.derivatives.shaping import as_operand, in_floats_of_all
-from autograd_lite.node import Array, plain
+from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.table import composed, differentiable
 
@@ -149,7 +149,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     rows, columns = a.shape
     s = np.linalg.svdvals(a)
     rcond = np.finfo(a.dtype).eps * max(rows, columns) if rcond is None else rcond
-    rank = int((plain(s) > rcond * plain(s).max(initial=0)).sum())
+    rank = int((s > rcond * np.max(s)).sum()) if s.size else 0
     if rank < min(rows, columns):
         raise ValueError(
             f"the matrix has rank {rank}, at which the solution has no derivative",
@@ -168,7 +168,9 @@ def cond(x: Any, p: Any = None) -> Array:
     x = as_operand(x)
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        above, below = (s[..., i] for i in ((-1, 0) if p == -2 else (0, -1)))
+        with np.errstate(divide="ignore"):  # also for zeros alone, as in NumPy
+            return np.where((above == 0) & (below == 0), 1, above) / below
     norms = [np.linalg.norm(matrix, p, axis=(-2, -1)) for matrix in (x, np.linalg.inv(x))]
     return norms[0] * norms[1]
 

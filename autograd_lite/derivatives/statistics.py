@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite.derivatives.reductions import Axis, axes_of, sorted_rows
 from autograd_lite.derivatives.shaping import as_operand, astype, in_floats_of_all
+from autograd_lite.modes import decisive
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.precision import in_precision_of, in_single
 from autograd_lite.table import composed, differentiable
@@ -217,12 +218,11 @@ def _between(first: Array, second: Array, fraction: Array) -> Array:
 
     Its slope in the fraction has no number there: where that is asked for, all is as NumPy has it.
     """
-    share = plain(fraction)
-    infinite = ~np.isfinite(plain(first)) | ~np.isfinite(plain(second))
+    infinite = ~np.isfinite(first) | ~np.isfinite(second)
     if not infinite.any() or (isinstance(fraction, Node) and fraction._requires_grad):
         return _on_line(first, second, fraction)
     line = _on_line(np.where(infinite, 0, first), np.where(infinite, 0, second), fraction)
-    ends = np.where(infinite, first, 0), np.where(infinite & (share != 0), second, 0)
+    ends = np.where(infinite, first, 0), np.where(infinite & (fraction != 0), second, 0)
     shares = ends[0] * (1 - fraction) + ends[1] * fraction
     return np.where(infinite, shares, line)
 
@@ -248,7 +248,7 @@ def _quantiles(
     missing = np.isnan(rows)
     count = (~missing).sum(axis=-1)[..., None] if leave_out else np.full((*kept, 1), n)
     places = _places(np.reshape(q, -1), count, method)
-    below = np.floor(plain(places)).astype(int)
+    below = np.floor(decisive(places)).astype(int)
     above = np.minimum(below + 1, np.maximum(count - 1, 0))
     fraction = (places - below).astype(dtype)
     if n == 0 and leave_out:  # of nothing it is NaN

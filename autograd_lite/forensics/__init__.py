@@ -1,14 +1,14 @@
 """Which step of a derivation is wrong: the search for the mistakes that people make.
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
-What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading, each after those that it needs: `place`, `replay`, `candidate`, `factors`,
-`recorded_factors`, `rounding`, `case`; then mistakes: `formulas`, `formula_mistakes`,
-`array_mistakes`, `step_mistakes`, `sums` and `value_mistakes` in one step; `harmless`, which are
-none; `penalties`, `normalized`, `masks`, `joint_mistakes`, `windows`, `uses`, `terms`, `loops`,
-`deltas`, `weighted_errors`, `other_data`, `group_mistakes` and `other_forward` in several;
-`projection`; `updates`, `slips` and `slips_in_all` in what is handed in; `candidates`, a list of
-those in steps; `search`, `coincidences`, `explain`; `names`, `wording`.
+What reproduces the gradients that were handed in is the explanation. Files in the order of reading,
+each after those that it needs: `place`, `replay`, `candidate`, `factors`, `recorded_factors`,
+`rounding`, `case`; then mistakes: `formulas`, `formula_mistakes`, `array_mistakes`,
+`step_mistakes`, `sums` and `value_mistakes` in one step; `harmless`, which are none; `penalties`,
+`normalized`, `masks`, `joint_mistakes`, `wholes`, `windows`, `uses`, `terms`, `loops`, `deltas`,
+`weighted_errors`, `other_data`, `group_mistakes` and `other_forward` in several; `projection`;
+`updates`, `slips` and `slips_in_all` in what is handed in; `candidates`, a list of those in steps;
+`search`, `coincidences`, `explain`; `names`, `wording`.
 """
 
 from __future__ import annotations

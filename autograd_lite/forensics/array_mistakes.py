@@ -225,6 +225,27 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
         yield "transposed", words, place.arriving(lambda g, *_: np.swapaxes(g, -1, -2))
 
 
+def indices_exchanged(graph: Graph, place: Place) -> StepMistakes:
+    """What arrives for an entry [i, j] goes to [j, i], as a transition's [to, from]."""
+    whole = place.argument._array
+    if place.traits.indexes and is_square(whole) and whole.ndim == 2:
+        words = "the parts of the index are exchanged: what arrives for [i, j] goes to [j, i]"
+        yield "transposed", words, place.changed(lambda result, *_: result.T)
+
+
+def other_indices(graph: Graph, place: Place) -> StepMistakes:
+    """What arrives is put where another index of the loss says, as users' rows for items' ones."""
+    own: Any = place.node.arguments[1] if place.traits.indexes else None
+    if len(place.node.arguments) != 2 or not is_array(own) or own.dtype.kind not in "iu":
+        return
+    for other in graph.plain_arrays:
+        alike = other is not own and other.shape == own.shape and other.dtype.kind in "iu"
+        if alike and -1 < other.min(initial=0) <= other.max(initial=0) < len(place.argument):
+            words = "what arrives is put where another index says, that of another array"
+            given = place.given(lambda y, whole, *_, of=other: (y, whole, of))
+            yield "misplaced", words, given
+
+
 def index_forgotten(graph: Graph, place: Place) -> StepMistakes:
     """All entries of a row get what arrives for the one that was picked of it."""
     index = index_parts(place.node.arguments[1]) if place.traits.indexes else []

@@ -24,6 +24,7 @@ from autograd_lite.forensics import (
     uses,
     value_mistakes,
     weighted_errors,
+    wholes,
     windows,
 )
 from autograd_lite.forensics.candidate import FACTOR, Candidate, StepMistakes, scaled, with_strength
@@ -68,6 +69,8 @@ IN_ONE_STEP: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     array_mistakes.shifted,
     array_mistakes.arrives_transposed,
     array_mistakes.index_forgotten,
+    array_mistakes.indices_exchanged,
+    array_mistakes.other_indices,
     sums.sent_over_mean,
     sums.other_sums,
     sums.contracted_elsewhere,
@@ -102,6 +105,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     loops.forwards,
     group_mistakes.weights_of_terms,
     group_mistakes.widths_for_samples,
+    group_mistakes.at_each_entry,
     other_data.other_arrays,
     uses.factors_alike,
     uses.decaying_uses,
@@ -116,7 +120,7 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     joint_mistakes.skipped_layers,
     joint_mistakes.overlapping_windows,
     joint_mistakes.parts_exchanged,
-    joint_mistakes.differentiated_as_a_whole,
+    wholes.differentiated_as_a_whole,
     joint_mistakes.to_all_arguments,
     joint_mistakes.logarithms_of_sums,
     uses.skip_before_block,
@@ -133,6 +137,8 @@ IN_SEVERAL_STEPS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     terms.not_detached,
     terms.squares_of_sums,
     terms.products_regrouped,
+    terms.weights_exchanged,
+    other_data.elsewhere,
 )
 """Mistakes in several steps, in the loss, or in the data."""
 

@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Always, Candidate, joint, scaled
+from autograd_lite.forensics.candidate import (
+    Always,
+    Candidate,
+    instead_of_all,
+    joint,
+    scaled,
+    with_strength,
+)
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import factor_between
 from autograd_lite.forensics.place import Place, index_parts, is_array
@@ -115,16 +122,16 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     for place in _to_scores(graph):
         predictions = [*_predictions(graph, place)]
-        yield from _of_predictions(graph, place, predictions)
+        yield from _of_predictions(case, place, predictions)
         for p in _of_logits(place.argument) if graph.consumers[place.argument][0] is place else ():
             if not predictions and np.ptp(p) > 1e-6:
-                yield from _of_predictions(graph, place, [(p, "")])
+                yield from _of_predictions(case, place, [(p, "")])
 
 
 def _of_predictions(
-    graph: Graph, place: Place, predictions: list[tuple[Array, str]]
+    case: Case, place: Place, predictions: list[tuple[Array, str]]
 ) -> Iterator[Candidate]:
-    z = place.argument
+    graph, z = case.graph, place.argument
     is_given = z.operation is not None and z.operation.traits.activation
     for number, (p, made_by) in enumerate(predictions):
         for y, c in _fitting(graph, p, graph.right[z]):
@@ -132,12 +139,27 @@ def _of_predictions(
                 # What an activation gives is differentiated twice in its own step.
                 if kind != "derivative twice" or not is_given:
                     yield from _delta(graph, place, kind, words, c * value, y)
+            yield from _smoothed(graph, place, c * (p - y), c * y)
+            for name, array in case.arrays.items():
+                if array.shape == p.shape and array.dtype.kind in "fiub":
+                    words = f"{name} stands for the targets y in p - y"
+                    yield from _delta(graph, place, "other arrays", words, c * (p - array), y)
             for others, (other, its) in enumerate(predictions):
                 where = f"before {made_by}" if others < number else f"after {its}"
                 words = f"the prediction is the one {where}, which is not the loss's"
                 words += f": {made_by} is left out" * (others < number)
                 yield from _delta(graph, place, "wrong place", words, c * (other - y), y)
             break
+
+
+def _smoothed(graph: Graph, place: Place, delta: Array, labels: Array) -> Iterator[Candidate]:
+    """The delta with labels that are smoothed by some number, which is to be found."""
+    to_scores = graph.consumers[place.argument]
+    if labels.ndim == 2 and delta.shape == place.argument.shape:
+        apart = labels - labels.mean(axis=-1, keepdims=True)
+        words = "in what arrives there the labels are smoothed, and not those of the loss"
+        by = lambda share: instead_of_all(to_scores, delta + share * apart)
+        yield with_strength("labels", words, by, neutral=0.0, number="by {}", joint=True)
 
 
 def _of_logits(z: Tensor) -> Iterator[Array]:

@@ -22,6 +22,7 @@ from autograd_lite.forensics.replay import AXIS, Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
 from autograd_lite.forensics.slips import Slip, slips_in
 from autograd_lite.forensics.slips_in_all import (
+    accumulated,
     computed_after_updates,
     differences,
     nothing_arrives,
@@ -115,6 +116,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> tuple[list[Hypothes
     if base is case.graph.right and not complete and not search.is_over:
         slips = of_all(case) or of_second_order(case) or computed_after_updates(case)
         slips = slips or of_other_weights(case) or differences(case) or sample_by_sample(case)
+        slips = slips or accumulated(case)
         if slips:
             return [Hypothesis(slips)], singles
     singles += search.findings(base, search.others(wrong))
@@ -302,6 +304,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         factor == 0 and len(mistake.wrong) > 1 and place.argument.operation is not None,
         rarely,
         AXIS in words,
+        factor == -1 and not place.has_minus,
         # The sign of a slope, a (a - 1), is mistaken more often than that of a product before it.
         factor == -1 and place.multiplies_matrices and place.argument.operation is not None,
         factor is not None and not case.words_here(factor, place),

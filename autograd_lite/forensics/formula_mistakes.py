@@ -12,7 +12,7 @@ from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import StepMistakes
 from autograd_lite.forensics.factors import both_signs, distinct_masks
 from autograd_lite.forensics.formulas import FORMULAS, VJPS, Formulas, Slope, of_mean, of_sum
-from autograd_lite.forensics.place import Place, is_recorded
+from autograd_lite.forensics.place import Place, is_recorded, is_square
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
@@ -292,6 +292,9 @@ def softmax(graph: Graph, place: Place) -> StepMistakes:
         what = "the cross terms are left out, and the input stands for the output: "
         for text, slope in DIAGONALS_AT_THE_INPUT:
             yield "wrong place", words + what + text, partial(_by, slope)
+    if function is neural.softmax and is_square(place.node._array):
+        what = "the subtracted sum is of another row than its own, as where keepdims is left out"
+        yield "wrong axis", words + what, _without_keepdims
     if function in RIGHT:
         for over in (*range(place.node.ndim), tuple(range(place.node.ndim))):
             what = f"the sum is taken over axis {over}, the wrong axis"
@@ -312,6 +315,10 @@ DIAGONALS_AT_THE_INPUT: Formulas = (
     ("x (1 - x), where y (1 - y) is the diagonal", lambda y, x: x * (1 - x)),
 )
 """What is left of softmax's derivative without its cross terms, with the input in it."""
+
+
+def _without_keepdims(g: Any, y: Any, x: Any, axis: Any = -1, **keywords: Any) -> Any:
+    return y * (g - np.swapaxes((g * y).sum(axis=axis, keepdims=True), -1, -2))
 
 
 def _input_for_rows(g: Any, y: Any, x: Any, axis: Any = -1, **keywords: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import (
     FACTOR,
+    Always,
     Candidate,
     instead_of_all,
     joint,
@@ -115,6 +116,29 @@ def _comes_back(graph: Graph, place: Place) -> bool:
             return False
         node = uses[0].node
     return False
+
+
+def at_each_entry(case: Case) -> Iterator[Candidate]:
+    """A function of a mean is differentiated at each of the entries, and not at their mean."""
+    graph = case.graph
+    for place in graph.places:
+        x, node, uses = place.argument, place.node, graph.consumers.get(place.node, ())
+        bent = any(not (use.traits.additive or use.slot in use.traits.linear) for use in uses)
+        along = place.traits.averages and x.ndim and x.shape[1:] == node.shape
+        is_short = along and len(x) * graph.work <= MOST_WORK
+        if is_short and bent and not _comes_back(graph, place):
+            step = graph.forward_step(node)
+            replays = [graph.replay({step: Always(one)}) for one in x._array]
+            arriving = [replay[node] for replay in replays if replay is not None]
+            if len(arriving) == len(x):
+                words = "the derivative of what is computed of {operation} is taken at each entry, "
+                words += "and not at their mean"
+                shares = np.array(arriving) / len(x)
+                yield Candidate("wrong place", words, {place: Always(shares)})
+
+
+MOST_WORK = 10_000_000
+"""Entries of a graph that is run again with each of the entries of a mean."""
 
 
 def _is_subtracted(graph: Graph, node: Tensor) -> bool:

@@ -14,7 +14,7 @@ from autograd_lite.forensics.candidate import Always, unchanged
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_recorded
 from autograd_lite.forensics.replay import Graph, Replay
 from autograd_lite.forensics.sums import choices_at_ties
-from autograd_lite.node import plain
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 EPSILONS = tuple(10.0**-power for power in range(5, 17))
@@ -146,6 +146,15 @@ def _orders_of_equals(place: Place) -> Iterator[tuple[str, Vjp]]:
         yield words, lambda g, *_, by=back, **k: np.take_along_axis(g, by, axis)
 
 
+def _where_branches_meet(node: Tensor) -> Array:
+    """Where the branches of a choice are equal, if it is the larger, or the smaller, of both."""
+    _, *branches = map(plain, node.arguments)
+    ties = np.broadcast_to(np.equal(*branches), node.shape)
+    larger = np.array_equal(node._array, np.maximum(*branches))
+    is_bound = larger or np.array_equal(node._array, np.minimum(*branches))
+    return ties & (is_bound and not ties.all())
+
+
 def _slopes_beside_0(place: Place) -> list[float]:
     """The slopes of a function with a kink at 0, just below it and just above."""
     row, own = place.operation, [plain(argument) for argument in place.node.arguments]
@@ -168,6 +177,9 @@ def _at_ties(place: Place) -> Iterator[tuple[str, Vjp]]:
         ties = np.equal(place.argument._array, plain(others[0]))
         if is_recorded(others[0]):
             slopes = {"all goes to the first": 1 - place.slot, "all goes to the second": place.slot}
+    elif place.operation.function is np.where and place.slot:
+        ties = _where_branches_meet(place.node)
+        slopes = {"all goes to the first": 2 - place.slot, "all goes to the second": place.slot - 1}
     elif place.traits.extremum:
         yield from choices_at_ties(place)
         return

@@ -1,25 +1,21 @@
-"""Mistakes that show in several steps: of layers, overlapping windows, parts, whole functions."""
+"""Mistakes that show in several steps: of layers, overlapping windows, parts, all arguments."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Always, Candidate, Scaled, joint, times, unchanged
+from autograd_lite.forensics.candidate import Always, Candidate, Scaled, joint, unchanged
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import distinct_masks, flat, is_one_number
-from autograd_lite.forensics.normalized import NORMALIZATIONS, as_a_whole, normalizations
-from autograd_lite.forensics.place import Place, Vjp, Wrong, is_bounded, is_recorded, mask_of
+from autograd_lite.forensics.factors import flat
+from autograd_lite.forensics.place import Place, Vjp, Wrong, mask_of
 from autograd_lite.forensics.replay import Graph
-from autograd_lite.forensics.step_mistakes import vjp_of
 from autograd_lite.forensics.sums import OVERWRITTEN
-from autograd_lite.node import Array, Node, plain
-from autograd_lite.recognition import behind
-from autograd_lite.table import activations
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.numpy_source import NumpySource
 
@@ -251,127 +247,3 @@ def logarithms_of_sums(case: Case) -> Iterator[Candidate]:
                     largest = e == total.unmatched(most)
                     of_largest = last.arriving(lambda g, y, *_, by=largest / e: g * by)
                     yield joint("wrong formula", words, {first: unchanged, last: of_largest})
-
-
-# What several steps are together
-
-
-def differentiated_as_a_whole(case: Case) -> Iterator[Candidate]:
-    """What lies between two nodes is forgotten, or done wrongly in the formula for the whole."""
-    graph = case.graph
-    position: dict[Node, int] = {node: -number for node, number in graph.position.items()}
-    for node in graph.places_of:
-        if node.operation.function in NORMALIZATIONS:
-            yield from normalizations(graph, graph.places_of[node][:1], node, node.arguments[0])
-        if not node.operation.traits.elementwise or node.ndim < 1:
-            continue
-        for found, parts in behind(node, position, frozenset()):
-            x = cast(Tensor, found)
-            chain = graph.way(node, x)
-            if len(parts) < 2 or not chain or not any(map(_bends, parts)):
-                continue
-            # A sum that passes on what arrives is no part of what is forgotten.
-            same = np.array_equal(graph.sent(chain[0]), graph.right[node])
-            if not (chain[0].traits.additive and same):
-                names = ", ".join(dict.fromkeys(part.operation.name for part in parts[::-1]))
-                words = f"what is computed in between, {names}, is not differentiated: "
-                words += "the inner derivative of the chain rule is forgotten"
-                if is_bounded(node) and all(map(_is_straight, parts)):
-                    yield from _of_bounded(graph, chain, parts)
-                if all(map(is_bounded, parts)):
-                    yield from _of_clip(graph, chain, node, x)
-                    words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
-                lost = is_one_number(graph.right[node])
-                kind = "cotangent lost" if lost else "derivative forgotten"
-                # A step that others lead on from as well would be another mistake on these.
-                inner, within = [place.argument for place in chain[:-1]], {*parts}
-                if all(use.node in within for each in inner for use in graph.consumers[each]):
-                    yield joint(kind, words, as_a_whole(graph, chain))
-                    yield from _turned_round(graph, chain, parts, names)
-            if node.ndim > 1:
-                yield from normalizations(graph, chain, node, x)
-
-
-def _turned_round(
-    graph: Graph, chain: list[Place], parts: list[Node], names: str
-) -> Iterator[Candidate]:
-    """The derivative of several functions together is taken to be 1 over what it is."""
-    node, x = chain[0].node, chain[-1].argument
-    slopes: dict[Node, Array] = {node: np.ones_like(node._array)}
-    for part in parts:
-        for place in graph.places_of[cast(Tensor, part)]:
-            if not place.traits.elementwise or place.argument.shape != node.shape:
-                return
-            more = place.unmatched(slopes[part])
-            slopes[place.argument] = slopes.get(place.argument, 0.0) + more
-    if np.all(slopes[x]) and not np.allclose(slopes[x], 1):
-        words = f"the derivative of what is computed in between, {names}, is taken to be 1 over "
-        words += "what it is"
-        yield joint("wrong formula", words, as_a_whole(graph, chain, times(1 / slopes[x])))
-
-
-def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Iterator[Candidate]:
-    words, beyond = "the derivative of clip is taken to be ", node._array != x._array
-    for kind, what, slope in (
-        ("wrong formula", "the clipped value, not a mask", node._array),
-        ("wrong formula", "what was clipped, not a mask", x._array),
-        ("branches", "1 beyond the bounds and 0 between them: the mask is inverted", beyond),
-    ):
-        yield joint(kind, words + what, as_a_whole(graph, chain, times(slope)))
-
-
-def _of_bounded(graph: Graph, chain: list[Place], parts: list[Node]) -> Iterator[Candidate]:
-    """A function of straight parts, such as a hard sigmoid, with other bounds, or a smooth one."""
-    node, x = chain[0].node, chain[-1].argument._array
-    bounds = {number for place in chain for number in place.numbers if is_bounded(place.node)}
-    arriving, sent = graph.right[node], graph.sent(chain[-1])
-    slopes = (sent / arriving)[(sent != 0) & (arriving != 0)]
-    if not is_one_number(slopes, within=1e-9):
-        return
-    inner = slopes.flat[0]
-    name = "clip" if all(map(is_bounded, parts)) else "what is bounded"
-    words = f"the derivative of {name} is "
-    own = {*itertools.product({*bounds, -np.inf}, {*bounds, np.inf})}
-    # Of windows with the same mask the one with the own bounds is said.
-    windows = [*own, *itertools.product({0.0, -np.inf} - bounds, {*bounds, np.inf})]
-    arrays = ("its input", x), ("what is bounded", node._array)
-    ways = [(what, at, low, high) for low, high in windows for what, at in arrays]
-    masks = ((_between(what, low, high), (at > low) & (at < high)) for what, at, low, high in ways)
-    for own_mask, mask in distinct_masks(np.ones(x.shape, bool), masks):
-        wrong = as_a_whole(graph, chain, times(inner * mask))
-        yield joint("branches", words + own_mask, wrong)
-    if inner != 1:
-        what = f"the mask of {name} is forgotten: its derivative is 0 beyond the bounds"
-        wrong = as_a_whole(graph, chain, times(inner * np.ones_like(x)))
-        yield joint("derivative forgotten", what, wrong)
-    for other, function in activations().items():
-        wrong = as_a_whole(graph, chain, times(vjp_of(function, True, np.ones_like(x), x, x)))
-        yield joint("another derivative", f"{words}that of {other}", wrong)
-
-
-def _between(what: str, low: float, high: float) -> str:
-    if np.isfinite((low, high)).all():
-        words = f"not 0 where {what} is between {low:g} and {high:g}"
-        return f"{words}: another mask than its own"
-    if np.isfinite(low):
-        return f"0 only where {what} is below {low:g}: the upper bound is forgotten"
-    return f"0 only where {what} is above {high:g}: the lower bound is forgotten"
-
-
-def _is_straight(node: Node) -> bool:
-    """Whether an operation is a maximum or a minimum, entry by entry, or linear, and no mask."""
-    if node.operation.traits.product and any(np.size(plain(a)) > 1 for a in _fixed(node)):
-        return False
-    return node.operation.traits.elementwise and (is_bounded(node) or not _bends(node))
-
-
-def _fixed(node: Node) -> list[Any]:
-    """The arguments of a node that are not differentiated."""
-    return [argument for argument in node.arguments if not is_recorded(argument)]
-
-
-def _bends(node: Node) -> bool:
-    """Whether an operation is not linear in what is recorded."""
-    traits = node.operation.traits
-    recorded = [slot for slot, a in enumerate(node.arguments) if is_recorded(a)]
-    return not traits.additive and not (len(recorded) == 1 and recorded[0] in traits.linear)

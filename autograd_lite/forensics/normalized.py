@@ -6,7 +6,7 @@ It is dx = (g - mean(g) - y mean(g y)) / s for y = (x - mean(x)) / s.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite.derivatives.layers import rms_normalize, standardize
 from autograd_lite.forensics.candidate import Candidate, joint, scaled, unchanged
+from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.place import Place, Vjp, Wrong, sets_of_axes
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Array, plain
@@ -25,11 +26,9 @@ NORMALIZATIONS = (standardize, rms_normalize)
 """Functions that normalize in one step."""
 
 
-def normalizations(
-    graph: Graph, chain: list[Place], node: Tensor, x: Tensor
-) -> Iterator[Candidate]:
+def normalizations(case: Case, chain: list[Place], node: Tensor, x: Tensor) -> Iterator[Candidate]:
     """Mistakes in the derivative from a node to what it is, normalized over some axes."""
-    y = node._array
+    graph, y, epsilons = case.graph, node._array, _numbers_added(case.graph, node, x)
     for axes, centred in itertools.product(sets_of_axes(node.ndim), (True, False)):
         scale = _scale(x._array, y, axes, centred)
         if scale is None:
@@ -47,7 +46,8 @@ def normalizations(
             *_other_lengths(right, y.size // scale.size, y.shape if reduce is np.mean else ()),
             *_scaled_late(graph, node, right),
             *_not_scaled(graph, node, _changing(x, axes, centred, others)),
-            *_other_epsilons(right, mean, _numbers_added(graph, node, x)),
+            *_other_epsilons(right, mean, epsilons),
+            *_running(right, case.arrays, epsilons),
         ):
             words = f"in the derivative of what is normalized{what}"
             of_whole = lambda g, *_, of=terms, **k: of(g, y)
@@ -76,13 +76,14 @@ class Terms(NamedTuple):
     mean_along: Mean
     scale: Any
     given: Any = 1.0  # what g is multiplied by besides
+    given_first: Any = 1.0  # the same where it is no part of a mean
     is_along: bool = True  # whether the second mean is multiplied by y
 
     def __call__(self, g: Array, y: Array) -> Array:
         """What is sent on for what arrives."""
         g = g * self.given
         along = self.mean_along(g * y) * (y if self.is_along else 1.0)
-        return np.asarray((g - self.mean(g) - along) / self.scale)
+        return np.asarray((g * self.given_first - self.mean(g) - along) / self.scale)
 
     def with_means(self, times: float) -> Terms:
         """The same with both means multiplied by a number."""
@@ -196,6 +197,18 @@ def _other_epsilons(right: Terms, mean: Mean, epsilons: Iterable[float]) -> Othe
                 yield "wrong formula", what, terms._replace(scale=scale)
 
 
+def _running(right: Terms, arrays: Mapping[str, Array], epsilons: Iterable[float]) -> Others:
+    """An array of the caller's for the variance, such as what is kept of earlier batches."""
+    alike = [(n, a) for n, a in arrays.items() if a.size == np.size(right.scale) > 1]
+    for (name, array), epsilon in itertools.product(alike, (*epsilons, 0.0)):
+        scale = np.sqrt(array.reshape(np.shape(right.scale)) + epsilon)
+        terms, words = right._replace(scale=scale), f", y, {name} stands for the batch's variance"
+        if np.isfinite(scale).all() and scale.all():
+            yield "other arrays", words, terms
+            words += ", and mean and variance are treated as constants"
+            yield "other arrays", words, terms._replace(mean=_nothing, mean_along=_nothing)
+
+
 def _other_lengths(right: Terms, length: int, others: Iterable[int]) -> Others:
     for other in set(others) - {length, 1}:
         words = f" the sums are divided by {other}, where the means are over {length} entries"
@@ -241,14 +254,16 @@ def _scaled_late(graph: Graph, node: Tensor, right: Terms) -> Others:
     words += "and not before"
     yield "wrong place", words, right._replace(given=1 / gamma, scale=right.scale / gamma)
     words = " the factor of it, such as gamma, is "
-    twice, without = _times(mean, gamma), lambda array: mean(array / gamma)
     in_along = "multiplied in twice in y times the mean of g * y"
-    yield "wrong formula", words + in_along, right._replace(mean_along=twice)
-    of_mean = right.mean if right.mean is _nothing else without
-    both = right._replace(mean=of_mean, mean_along=without)
-    yield "wrong formula", words + "left out of the means", both
-    in_along = "left out of the mean of g * y"
-    yield "wrong formula", words + in_along, right._replace(mean_along=without)
+    yield "wrong formula", words + in_along, right._replace(mean_along=_times(mean, gamma))
+    without = lambda array: mean(array / gamma)
+    terms = {"g itself": {"given_first": 1 / gamma}, "the mean of g * y": {"mean_along": without}}
+    terms |= {"the mean of g": {"mean": without}} if right.mean is not _nothing else {}
+    some = [itertools.combinations(terms, count) for count in range(1, len(terms))]
+    for chosen in itertools.chain(*some):
+        what = f"left out of {' and of '.join(chosen)}"
+        changes = {name: value for each in chosen for name, value in terms[each].items()}
+        yield "wrong formula", words + what, right._replace(**changes)
 
 
 def as_a_whole(graph: Graph, chain: list[Place], vjp: Vjp = unchanged) -> Wrong:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import string
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,17 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies
 from autograd_lite.forensics.candidate import Candidate, Instead, joint
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import factor_between
 from autograd_lite.forensics.masks import chooses_by, is_condition, other_pairs
-from autograd_lite.forensics.place import Place, Wrong, index_parts, lines_along, numbers_in
+from autograd_lite.forensics.place import (
+    Place,
+    Vjp,
+    Wrong,
+    index_parts,
+    is_recorded,
+    lines_along,
+    numbers_in,
+)
 from autograd_lite.forensics.value_mistakes import next_slices
 from autograd_lite.node import Array, arrays_in, plain
 from autograd_lite.tensor import Tensor
@@ -105,7 +115,14 @@ def _held(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
 
 
 def _is_delta(case: Case, array: Array) -> bool:
-    """Whether a gradient that was handed in is made of an array as of what arrives at a step."""
+    """Whether a gradient that was handed in is made of an array as of what arrives at a step.
+
+    Or as of the gradients of samples, which are averaged or summed.
+    """
+    given = [case.manual[t] for t in case.wrong_ones if array.ndim > 1]
+    given = [gradient for gradient in given if gradient.shape == array.shape[1:]]
+    if any(factor_between(gradient, array.sum(axis=0)) for gradient in given):
+        return True
     uses = [(t, use) for t in case.wrong_ones for use in case.graph.consumers.get(t, ())]
     return any(
         use.node.shape == array.shape and case.alike(case.manual[tensor], use.unmatched(array))
@@ -141,6 +158,37 @@ MOST_ARRAYS = 20
 """Arrays in a loss; where there are more, they are parts of others, in a loop."""
 
 
+def elsewhere(case: Case) -> Iterator[Candidate]:
+    """A derivative is taken at an array of the caller's, or a product with it, not with a node."""
+    known = [*case.manual.values(), *(leaf._array for leaf in case.graph.leaves)]
+    held = [(n, a) for n, a in case.arrays.items() if a.dtype.kind == "f"][:MOST_HELD]
+    held = [(n, a) for n, a in held if not any(np.array_equal(a, other) for other in known)]
+    held = [(name, array) for name, array in held if not _is_delta(case, array)]
+    for place in case.graph.places if len(case.graph.places) <= MOST_STEPS else ():
+        bends = place.bends and place.traits.elementwise
+        slots = [place.slot] if bends else [*place.others] if place.traits.product else []
+        for slot, (name, array) in itertools.product(slots, held):
+            own = place.node.arguments[slot]
+            if is_recorded(own) and own.shape == array.shape:
+                what = f"the derivative of {{operation}} is taken at {name}, not at {{argument}}"
+                vjp: Vjp = place.given(partial(_with_output, place, array))
+                if not bends:
+                    what = f"the product is taken with {name}, where {{own}} belongs"
+                    vjp = Instead(place, slot, array, name)
+                yield Candidate("other arrays", what, {place: vjp})
+
+
+def _with_output(place: Place, array: Array, y: Array, *given: Any) -> tuple[Any, ...]:
+    """An array for the argument of a step, with what the function gives for it."""
+    given = *given[: place.slot], array, *given[place.slot + 1 :]
+    return place.operation.value(*given, **place.node.keywords), *given
+
+
+MOST_STEPS = 200
+MOST_HELD = 10
+"""Steps, and arrays of the caller's, of which one is taken with one of these."""
+
+
 def _in_place_of(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
     yield from _held(case, data)
     array = data.array
@@ -148,7 +196,7 @@ def _in_place_of(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
         return
     yield from (("another_slice_of_the_same_array", other) for other in next_slices(array))
     if array.dtype.kind == "f" and array.ndim == 2:
-        for axis in (0, 1):
+        for axis in [axis for axis in (0, 1) if are_shares(array if axis else array.T)]:
             hard = array == array.max(axis=axis, keepdims=True)
             if (hard.sum(axis=axis) == 1).all() and not np.isin(array, (0, 1)).all():
                 yield "hard_labels", hard
@@ -158,6 +206,9 @@ def _in_place_of(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
             yield "hard_labels", (array > 0.5).astype(array.dtype)
         if np.isin(array, (0, 1)).all():
             yield "labels_of_minus_1_and_1", 2 * array - 1
+            if array.dtype.kind == "i" and array.ndim == 1:
+                name = data.name.replace(" ", "_")
+                yield f"{name}_taken_for_an_index", np.bincount(array, minlength=len(array))
 
 
 def are_shares(array: Array) -> bool:

@@ -151,6 +151,8 @@ def other_penalties(case: Case) -> Iterator[Candidate]:
             ("the value of the penalty itself", along),  # Of absolute values, or of a norm.
             ("the sum of the entries of the penalty's derivative, one number,", np.sum(added)),
             ("the derivative of the norm, not of its square,", added / (norm or 1.0)),
+            ("the derivative of the norm, not of its square,", added / (2 * norm or 1.0)),
+            ("the penalty's derivative without its signs", abs(added)),
             ("the norm of the penalty's derivative, one number,", np.linalg.norm(added)),
         ):
             if leaf.size > 1 and np.all((added != 0) | (leaf._array == 0)):

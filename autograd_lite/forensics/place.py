@@ -96,6 +96,13 @@ class Place:
         return function is np.square or (function is np.power and self.numbers == [2])
 
     @property
+    def has_minus(self) -> bool:
+        """Whether there is a minus in the step's derivative, which may be forgotten."""
+        if self.operation.function is np.power:
+            return self.slot == 0 and min(self.numbers, default=0) < 0
+        return (self.operation.function, self.slot) in WITH_MINUS
+
+    @property
     def multiplies_entries(self) -> bool:
         """Whether the function is a product, or a quotient, entry by entry."""
         return self.traits.product and self.traits.elementwise
@@ -120,6 +127,13 @@ class Place:
         """Those of the other arguments that are a number, of a size that people write."""
         others = [plain(a) for a in self.other_arguments if not is_recorded(a)]
         return [float(np.sum(a)) for a in others if np.size(a) == 1 and is_usual(np.sum(a))]
+
+
+WITH_MINUS = {
+    *((function, 0) for function in (np.negative, np.cos, np.arccos, np.reciprocal, np.linalg.inv)),
+    *((function, 1) for function in (np.subtract, np.divide)),
+}
+"""Functions, and their arguments, whose derivatives have a minus."""
 
 
 def indexed(node: Tensor) -> Array:

@@ -80,7 +80,8 @@ def rarer(graph: Graph, named: Mapping[Any, str]) -> Factors:
     """Factors that are in the wrong place, or several at once; learning rates."""
     lengths = graph.lengths
     yield 0.25, "a factor of 4 is missing: that of a square twice, or of two uses"
-    for rate in [rate for rate in RATES if rate < 1]:
+    own = {abs(number) for number in _divisors(graph)}
+    for rate in [rate for rate in RATES if rate < 1 and rate not in own]:
         yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
         yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
     divided = {n: name for n, name in lengths.items() if _is_divided_by(n, _divisors(graph))}
@@ -207,7 +208,10 @@ MOST_ARRAYS = 12
 
 
 COPIES = np.repeat, np.tile
-OWN = (*COPIES, np.power)
+TO_OTHER_UNITS = {
+    function: float(function(1.0)) for function in (np.deg2rad, np.rad2deg, np.radians, np.degrees)
+}
+OWN = (*COPIES, *TO_OTHER_UNITS, np.power)
 """Functions, besides means and products, that have a factor of their own."""
 
 
@@ -227,6 +231,9 @@ def factors_at(graph: Graph, place: Place) -> Factors:
         yield 2.0, "a factor of 2 too many: the 1/2 of the square root is missing"
     elif function is np.power:
         yield from _of_powers(place.numbers)
+    elif function in TO_OTHER_UNITS:
+        by = TO_OTHER_UNITS[function]
+        yield 1 / by, f"the factor {by:.6g} of {function.__name__} is missing"
     elif place.slot in traits.linear and place.multiplies_entries:
         mask = mask_of(place.node)
         if mask is not None and mask.max() > 1:

@@ -142,7 +142,11 @@ def _misplaced(case: Case, tensor: Tensor, given: Array, right: Array) -> Slippe
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
         which = _which(left_out, given != 0)
-        which = which or f"{left_out.sum()} of its {given.size} entries are"
+        some = f"{left_out.sum()} of its {given.size}"
+        which = (
+            which
+            or f"{'its negative' if np.array_equal(left_out, right < 0) else some} entries are"
+        )
         yield Slip("misplaced", f"{which} left at 0"), given, np.where(left_out, 0, right)
     # Where no sign is left, the absolute values are said to be taken.
     turned = off & (given != 0) & np.any(given < 0)

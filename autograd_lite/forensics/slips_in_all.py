@@ -1,7 +1,7 @@
 """Mistakes in all gradients as they were handed in.
 
-These are none, multiples, those at other weights, differences of the loss, or sums in a loop over
-samples that updates the weights after each.
+These are none, multiples, those at other weights, differences of the loss, sums with those of other
+data, or in a loop over samples that updates the weights after each.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import RATES, closest_factor, flat, rounded
+from autograd_lite.forensics.other_data import other_data
 from autograd_lite.forensics.place import Vjp
 from autograd_lite.forensics.replay import SAMPLES, Replay
 from autograd_lite.forensics.slips import Slip
@@ -208,6 +209,20 @@ def _total(case: Case, node: Tensor, rate: float) -> Gradients | None:
             return None
         total = {tensor: array + replay[tensor] for tensor, array in total.items()}
     return total
+
+
+def accumulated(case: Case) -> list[Slip] | None:
+    """The slip if there is more in the wrong gradients: those of the same loss with other data."""
+    right, wrong = case.graph.right, case.wrong_ones
+    is_small = case.graph.work <= MOST_WORK and case.are_usable(wrong)
+    changes = (c for c in other_data(case) if c.kind == "other arrays") if is_small else ()
+    for candidate in changes:
+        others = case.graph.replay(candidate.wrong)
+        if others and all(case.alike(case.manual[t], right[t] + others[t]) for t in wrong):
+            words = "two gradients are added, as where the one before was not set to 0: "
+            what = words + candidate.what.replace("it is", "one is", 1)
+            return [Slip("previous step", what, tensors=wrong)]
+    return None
 
 
 def computed_after_updates(case: Case) -> list[Slip] | None:

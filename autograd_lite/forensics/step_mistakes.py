@@ -101,11 +101,13 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         kind = "another mask" if _is_part_of_clip(graph, place) else kind
         words = "the derivative of {operation} is forgotten"
         if place.traits.indexes:
+            kind = "misplaced"
             words = "the index is left out: what arrives stays where it is, or is put elsewhere"
         yield kind, words, unchanged
         by_entries = place.multiplies_entries and any(map(np.ndim, place.other_arguments))
-        if (by_entries and not is_multiple) or place.activates:
-            words = "the derivative of {operation} is forgotten, and the sign is wrong"
+        if (by_entries and not is_multiple) or place.activates or place.has_minus:
+            rest = "but for its minus" if place.has_minus else "and the sign is wrong"
+            words = f"the derivative of {{operation}} is forgotten, {rest}"
             yield "derivative forgotten", words, negated
     if place.activates and not place.traits.kink:
         words = "the derivative of {operation} is multiplied in twice"
@@ -132,8 +134,10 @@ def _is_multiple(one: Array, other: Array) -> bool:
 
 def shortcut(graph: Graph, place: Place) -> StepMistakes:
     """What a loss gives for the logits is multiplied by the derivative of an activation."""
-    probabilities = place.traits.probabilities
+    probabilities, before = place.traits.probabilities, place.argument.operation
     if probabilities is None or place.traits.elementwise or place.slot != 0:
+        return
+    if before is not None and before.traits.activation:  # No logits, but what has a derivative.
         return
     words = "what {operation} passes on to the logits, such as p - y, is multiplied by the "
     words += "derivative of the activation, which it contains already"
@@ -331,8 +335,9 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
                 if (len(one), other.shape[1]) == shape and one.shape[1] == len(other):
                     words = "the two factors of the product are in the wrong order"
                     yield "transposed", words, partial(_in_other_order, turned, place.slot == 0)
-    leads_to_leaf = place.multiplies_matrices and place.argument.operation is None
-    for axes in alike_axes(place.argument._array) if leads_to_leaf else ():
+    whole = place.argument._array
+    ends = place.argument.operation is None or (is_square(whole) and whole.ndim == 2)
+    for axes in alike_axes(whole) if place.multiplies_matrices and ends else ():
         words = f"axes {axes[0]} and {axes[1]} of the result are exchanged"
         words += ": the channels of the kernel are exchanged" * (axes == (0, 1))
         words = "the result is transposed" if place.argument.ndim == 2 else words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from autograd_lite.forensics.formula_mistakes import formulas, softmax
 from autograd_lite.forensics.harmless import EPSILONS
 from autograd_lite.forensics.place import Place, Vjp, Wrong, is_array, is_recorded, is_square
 from autograd_lite.forensics.replay import Graph, nearest
+from autograd_lite.forensics.value_mistakes import complements
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -195,6 +197,54 @@ def _squared_at(steps: list[Place], value: Array) -> Wrong:
     if len(steps) == 2:
         return {place: Instead(place, 1 - place.slot, value) for place in steps}
     return {steps[0]: steps[0].given(lambda y, x, *rest: (value**2, value, *rest))}
+
+
+def weights_exchanged(case: Case) -> Iterator[Candidate]:
+    """The weights u and 1 - u of a mixture are exchanged, in what it is of or in all."""
+    found: dict[str, list[Wrong]] = {}
+    for node, places in case.graph.places_of.items():
+        products = [n for n in (place.argument for place in places) if _has_two_factors(n)]
+        pairs = itertools.combinations(products, 2) if node.operation.traits.additive else ()
+        for one, other in pairs:
+            for slots in itertools.product((0, 1), repeat=2):
+                weights = [n.arguments[slot] for n, slot in zip((one, other), slots)]
+                if one.shape == other.shape and _vary(*map(plain, weights)):
+                    for words, wrong in _exchanged(case.graph, (one, other), slots, weights):
+                        found.setdefault(words, []).append(wrong)
+    for words, several in found.items():
+        if len(several) > 1:
+            every: Wrong = {place: vjp for wrong in several for place, vjp in wrong.items()}
+            yield joint("swapped", f"{words}, in all {len(several)} of them", every)
+        yield from (joint("swapped", words, wrong) for wrong in several)
+
+
+def _has_two_factors(node: Tensor) -> bool:
+    return node.operation is not None and node.operation.function is np.multiply
+
+
+def _vary(one: Any, other: Any) -> bool:
+    """Whether two weights add up to 1, and are not one number everywhere."""
+    alike = is_array(one) and is_array(other) and one.shape == other.shape
+    return alike and complements(one, other) and bool(np.ptp(one) > 0)
+
+
+def _exchanged(
+    graph: Graph, products: tuple[Tensor, Tensor], slots: tuple[int, ...], weights: list[Any]
+) -> Iterator[tuple[str, Wrong]]:
+    """The weights of two products are exchanged, or what is mixed: of the weights the sign."""
+    wrong: Wrong = {}
+    turned: Wrong = {}
+    for node, slot, other in zip(products, slots, weights[::-1]):
+        for place in graph.places_of[node]:
+            if place.slot != slot:
+                wrong[place] = Instead(place, slot, plain(other), other)
+            else:
+                turned[place] = place.result_times(-1)
+    words = "the weights of a mixture, u and 1 - u, are exchanged: "
+    words += "{other} stands where 1 minus that belongs"
+    yield words, wrong
+    if turned:
+        yield f"{words}, and the sign is wrong of what they get", wrong | turned
 
 
 def products_regrouped(case: Case) -> Iterator[Candidate]:

@@ -74,10 +74,11 @@ def made_of(case: Case, tensor: Tensor) -> Iterator[tuple[str, Array]]:
 
 
 def limited(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
-    """The gradient with a bound for its entries, or with a few of their digits."""
+    """The gradient with a bound for its entries, over the largest, or with few of their digits."""
     largest = float(abs(given).max(initial=0.0))
     if is_round(largest):
         yield f"its entries are clipped at {rounded(largest):g}", right.clip(-largest, largest)
+    yield "it is divided by the largest of its entries", right / abs(right).max(initial=1e-300)
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
         power = 10.0**decimals

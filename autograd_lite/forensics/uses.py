@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
+    DROPPED,
     FACTOR,
     Arriving,
     Candidate,
@@ -49,8 +50,7 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
         if len(uses) <= FEW_USES and tensor.operation is None:
             for one, other in itertools.permutations(uses, 2):
                 what = "one use is counted twice, and another one, as if it were alike, is not"
-                once = left_out([other], what)
-                yield once._replace(wrong=once.wrong | scaled([one], 2.0))
+                yield joint(DROPPED[0], what, scaled([other], 0.0) | scaled([one], 2.0))
         kept = [[use] for use in uses] if len(uses) > 2 else []
         kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
         kept += [group for group in graph.alike_among(uses) if len(group) < len(uses) - 1]
@@ -321,8 +321,9 @@ def _within_block(graph: Graph, x: Tensor, skip: Place) -> list[Tensor]:
 def past_the_slope(graph: Graph, place: Place) -> StepMistakes:
     """What one of several ways brings is added after an activation's derivative, not before."""
     before = [b for b in graph.places_of.get(place.argument, ()) if b.activates]
-    others = [use for use in graph.consumers[place.argument] if use is not place]
-    if not before or not any(graph.sent(use).any() for use in others):
+    # The last state of a loop has one use, where those before it have more.
+    alike = graph.of_operation[place.argument.operation] if before else ()
+    if all(len(graph.consumers.get(node, ())) < 2 for node in alike):
         return
     slope, name = before[0].slopes, before[0].operation.name
     if np.all(slope):

@@ -82,6 +82,9 @@ def _parts(graph: Graph, place: Place, argument: Any) -> Replacements:
         words = f"{PRODUCT}the derivative of {row.name}, which gives the other factor, "
         yield "wrong formula", words + "and not with its value", slope
         yield "wrong formula", words + "besides its value", slope * argument._array
+        given[graph.places_of[argument][0].slot] = argument._array
+        words = f"{PRODUCT}what {row.name} makes of the other factor, which it has given already"
+        yield "wrong place", words, row.value(*given, **argument.keywords)
 
 
 def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:
@@ -91,7 +94,7 @@ def _of_its_entries(graph: Graph, place: Place, argument: Any) -> Replacements:
         return
     twice = "is multiplied in twice: what arrives contains it already"
     twice = "is squared" if place.multiplies_matrices else twice
-    yield "derivative twice", words + twice, value**2, "{0} ** 2"
+    yield "derivative twice", words + twice, value**2, "({0} ** 2)"
     if not place.multiplies_matrices:
         return
     if (value < 0).any():
@@ -128,6 +131,13 @@ def _of_matrices(graph: Graph, place: Place, argument: Any) -> Replacements:
         words = "the inverse of the other factor stands where its transpose belongs"
         yield "transposed", words, np.linalg.inv(value).T, "np.linalg.inv({0}).T"
     for axis in range(value.ndim) if place.multiplies_matrices and value.ndim > 1 else ():
+        centred = value - value.mean(axis=axis, keepdims=True)
+        words = f"{PRODUCT}its other factor less its mean over axis {axis}"
+        yield "wrong formula", words, centred
+        deviation = value.std(axis=axis, keepdims=True)
+        if deviation.all():
+            words += ", over the standard deviation: it is standardized"
+            yield "wrong formula", words, centred / deviation
         total = value.sum(axis=axis, keepdims=True)
         if total.all():
             words = f"{PRODUCT}its other factor divided by the sums over axis {axis}"
@@ -253,7 +263,8 @@ IN_ITS_PLACE = (
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
     """What is multiplied nearby, and has an argument's shape."""
-    nearby: list[Any] = []
+    is_leaf = is_recorded(argument) and argument.operation is None
+    nearby: list[Any] = graph.leaves[:MOST_LEAVES] if is_leaf else []
     for near in graph.near(place):
         if near.traits.product:
             for other in near.node.arguments:
@@ -267,6 +278,10 @@ def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
     for other in distinct.values():
         if is_array(plain(other)) and plain(other).shape == plain(argument).shape:
             yield other
+
+
+MOST_LEAVES = 12
+"""Parameters of which one may stand for another one, far from where that is used."""
 
 
 def _in_words(argument: Any, others: Iterable[Any], own: Any) -> Iterator[tuple[str, bool, Any]]:
@@ -286,17 +301,18 @@ def _relation(argument: Any, other: Any, own: Any) -> tuple[int, str]:
         (other, argument, ("output", "input"), "1 - {own}, where {own} belongs"),
     ):
         steps = _steps_between(output, given)
-        if steps == 1 and _complements(other, argument):
+        if steps == 1 and complements(other, argument):
             return steps, complement
         if steps:
             of_what = output.operation.name if steps == 1 else "a function"
-            return steps, f"the {which[0]} of {of_what}, not with its {which[1]}"
+            return steps, f"the {which[0]} of {of_what}, not its {which[1]}"
     if plain(other) is plain(own):
         return MOST_BETWEEN, "{argument} itself, where the other factor belongs"
     return MOST_BETWEEN, elsewhere(argument, other)
 
 
-def _complements(one: Any, other: Any) -> bool:
+def complements(one: Any, other: Any) -> bool:
+    """Whether two arrays, or what has them, add up to 1."""
     return np.allclose(plain(one) + plain(other), 1, rtol=0, atol=1e-12)
 
 
@@ -308,6 +324,8 @@ def elsewhere(argument: Any, other: Any) -> str:
         return "the values of another parameter"
     if is_mask(plain(argument)) and is_mask(plain(other)):
         return "another mask, as that of another layer or step"
+    if not is_recorded(argument) and not is_recorded(other):
+        return "other data, {other}"
     if _steps_between(argument, other, any_shape=True):
         return "the values of an earlier layer"
     later = _steps_between(other, argument, any_shape=True)

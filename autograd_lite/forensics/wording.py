@@ -150,7 +150,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         what = what.replace("{other}", name if arrives else names.described(vjp.written, unknown))
     step = vjp.use if isinstance(vjp, OnOneWay) else place
     forgets = vjp in (unchanged, negated) or (step is not place and "forgotten" in what)
-    if forgets and step.multiplies_entries and len(step.others) == 1:
+    if forgets and not mistake.joint and step.multiplies_entries and len(step.others) == 1:
         what = _with_factor(step, what, names)
     if mistake.kind == DROPPED[0] and not mistake.joint:
         own = _left_out(case, mistake, place, names) if mistake.is_any_path else ""
@@ -174,9 +174,8 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     used = _with_whole(used, place.node, names) if whole and right not in used else used
     target = f"d{names.of[place.argument]} {'=' if whole or len(uses) == 1 else '+='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
-    source = names.source(place.node)
-    tensor, name = names.own(place.argument), place.operation.name
-    return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
+    of = mistake.kind, names.own(place.argument), place.operation.name, mistake.factor
+    return Mistake(*of, used, right, names.source(place.node), f"{words}.")
 
 
 def _likewise(graph: Graph, mistake: Candidate, every: bool, names: Names) -> str:
@@ -191,7 +190,8 @@ def _likewise(graph: Graph, mistake: Candidate, every: bool, names: Names) -> st
     if others:
         return f", and likewise to {', '.join(others)}"
     which = mistake.kind == DROPPED[0] and not mistake.is_any_path
-    is_said = count == 1 or (mistake.kind in FACTORS and (every or which))
+    one_end = every and len({place.argument for place in mistake.wrong}) == 1
+    is_said = count == 1 or (mistake.kind in FACTORS and (one_end or which))
     return "" if is_said else f", and likewise in {further} of this kind"
 
 
@@ -221,8 +221,8 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
     """What is dropped, where that is a term of a sum, or of a product rule; else empty."""
     equal = [argument for argument in place.node.arguments if argument is place.argument]
     if place.traits.product and len(equal) == 2 and len(mistake.wrong) == 1:
-        words = "one of two equal factors is not differentiated"
-        return f"{words}: a factor of 2 is missing, that of the square"
+        missing = ": a factor of 2 is missing, that of the square" * place.traits.elementwise
+        return f"one of two equal factors is not differentiated{missing}"
     uses = case.graph.consumers[place.argument]
     if len(uses) == 2 and len(mistake.wrong) == 1 and place.argument.ndim:
         if case.alike(*map(case.graph.sent, uses)):

@@ -77,6 +77,7 @@ def chooses(index: Any) -> bool:
 
 
 def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    a = a if a.dtype.kind == "f" else a.astype(float)  # of whole numbers the sum may be too large
     total = np.sum(a, axis=axis, keepdims=keepdims)
     return total / (a.size // max(total.size, 1))
 
@@ -128,7 +129,8 @@ def template_of(call: Call, definition: Callable[..., Any]) -> Template | None:
         template = tape.template({0: result if whole else result[0]})
     except (AutogradError, TypeError, ValueError, AttributeError):
         return None  # It changes arrays in place, or asks for more than an array within a rule has.
-    return None if template.looks else template
+    is_simpler = all(step.function is not call.function for step in template.steps)
+    return template if is_simpler and not template.looks else None
 
 
 def kind_of(value: Any) -> Any:

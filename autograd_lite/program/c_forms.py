@@ -84,6 +84,8 @@ PRELUDE = r"""#include <math.h>
 #define M_PI 3.14159265358979323846
 #endif
 #define NOINLINE __attribute__((noinline))
+#define INLINE inline __attribute__((always_inline))
+#define ALIGNED __attribute__((aligned(64)))
 #define LARGER(a, b) ((a) >= (b) || (a) != (a) ? (a) : (b))
 #define SMALLER(a, b) ((a) <= (b) || (a) != (a) ? (a) : (b))
 /* Products of matrices multiply and add at once, as BLAS does. */

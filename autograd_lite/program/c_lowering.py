@@ -47,7 +47,7 @@ from autograd_lite.program.c_kernels import is_too_large
 from autograd_lite.program.c_loops import LoopInC
 from autograd_lite.program.expressions import OwnedShape, Template
 from autograd_lite.program.folding import Repeated, has_guards
-from autograd_lite.program.program import Guard, Step, computed_by, mapped, steps_in
+from autograd_lite.program.program import Guard, Step, computed_by, mapped, row_of, steps_in
 from autograd_lite.program.simpler import needed
 from autograd_lite.program.templates import adds_at
 from autograd_lite.table import traits_of
@@ -133,7 +133,8 @@ class Lowering:
         named = named_call(call)
         shape, dtype = named.shape, named.dtype
         if shape is not None and dtype in C_TYPES:
-            if 0 in shape:
+            row = row_of(named.function)
+            if 0 in shape and not (row and row.of_users):
                 return new_array(shape, dtype)
             way = Lowering._added_at if adds_at(named.function) else _WAYS.get(named.function)
             for write in (Lowering._view, Lowering._entries, way):

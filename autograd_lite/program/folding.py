@@ -40,18 +40,33 @@ class Repeated:
     outputs: list[tuple[Step, bool]] = field(default_factory=list)
     guards: list[Guard] = field(default_factory=list)  # that hold in each iteration
 
+    def __call__(self, given: Any, sequences: Any, firsts: Any) -> tuple[Any, ...]:
+        """The values that it gives, of a loop that depends on no inputs."""
+        carried, rows = firsts, list[Any]()
+        for i in range(self.count):
+            found = self._iteration(i, given, sequences, carried)
+            carried = [found[then.number] for _, then in self.carried]
+            rows.append([found[step.number] for step, _ in self.outputs])
+        columns = zip(zip(*rows), self.outputs)
+        return tuple([*column] if every else column[-1] for column, (_, every) in columns)
+
+    def _iteration(self, i: int, given: Any, sequences: Any, carried: Any) -> dict[int, Any]:
+        """All values of an iteration, by number."""
+        found = dict(zip([x.number for x in self.given], given))
+        found |= zip([x.number for x, _ in self.carried], carried)
+        for x, (place, indices) in zip(sequences, self.sliced):
+            found[place.number] = x[indices[i]]
+        for step in self.body:
+            found[step.number] = called(step, step.function, found)
+        return found
+
     def example(self, given: Any, sequences: Any, firsts: Any) -> tuple[Any, ...]:
         """Values that are laid out as those that it gives: all are those of the first iteration.
 
         Raises:
             Uneven: what the next one works on is laid out otherwise.
         """
-        found = dict(zip([x.number for x in self.given], given))
-        found |= zip([x.number for x, _ in self.carried], firsts)
-        for x, (place, indices) in zip(sequences, self.sliced):
-            found[place.number] = x[indices[0]]
-        for step in self.body:
-            found[step.number] = called(step, step.function, found)
+        found = self._iteration(0, given, sequences, firsts)
         carried_on = [found[then.number] for _, then in self.carried]
         moving = [
             {layout_of(x[i]) for i in indices} for x, (_, indices) in zip(sequences, self.sliced)
@@ -136,7 +151,8 @@ class _Folder:
             self._all |= zip(loop.body, map(list, zip(*loop.originals)))
             return
         body = _Body(self, loop)
-        step = self._step(body.made, body.arguments, None)
+        if body.made.body:  # else all of it is the same in each iteration
+            step = self._step(body.made, body.arguments, None)
         for number, place in enumerate(body.outputs):
             every = body.made.outputs[number][1]
             originals = [iteration[place] for iteration in loop.originals]

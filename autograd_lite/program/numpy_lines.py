@@ -134,6 +134,9 @@ class Lines:
         line = f"{names.of(step)} = {expression(step, self.values, names)}"
         if layout.owners[step] is not step and shown in self._roots and len(steps_in(step)) == 1:
             self.of_inputs[line] = self._roots[step] = self._roots[shown]
+        value = self.value(step)
+        if isinstance(value, np.ndarray) and not _is_own(step):
+            return [line, f"if {names.of(step)}.shape != {value.shape}: raise Missed"]
         return [line]
 
     def _statements(self, step: Step, out: str) -> list[str]:

@@ -210,3 +210,25 @@ def function_of(step: Step) -> Any:
     """What a step calls, by the name that it has in the table."""
     row = row_of(step.function)
     return step.function if row is None or row.residual else row.function
+
+
+def is_choice(value: Any) -> bool:
+    """Whether it is one whole number or truth value of NumPy's: what chooses axes, places, shapes.
+
+    Such are told apart by what they are, as those of Python are.
+    """
+    return isinstance(value, np.ndarray | np.generic) and not value.ndim and value.dtype.kind != "f"
+
+
+def deciding_on_shape(step: Step) -> list[Step]:
+    """Those of the arguments of a step on whose sum the shape of its result may depend.
+
+    They are masks, numbers of repetitions, and single numbers, which may be axes.
+    """
+    row = row_of(step.function)
+    if row is None or row.variadic:
+        return []
+    others = steps_in([*step.arguments[len(row.vjps) :], *step.keywords.values()])
+    kinds = {np.repeat: "iub", operator.getitem: "b"}.get(row.function, "")
+    choosing = [x for x in others if x.dtype is not None]
+    return [x for x in choosing if x.dtype.kind in ("iub" if x.shape == () else kinds)]

@@ -19,7 +19,7 @@ from autograd_lite.errors import describe_one
 from autograd_lite.modes import Taken
 from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.program.backends import Output, Task
-from autograd_lite.program.program import Guard, Program, Step, function_of
+from autograd_lite.program.program import Guard, Program, Step, function_of, is_choice
 from autograd_lite.program.trace import Tracer
 from autograd_lite.trees import leaves_of
 
@@ -226,6 +226,8 @@ def key_of(value: Any, arrays: list[Array]) -> Any:
     if kind is np.ndarray or isinstance(value, np.generic):
         if value.dtype.kind not in "fiub":
             return None
+        if not value.ndim and is_choice(value):
+            return kind, value.dtype, value.item()
         arrays.append(value)
         return form(value)
     if kind in (tuple, list):

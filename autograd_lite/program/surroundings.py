@@ -106,8 +106,8 @@ class Surroundings:
             return
         self._seen[id(value)] = value
         if isinstance(value, Node):
-            self._watched.attribute(value, "_array")
-            self._watched.attribute(value, "_requires_grad")
+            for name in ("_array", "_requires_grad", "grad", "name"):
+                self._watched.attribute(value, name)
         elif isinstance(value, np.ndarray):
             self._visit_array(value)
         elif isinstance(value, CONTAINERS):

@@ -22,7 +22,7 @@ from autograd_lite.errors import AutogradError, UnsupportedError, describe, desc
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Tape, Template, all_plain, as_called
-from autograd_lite.program.program import Step, mapped
+from autograd_lite.program.program import Step, is_choice, mapped
 from autograd_lite.table import TABLE
 from autograd_lite.trees import leaves_of
 
@@ -227,7 +227,9 @@ def value_key(value: Any, of_array: Callable[[Array], Any] = _form) -> Any:
     if kind is Step:
         return value
     if isinstance(value, Node):
-        return value._requires_grad, value._array.shape, value._array.dtype
+        array = value._array
+        chosen = array.item() if is_choice(array) else None
+        return value._requires_grad, array.shape, array.dtype, chosen
     if isinstance(value, _TOLD_BY_VALUE):
         return kind, value or repr(value)  # zeros have signs
     if isinstance(value, np.ndarray):

@@ -21,6 +21,7 @@ from autograd_lite.program.program import (
     Guard,
     Program,
     Step,
+    deciding_on_shape,
     mapped,
     needed_for,
     run_steps,
@@ -110,6 +111,13 @@ class Tracer:
         for call in noted:
             if not isinstance(call.outcome, Node):
                 self.guard(self.called(call), call.outcome)
+        given = {step for value, step in self.program.inputs.items() if isinstance(value, Node)}
+        decisive = {x: None for step in self.program.steps for x in deciding_on_shape(step)}
+        for step in decisive:
+            if step.function or step in given:
+                total = np.sum(self.value(step))
+                counted = self.program.step(np.sum, (step,), {}, (), total.dtype)
+                self.guard(counted, total)
 
     def leaf(self, array: Array) -> Step:
         require_numpy(array)

@@ -51,10 +51,8 @@ class _BinaryLoss(Loss):
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
-        return {
-            **checked,
-            "pos_weight": positive_weights(self, "pos_weight", checked["pos_weight"]),
-        }
+        weights = positive_weights(self, "pos_weight", checked["pos_weight"])
+        return {**checked, "pos_weight": weights}
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
         """Predictions and targets of one shape, these from 0 to 1, and smoothed."""
@@ -167,6 +165,12 @@ class _ClassLoss(Loss):
             raise self.not_real(predictions, targets)
         if predictions.ndim < 2 or targets.shape != predictions.shape:
             return predictions, self._checked_labels(predictions, targets)
+        if self.ignore_index is not None and self.ignore_index >= 0:
+            raise UnsupportedError(
+                self.describe(predictions, targets),
+                f"ignore_index={self.ignore_index} is a label, and these targets are rows",
+                "Give labels: targets.argmax(axis=1); or leave out ignore_index",
+            )
         targets = self.cast(targets, predictions)
         rows, shares = _in_rows(predictions, targets)
         if not holds(are_shares, shares):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sampling import Sample, normal, sample
 
-from autograd_lite.derivatives import decompositions
+from autograd_lite.derivatives import decompositions, triangular_factors
 from autograd_lite.derivatives.norms import p_norm
 
 linalg = np.linalg
@@ -164,12 +164,12 @@ SAMPLES = {
         *of_symmetric(linalg.cholesky),
         *of_symmetric(lambda x: linalg.cholesky(x, upper=True)),
     ],
-    decompositions.orthonormal_columns: [
-        sample(decompositions.orthonormal_columns, normal(*shape))
+    triangular_factors.orthonormal_columns: [
+        sample(triangular_factors.orthonormal_columns, normal(*shape))
         for shape in SHAPES
         if shape[-2] >= shape[-1]
     ],
-    decompositions.triangular_factor: of_any(decompositions.triangular_factor),
+    triangular_factors.triangular_factor: of_any(triangular_factors.triangular_factor),
     linalg.qr: [
         *of_any(lambda x: linalg.qr(x).Q),
         *of_any(lambda x: linalg.qr(x)[1]),

@@ -90,6 +90,27 @@ def test_one_place_in_memory_has_one_name_in_a_function_of_c(quick_c_compiler, c
     assert all(len({*each}) == len(each) for each in places), fast.source
 
 
+@pytest.mark.parametrize("size", [1, 3, 40, 2000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_small_loops_carry_is_in_variables_of_c(size, dtype, quick_c_compiler, counts):
+    def f(rates, x):
+        before, total = x, 0 * x
+        for _ in range(20):
+            x, before = x + rates[0] * (before - rates[1] * x), x
+            total = total + np.sin(x) * before
+        return (total * before).mean()
+
+    rng = np.random.default_rng(0)
+
+    def draw():
+        return rng.uniform(0.1, 0.2, 2).astype(dtype), rng.normal(size=size).astype(dtype)
+
+    fast = assert_computed(f, draw, backend="c")
+    assert len(counts) == 2  # forward and backward
+    kept = re.findall(r"(?:float|double|char) (own\d|room)\[", fast.source)
+    assert {*kept} == ({"own0", "own1", "own2", "own3", "room"} if size < 2000 else set())
+
+
 @pytest.mark.parametrize("make", [in_numpy.numpy_backend, in_c.c_backend])
 def test_a_loop_may_do_no_more_than_to_pass_on_what_it_is_given(make, quick_c_compiler):
     def step(function, arguments, shape=(3,)):
@@ -299,3 +320,43 @@ def test_more_recurrences_at_random_have_the_bits_of_the_eager_ones(counts):
 def test_more_recurrences_at_random_are_right_in_c(quick_c_compiler, counts):
     assert_recurrences_at_random(range(1, 12), "c")
     assert len(counts) >= 12
+
+
+def test_a_condition_that_is_the_same_in_each_iteration_is_asked_once():
+    def f(h, limit):
+        states = []
+        for _ in range(40):
+            if limit > 0.5:
+                h = h * 0.9 + 0.01
+            h = np.abs(h)
+            states.append(h)
+        return np.stack(states).std()
+
+    rng = np.random.default_rng(0)
+    for backend in ("numpy", "c"):
+        compiled = assert_computed(
+            f, lambda: (rng.normal(size=4), np.float64(rng.uniform(0.6, 1))), backend
+        )
+        assert compiled.backend == backend
+        h = rng.normal(size=4)
+        assert compiled(h, np.float64(0.2))[0] == pytest.approx(f(h, 0.2))
+
+
+def test_what_a_loop_computes_of_nothing_that_is_given_is_computed_before():
+    """As the cotangents of a mean over all iterations."""
+
+    def f(x, h):
+        states = []
+        for t in range(30):
+            h = np.tanh(h) * 0.7
+            if h.sum() > 0:
+                h = h * 0.9 + 0.01
+            states.append(np.sin(x[t] * 0.1 * t))
+        return np.stack([*states, h]).mean()
+
+    rng = np.random.default_rng(0)
+    for backend in ("numpy", "c"):
+        compiled = assert_computed(
+            f, lambda: (rng.normal(size=(30, 4)), rng.uniform(0.5, 1, size=4)), backend
+        )
+        assert compiled.backend == backend

@@ -358,3 +358,10 @@ def test_a_vector_is_no_matrix(product):
 
 
 # Einsum
+
+
+@pytest.mark.parametrize("order", [None, 2, -2])
+def test_the_condition_of_a_matrix_of_zeros_is_infinite(order):
+    for matrices in (np.zeros((2, 2)), np.stack([np.zeros((2, 2)), np.diag([1.0, 2.0])])):
+        found = np.linalg.cond(Tensor(matrices, requires_grad=True), order)
+        np.testing.assert_array_equal(found.data, np.linalg.cond(matrices, order))

@@ -18,7 +18,7 @@ from torch_equivalents import (
     torch,
 )
 
-from autograd_lite.derivatives import decompositions, norms
+from autograd_lite.derivatives import decompositions, norms, triangular_factors
 
 MATRIX_SHAPES = [
     ((3,), (3,)),
@@ -134,6 +134,6 @@ DECOMPOSITIONS = {
     ],
     decompositions.left_singular_vectors: [on(lambda x: svd(x)[0], normal(4, 3), after=squared)],
     decompositions.right_singular_vectors: [on(lambda x: svd(x)[2], normal(3, 4), after=squared)],
-    decompositions.orthonormal_columns: [on(lambda x: tlinalg.qr(x)[0], normal(4, 3))],
-    decompositions.triangular_factor: [on(lambda x: tlinalg.qr(x)[1], normal(4, 3))],
+    triangular_factors.orthonormal_columns: [on(lambda x: tlinalg.qr(x)[0], normal(4, 3))],
+    triangular_factors.triangular_factor: [on(lambda x: tlinalg.qr(x)[1], normal(4, 3))],
 }

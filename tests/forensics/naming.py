@@ -25,9 +25,13 @@ def planted_in(cases):
 
 
 def assert_named_first(cases):
-    """Each case's words are in the first explanation."""
+    """Each case's words are in the first explanation.
+
+    A case gives a loss and gradients, or the report, where its variables are to be seen.
+    """
     for function, words in cases:
-        report = compare_gradients(*function())
+        given = function()
+        report = compare_gradients(*given) if isinstance(given, tuple) else given
         said = str(report.explanations[0]) if report.explanations else report.pattern
         for word in words:
             assert word in said, f"{function.__name__}: {said}"

@@ -148,3 +148,19 @@ def test_ties_of_two_functions_may_be_broken_each_in_its_way():
         loss, {x: c + np.array([3, 0, 0])}
     )  # All to the first, and slope 1 at 0.
     assert not compare_gradients(loss, {x: c + np.array([4, 0, 0])})
+
+
+@pytest.mark.parametrize("at_zero", [0.9, -0.1])
+def test_a_choice_of_the_larger_has_the_slope_of_either_where_both_are_equal(at_zero):
+    q, y = Tensor([1.0, 2.0, 3.0], requires_grad=True, name="q"), np.array([1.0, 3.0, 2.0])
+    e = y - q
+    pinball = np.where(e > 0, 0.9 * e, -0.1 * e).sum()
+    assert compare_gradients(pinball, {q: -np.array([at_zero, 0.9, -0.1])})
+    assert not compare_gradients(pinball, {q: -np.array([at_zero, 0.9, 0.9])})
+
+
+def test_branches_that_are_equal_by_chance_have_the_slope_of_the_one_that_is_chosen():
+    w, chosen = Tensor([0.0, 1.0, 2.0], requires_grad=True, name="w"), [True, True, False]
+    loss = np.where(chosen, 2 * w, 5 * w).sum() + np.where(chosen, -w, w).sum()
+    assert compare_gradients(loss, {w: [1.0, 1.0, 6.0]})
+    assert not compare_gradients(loss, {w: [4.0, 1.0, 6.0]})

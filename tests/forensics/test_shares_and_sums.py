@@ -295,7 +295,7 @@ def what_arrives_is_turned_as_a_kernel_is():
     return ((out - y) ** 2).sum(), {k: np.reshape(dk, (2, 2))}
 
 
-@planted("output of a function, not with its input")
+@planted("output of a function, not its input")
 def the_sum_stands_for_its_term():
     rng = np.random.default_rng(17)
     h, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))
