@@ -94,7 +94,8 @@ def targets_first(attempted: str, loss: Callable[..., Any]) -> ArgumentError:
     return ArgumentError(
         f"{attempted} with loss={describe_one(loss)}",
         f"its first parameter is {first}, and a loss is called with the predictions first",
-        f"Write loss=lambda predictions, targets: {called}(targets, predictions)",
+        f"Write loss=lambda predictions, targets: {called}(targets, predictions); or, if {first} "
+        "are the predictions, call them so",
     )
 
 
