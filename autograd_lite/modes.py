@@ -113,13 +113,13 @@ def entries_of(value: Any) -> Any:
 
 
 def decisive(value: Any) -> Any:
-    """The array of a tensor whose entries decide on what is computed."""
+    """The array of a tensor whose entries decide what is computed."""
     take_entries(value)
     return plain(value)
 
 
 def condition(function: Callable[..., Any]) -> Callable[..., bool]:
-    """Make a condition on arrays one on tensors as well, of which the outcome is noted.
+    """Let a condition on arrays take tensors as well, and note its outcome.
 
     While a rule is traced it is given what takes the place of arrays, and remembers itself.
     """

@@ -141,7 +141,7 @@ def _of_predictions(
                     yield from _delta(graph, place, kind, words, c * value, y)
             yield from _smoothed(graph, place, c * (p - y), c * y)
             for name, array in case.arrays.items():
-                if array.shape == p.shape and array.dtype.kind in "fiub":
+                if array.shape == p.shape:
                     words = f"{name} stands for the targets y in p - y"
                     yield from _delta(graph, place, "other arrays", words, c * (p - array), y)
             for others, (other, its) in enumerate(predictions):

@@ -91,7 +91,7 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
 
 
 def _as_targets(loss: Any, outputs: Any) -> Any:
-    """Outputs in the terms of targets: what logits or logarithms, as a loss takes them, are of."""
+    """What outputs stand for: probabilities if the loss takes logits, rates if it takes theirs."""
     takes = loss.takes if isinstance(loss, Loss) else None
     if takes == "logits":
         return softmax(outputs) if loss.link == "softmax" else sigmoid(outputs)

@@ -81,7 +81,7 @@ PREDICTIONS = re.compile(
 
 
 def takes_targets_first(function: Callable[..., Any]) -> bool:
-    """Whether the names of its parameters tell that, as scikit-learn's do."""
+    """Whether the names of its parameters say so, as scikit-learn's do."""
     first, second = [*parameters_of(function), "", ""][:2]
     named = TARGETS.fullmatch(first) and PREDICTIONS.fullmatch(second)
     return first == "y_true" or bool(named)

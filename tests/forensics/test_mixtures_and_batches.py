@@ -35,7 +35,7 @@ def the_weights_of_a_mixture_are_exchanged():
     return highway(0, lambda t: (1 - t, t, 1))
 
 
-@planted(EXCHANGED, "the sign is wrong of what they get")
+@planted(EXCHANGED, "the sign of what they get is wrong")
 def a_mixture_is_differentiated_in_the_other_convention():
     return highway(1, lambda t: (1 - t, t, -1))
 
