@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.program.c_arrays import Array, Entries, Product, Reduced, Shape, Statement
+from autograd_lite.program.c_arrays import (
+    Array,
+    Entries,
+    Product,
+    Reduced,
+    Shape,
+    Statement,
+    broadcast_strides,
+)
 from autograd_lite.program.c_forms import C_TYPES, literal
 
 SINGLE = np.dtype(np.float32)
@@ -68,11 +76,6 @@ def place(strides: Sequence[int], letters: Sequence[str]) -> str:
 def opened(letter: str, length: int) -> str:
     """The line of C that begins a loop."""
     return f"for (long {letter} = 0; {letter} < {length}; {letter}++) {{"
-
-
-def broadcast_strides(array: Array, shape: Shape) -> list[int]:
-    """The strides of an array that is read along the axes of a shape."""
-    return [0] * (len(shape) - len(array.shape)) + [*array.strides]
 
 
 class Nest:
@@ -149,7 +152,7 @@ class Nest:
             self.before[depth].append(line)
             self.names[key] = name, depth
         name, depth = self.names[key]
-        return (name if value.dtype == dtype else f"({C_TYPES[dtype]}){name}"), depth
+        return _as(dtype, name, value.dtype), depth
 
     def text(self) -> str:
         for statement in self.statements:
@@ -199,6 +202,15 @@ class Nest:
         nest = [opened(self.letters[axis], self.shape[axis]) for axis in axes]
         self.first.append(" ".join([*nest, f"{target} = {statement.start};", *("}" * len(nest))]))
         self.before[innermost].append(f"{target} = {statement.step.format(target, value)};")
+
+
+def _as(dtype: np.dtype[Any], name: str, have: np.dtype[Any]) -> str:
+    """An entry taken in a dtype."""
+    if dtype == have:
+        return name
+    if have.kind == "b":  # which runs in vectors, where not all compilers convert bytes so
+        return f"({name} ? {literal(1, dtype)} : {literal(0, dtype)})"
+    return f"({C_TYPES[dtype]}){name}"
 
 
 def nest_of(statements: Sequence[Statement], stored: set[Any]) -> tuple[str, list[Array]]:
@@ -317,7 +329,9 @@ class Matrices:
         lines.append(f"  {opened('p', self.k)}")
         for index, (width, start) in enumerate(zip(block, starts)):
             name = names[width]
-            lines.append(f"    const {name} b{index} = *(const {name} *)(B + {b} + {start});")
+            # Read once, as volatile: in place of a register, compilers take them from memory again.
+            at = f"*(const volatile {name} *)(B + {b} + {start})"
+            lines.append(f"    const {name} b{index} = {at};")
         for row in range(rows):
             a = place((self.ai, self.ap), (f"(i + {row})", "p"))
             lines.append(f"    const {real} a{row} = A[{a}];")
