@@ -161,6 +161,10 @@ class Runner(backends.Runner):
             return array.within(self._memory[array.buffer.offset :])
         return array.within(self._given[array.buffer.given].reshape(-1).view(np.uint8))
 
+    def shown(self, number: int) -> Any:
+        """The memory that a result is in."""
+        return self._shown(self._plan.returned[number])
+
     def _result(self, value: Any) -> Callable[[], Any]:
         """What gives a copy of a result, for one entry a number of NumPy's."""
         if isinstance(value, Array):
@@ -223,10 +227,16 @@ class BoundInC:
     def followed_by(self, calls: Sequence[Call]) -> tuple[Any, int, Any]:
         """The same call and others as one, which ends where one does not go on.
 
-        A function of C, what it is called with, and what has to be kept meanwhile.
+        What makes it when it is indexed, with what index, and what has to be kept meanwhile. Python
+        looks for Ctrl-C after calls, but not after it has looked up an index.
         """
         flat: list[Any] = []
         for function, *given in (self.call, *calls):
             flat += ctypes.cast(function, ctypes.c_void_p).value, *given
         table = (ctypes.c_void_p * (len(flat) + 1))(*flat)
-        return self._program.chain, ctypes.addressof(table), table
+        indexed = type("Indexed", (), {"__getitem__": self._program.chain})
+        return indexed(), ctypes.addressof(table), table
+
+    def shown(self, number: int) -> Array:
+        """The memory that a result is in, until the next call."""
+        return self._program.shown(number)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.interruption import at_once, whole
-from autograd_lite.mutation import mark_rewritten
+from autograd_lite.mutation import marking
 from autograd_lite.program.backends import Backend, Call, OtherNumbers, Task
 from autograd_lite.program.numpy_forms import OUT_BY_NAME
 from autograd_lite.program.program import Step
@@ -156,13 +156,14 @@ class Update:
         What is between them belongs into `map`, with what it gives assigned at once: Python looks
         for Ctrl-C after calls, and in loops, but neither when it unpacks nor when it assigns.
         """
-        names |= {"optimizer": self._optimizer, "known": self._known, "mark": mark_rewritten}
+        names |= {"optimizer": self._optimizer, "known": self._known}
         numbers, counting = list[str](), ["optimizer.__dict__['steps'] = taken"]
         for number, ((run, _), tape) in enumerate(zip(self._gradients, self._tapes)):
             names |= {f"run{number}": run, f"tensors{number}": run.tensors}
             names[f"values{number}"] = run.arrays[0]
             numbers.append(f"rate, step = known[{number}][{CHANGING!r}], run{number}.steps + 1")
-            numbers += [*tape.setting(names), f"mark(tensors{number}, values{number})"]
+            numbers += tape.setting(names)
+            numbers += marking(f"tensors{number}", f"values{number}", names)
             numbers.append(f"step{number} = step")
             counting.append(f"run{number}.steps = step{number}")
         return [*numbers, "taken = optimizer.steps + 1"], counting

@@ -346,9 +346,8 @@ def _as_one_call(names: Names, given: Sequence[str], program: Any, update: Updat
     lines = [f"{_named(names, x)}[...] = {text}" for x, text in zip(program.places, given)]
     numbers, counting = update.written_into(names)
     names["chained"], address, names["kept"] = program.followed_by(update.calls)
-    names["addresses"] = [address]
-    counting.append(f"loss = float({_named(names, program.results[0])}())")
-    lines += [*numbers, "refused, = map(chained, addresses)", "if not refused:"]
+    counting.append(f"loss = {_named(names, program.shown(0))}.item()")
+    lines += [*numbers, f"if not chained[{address}]:"]
     return [*lines, *[f"    {line}" for line in counting]]
 
 
