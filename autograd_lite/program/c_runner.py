@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import call, is_, itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite.program import backends
 from autograd_lite.program.backends import Call, Missed
 from autograd_lite.program.c_arrays import Array, Host, Kept
+from autograd_lite.program.c_looks import Looks
 from autograd_lite.program.memory import memory_of
 from autograd_lite.program.program import mapped
 from autograd_lite.trees import leaves_of
@@ -60,6 +61,7 @@ class Runner(backends.Runner):
             self.parts.append(function)
         self.chain = compiled.chain
         self.chain.argtypes, self.chain.restype = (ctypes.c_void_p,), ctypes.c_int
+        self.differs = compiled.differs
         self._calls: list[Callable[[], None]] = []
         self.results: list[Callable[[], Any]] = []
         self._apart = False
@@ -240,3 +242,7 @@ class BoundInC:
     def shown(self, number: int) -> Array:
         """The memory that a result is in, until the next call."""
         return self._program.shown(number)
+
+    def looks(self, containers: Callable[[], Iterable[Any]]) -> Looks:
+        """What looks in C whether containers have the objects that they had."""
+        return Looks(self._program.differs, containers)

@@ -298,23 +298,16 @@ def whole_step(
     names: Names = {"steps": steps, "mutation": mutation, "this": found, "isfinite": math.isfinite}
     names |= {"recording": modes.recording.get, "set_now": modes.set_now.get}
     names |= {"numpy_settings": modes.numpy_settings, "raises_errors": modes.raises_errors}
-    names |= {"are_unchanged": steps.outside.are_unchanged}
     names |= {"state_of": state_of, "set_state": set_state, "generators": steps.generators}
     arguments = [f"a{i}" for i in range(len(batch))]
+    in_one = bool(update and update.in_c and hasattr(found.run, "followed_by") and not found.moved)
     # What functions ask first stands here too, as calls of Python's take longer than all of it.
     looks = ["recording() is True", "not set_now()"]
     looks += ["(numpy_settings(None) is None or not raises_errors())"]
-    looks += ["mutation.latest == steps.seen", "are_unchanged()"]
-    in_one = bool(update and update.in_c and hasattr(found.run, "followed_by") and not found.moved)
+    looks += ["mutation.latest == steps.seen", *_looks_around(names, found, steps, update, in_one)]
     # In C a batch is copied to where it is read, so that it does not matter how it lies in memory.
     names["kind"] = kind = attrgetter("__class__", "shape", "dtype") if in_one else kind_of
     looks += [f"kind({a}) == {_named(names, kind(x))}" for a, x in zip(arguments, batch)]
-    if update:
-        names |= {"optimizer": steps.optimizer, "update": update}
-        accepted = "optimizer.groups == optimizer._seen and not optimizer._scheduled"
-        fits = f"update.seen == optimizer._changes and update.made == {update.made}"
-        looks += [f"({accepted} or optimizer.accept() is None)"]
-        looks += [f"({fits} or update.fitting() == {update.made})"]
     given = [*compress(arguments, found.used)]
     given += [f"{_named(names, draw)}()" for draw in found.draws]
     given += [f"{_named(names, tensor)}._array" for tensor in found.given]
@@ -333,6 +326,31 @@ def whole_step(
     exec(text, names)
     step: WholeStep = names["step"]
     return step
+
+
+def _looks_around(
+    names: Names, found: Ready, steps: CompiledSteps, update: Update | None, in_one: bool
+) -> list[str]:
+    """Whether all around is as it was; in one call of C, if there is one, and if not, as always."""
+    names |= {"are_unchanged": steps.outside.are_unchanged}
+    if not update:
+        return ["are_unchanged()"]
+    names |= {"optimizer": steps.optimizer, "update": update}
+    accepted = "optimizer.groups == optimizer._seen and not optimizer._scheduled"
+    fits = f"update.seen == optimizer._changes and update.made == {update.made}"
+    looks = ["are_unchanged()", f"({accepted} or optimizer.accept() is None)"]
+    looks.append(f"({fits} or update.fitting() == {update.made})")
+    if not in_one:
+        return looks
+    watched, optimizer = steps.outside.watched, steps.optimizer
+    names["groups"] = optimizer.groups
+    names["look"] = found.run.looks(lambda: [*watched.plain, optimizer.groups, *optimizer.groups])
+    quick = "not look.differs[look.table] and optimizer.groups is groups"
+    quick += f" and not optimizer._scheduled and {fits}"
+    if watched.others_are_unchanged:
+        names["others_are_unchanged"] = watched.others_are_unchanged
+        quick += " and others_are_unchanged()"
+    return [f"({quick} or {' and '.join(looks)} and look.take())"]
 
 
 def _named(names: Names, value: Any) -> str:
