@@ -115,7 +115,7 @@ def mark_rewritten(nodes: Sequence[Node], array: Array) -> None:
 
 
 def marking(nodes: str, array: str, names: dict[str, Any]) -> list[str]:
-    """The lines that do so, given two names and what they stand for, for which there are more.
+    r"""The lines that do so, given two names and what they stand for, for which there are more.
 
     >>> names = {"tensors": [], "values": np.zeros(3)}
     >>> exec("\n".join(marking("tensors", "values", names)), names)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable
+import sys
+from array import array
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 DIFFERS = """
@@ -31,37 +34,35 @@ It is given three functions of Python's, and then each dictionary, its keys and 
 a 0; a 0; each list, its entries, and a 0; and a 0.
 """
 
+POINTER = "Q" if sys.maxsize > 2**32 else "L"
+"""The code of arrays of addresses."""
+
 
 class Looks:
     """Looks whether containers have the objects that they had.
 
     Attributes:
-        differs: indexed by `table`, whether they do not; indexed, as that takes half of a call.
+        differs: indexed by a table, whether they do not; indexed, as that takes half of a call.
     """
 
-    def __init__(self, differs: Any, containers: Callable[[], Iterable[Any]]) -> None:
-        self._containers = containers
+    def __init__(self, differs: Any) -> None:
         python = ctypes.pythonapi
         functions = python.PyDict_Next, python.PyList_Size, python.PyList_GetItem
         self._functions = [*map(_address, functions)]
         # Python's lock is held meanwhile.
         look = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(_address(differs))
         self.differs: Any = type("Differs", (), {"__getitem__": look})()
-        self.take()
 
-    def take(self) -> bool:
-        """Compare with what there is now, from now on."""
-        kept = list[Any]()  # so that nothing else takes its place in memory
-        known: dict[bool, list[int]] = {True: [], False: []}
-        for held in self._containers():
-            is_dict = isinstance(held, dict)
-            entries = [x for pair in held.items() for x in pair] if is_dict else [*held]
-            known[is_dict] += [id(held), *map(id, entries), 0]
-            kept += entries
-        numbers = [*self._functions, *known[True], 0, *known[False], 0]
-        memory = (ctypes.c_void_p * len(numbers))(*numbers)
-        self._kept, self.table = (kept, memory), ctypes.addressof(memory)
-        return True
+    def table(self, containers: Sequence[dict[Any, Any] | list[Any]]) -> int:
+        """The table of what containers have now, up to the next one."""
+        dictionaries, lists = [*self._functions], [0]
+        # What nothing else may take the place of in memory.
+        kept = [[*chain(*x.items())] if isinstance(x, dict) else x.copy() for x in containers]
+        for held, entries in zip(containers, kept):
+            known = dictionaries if isinstance(held, dict) else lists
+            known += id(held), *map(id, entries), 0
+        self._kept = containers, kept, array(POINTER, [*dictionaries, *lists, 0])
+        return self._kept[-1].buffer_info()[0]
 
 
 def _address(function: Any) -> int:

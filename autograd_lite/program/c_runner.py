@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from operator import call, is_, itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -239,10 +239,10 @@ class BoundInC:
         indexed = type("Indexed", (), {"__getitem__": self._program.chain})
         return indexed(), ctypes.addressof(table), table
 
-    def shown(self, number: int) -> Array:
+    def shown(self, number: int) -> Any:
         """The memory that a result is in, until the next call."""
         return self._program.shown(number)
 
-    def looks(self, containers: Callable[[], Iterable[Any]]) -> Looks:
+    def looks(self) -> Looks:
         """What looks in C whether containers have the objects that they had."""
-        return Looks(self._program.differs, containers)
+        return Looks(self._program.differs)

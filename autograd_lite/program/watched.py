@@ -128,11 +128,11 @@ class Watched:
         are_same += [f"all(map(is_, chain({', '.join(many)}), known))"] if many else []
         now = ", ".join([*single, *[f"*{name}" for name in many]])
         entries = ["not entries_differ()"] if self._arrays else []
-        are_same = f"({' and '.join([*self._sizes, *are_same]) or True} or are_equal())"
+        all_same = f"({' and '.join([*self._sizes, *are_same]) or True} or are_equal())"
         lines = [
             f"def have_sizes(): return {' and '.join(self._sizes) or True}",
             f"def now(): return [{now}]",
-            *_looking("are_unchanged", [are_same, *entries]),
+            *_looking("are_unchanged", [all_same, *entries]),
             *_looking("others_are_unchanged", [*self._others, *entries]),
         ]
         names = self._names

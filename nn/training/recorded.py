@@ -340,17 +340,32 @@ def _looks_around(
     fits = f"update.seen == optimizer._changes and update.made == {update.made}"
     looks = ["are_unchanged()", f"({accepted} or optimizer.accept() is None)"]
     looks.append(f"({fits} or update.fitting() == {update.made})")
-    if not in_one:
-        return looks
-    watched, optimizer = steps.outside.watched, steps.optimizer
-    names["groups"] = optimizer.groups
-    names["look"] = found.run.looks(lambda: [*watched.plain, optimizer.groups, *optimizer.groups])
-    quick = "not look.differs[look.table] and optimizer.groups is groups"
-    quick += f" and not optimizer._scheduled and {fits}"
+    return [_looked_at_once(names, found.run, steps, looks)] if in_one else looks
+
+
+def _looked_at_once(names: Names, program: Any, steps: CompiledSteps, looks: list[str]) -> str:
+    """The same in one call of C, which knows what there was when these looks found no fault.
+
+    It is told that only where the optimizer has not changed meanwhile, as that takes as long as
+    three steps, and some have another learning rate in each.
+    """
+    watched, optimizer, look = steps.outside.watched, steps.optimizer, program.looks()
+
+    def take() -> bool:
+        if optimizer._changes == names["last"] and not optimizer._scheduled:
+            names["table"] = look.table([*watched.plain, optimizer.groups, *optimizer.groups])
+            names["groups"], names["seen"] = optimizer.groups, optimizer._changes
+        names["last"] = optimizer._changes
+        return True
+
+    names |= {"differs": look.differs, "take": take, "last": optimizer._changes}
+    names |= dict.fromkeys(("table", "groups", "seen"))
+    take()
+    quick = "optimizer._changes == seen and optimizer.groups is groups and not differs[table]"
     if watched.others_are_unchanged:
         names["others_are_unchanged"] = watched.others_are_unchanged
         quick += " and others_are_unchanged()"
-    return [f"({quick} or {' and '.join(looks)} and look.take())"]
+    return f"({quick} or {' and '.join(looks)} and take())"
 
 
 def _named(names: Names, value: Any) -> str:
