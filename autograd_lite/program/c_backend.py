@@ -27,10 +27,10 @@ from autograd_lite.program.c_arrays import (
 )
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import nest_of, product_of
-from autograd_lite.program.c_looks import DIFFERS
 from autograd_lite.program.c_lowering import Lowering
-from autograd_lite.program.c_runner import CHAIN, Runner
+from autograd_lite.program.c_runner import Runner
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
+from autograd_lite.program.c_steps import STEP
 from autograd_lite.program.compiler import library
 from autograd_lite.program.folding import folded
 from autograd_lite.program.loops import Uneven
@@ -141,7 +141,7 @@ def source_of(plans: Mapping[str, Plan]) -> str:
     kernels: dict[str, str] = {}
     functions = [plan.functions(name, kernels) for name, plan in plans.items()]
     texts = [text.replace("NAME", kernel, 1) for text, kernel in kernels.items()]
-    return "\n".join([PRELUDE, *texts, *functions, CHAIN, DIFFERS])
+    return "\n".join([PRELUDE, *texts, *functions, STEP])
 
 
 def _pointer(array: Array) -> str:

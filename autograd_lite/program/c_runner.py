@@ -13,23 +13,13 @@ import numpy as np
 from autograd_lite.program import backends
 from autograd_lite.program.backends import Call, Missed
 from autograd_lite.program.c_arrays import Array, Host, Kept
-from autograd_lite.program.c_looks import Looks
+from autograd_lite.program.c_steps import StepInC
 from autograd_lite.program.memory import memory_of
 from autograd_lite.program.program import mapped
 from autograd_lite.trees import leaves_of
 
 if TYPE_CHECKING:
     from autograd_lite.program.c_backend import Plan
-
-CHAIN = """
-int chain(void *const *calls) {
-  for (; *calls; calls += 3) {
-    if (((int (*)(char *, void *const *))calls[0])(calls[1], calls[2])) return 1;
-  }
-  return 0;
-}
-"""
-"""Calls functions one after another, until one ends the run; a part of each program."""
 
 
 def _in_own_memory(value: Any) -> Any:
@@ -59,9 +49,7 @@ class Runner(backends.Runner):
             function = getattr(compiled, f"{name}{number}")
             function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_int
             self.parts.append(function)
-        self.chain = compiled.chain
-        self.chain.argtypes, self.chain.restype = (ctypes.c_void_p,), ctypes.c_int
-        self.differs = compiled.differs
+        self.compiled = compiled
         self._calls: list[Callable[[], None]] = []
         self.results: list[Callable[[], Any]] = []
         self._apart = False
@@ -226,23 +214,10 @@ class BoundInC:
             raise Missed
         return [*map(call, self.results)]
 
-    def followed_by(self, calls: Sequence[Call]) -> tuple[Any, int, Any]:
-        """The same call and others as one, which ends where one does not go on.
-
-        What makes it when it is indexed, with what index, and what has to be kept meanwhile. Python
-        looks for Ctrl-C after calls, but not after it has looked up an index.
-        """
-        flat: list[Any] = []
-        for function, *given in (self.call, *calls):
-            flat += ctypes.cast(function, ctypes.c_void_p).value, *given
-        table = (ctypes.c_void_p * (len(flat) + 1))(*flat)
-        indexed = type("Indexed", (), {"__getitem__": self._program.chain})
-        return indexed(), ctypes.addressof(table), table
+    def step(self, batch: Sequence[Any], calls: Sequence[Call]) -> StepInC:
+        """The same call and others, on the arrays of such a batch, which come first."""
+        return StepInC(self._program.compiled, batch, self.places, [self.call, *calls])
 
     def shown(self, number: int) -> Any:
         """The memory that a result is in, until the next call."""
         return self._program.shown(number)
-
-    def looks(self) -> Looks:
-        """What looks in C whether containers have the objects that they had."""
-        return Looks(self._program.differs)
