@@ -7,12 +7,15 @@ import pytest
 from looping import looped
 
 import nn
+from autograd_lite.errors import UnsupportedError
 
 pytestmark = pytest.mark.usefixtures("quick_c_compiler")
 
 
 class Scaled(nn.Module):
     """A layer whose result is scaled by what it holds."""
+
+    power = 2
 
     def __init__(self):
         self.layers = [nn.Dense(3, 2, rng=0)]
@@ -21,8 +24,8 @@ class Scaled(nn.Module):
     def forward(self, x):
         for layer in self.layers:
             x = layer(x)
-        for shift in self.shifts.values():
-            x = (x + shift) ** 2
+        for name, shift in self.shifts.items():
+            x = (x + shift) ** self.power / len(name)
         return x * self.scale
 
 
@@ -32,8 +35,8 @@ def batch(number, n=4):
 
 
 def run(backend, change, given, count=12):
-    """Losses, parameters and state after each step, before which there may be a change; and the step."""
-    model = Scaled()
+    """Losses and the optimizer's arrays after each step, before which there may be a change."""
+    model, Scaled.power = Scaled(), 2
     optimizer = nn.Adam(model.parameters(), learning_rate=0.01)
     step, found = nn.compile(model, "mse", optimizer, backend), []
     for number in range(count):
@@ -110,6 +113,13 @@ def test_a_batch_that_would_broadcast_is_refused():
             np.testing.assert_array_equal(array, each.kept)
 
 
+def test_an_array_with_a_mask_is_refused_after_arrays_without():
+    step = run("c", lambda *_: None, batch)[1]
+    X, y = batch(0)
+    with pytest.raises(UnsupportedError, match="MaskedArray"):
+        step(np.ma.masked_array(X, X > 1), y)
+
+
 def test_labels_may_be_of_any_type_of_whole_numbers_of_their_size():
     def losses(kinds):
         rng, model = np.random.default_rng(0), nn.Dense(3, 4, rng=0)
@@ -144,6 +154,16 @@ def a_new_but_equal_number_each_time(number, model, optimizer):
 def entries_in_another_order(number, model, optimizer):
     if number == 6:
         model.shifts["first"] = model.shifts.pop("first")
+
+
+def another_key(number, model, optimizer):
+    if number == 6:
+        model.shifts["another"] = model.shifts.pop("second")
+
+
+def an_attribute_of_the_class(number, model, optimizer):
+    if number == 6:
+        Scaled.power = 3
 
 
 def an_entry_more(number, model, optimizer):
@@ -186,6 +206,11 @@ def equal_groups_of_which_one_has_another_rate_then(number, model, optimizer):
         optimizer.groups[0] = {**optimizer.groups[0], "learning_rate": 0.5}
 
 
+def a_schedule_from_the_beginning(number, model, optimizer):
+    if number == 0:
+        optimizer.learning_rate = lambda step: 0.1 / (1 + step)
+
+
 def a_schedule(number, model, optimizer):
     if number == 6:
         optimizer.learning_rate = lambda step: 0.1 / (1 + step)
@@ -201,6 +226,8 @@ def a_schedule(number, model, optimizer):
         past_setattr,
         a_new_but_equal_number_each_time,
         entries_in_another_order,
+        another_key,
+        an_attribute_of_the_class,
         an_entry_more,
         a_layer_more,
         a_list_that_is_equal_and_then_grows,
@@ -209,6 +236,7 @@ def a_schedule(number, model, optimizer):
         an_equal_group_whose_rate_is_another_then,
         equal_groups_of_which_one_has_another_rate_then,
         a_schedule,
+        a_schedule_from_the_beginning,
     ],
 )
 def test_a_change_is_seen_before_the_next_step(change):
