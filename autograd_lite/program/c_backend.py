@@ -30,7 +30,6 @@ from autograd_lite.program.c_kernels import nest_of, product_of
 from autograd_lite.program.c_lowering import Lowering
 from autograd_lite.program.c_runner import Runner
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
-from autograd_lite.program.c_steps import STEP
 from autograd_lite.program.compiler import library
 from autograd_lite.program.folding import folded
 from autograd_lite.program.loops import Uneven
@@ -141,7 +140,7 @@ def source_of(plans: Mapping[str, Plan]) -> str:
     kernels: dict[str, str] = {}
     functions = [plan.functions(name, kernels) for name, plan in plans.items()]
     texts = [text.replace("NAME", kernel, 1) for text, kernel in kernels.items()]
-    return "\n".join([PRELUDE, *texts, *functions, STEP])
+    return "\n".join([PRELUDE, *texts, *functions])
 
 
 def _pointer(array: Array) -> str:

@@ -49,7 +49,6 @@ class Runner(backends.Runner):
             function = getattr(compiled, f"{name}{number}")
             function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_int
             self.parts.append(function)
-        self.compiled = compiled
         self._calls: list[Callable[[], None]] = []
         self.results: list[Callable[[], Any]] = []
         self._apart = False
@@ -216,7 +215,7 @@ class BoundInC:
 
     def step(self, batch: Sequence[Any], calls: Sequence[Call]) -> StepInC:
         """The same call and others, on the arrays of such a batch, which come first."""
-        return StepInC(self._program.compiled, batch, self.places, [self.call, *calls])
+        return StepInC(batch, self.places, [self.call, *calls])
 
     def shown(self, number: int) -> Any:
         """The memory that a result is in, until the next call."""

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.program.backends import Call
+from autograd_lite.program.compiler import library
 
 FUNCTIONS = "PyDict_Next PyList_Size PyList_GetItem PyTuple_GetItem PyLong_AsVoidPtr PyObject_Type"
 FUNCTIONS += " Py_DecRef PyObject_GetBuffer PyBuffer_Release PyEval_SaveThread PyEval_RestoreThread"
 
-STEP = """
+STEP = """#include <stdint.h>
+#include <string.h>
 typedef intptr_t Size;
 typedef struct {
   char *start; void *owner; Size bytes, item; int is_read_only, axes; char *format;
@@ -94,7 +96,7 @@ int step(void *given) {
   return refused ? 2 : 0;
 }
 """
-"""A part of each program."""
+"""The same for all programs."""
 
 _ADDRESS = "Q" if sys.maxsize > 2**32 else "L"
 
@@ -112,10 +114,9 @@ class StepInC:
         bare: the table of no containers.
     """
 
-    def __init__(
-        self, compiled: Any, batch: Sequence[Any], places: Sequence[Any], calls: Sequence[Call]
-    ) -> None:
+    def __init__(self, batch: Sequence[Any], places: Sequence[Any], calls: Sequence[Call]) -> None:
         functions = [getattr(ctypes.pythonapi, name) for name in FUNCTIONS.split()]
+        compiled = library(STEP)
         compiled.use_python((ctypes.c_void_p * len(functions))(*map(_address, functions)))
         # With Python's lock, but while it computes.
         function = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object)(_address(compiled.step))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import compress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import modes, mutation
+from autograd_lite.errors import CompilerError
 from autograd_lite.node import Array
 from nn.optimizers.traced import Update
 from nn.random_state import set_state, state_of
 from nn.training.recorded import Ready, WholeStep, kind_of
 
 if TYPE_CHECKING:
+    from autograd_lite.program.c_steps import StepInC
     from nn.training.compiled import CompiledSteps
 
 Names = dict[str, Any]
@@ -42,8 +45,9 @@ def whole_step(
     arguments = [f"a{i}" for i in range(len(batch))]
     given = [f"{_named(names, draw)}()" for draw in found.draws]
     given += [f"{_named(names, tensor)}._array" for tensor in found.given]
-    if update and _is_one_call(batch, found, update):
-        text = _in_one_call(names, batch, arguments, given, found, steps, update)
+    in_c = update and _step_in_c(batch, found, update)
+    if update and in_c:
+        text = _in_one_call(names, batch, arguments, given, found, steps, update, in_c)
     else:
         given = [*compress(arguments, found.used), *given]
         run = _in_parts(names, given, found, update, steps.in_fit)
@@ -174,10 +178,15 @@ again = step
 """
 
 
-def _is_one_call(batch: Sequence[Array], found: Ready, update: Update) -> bool:
-    """Whether there is nothing to do but calls of C, on arrays that it can take in."""
+def _step_in_c(batch: Sequence[Array], found: Ready, update: Update) -> StepInC | None:
+    """Program and update as one call, if there is nothing else to do, on arrays that C can take."""
+    program: Any = found.run
     are_plain = all(found.used) and all(type(array) is np.ndarray for array in batch)
-    return update.in_c and hasattr(found.run, "step") and not found.moved and are_plain
+    if update.in_c and hasattr(program, "step") and not found.moved and are_plain:
+        with suppress(CompilerError):  # a disk may be full by now
+            step: StepInC = program.step(batch, update.calls)
+            return step
+    return None
 
 
 def _in_one_call(
@@ -188,6 +197,7 @@ def _in_one_call(
     found: Ready,
     steps: CompiledSteps,
     update: Update,
+    in_c: StepInC,
 ) -> str:
     """Program and update as one call of C, which refuses what is not finite.
 
@@ -197,7 +207,6 @@ def _in_one_call(
     """
     program: Any = found.run
     watched, optimizer = steps.outside.watched, steps.optimizer
-    in_c = program.step(batch, update.calls)
 
     def take() -> bool:
         if optimizer._changes == names["last"] and not optimizer._scheduled:
