@@ -34,6 +34,7 @@ ENTRY_BY_ENTRY: dict[Any, tuple[str, str]] = {
     np.reciprocal: ("f", "(1 / {0})"),
     np.absolute: ("f", "fabsS({0})"),
     np.sign: ("f", "({0} > 0 ? 1 : {0} < 0 ? -1 : {0} + 0)"),
+    np.heaviside: ("f", "({0} > 0 ? 1 : {0} < 0 ? 0 : {0} == 0 ? {1} : {0})"),
     np.maximum: ("f", "LARGER({0}, {1})"),
     np.minimum: ("f", "SMALLER({0}, {1})"),
     np.power: ("f", "powS({0}, {1})"),

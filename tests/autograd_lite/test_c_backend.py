@@ -246,6 +246,8 @@ def test_entries_of_all_dtypes_are_what_numpy_gives(quick):
         (np.maximum, floats, floats[::-1]),
         *[(f, *pair) for f in (np.maximum, np.minimum) for pair in permutations((floats, 0.25))],
         (np.maximum, floats, np.nan),
+        (np.heaviside, floats, 0.25),
+        (np.heaviside, floats, floats[::-1]),
         (np.sign, floats),
         (np.signbit, np.sign(floats)),
         (np.multiply, whole > 0, floats),
