@@ -291,15 +291,15 @@ class Matrices:
     def _rows(self) -> list[str]:
         """Blocks of some columns, of as many rows at once as there are registers for."""
         longest = BYTES // (4 if self.real == "float" else 8)
-        pieces = _pieces(self.n, longest)
-        lines, start = list[str](), 0
-        while pieces:
-            block, pieces = pieces[:4], pieces[4:]
+        parts, lines = _parts(self.n, longest), list[str]()
+        while parts:
+            block, parts = parts[:4], parts[4:]
+            (start, _), width = block[0], sum(width for _, width in block)
+            block = [(first - start, each) for first, each in block]
             # Columns that are alike are a loop.
             again = 1
-            while pieces[:4] == block:
-                pieces, again = pieces[4:], again + 1
-            width = sum(block)
+            while parts[:4] == [(start + again * width + first, each) for first, each in block]:
+                parts, again = parts[4:], again + 1
             lines.append(
                 f"for (long j = {start}; j < {start + again * width}; j += {width}) {{"
                 if again > 1
@@ -316,18 +316,17 @@ class Matrices:
                 lines.append(f"{{ const long i = {whole};")
                 lines += [*self._block(self.m - whole, block), "}"]
             lines.append("}")
-            start += again * width
         return lines
 
-    def _block(self, rows: int, block: Sequence[int]) -> list[str]:
-        """Sums of some rows from i on, in vectors of some columns from j on."""
-        real, starts = self.real, [sum(block[:index]) for index in range(len(block))]
-        names = {width: real if width == 1 else f"{real}{width}" for width in block}
+    def _block(self, rows: int, block: Sequence[tuple[int, int]]) -> list[str]:
+        """Sums of some rows from i on, in vectors of some columns from j on: starts and widths."""
+        real = self.real
+        names = {width: real if width == 1 else f"{real}{width}" for _, width in block}
         sums = [(row, index) for row in range(rows) for index in range(len(block))]
         b, c = place((self.bp, 1), ("p", "j")), (self.oi, 1)
-        lines = [f"  {names[block[index]]} s{row}_{index} = {{0}};" for row, index in sums]
+        lines = [f"  {names[block[index][1]]} s{row}_{index} = {{0}};" for row, index in sums]
         lines.append(f"  {opened('p', self.k)}")
-        for index, (width, start) in enumerate(zip(block, starts)):
+        for index, (start, width) in enumerate(block):
             name = names[width]
             # Read once, as volatile: in place of a register, compilers take them from memory again.
             at = f"*(const volatile {name} *)(B + {b} + {start})"
@@ -338,22 +337,29 @@ class Matrices:
             lines += [f"    s{row}_{i} += a{row} * b{i};" for i in range(len(block))]
         lines.append("  }")
         for row, index in sums:
-            to = place(c, (f"(i + {row})", "j")) + f" + {starts[index]}"
-            lines.append(f"  *({names[block[index]]} *)(C + {to}) = s{row}_{index};")
+            start, width = block[index]
+            to = place(c, (f"(i + {row})", "j")) + f" + {start}"
+            lines.append(f"  *({names[width]} *)(C + {to}) = s{row}_{index};")
         return lines
 
 
-def _pieces(length: int, longest: int) -> list[int]:
-    """Lengths of vectors, powers of 2, that add up to a length.
+def _parts(length: int, longest: int) -> list[tuple[int, int]]:
+    """Starts and lengths of vectors, which are powers of 2, that cover a length.
 
-    >>> _pieces(30, 8)
-    [8, 8, 8, 4, 2]
+    What is left behind the longest ones is covered by another of them, which overlaps with the one
+    before, where it would take several shorter ones.
+
+    >>> _parts(26, 8), _parts(30, 8), _parts(6, 8)
+    ([(0, 8), (8, 8), (16, 8), (24, 2)], [(0, 8), (8, 8), (16, 8), (22, 8)], [(0, 4), (4, 2)])
     """
-    pieces = []
-    while longest:
-        pieces += [longest] * (length // longest)
-        length, longest = length % longest, longest // 2
-    return pieces
+    parts, rest = [(start, longest) for start in range(0, length - longest + 1, longest)], []
+    start, width = len(parts) * longest, longest
+    while start < length:
+        if start + width <= length:
+            rest.append((start, width))
+            start += width
+        width //= 2
+    return [*parts, (length - longest, longest)] if parts and len(rest) > 1 else parts + rest
 
 
 _LARGEST_PRODUCT = 2**20
