@@ -5,6 +5,7 @@ schedule    which statements share a nest of loops, and where in memory their re
 kernels     the text of each nest, a function of pointers
 here        the functions that call them in order
 runner      calls these, and what NumPy computes in between
+steps       a step of training, which is more than a program, as one call of C
 """
 
 from __future__ import annotations

@@ -305,7 +305,9 @@ class Matrices:
                 if again > 1
                 else f"{{ const long j = {start};"
             )
-            rows = min(self.m, max(2, REGISTERS // len(block)))
+            # In blocks of about as many rows, as few sums at once wait for one another.
+            blocks = -(-self.m // max(2, REGISTERS // len(block)))
+            rows = -(-self.m // blocks)
             whole = self.m - self.m % rows
             lines += [
                 f"for (long i = 0; i < {whole}; i += {rows}) {{",
