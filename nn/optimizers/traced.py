@@ -175,8 +175,8 @@ class Update:
     def written_into(self, names: dict[str, Any]) -> tuple[list[str], list[str]]:
         """The lines that put the next step's numbers in their places, and those that count it.
 
-        What is between them belongs into `map`, with what it gives assigned at once: Python looks
-        for Ctrl-C after calls, and in loops, but neither when it unpacks nor when it assigns.
+        What is between them is looked up by an index, or belongs into `map`, with what it gives
+        assigned at once: Python looks for Ctrl-C after calls, and in loops, but not after these.
         """
         names |= {"optimizer": self._optimizer, "known": self._known}
         numbers, counting = list[str](), ["optimizer.__dict__['steps'] = taken"]
