@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
@@ -279,6 +280,20 @@ class enable_grad(SetRecording):  # noqa: N801 - its name in PyTorch
     """
 
     on = True
+
+
+def unrecorded(vjp: Any) -> Any:
+    """A rule of somebody else's, which records nothing unless it is handed tensors."""
+
+    def call(g: Any, *given: Any, **keywords: Any) -> Any:
+        if isinstance(g, Node):
+            return vjp(g, *given, **keywords)
+        # What is set in a copy of the context ends with it, wherever an interruption comes.
+        context = copy_context()
+        context.run(recording.set, False)
+        return context.run(vjp, g, *given, **keywords)
+
+    return vjp if vjp is None else functools.update_wrapper(call, vjp)
 
 
 def unusual(recorded: bool = False) -> str:

@@ -180,11 +180,6 @@ def sample(array: Array) -> Sample:
     return array.shape, flat[:: array.size // _SAMPLED + 1].tobytes()
 
 
-def samples(arrays: Iterable[Array]) -> list[tuple[Array, Sample]]:
-    """Arrays that may be written to before backward, and their samples."""
-    return [(array, sample(array)) for array in arrays]
-
-
 def remember(node: Node, constants: Sequence[Array], lent: bool) -> None:
     """Note what its rules read, and others may write to before backward, as to a buffer.
 
@@ -192,14 +187,16 @@ def remember(node: Node, constants: Sequence[Array], lent: bool) -> None:
     views of them. Of a single one that is multiplied, or moved, no rule reads an entry.
     """
     operation, arguments = node.operation, node.arguments
-    node.seen = samples(constants) if constants else []
+    node.seen = seen = []
+    for constant in constants:
+        seen.append((constant, sample(constant)))
     if lent and not (operation.moves or (operation.multilinear and len(node.wanted) == 1)):
         for index in node.wanted:
             argument = arguments[index]
             if argument.lent and type(argument._array) is ndarray:
                 owner = argument if argument.operation is None else _owner(argument)
                 if owner.operation is None and owner.lent:
-                    node.seen.append((argument._array, sample(argument._array)))
+                    seen.append((argument._array, sample(argument._array)))
 
 
 def _owner(node: Node) -> Node:
@@ -247,4 +244,8 @@ def shown(node: Node) -> Array:
 
 def rewritten(node: Node) -> list[Array]:
     """The constants and leaves of a node, and what it showed, whose samples are others now."""
-    return [array for array, before in node.seen if sample(array) != before]
+    found = []
+    for array, before in node.seen:
+        if sample(array) != before:
+            found.append(array)
+    return found

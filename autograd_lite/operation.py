@@ -99,8 +99,8 @@ class Operation:
         self.multilinear = self.additive or len(traits.linear) >= len(vjps)
         self.add_to: Callable[..., None] | None = None
         self.of_users = not self.is_own()
-        # Whether there is more to its rules than to call them with cotangent, output and arguments.
-        self.special = variadic or residual
+        # Whether there is more to its rules than to call them one by one.
+        self.special = variadic
         if isinstance(function, np.ufunc) and function.signature is None:
             says_more = traits is not NO_TRAITS
             self.traits = traits._replace(elementwise=True) if says_more else ELEMENTWISE

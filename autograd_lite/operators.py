@@ -15,7 +15,7 @@ from autograd_lite.engine import apply, computed, record
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_labelled
 from autograd_lite.modes import give, take
-from autograd_lite.mutation import remember, remember_part, samples
+from autograd_lite.mutation import remember, remember_part, sample
 from autograd_lite.node import BOTH, FIRST, NO_KEYWORDS, NONE, SECOND, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
 from autograd_lite.refusals import FAILURES, raise_explained
@@ -181,7 +181,8 @@ class Operators(NumPyProtocol):
             part = _apply(_GETITEM, (self, index), NO_KEYWORDS)
         if part.operation is not None:
             if not basic:
-                part.seen = samples(x for x in arrays_in(index) if type(x) is ndarray)
+                arrays = [x for x in arrays_in(index) if type(x) is ndarray]
+                part.seen = [(x, sample(x)) for x in arrays]
         elif type(part._array) is ndarray:
             remember_part(part)
         return part

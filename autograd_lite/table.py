@@ -23,6 +23,7 @@ import numpy as np
 
 from autograd_lite.engine import apply, computed
 from autograd_lite.errors import UnsupportedError, describe, describe_one
+from autograd_lite.modes import unrecorded
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import FIRST, NONE, Node
 from autograd_lite.operation import ELEMENTWISE, NO_TRAITS, Operation, Traits
@@ -110,10 +111,15 @@ def define(
             "Give what computes it with plain arrays, or leave it out",
         )
     chosen = compute or _OPERATORS.get(function, function)
-    row = Operation(
-        function, vjps, chosen, sequence, sequence is True or variadic, residual, traits
+    return _added(
+        Operation(function, vjps, chosen, sequence, sequence is True or variadic, residual, traits)
     )
-    TABLE[function] = row
+
+
+def _added(row: Operation) -> Operation:
+    if row.of_users:
+        row.vjps = [*map(unrecorded, row.vjps)]
+    TABLE[row.function] = row
     return row
 
 
@@ -205,8 +211,7 @@ def differentiable(
                 signature = inspect.Signature()
             return signature, {*list(signature.parameters)[: None if variadic else len(vjps)]}
 
-        operation = Operation(call, vjps, function, False, variadic, residual, traits)
-        TABLE[call] = operation
+        operation = _added(Operation(call, vjps, function, False, variadic, residual, traits))
         return call
 
     return decorate

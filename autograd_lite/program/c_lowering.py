@@ -226,6 +226,8 @@ class Lowering:
             return None
         if call.dtype.kind != "f" or not a.size:
             return None
+        if len(b.shape) == 1 and b.buffer.constant is not None and np.all(b.buffer.constant == 1):
+            return self._reduced(call._replace(function=np.sum, arguments=(a,), keywords=LAST))
         out = new_array(call.shape, call.dtype)
         shape = [*call.shape]
         if len(a.shape) == 1:
@@ -377,6 +379,7 @@ _WAYS: dict[Any, Callable[[Lowering, Call], Any]] = {
 }
 """How functions are written that are no views, and do not compute entry by entry."""
 
+LAST = {"axis": -1}
 _FILLED = {np.zeros_like: 0, np.ones_like: 1}
 
 

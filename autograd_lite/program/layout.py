@@ -8,13 +8,14 @@ the engine would give it: sums depend on it in their last bits.
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd_lite.node import Array
 from autograd_lite.program.folding import Repeated
+from autograd_lite.program.joining import Strip
 from autograd_lite.program.memory import Memory
 from autograd_lite.program.program import Step, function_of
 from autograd_lite.program.simpler import layout_of
@@ -49,14 +50,19 @@ class Layout:
         self.owners, lasting = owners_of(lines, buffered)
         self._values, self._used = lines.values, lines.used
         self._memory = Memory()
+        self._joining, self._strips = lines.joining, lines.joining.strips
         self._sizes: dict[Step, int] = {}  # of the buffers, by the step that has each now
         dying = self._dying(lines.steps, [*used_at_end, *lasting])
         for step in lines.steps:
             dead = dying.get(step, ())
-            if step in buffered:
+            if step in self._strips:
+                self._place_in_strip(step, dying)
+            elif step in buffered:
                 self._place(step, dead)
             for owner in dead:
-                if owner in self._sizes and owner not in kept:
+                if owner in self._strips:
+                    self._leave(self._strips[owner])
+                elif owner in self._sizes and owner not in kept:
                     self._memory.give_back(self.offsets[owner], self._sizes.pop(owner))
         self.size = self._memory.size
 
@@ -86,6 +92,29 @@ class Layout:
                     return
         self._sizes[step] = value.nbytes
         self.offsets[step] = self._memory.take(value.nbytes, step in self.kept)
+
+    def _place_in_strip(self, step: Step, dying: Mapping[Step, Sequence[Step]]) -> None:
+        strip = self._strips[step]
+        if strip.offset < 0:
+            dead = self._dead_strip(step, dying)
+            strip.offset = dead.offset if dead else self._memory.take(strip.size)
+        self.offsets[step] = strip.offset + strip.places[step]
+
+    def _dead_strip(self, step: Step, dying: Mapping[Step, Sequence[Step]]) -> Strip | None:
+        """The strip of an operand that a call takes the place of, if there is one."""
+        group = self._joining.calls.get(step, ())
+        for operands in zip(*[x.arguments for x in group]):
+            pairs = zip(operands, group)
+            if all(type(x) is Step and x in dying.get(by, ()) for x, by in pairs):
+                strip = self._strips[operands[0]]
+                strip.left += 1  # so that its place is not given back
+                return strip
+        return None
+
+    def _leave(self, strip: Strip) -> None:
+        strip.left -= 1
+        if not strip.left:
+            self._memory.give_back(strip.offset, strip.size)
 
     def _alone(self, step: Step, operand: Step) -> bool:
         """Whether no other view of an operand's memory is an operand too."""

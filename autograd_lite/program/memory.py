@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Memory:
 
     def take(self, size: int, new: bool = False) -> int:
         """The offset of a place of that size; `new` if nothing was there."""
-        size = _in_lines(size)
+        size = in_lines(size)
         for index, (offset, room) in enumerate(() if new else self._free):
             if room >= size:
                 self._free[index : index + 1] = [(offset + size, room - size)] * (room > size)
@@ -39,7 +40,7 @@ class Memory:
 
     def give_back(self, offset: int, size: int) -> None:
         """Free a place, and join it with what is free beside it."""
-        free, size = self._free, _in_lines(size)
+        free, size = self._free, in_lines(size)
         index = bisect_left(free, (offset, 0))
         if index < len(free) and free[index][0] == offset + size:
             size += free.pop(index)[1]
@@ -50,7 +51,8 @@ class Memory:
         free.insert(index, (offset, size))
 
 
-def _in_lines(size: int) -> int:
+def in_lines(size: int) -> int:
+    """The bytes of the whole lines of the cache that so many take."""
     return max(1, -(-size // LINE)) * LINE
 
 
@@ -59,3 +61,13 @@ def memory_of(size: int) -> Array:
     memory = np.zeros(size + LINE, np.uint8)
     start = -memory.ctypes.data % LINE
     return memory[start : start + size]
+
+
+def in_rows(rows: int, entries: int, dtype: np.dtype[Any]) -> Array:
+    """Rows of so many entries, each of which begins at a line.
+
+    >>> in_rows(2, 3, np.dtype(float)).shape
+    (2, 3)
+    """
+    memory = memory_of(rows * in_lines(entries * dtype.itemsize))
+    return memory.view(dtype).reshape(rows, -1)[:, :entries]

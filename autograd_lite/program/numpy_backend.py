@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -32,9 +32,14 @@ def numpy_backend(task: Task) -> Runner:
 
 class _Runner(Runner):
     def __init__(
-        self, names: Names, inputs: Sequence[str], body: Sequence[str], is_own: bool
+        self,
+        names: Names,
+        inputs: Sequence[str],
+        body: Sequence[str],
+        views: Mapping[str, str],  # lines that make a view of an input, with the input
+        is_own: bool,
     ) -> None:
-        self._names, self._inputs, self._body = names, inputs, body
+        self._names, self._inputs, self._body, self._views = names, inputs, body, views
         # A context in which nothing warns takes a fraction of the time of entering one each time,
         # and is as good as that of the call for functions that look at nothing else in it.
         self._quiet = copy_context() if is_own else None
@@ -47,16 +52,19 @@ class _Runner(Runner):
         return self.bound([], range(len(self._inputs)))
 
     def bound(self, arrays: Sequence[Any], given: Sequence[int]) -> Callable[..., list[Array]]:
-        """What is the same in each run has a value among the names."""
+        """What is the same in each run has a value among the names, and so have views of it."""
         self._names.bound.update(zip(self._inputs, arrays))
-        lines = self._lines([self._inputs[place] for place in given])
+        inputs = [self._inputs[place] for place in given]
+        once = [line for line, shown in self._views.items() if shown not in inputs]
+        lines = [*once, *self._lines(inputs, once)]
         function: Callable[..., list[Array]] = self._names.run("\n".join(lines))["step"]
         if self._quiet:
             return functools.partial(self._quiet.run, function)
         return np.errstate(all="ignore")(function)
 
-    def _lines(self, inputs: Sequence[str]) -> list[str]:
-        return [f"def step({', '.join(inputs)}):", *[f"    {line}" for line in self._body]]
+    def _lines(self, inputs: Sequence[str], once: Collection[str] = ()) -> list[str]:
+        body = [f"    {line}" for line in self._body if line not in once]
+        return [f"def step({', '.join(inputs)}):", *body]
 
     @functools.cached_property
     def source(self) -> str:  # type: ignore[override] # which is written where it is asked for
@@ -104,7 +112,8 @@ class _Writer:
         inputs = [names.of(step) for step in self.inputs]
         body = self.lines.written()
         body += [names.miss(guard) for guard in self.guards] + self._ending()
-        return _Runner(names, inputs, body, self.lines.are_own)
+        views = {line: names.of(shown) for line, shown in self.lines.of_inputs.items()}
+        return _Runner(names, inputs, body, views, self.lines.are_own)
 
     def _ending(self) -> list[str]:
         names, lines, found = self.names, list[str](), list[str]()

@@ -30,8 +30,12 @@ INFIX: dict[Any, str] = {
 }
 REDUCED = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
 REDUCED |= {np.amax: np.maximum, np.amin: np.minimum}
+PLACED = {np.maximum: "argmax", np.minimum: "argmin"}
+"""Methods that tell where an array has what a reduction picks."""
 OUT_BY_NAME = {np.maximum, np.minimum}
 """Ufuncs that NumPy no longer gives their place by position."""
+REPEATED = 2**16
+"""Entries up to which those ufuncs get arrays of one number: NumPy has no fast loop for another."""
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -50,14 +54,18 @@ def expression(step: Step, values: Sequence[Any], names: Names) -> str:
         return f"{arguments[0]}[{names.index(step.arguments[1])}]"
     if function is np.transpose and arguments[1:] in ([], ["None"]) and not keywords:
         return f"{arguments[0]}.T"
-    if function in (np.transpose, np.reshape, np.swapaxes) and not keywords:
+    is_product = function is np.dot and isinstance(_example(step.arguments[0], values), np.ndarray)
+    if (is_product or function in (np.transpose, np.reshape, np.swapaxes)) and not keywords:
         return f"{arguments[0]}.{function.__name__}({', '.join(arguments[1:])})"
     if function is astype and isinstance(value, np.ndarray):
         return f"{arguments[0]}.astype({arguments[1]})"
     reduced = _reduced(step, values)
     if reduced and not isinstance(value, np.ndarray):
         ufunc, divisor = reduced
-        axis = names.text(step.keywords.get("axis"))
+        given, axis = _example(step.arguments[0], values), names.text(step.keywords.get("axis"))
+        if ufunc in PLACED and given.ndim == 1 and given.dtype.kind in "iu":
+            # A third of the time of a reduction; of floats it may be another zero.
+            return f"{arguments[0]}[{arguments[0]}.{PLACED[ufunc]}()]"
         text = f"{names.reduction(ufunc)}({arguments[0]}, {axis})"
         return f"{text} / {divisor}" if divisor else text
     # For powers the engine calls something else, with another rounding.
@@ -76,9 +84,13 @@ def _callable(step: Step) -> Any:
     return step.function
 
 
+def _example(value: Any, values: Sequence[Any]) -> Any:
+    """An argument as it is for the inputs' examples."""
+    return values[value.number] if type(value) is Step else value
+
+
 def _is_number(value: Any, values: Sequence[Any]) -> bool:
-    found = values[value.number] if type(value) is Step else value
-    return isinstance(found, np.generic | int | float)
+    return isinstance(_example(value, values), np.generic | int | float)
 
 
 def takes_out(step: Step, values: Sequence[Any]) -> bool:
@@ -106,12 +118,12 @@ def takes_out(step: Step, values: Sequence[Any]) -> bool:
 
 def _are_arrays(step: Step, values: Sequence[Any]) -> bool:
     """Whether all arguments are arrays of NumPy's, or numbers."""
-    found = [values[x.number] if type(x) is Step else x for x in step.arguments]
+    found = [_example(x, values) for x in step.arguments]
     return all(isinstance(x, np.ndarray | np.generic | int | float) for x in found)
 
 
 def _is_plain_product(step: Step, values: Sequence[Any]) -> bool:
-    found = [values[x.number] if type(x) is Step else x for x in step.arguments]
+    found = [_example(x, values) for x in step.arguments]
     dtypes = {getattr(x, "dtype", None) for x in found}
     return all(np.ndim(x) in (1, 2) for x in found) and len(dtypes) == 1
 
@@ -167,7 +179,7 @@ def statements(
         put = put or f"{out}[{names.index(index)}] = {arguments[0]}"
         return [put] if zeroed else [f"{out}.fill(0)", put]
     if function is np.dot:
-        return [f"{names.function(np.dot)}({arguments[0]}, {arguments[1]}, {out})"]
+        return [f"{arguments[0]}.dot({arguments[1]}, {out})"]
     reduced = _reduced(step, values)
     if reduced:
         ufunc, divisor = reduced
@@ -186,14 +198,22 @@ def ufunc_of(step: Step) -> Any:
     return ufunc if isinstance(ufunc, np.ufunc) and function is not np.power else None
 
 
-def entry_by_entry(step: Step, ufunc: Any, values: Sequence[Any], names: Names) -> str:
-    """The call of a ufunc, with `{}` in place of steps, and `{out}` for the array."""
+def entry_by_entry(
+    step: Step, ufunc: Any, values: Sequence[Any], names: Names, shape: Any = None
+) -> str:
+    """The call of a ufunc, with `{}` in place of steps, and `{out}` for the array.
+
+    The array has a shape that is given, or that of the step's value.
+    """
     given: Sequence[Any] = step.arguments
     dtype = step.keywords.get("dtype")
     alike = dtype is None or all(type(x) is Step and values[x.number].dtype == dtype for x in given)
     keywords = [] if alike else [f"dtype={names.text(dtype)}"]
     if ufunc is function_of(step) and _takes_doubles(ufunc):
         given = in_one_dtype(step, values)
+    value = values[step.number]
+    if ufunc in OUT_BY_NAME and value.size <= REPEATED and value.flags.c_contiguous:
+        given = [x if type(x) is Step else names.repeated(x, shape or value.shape) for x in given]
     texts = ["{}" if type(x) is Step else names.text(x) for x in given]
     place = "out={out}" if ufunc in OUT_BY_NAME else "{out}"
     return f"{names.function(ufunc)}({', '.join([*texts, place, *keywords])})"

@@ -19,6 +19,7 @@ import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.program.folding import Repeated
+from autograd_lite.program.joining import Joining
 from autograd_lite.program.layout import Layout, added_to, is_dense, owners_of, replaceable, shows
 from autograd_lite.program.loops import as_range
 from autograd_lite.program.memory import Memory
@@ -45,6 +46,7 @@ class Lines:
         new: by step the one in its place, or the value if it does not depend on inputs.
         places: steps that are computed into arrays which are there, with names of their own.
         fitting: steps that can be computed into an array.
+        of_inputs: the lines that make a view of an input, by the line, with the input.
     """
 
     def __init__(self, steps: Sequence[Step], inputs: Sequence[Step]) -> None:
@@ -58,6 +60,8 @@ class Lines:
         self._calls: dict[int, str] = {}  # by kind, with `{}` in place of steps
         self.in_place: set[Step] = set()  # of those: in the place of what they add to
         self._loops: dict[Step, LoopLines] = {}
+        self.of_inputs: dict[str, Step] = {}
+        self._roots = {step: step for step in self.inputs}  # by view, the input that is viewed
 
     def value(self, step: Step) -> Any:
         return self.values[step.number]
@@ -81,6 +85,8 @@ class Lines:
         kept = {
             s for s in buffered if function_of(s) is scatter and s not in adding and not _moves(s)
         }
+        self.joining = Joining(self, buffered - kept)
+        self.steps = self.joining.steps
         self.layout = Layout(self, buffered, kept, at_end)
 
     @property
@@ -108,6 +114,9 @@ class Lines:
         if step in layout.offsets:
             self._static.add(step)
             names.buffer(step, self.value(step), layout.offsets[step], self._memory)
+        joined = self.joining.calls.get(step)
+        if joined:
+            return [self._joined_call(joined)] if joined[-1] is step else []
         if step in layout.offsets or step in self.places:
             in_place = step in self.in_place or step in layout.in_place
             copies = isinstance(function_of(step), Adding) and not in_place
@@ -122,7 +131,10 @@ class Lines:
             self._static.add(step)
             names.bind_view(step, expression(step, self.values, names))
             return []
-        return [f"{names.of(step)} = {expression(step, self.values, names)}"]
+        line = f"{names.of(step)} = {expression(step, self.values, names)}"
+        if layout.owners[step] is not step and shown in self._roots and len(steps_in(step)) == 1:
+            self.of_inputs[line] = self._roots[step] = self._roots[shown]
+        return [line]
 
     def _statements(self, step: Step, out: str) -> list[str]:
         """The lines that compute a step into an array; those of one kind are written once."""
@@ -134,6 +146,22 @@ class Lines:
             self._calls[kind] = entry_by_entry(step, ufunc, self.values, self.names)
         given = [self.names.of(x) for x in step.arguments if type(x) is Step]
         return [self._calls[kind].format(*given, out=out)]
+
+    def _joined_call(self, steps: Sequence[Step]) -> str:
+        """The line that computes steps together, once all have their arrays."""
+        strips, names = self.joining.strips, self.names
+        out = strips[steps[0]]
+
+        def text(step: Step) -> str:
+            strip = strips[step]
+            return names.strip(
+                [*strip.places], strip.entries, strip.dtype, strip.offset, self._memory
+            )
+
+        given = [text(x) for x in steps[0].arguments if type(x) is Step]
+        ufunc = function_of(steps[0])
+        call = entry_by_entry(steps[0], ufunc, self.values, names, (out.entries,))
+        return call.format(*given, out=text(steps[0]))
 
 
 def _moves(scattered: Step) -> bool:

@@ -28,6 +28,7 @@ class Names:
         self._by_id: dict[int, str] = {}
         self._names: dict[Step, str] = {}
         self._numbers: dict[Any, str] = {}
+        self._repeated: dict[Any, Array] = {}
         for step, wish in wishes.items():
             if type(step) is Step and step not in self._names:
                 wish = re.sub(r"\W", "_", wish)
@@ -92,6 +93,16 @@ class Names:
             self._numbers[key] = self.bind(value, wish)
         return self._numbers[key]
 
+    def repeated(self, value: Any, shape: tuple[int, ...]) -> Any:
+        """An array of a shape with a number everywhere; what is no array without axes as it is."""
+        if not isinstance(value, np.ndarray) or value.ndim:
+            return value
+        key = value.tobytes(), value.dtype, shape
+        if key not in self._repeated:
+            self._repeated[key] = np.full(shape, value)
+            self.bind(self._repeated[key], f"{NUMBERS.get(repr(value.item()), 'number')}s")
+        return self._repeated[key]
+
     def index(self, value: Any) -> str:
         parts = value if type(value) is tuple else (value,)
         return ", ".join(map(self._part, parts)) or "()"
@@ -128,6 +139,17 @@ class Names:
         name = self.of(step)
         self.bound[name] = room.like(value, offset)
         self._lines.append((name, room.text(value, str(offset))))
+
+    def strip(
+        self, steps: Sequence[Step], entries: int, dtype: Any, offset: int, room: Room
+    ) -> str:
+        """The name of one array for the buffers of steps that lie one behind the other."""
+        name = "_".join(map(self.of, steps))
+        if name not in self.bound:
+            like = np.empty(entries, dtype)
+            self.bound[name] = room.like(like, offset)
+            self._lines.append((name, room.text(like, str(offset))))
+        return name
 
     def slots(self, wish: str, value: Array, offsets: Sequence[int], count: int, room: Room) -> str:
         """The name of a list of so many arrays like a value, that take turns."""

@@ -20,7 +20,7 @@ from autograd_lite import (
     softmax_cross_entropy,
 )
 from autograd_lite.arguments import FRACTION, INTEGER, SHARE, one_of, optional
-from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
+from autograd_lite.derivatives.cross_entropies import are_shares, sigmoid_cross_entropies
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.foreign import beside
 from autograd_lite.node import plain
@@ -33,10 +33,10 @@ from nn.losses.loss import (
     holds,
     log_above,
     logarithms_that_count,
+    no_shares,
     other_classes,
     positive_weights,
     require_probabilities,
-    require_shares,
 )
 
 
@@ -61,7 +61,8 @@ class _BinaryLoss(Loss):
         predictions, targets = super().prepared(predictions, targets)
         if self.takes == "probabilities":
             require_probabilities(self, predictions, targets)
-        require_shares(self, predictions, targets)
+        if not holds(are_shares, targets):
+            raise no_shares(self, predictions, targets)
         s = self.label_smoothing
         return predictions, targets * (1 - s) + s / 2 if s else targets
 
@@ -167,7 +168,9 @@ class _ClassLoss(Loss):
         if predictions.ndim < 2 or targets.shape != predictions.shape:
             return predictions, self._checked_labels(predictions, targets)
         targets = self.cast(targets, predictions)
-        require_shares(self, *_in_rows(predictions, targets))
+        rows, shares = _in_rows(predictions, targets)
+        if not holds(are_shares, shares):
+            raise no_shares(self, rows, shares)
         return predictions, targets
 
     def entries(self, predictions: Any, targets: Any) -> Any:
@@ -372,7 +375,8 @@ class KLDivLoss(Loss):
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """t (log t - log p) of each entry."""
-        require_shares(self, predictions, targets)
+        if not holds(are_shares, targets):
+            raise no_shares(self, predictions, targets)
         # A target of 0 costs 0, whatever its logarithm.
         logarithms = np.log(np.where(targets > 0, targets, 1))
         return targets * (logarithms - logarithms_that_count(targets, predictions))

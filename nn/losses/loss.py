@@ -13,7 +13,6 @@ from autograd_lite import Tensor, differentiable
 from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.derivatives.cross_entropies import (
     SMALLEST_LOGARITHM,
-    are_shares,
     as_divisor,
     other_shape,
 )
@@ -193,10 +192,11 @@ def weighed(losses: Any, weights: Any) -> Any:
     return losses * beside(weights.astype(losses.dtype), losses)
 
 
-def holds(condition: Callable[..., bool], *values: Any) -> bool:
+def holds(condition: Callable[..., bool], values: Any, *options: Any) -> bool:
     """Whether a condition of entries holds; noted, where what is computed is, as it decides."""
-    outcome = condition(*map(plain, values))
-    take(condition, values, NO_KEYWORDS, outcome)
+    outcome = condition(values._array if isinstance(values, Tensor) else values, *options)
+    if noted_now() is not None:
+        take(condition, (values, *options), NO_KEYWORDS, outcome)
     return outcome
 
 
@@ -209,9 +209,12 @@ def require_each(
 ) -> None:
     """Raise an ArgumentError with the range of the entries unless a condition of them holds."""
     if not holds(condition, values):
-        low, high = plain(values).min(), plain(values).max()
-        reason = f"{wanted}, and these range from {low} to {high}"
-        raise ArgumentError(attempted(), reason, remedy)
+        raise _out_of_range(values, attempted(), wanted, remedy)
+
+
+def _out_of_range(values: Any, attempted: str, wanted: str, remedy: str) -> ArgumentError:
+    low, high = plain(values).min(), plain(values).max()
+    return ArgumentError(attempted, f"{wanted}, and these range from {low} to {high}", remedy)
 
 
 def _are_weights(values: Any) -> bool:
@@ -299,12 +302,11 @@ def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
     require_each(_are_probabilities, predictions, attempted, wanted, REMEDIES[loss.link])
 
 
-def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
-    """Raise if a target is below 0 or above 1; NaN is let through, into the loss."""
-    remedy = "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1"
+def no_shares(loss: Loss, predictions: Any, targets: Any) -> ArgumentError:
+    """The error of targets that lie below 0 or above 1; NaN is let through, into the loss."""
     wanted = "targets are probabilities, from 0 to 1"
-    attempted = partial(loss.describe, predictions, targets)
-    require_each(are_shares, targets, attempted, wanted, remedy)
+    remedy = "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1"
+    return _out_of_range(targets, loss.describe(predictions, targets), wanted, remedy)
 
 
 def positive_weights(loss: Loss, name: str, weights: Any) -> Any:

@@ -51,7 +51,7 @@ class Run:
         self.shapes = shapes
         self.options = options
         values, gradients, *state = arrays
-        both = np.stack([values, *state])
+        both = _in_rows([values, *state])
         self.arrays = [both[0], gradients, *both[1:]]
         self.steps = steps
         self.dtype = tensors[0].dtype
@@ -167,17 +167,14 @@ class Run:
                     "division of 0 with detect_anomaly()",
                 )
 
-    def begin(self) -> None:
-        """Let a step compute with what is kept."""
-        if self.at_once:
-            self.computed[...] = self.kept
-
     def changes(self) -> list[tuple[Any, ...]]:
-        """The calls of C that keep what a step has computed."""
+        """Have all values count as changed; the calls of C that keep what a step has computed."""
+        mark_rewritten(self.tensors, self.arrays[0])
         changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
         if self.at_once:
             changes.append((setitem, self.kept, ..., self.computed))
         for tensor, view in self.copied:
+            mark_mutated([tensor], [tensor._array])
             if isinstance(tensor._array, np.generic):
                 changes.append((setattr, tensor, "_array", self.dtype.type(view)))
             else:
@@ -201,11 +198,16 @@ class Run:
 
         return put_back
 
-    def mark_changed(self) -> None:
-        """Have all values count as changed."""
-        for tensor, _ in self.copied:
-            mark_mutated([tensor], [tensor._array])
-        mark_rewritten(self.tensors, self.arrays[0])
+
+def _in_rows(arrays: Sequence[Any]) -> Any:
+    """One array of flat ones; where they are long, of rows at lines of the processor's cache."""
+    if len(arrays[0]) <= SMALL or is_on_card(arrays[0]):
+        return np.stack(arrays)
+    from autograd_lite.program.memory import in_rows
+
+    rows = in_rows(len(arrays), len(arrays[0]), arrays[0].dtype)
+    rows[...] = arrays
+    return rows
 
 
 def runs_of(

@@ -296,11 +296,11 @@ class Optimizer(Declared):
     def _update(self, runs: Sequence[Run]) -> None:
         changes: list[tuple[Any, ...]] = [(object.__setattr__, self, "steps", self.steps + 1)]
         for run in runs:
-            run.begin()
+            if run.at_once:
+                run.computed[...] = run.kept
             for block in run.blocks:
                 self._updated(run.options, run.steps + 1, *block)
             changes += run.changes()
-            run.mark_changed()
         if any(map(_copied, runs)):
             with writable(*[tensor._array for run in runs for tensor, _ in run.copied]):
                 at_once(changes)

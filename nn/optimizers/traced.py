@@ -21,6 +21,7 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.mutation import marking
 from autograd_lite.program.backends import Backend, Call, OtherNumbers, Task
+from autograd_lite.program.memory import in_rows
 from autograd_lite.program.numpy_forms import OUT_BY_NAME
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import RECORDINGS
@@ -157,7 +158,7 @@ class Update:
         for run, flat in self._gradients:
             size = max(1, len(flat) if self.in_c else min(BLOCK, len(flat)))
             # In the processor's cache for all parts: the rule's own, and what the gradient becomes.
-            tape, room = _Tape(), np.empty((2, size), flat.dtype)
+            tape, room = _Tape(), in_rows(2, size, flat.dtype)
             for start in range(0, len(flat), size):
                 self._note(run, flat, room, start, tape)
                 first += [] if start else tape.calls

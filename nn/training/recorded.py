@@ -15,6 +15,7 @@ from autograd_lite import Tensor, enable_grad
 from autograd_lite.modes import draws, moves, setting
 from autograd_lite.node import Array, clock
 from autograd_lite.program.backends import Output, Runner, Task
+from autograd_lite.program.memory import in_rows
 from autograd_lite.program.program import Guard, Step
 from autograd_lite.program.recordings import Record, task_of, uncollected
 from autograd_lite.program.surroundings import Surroundings
@@ -215,7 +216,7 @@ def laid_out(
         if len(has) > 1:
             return None
         if True in has:
-            gradient = flat.setdefault(run, np.zeros(run.bounds[-1], run.dtype))
+            gradient = flat.setdefault(run, in_rows(1, run.bounds[-1], run.dtype)[0])
             gradients.append((run, gradient))
             for tensor, view in zip(run.tensors, run.views(gradient)):
                 views.append((tensor, view))

@@ -104,7 +104,7 @@ def test_the_source_of_a_step_has_the_names_of_layers():
     step = nn.compile(model, "cross_entropy", nn.SGD(model.parameters(), 0.1))
     for inputs, labels in batches(3):
         step(inputs, labels)
-    assert "dot(X, layer0_weight, " in step.source
+    assert "X.dot(layer0_weight, " in step.source
 
 
 def test_a_batch_that_is_given_twice_is_not_taken_for_a_constant():
