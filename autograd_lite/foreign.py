@@ -220,18 +220,22 @@ def _is_numeric(kind: Any) -> bool:
     return re.match(r"u?int\d|float|bool", str(kind), re.IGNORECASE) is not None
 
 
+def _is_time(kind: Any) -> bool:
+    """Of polars, which makes whole numbers of dates, of some unit, beside others."""
+    return re.match("Date|Duration|Time", str(kind)) is not None
+
+
 def _from_columns(value: Any, attempted: str) -> Any:
     """The array of a pandas or polars object, with NaN where something is missing."""
     package = type(value).__module__.partition(".")[0]
-    try:
-        array = value.to_numpy()
-    except Exception as error:  # as of whole numbers of 128 bits, in words of its own
-        reason, remedy = f"{error}".rstrip("."), f"Encode it as numbers: {_ENCODE[package]}"
-        raise UnsupportedError(
-            f"{attempted} {package}.{type(value).__name__}", reason, remedy
-        ) from error
+    described = f"{attempted} {package}.{type(value).__name__}"
     kinds = np.atleast_1d(value.dtypes if hasattr(value, "dtypes") else value.dtype)
     numeric = all(map(_is_numeric, kinds))
+    try:
+        array = np.empty(0, object) if any(map(_is_time, kinds)) else value.to_numpy()
+    except Exception as error:  # as of whole numbers of 128 bits, in words of its own
+        reason, remedy = f"{error}".rstrip("."), f"Encode it as numbers: {_ENCODE[package]}"
+        raise UnsupportedError(described, reason, remedy) from error
     if array.dtype.kind == "O" and numeric and getattr(value, "nlevels", 1) == 1:
         # Columns of several types, or with gaps among whole numbers.
         of_pandas = package == "pandas"
@@ -240,7 +244,7 @@ def _from_columns(value: Any, attempted: str) -> Any:
         odd = [name for name, k in zip(getattr(value, "columns", ()), kinds) if not _is_numeric(k)]
         columns = f": not so {', '.join(map(repr, odd[:5]))}" if odd else ""
         raise UnsupportedError(
-            f"{attempted} {package}.{type(value).__name__} {array.shape}",
+            f"{described} {value.shape}",
             f"it is of {array.dtype}, not of numbers alone{columns}",
             f"Leave out the columns that are no numbers, or encode them: {_ENCODE[package]}",
         )

@@ -56,7 +56,7 @@ class Linearization:
         with nullcontext() if on else enable_grad():
             self.variables = [*_variables(f, positions, self.trees)]
             changed = list(arguments)
-            for position, tree in zip(positions, rebuilt(self.trees, self.variables)):
+            for position, tree in zip(positions, self._rebuilt(self.variables)):
                 changed[position] = tree
             try:
                 self.value = f(*changed, **keywords)
@@ -64,8 +64,8 @@ class Linearization:
                 raise own_cause(error)  # noqa: B904 - it is that error, or its cause
             if not recording.get():
                 raise _left_off(f)
-        _require_outputs(f, self.value)
         self.outputs = leaves_of(self.value)
+        _require_outputs(f, self.value, self.outputs)
         self.pullback = Pullback(self.outputs, self.variables)
         for variable in self.variables:
             _end(variable)
@@ -82,12 +82,19 @@ class Linearization:
 
     def pull_leaves(self, weights: Sequence[Any]) -> list[Any]:
         """The cotangents of the trees, given those of the outputs."""
-        return list(rebuilt(self.trees, self.pullback.pull(weights)))
+        return list(self._rebuilt(self.pullback.pull(weights)))
 
     def result(self) -> Any:
         """The value as the caller gets it."""
         is_tensor = self.pullback.is_open and recording.get()
         return self.value if is_tensor else map_tree(plain, self.value)
+
+    def _rebuilt(self, leaves: Sequence[Any]) -> Any:
+        """The trees with other leaves: these themselves where each tree is one array."""
+        return leaves if ARRAYS.issuperset(map(type, self.trees)) else rebuilt(self.trees, leaves)
+
+
+ARRAYS = frozenset({np.ndarray, np.float64, float, Tensor})
 
 
 def _is_real(value: Any) -> bool:
@@ -143,23 +150,22 @@ def _end(variable: Any) -> None:
 def _require_positions(
     f: Callable[..., Any], arguments: Sequence[Any], positions: Sequence[Any]
 ) -> None:
-    attempted = f"derivative of {name_of(f)}"
     for position in positions:
         if not is_whole(position):
             raise UnsupportedError(
-                f"{attempted} in argument {describe_one(position)}",
+                f"derivative of {name_of(f)} in argument {describe_one(position)}",
                 "positions are whole numbers",
                 "Give argnums such as 0 or (0, 1)",
             )
         if not -len(arguments) <= position < len(arguments):
             raise ArgumentError(
-                f"{attempted} in argument {describe_one(position)}",
+                f"derivative of {name_of(f)} in argument {describe_one(position)}",
                 f"it was given {len(arguments)} arguments",
                 "Give argnums that count positional arguments, from 0",
             )
-    if len({position % len(arguments) for position in positions}) < len(positions):
+    if len(positions) > len({position % len(arguments) for position in positions}):
         raise ArgumentError(
-            f"{attempted} in arguments {tuple(positions)}",
+            f"derivative of {name_of(f)} in arguments {tuple(positions)}",
             "one of them is given twice",
             "Give each position once",
         )
@@ -175,14 +181,17 @@ def _left_off(f: Callable[..., Any]) -> GradientError:
     )
 
 
-def _require_outputs(f: Callable[..., Any], value: Any) -> None:
-    attempted = f"derivative of {name_of(f)}"
+def _require_outputs(f: Callable[..., Any], value: Any, outputs: Sequence[Any]) -> None:
     if value is None:
-        raise GradientError(attempted, "it returned None", "Write return before what it computes")
-    for output in map(plain, leaves_of(value)):
+        raise GradientError(
+            f"derivative of {name_of(f)}",
+            "it returned None",
+            "Write return before what it computes",
+        )
+    for output in map(plain, outputs):
         if not _is_real(output):
             raise UnsupportedError(
-                attempted,
+                f"derivative of {name_of(f)}",
                 f"it returned {describe_one(output)}",
                 "Return arrays or numbers, or lists, tuples and dicts of them",
             )

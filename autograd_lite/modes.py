@@ -15,6 +15,7 @@ from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, plain
+from autograd_lite.read_only import OURS
 
 Rule = Callable[[Node, Cotangents, Pass, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
@@ -293,7 +294,8 @@ def unrecorded(vjp: Any) -> Any:
         context.run(recording.set, False)
         return context.run(vjp, g, *given, **keywords)
 
-    return vjp if vjp is None else functools.update_wrapper(call, vjp)
+    package = str(getattr(vjp, "__module__", "")).partition(".")[0]
+    return vjp if vjp is None or package in OURS else functools.update_wrapper(call, vjp)
 
 
 def unusual(recorded: bool = False) -> str:

@@ -136,12 +136,13 @@ class Pullback:
     def __init__(self, outputs: Sequence[Any], variables: Sequence[Tensor]) -> None:
         self.outputs, self.variables = outputs, variables
         self.order = backward_order(*filter(requires_grad, outputs), stop=variables)
+        self._nodes: Sequence[Node] = self.order
         self._wanted: set[Node] = {*variables, *self.order}
         self._left_out: set[Node] = set()
         leaves = [node for node in self.order if node.operation is None]
         if leaves:  # else all that was computed was computed from the variables
             self._find_wanted()
-        self._nodes = self._between(self.order)
+            self._nodes = self._between(self.order)
         given = any(not isinstance(variable, Variable) for variable in variables)
         self.is_open = given or any(map(is_live_leaf, leaves))
 
@@ -242,7 +243,7 @@ def is_live_leaf(node: Node) -> bool:
 
 def requires_grad(value: Any) -> bool:
     """Whether it is a tensor that requires grad."""
-    return isinstance(value, Tensor) and value.requires_grad
+    return isinstance(value, Tensor) and value._requires_grad
 
 
 def _seed(output: Tensor, weight: Any, recorded: bool) -> Any:

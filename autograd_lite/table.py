@@ -117,8 +117,7 @@ def define(
 
 
 def _added(row: Operation) -> Operation:
-    if row.of_users:
-        row.vjps = [*map(unrecorded, row.vjps)]
+    row.vjps = [*map(unrecorded, row.vjps)]
     TABLE[row.function] = row
     return row
 

@@ -1,9 +1,9 @@
 """The CPU time of compiled training steps and gradients against hand-written NumPy.
 
 A training step is forward pass, loss, backward pass and Adam update on one mini-batch, see
-`training.py`; the gradients are those of a loop of 50 steps, an LSTM, and of the function of
-Rosenbrock in 20 variables. Ratios are of CPU time, taken by turns in one run, one thread. Beside
-them stand how long recording takes, and the most memory that a step needs beside what it keeps.
+`training.py`; the gradients are those of a loop of 50 steps, an LSTM. Ratios are of CPU time, taken
+by turns in one run, one thread. Beside them stand how long recording takes, and the most memory
+that a step needs beside what it keeps.
 
 Run it: python benchmarks/compiled.py
 """
@@ -62,14 +62,14 @@ def peak(call: Callable[[], object]) -> int:
     return most - before
 
 
-def row(name: str, contenders: dict[str, Callable[[], object]], target: float | None) -> list[str]:
+def row(name: str, contenders: dict[str, Callable[[], object]], target: float) -> list[str]:
     """A line of the table: a contender is the first, which the others are compared with."""
     seconds = cpu_seconds(contenders)
     base, ratio = seconds["hand-written"], seconds["compiled"] / seconds["hand-written"]
     texts = [f"{base * 1e6:.0f}"]
     texts += [f"{time * 1e6:.0f} = {time / base:.2f}" for time in [*seconds.values()][1:]]
     memory = [f"{peak(contenders[who]) / 1024:.0f}" for who in ("hand-written", "compiled")]
-    return [name, *texts, " / ".join(memory), verdict(ratio, target) if target else ""]
+    return [name, *texts, " / ".join(memory), verdict(ratio, target)]
 
 
 # Training steps
@@ -154,20 +154,8 @@ def lstm_by_hand(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> Any:
     return (h * h).sum(), (d_weight, d_bias)
 
 
-def rosenbrock(x: Any) -> Any:
-    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
-
-
-def rosenbrock_by_hand(x: np.ndarray) -> Any:
-    valley, distance = x[1:] - x[:-1] ** 2, 1 - x[:-1]
-    gradient = np.zeros_like(x)
-    gradient[1:] = 200 * valley
-    gradient[:-1] -= 400 * x[:-1] * valley + 2 * distance
-    return (100 * valley**2 + distance**2).sum(), gradient
-
-
 def gradient_row(
-    name: str, f: Any, by_hand: Any, arguments: Any, argnums: Any, target: float | None
+    name: str, f: Any, by_hand: Any, arguments: Any, argnums: Any, target: float
 ) -> list[str]:
     compiled, eager = value_and_grad(autograd_lite.compile(f), argnums), value_and_grad(f, argnums)
     start = time.process_time()
@@ -192,8 +180,6 @@ def main() -> None:
     weight, bias = rng.normal(size=(8 + UNITS, 4 * UNITS)) / 5, np.zeros(4 * UNITS)
     rows = training_rows()
     rows.append(gradient_row("LSTM, 50 steps", lstm, lstm_by_hand, (x, weight, bias), (1, 2), 0.95))
-    point = (rng.normal(size=20),)
-    rows.append(gradient_row("Rosenbrock, 20", rosenbrock, rosenbrock_by_hand, point, 0, None))
     print("microseconds of CPU time = ratio to hand-written NumPy; KiB by hand / compiled;")
     print("the last column: milliseconds of the first three steps, or two gradients")
     header = ["", "by hand", "eager", "compiled", "peak KiB", "compiled, target", "first"]

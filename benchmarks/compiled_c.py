@@ -149,18 +149,18 @@ def training_row(network: training.Network, target: float) -> list[str]:
     return [*line(str(network), contenders, target), f"{first:.2f}", f"{again * 1e3:.0f}"]
 
 
-def line(name: str, contenders: dict[str, Callable[[], object]], target: float | None) -> list[str]:
+def line(name: str, contenders: dict[str, Callable[[], object]], target: float) -> list[str]:
     seconds = compiled.cpu_seconds(contenders)
     base = next(iter(seconds.values()))
     texts = [f"{base * 1e6:.1f}"]
     texts += [f"{time * 1e6:.1f} = {time / base:.4f}" for time in [*seconds.values()][1:]]
     texts += ["-"] * (3 - len(texts))
     ratio = [*seconds.values()][-1] / base
-    return [name, *texts, verdict(ratio, target) if target else "-"]
+    return [name, *texts, verdict(ratio, target)]
 
 
 def gradient_row(
-    name: str, f: Any, by_hand: Any, arguments: Any, argnums: Any, target: float | None
+    name: str, f: Any, by_hand: Any, arguments: Any, argnums: Any, target: float
 ) -> list[str]:
     fast = value_and_grad(autograd_lite.compile(f, backend="c"), argnums)
     first, found = seconds_of(lambda: [fast(*arguments) for _ in range(3)][-1])
@@ -209,9 +209,6 @@ def main() -> None:
         rows = [training_row(*pair) for pair in zip(training.NETWORKS, TARGETS, strict=True)]
         lstm = compiled.lstm, compiled.lstm_by_hand, data, (1, 2), 0.36
         rows.append(gradient_row("LSTM, 50 steps", *lstm))
-        point = (rng.normal(size=20),)
-        curved = compiled.rosenbrock, compiled.rosenbrock_by_hand, point, 0, None
-        rows.append(gradient_row("Rosenbrock, 20", *curved))
         rows += demo_rows()
     print("microseconds of CPU time = ratio to what is written by hand, or to micrograd;")
     print(f"first: CPU seconds until it is compiled, at most {FIRST}; kept: ms, compiled before")

@@ -3,7 +3,7 @@
 Of docs/speed.md each block below a mark `<!-- NAME.py -->` is replaced by what that script prints,
 in a process of its own.
 
-Run it on a machine that does nothing else, for some five minutes, with the extra `bench`:
+Run it on a machine that does nothing else, for some minutes, with the extra `bench`:
 python benchmarks/record.py [NAME ...]
 """
 

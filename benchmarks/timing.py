@@ -10,8 +10,9 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):
+    os.environ[variable] = "1"  # the last one is JAX's
+os.environ |= {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"}
 
 
 def interleaved(
@@ -19,18 +20,19 @@ def interleaved(
 ) -> dict[str, float]:
     """Seconds of one call of each contender: the minimum over the rounds of a block's mean.
 
-    They are seconds of this thread's processor time, so that what else the machine runs counts
-    less. Each round runs every contender for one block of calls, so that whatever slows the machine
-    for a while slows all of them. The garbage collector starts each block clean.
+    They are seconds of this process's processor time, so that what else the machine runs counts
+    less, and what JAX computes in a thread of its own counts as well. Each round runs every
+    contender for one block of calls, so that whatever slows the machine for a while slows all of
+    them. The garbage collector starts each block clean.
     """
     best = dict.fromkeys(contenders, float("inf"))
     for _ in range(rounds):
         for name, call in contenders.items():
             gc.collect()
-            start = time.thread_time()
+            start = time.process_time()
             for _ in range(block):
                 call()
-            best[name] = min(best[name], (time.thread_time() - start) / block)
+            best[name] = min(best[name], (time.process_time() - start) / block)
     return best
 
 

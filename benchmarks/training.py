@@ -1,4 +1,4 @@
-"""The time of one training step: hand-written NumPy, this project, PyTorch.
+"""The time of one training step: hand-written NumPy, this project, PyTorch, JAX.
 
 A step is forward pass, loss, backward pass and Adam update on one mini-batch, in the loop as users
 write it: `model.zero_grad()`, `loss.backward()`, `optimizer.step()`, `loss.item()`. Before
@@ -10,6 +10,7 @@ Run it: python benchmarks/training.py
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,12 @@ try:
     import torch
 except ImportError:
     torch = None
+try:
+    import jax
+    import jax.numpy as jnp
+    from jax.flatten_util import ravel_pytree
+except ImportError:
+    jax = None
 
 LEARNING_RATE = 1e-3
 BATCHES = 8
@@ -218,6 +225,50 @@ def pytorch(initial, batches, fused):
     return Contender(step, parameters, [tuple(map(torch.from_numpy, pair)) for pair in chosen])
 
 
+def jitted(initial, batches, flat):
+    """The whole step by JAX, which may reuse the memory of what it updates.
+
+    The parameters are a list of pairs, or one flat vector.
+    """
+    binary = initial[-1][1].size == 1
+
+    def loss_of(layers, X, y):
+        *hidden, (weight, bias) = layers
+        for w, b in hidden:
+            X = jnp.maximum(X @ w + b, 0)
+        z = X @ weight + bias
+        if binary:
+            return jnp.mean(jnp.logaddexp(z, 0) - z * y)
+        return -jnp.mean(jax.nn.log_softmax(z)[jnp.arange(len(y)), y])
+
+    vector, unravel = ravel_pytree(initial)
+    start, layers_of = (vector, unravel) if flat else (jax.tree.map(jnp.array, initial), list)
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def update(state, X, y):
+        x, m, v, t = state
+        loss, g = jax.value_and_grad(lambda x: loss_of(layers_of(x), X, y))(x)
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+        a, b, t = LEARNING_RATE / (1 - 0.9**t), 1 - 0.999**t, t + 1
+        x = jax.tree.map(lambda x, m, v: x - a * m / (jnp.sqrt(v / b) + 1e-8), x, m, v)
+        return (x, m, v, t), loss
+
+    m, v = (jax.tree.map(jnp.zeros_like, start) for _ in range(2))
+    state = start, m, v, jnp.ones((), vector.dtype)
+
+    def step(X, y):
+        nonlocal state
+        state, loss = update(state, X, y)
+        return loss.item()  # waits for the step, which is one program
+
+    def parameters():
+        return [(np.array(w), np.array(b)) for w, b in layers_of(state[0])]
+
+    chosen = batches if binary else with_labels(batches)
+    return Contender(step, parameters, [tuple(map(jnp.asarray, pair)) for pair in chosen])
+
+
 def with_labels(batches):
     """The batches with integer labels in place of one-hot rows."""
     return [(X, Y.argmax(axis=1)) for X, Y in batches]
@@ -263,6 +314,9 @@ def make_contenders(network: Network) -> dict[str, Contender]:
     if torch is not None:
         contenders["torch Adam"] = pytorch(initial, batches, fused=False)
         contenders["torch fused"] = pytorch(initial, batches, fused=True)
+    if jax is not None:
+        contenders["JAX jit"] = jitted(initial, batches, flat=False)
+        contenders["JAX, flat"] = jitted(initial, batches, flat=True)
     return contenders
 
 
@@ -292,8 +346,9 @@ def time_steps(network: Network) -> dict[str, float]:
 
 def main() -> None:
     """Check, time, print."""
-    if torch is None:
-        print("torch is not installed: left out")
+    for name, library in (("torch", torch), ("jax", jax)):
+        if library is None:
+            print(f"{name} is not installed: left out")
     rows = []
     for network in NETWORKS:
         check_agreement(network)

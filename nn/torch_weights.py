@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from nn.layers.dense import Dense
 from nn.layers.normalization import BatchNorm1d, BatchNorm2d
+from nn.members import Members
 from nn.module import Module, require_model
 
 
@@ -30,10 +31,47 @@ def _turned(model: Module, state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _counts(model: Module) -> list[str]:
+def _counts(model: Module, others: Mapping[str, str]) -> list[str]:
     """What PyTorch keeps besides: how many batches a layer has seen, which it does not use."""
-    prefixes = _named(model, BatchNorm1d, BatchNorm2d)
-    return [f"{prefix}num_batches_tracked" for prefix in prefixes]
+    means = {f"{prefix}running_mean" for prefix in _named(model, BatchNorm1d, BatchNorm2d)}
+    means |= {name for name, first in others.items() if first in means}
+    return [name.removesuffix("running_mean") + "num_batches_tracked" for name in sorted(means)]
+
+
+def _other_names(model: Module) -> dict[str, str]:
+    """The names that shared tensors have besides their first one, and that one.
+
+    PyTorch's states have all of them.
+    """
+    firsts = {id(tensor): name for name, tensor in model._state().items()}
+    others: dict[str, str] = {}
+
+    def visit(prefix: str, path: tuple[Members, ...]) -> None:
+        for own, part in path[-1]._parts():
+            name = prefix + own
+            if not isinstance(part, Members):
+                if name != firsts[id(part)]:
+                    others[name] = firsts[id(part)]
+            elif all(part is not each for each in path):
+                visit(f"{name}.", (*path, part))
+
+    visit("", (model,))
+    return others
+
+
+def _under_first_names(state: dict[str, Any], others: Mapping[str, str]) -> dict[str, Any]:
+    """A state in which what is shared has its first name only."""
+    found: dict[str, Any] = {}
+    for name, value in state.items():
+        first = others.get(name, name)
+        known = found.setdefault(first, value)
+        if known is not value and not np.array_equal(known, value):
+            raise ArgumentError(
+                f"from_torch of {first!r} and {name!r}",
+                "the model has one parameter of these two names, and they differ",
+                "Build a model with two parameters, or delete one of them from the state",
+            )
+    return found
 
 
 def _as_array(name: str, value: Any) -> Any:
@@ -55,8 +93,9 @@ def from_torch(state: Mapping[str, Any], model: Module) -> Module:
     """Load the weights of a PyTorch model into a model that is built the same way here.
 
     Names are PyTorch's, as `nn` has them: parts of a list or a Sequential are numbered. Weights of
-    `Dense` are transposed; all others have the same shapes. An activation that is an argument of
-    `Dense` has no number: write it as a layer to get PyTorch's numbers.
+    `Dense` are transposed; all others have the same shapes. What the model shares may be under one
+    of its names or all. An activation that is an argument of `Dense` has no number: write it as a
+    layer to get PyTorch's numbers.
 
     Args:
         state: what `state_dict()` of a PyTorch model returns: tensors or arrays by name.
@@ -66,7 +105,8 @@ def from_torch(state: Mapping[str, Any], model: Module) -> Module:
         The model itself.
 
     Raises:
-        ArgumentError: names are missing or unknown, or a shape differs; nothing is loaded.
+        ArgumentError: names are missing or unknown, a shape differs, or a parameter that is shared
+            has several values; nothing is loaded.
         UnsupportedError: that is not a mapping, or not a model; or a tensor does not become an
             array.
 
@@ -84,9 +124,10 @@ def from_torch(state: Mapping[str, Any], model: Module) -> Module:
             "Give torch_model.state_dict(), and then the model that takes it",
         )
     own = {name: _as_array(name, value) for name, value in state.items()}
-    for name in _counts(model):
+    others = _other_names(model)
+    for name in _counts(model, others):
         own.pop(name, None)
-    model.load_state_dict(_turned(model, own))
+    model.load_state_dict(_turned(model, _under_first_names(own, others)))
     return model
 
 
@@ -105,4 +146,6 @@ def to_torch(model: Module) -> dict[str, Any]:
     """
     require_model(model, "to_torch of")
     state = {name: x.copy() for name, x in _turned(model, model.state_dict()).items()}
-    return {**state, **{name: np.zeros((), np.int64) for name in _counts(model)}}
+    others = _other_names(model)
+    state |= {name: state[first] for name, first in others.items()}
+    return {**state, **{name: np.zeros((), np.int64) for name in _counts(model, others)}}

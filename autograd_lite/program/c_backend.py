@@ -17,6 +17,7 @@ from autograd_lite.program import backends
 from autograd_lite.program.backends import Task
 from autograd_lite.program.c_arrays import (
     Array,
+    Buffer,
     Check,
     Host,
     Kept,
@@ -27,7 +28,7 @@ from autograd_lite.program.c_arrays import (
     new_array,
 )
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
-from autograd_lite.program.c_kernels import nest_of, product_of
+from autograd_lite.program.c_kernels import nest_of, opened, product_of
 from autograd_lite.program.c_lowering import Lowering
 from autograd_lite.program.c_runner import Runner
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
@@ -40,6 +41,8 @@ from autograd_lite.program.scalars import are_numbers, c_scalars
 
 LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""
+SMALL = 4096
+"""Bytes of what an iteration of a loop needs up to which a compiler is to keep it in registers."""
 
 
 @uncollected()
@@ -119,21 +122,10 @@ class Plan:
                 functions.append(_function(f"{name}{len(functions)}", lines))
                 lines = []
             elif isinstance(first, Looped):
-                inside = [self._call(part, first.stored, kernels) for part in first.groups]
-                opening = f"for (long t = 0; t < {first.count}; t++) {{"
-                lines.append("\n    ".join([opening, *inside]) + "\n  }")
+                lines.append(_loop(first, kernels))
             else:
-                lines.append(self._call(group, self.stored, kernels))
+                lines.append(_call(group, self.stored, kernels, {}, "NOINLINE"))
         return "\n".join(functions)
-
-    def _call(self, group: Sequence[Statement], stored: set[Array], kernels: dict[str, str]) -> str:
-        """The line that calls the kernel of a group, or ends the run."""
-        first = group[0]
-        if isinstance(first, Check):
-            return f"if (*(const uint8_t *){_pointer(first.reads[0])}) return 1;"
-        text, arrays = product_of(first) if isinstance(first, Product) else nest_of(group, stored)
-        kernel = kernels.setdefault(text, f"kernel{len(kernels)}")
-        return f"{kernel}({', '.join(map(_pointer, arrays))});"
 
 
 def source_of(plans: Mapping[str, Plan]) -> str:
@@ -144,9 +136,58 @@ def source_of(plans: Mapping[str, Plan]) -> str:
     return "\n".join([PRELUDE, *texts, *functions])
 
 
-def _pointer(array: Array) -> str:
+def _call(
+    group: Sequence[Statement],
+    stored: set[Array],
+    kernels: dict[str, str],
+    local: Mapping[Buffer, str],
+    attributes: str,
+) -> str:
+    """The line that calls the kernel of a group, or ends the run."""
+    first = group[0]
+    if isinstance(first, Check):
+        return f"if (*(const uint8_t *){_pointer(first.reads[0], local)}) return 1;"
+    if isinstance(first, Product):
+        text, arrays = product_of(first)
+    else:
+        text, arrays = nest_of(group, stored, attributes)
+    kernel = kernels.setdefault(text, f"kernel{len(kernels)}")
+    return f"{kernel}({', '.join(_pointer(array, local) for array in arrays)});"
+
+
+def _loop(loop: Looped, kernels: dict[str, str]) -> str:
+    """The lines of a loop. One that needs little memory has it among its own variables.
+
+    As nothing else can point there, compilers keep it in registers.
+    """
+    used = [x for group in loop.groups for each in group for x in (*each.arrays, *each.outs)]
+    moving = {buffer for buffer, _, move in (x.place for x in used) if move}
+    is_small = loop.out.buffer.size <= SMALL
+    own = [x for x in loop.writes if is_small and x.buffer.size <= SMALL]
+    own = [x for x in own if x.buffer not in moving]
+    names = {x.buffer: f"own{number}" for number, x in enumerate(own)}
+    into, back = list[str](), list[str]()
+    for x in own:
+        name, real = names[x.buffer], C_TYPES[x.dtype]
+        into.append(f"{real} {name}[{x.size}];")
+        place = f"(({real} *)(memory + {x.buffer.offset}))[i]"
+        # Entry by entry, as what is copied as bytes is kept in registers for whole numbers.
+        into.append(f"{opened('i', x.size)} {name}[i] = {place}; }}")
+        back.append(f"{opened('i', x.size)} {place} = {name}[i]; }}")
+    if is_small and loop.out.buffer.size:
+        names[loop.out.buffer] = "room"
+        into.append(f"char room[{loop.out.buffer.size}] ALIGNED;")
+    kind = "INLINE" if is_small else "NOINLINE"
+    calls = [_call(group, loop.stored, kernels, names, kind) for group in loop.groups]
+    inside = [opened("t", loop.count), *[f"  {line}" for line in calls], "}"]
+    return "\n  ".join(["{", *[f"  {line}" for line in (*into, *inside, *back)], "}"])
+
+
+def _pointer(array: Array, local: Mapping[Buffer, str]) -> str:
     """A pointer to an array, in iteration t of a loop if it moves."""
     buffer, start, move = array.place
+    if buffer in local:
+        return f"(void *)((char *){local[buffer]} + {start})"
     where = f"memory + {buffer.offset + start}"
     if buffer.given is not None:
         number = f"{buffer.given} + {buffer.turns} * t" if buffer.turns else f"{buffer.given}"

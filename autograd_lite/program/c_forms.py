@@ -85,6 +85,8 @@ PRELUDE = r"""#include <math.h>
 #define M_PI 3.14159265358979323846
 #endif
 #define NOINLINE __attribute__((noinline))
+#define INLINE inline __attribute__((always_inline))
+#define ALIGNED __attribute__((aligned(64)))
 /* One comparison, where b is a constant. */
 #define LARGER(a, b) ((a) < (b) || (b) != (b) ? (b) : (a))
 #define SMALLER(a, b) ((a) > (b) || (b) != (b) ? (b) : (a))

@@ -51,14 +51,14 @@ class Kernel:
         """What it is called with."""
         return [array for _, array in self.parameters.values()]
 
-    def text(self, body: Iterable[str], attributes: str = "") -> str:
+    def text(self, body: Iterable[str], attributes: str) -> str:
         """The function, with NAME in place of its name."""
         parameters = [
             f"{'' if key in self.written else 'const '}{C_TYPES[array.dtype]} *restrict {name}"
             for key, (name, array) in self.parameters.items()
         ]
         lines = "\n".join(f"  {line}" for line in body)
-        return f"static NOINLINE {attributes}void NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
+        return f"static {attributes} void NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
 
 
 def place(strides: Sequence[int], letters: Sequence[str]) -> str:
@@ -154,7 +154,7 @@ class Nest:
         name, depth = self.names[key]
         return _as(dtype, name, value.dtype), depth
 
-    def text(self) -> str:
+    def text(self, attributes: str) -> str:
         for statement in self.statements:
             if isinstance(statement, Reduced):
                 self.reduce(statement)
@@ -167,7 +167,7 @@ class Nest:
         for level in range(len(self.shape), 0, -1):
             lines += ["  " * level + line for line in self.after[level]]
             lines.append("  " * (level - 1) + "}")
-        return self.kernel.text([*lines, *self.after[0]])
+        return self.kernel.text([*lines, *self.after[0]], attributes)
 
     def compute(self, statement: Entries) -> None:
         out = statement.out
@@ -213,10 +213,12 @@ def _as(dtype: np.dtype[Any], name: str, have: np.dtype[Any]) -> str:
     return f"({C_TYPES[dtype]}){name}"
 
 
-def nest_of(statements: Sequence[Statement], stored: set[Any]) -> tuple[str, list[Array]]:
+def nest_of(
+    statements: Sequence[Statement], stored: set[Any], attributes: str
+) -> tuple[str, list[Array]]:
     """The function of statements over the same entries, and what it is called with."""
     nest = Nest(statements, stored)
-    text = nest.text()
+    text = nest.text(attributes)
     return text, nest.kernel.arrays
 
 
@@ -246,7 +248,9 @@ def product_of(product: Product) -> tuple[str, list[Array]]:
         steps = [steps[1][::-1], steps[0][::-1], steps[2][::-1]]
     body = Matrices(C_TYPES[out.dtype], m, k, n, pointers, steps).lines()
     loops = [opened(letter, length) for letter, length in zip(letters, stack) if length > 1]
-    text = kernel.text(["CONTRACTED", *loops, *body, "}" * len(loops)], attributes="PRODUCT ")
+    text = kernel.text(
+        ["CONTRACTED", *loops, *body, "}" * len(loops)], attributes="NOINLINE PRODUCT"
+    )
     return text, kernel.arrays
 
 

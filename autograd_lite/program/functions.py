@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 import warnings
 from collections.abc import Callable
 from types import MethodType
@@ -14,7 +13,7 @@ import numpy as np
 from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
-from autograd_lite.modes import draws, enable_grad, moves, recording, setting, unusual
+from autograd_lite.modes import draws, enable_grad, moves, setting, unusual
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.backends import Runner, backend_of, differing, spreads, suited
@@ -25,7 +24,6 @@ from autograd_lite.program.recordings import (
     are_alike,
     are_equal,
     difference,
-    form,
     in_new_object,
     key_of,
     nearby,
@@ -36,10 +34,11 @@ from autograd_lite.program.recordings import (
 )
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import Tracer, guarded
+from autograd_lite.program.usual import bound_to, written
 from autograd_lite.pullback import is_live_leaf
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import Derived, grad, positions_of, value_and_grad
-from autograd_lite.trees import leaves_of, map_tree, rebuilt
+from autograd_lite.trees import leaves_of, map_tree
 
 
 @overload
@@ -106,16 +105,16 @@ class _Recorded(NamedTuple):
 
 
 class _Ready(NamedTuple):
-    """What is run."""
+    """What is run: functions of the arrays, and of the arguments, see `usual.written`."""
 
     runner: Runner
-    used: list[int]  # of the arrays among the arguments
-    tensors: list[tuple[Node, Array]]
-    result: Any  # of the structure of what is returned
-    fixed: dict[int, Any]  # the leaves of that which are no arrays
-    is_flat: bool  # one array, or a tuple of arrays
-    constants: list[Array]
-    surroundings: Surroundings
+    run: Callable[..., Any]
+    call: Callable[[Any], Any]
+
+
+def _unknown(arguments: Any) -> Any:
+    """What is called with arguments that nothing is ready for."""
+    return None
 
 
 class Compiled:
@@ -136,7 +135,8 @@ class Compiled:
         self._found: dict[Any, _Ready | _Recorded] = {}
         self._templates: dict[Any, Any] = {}
         self._ran: _Ready | None = None
-        self._lock = threading.Lock()  # the buffers are those of one run
+        self._usual: Callable[[Any], Any] = _unknown  # what ran in the last call
+        self._free: list[None] = [None]  # empty while a program runs, as its buffers are its own
         self.backend = "eager: it was not called; value_and_grad of it is compiled by itself"
 
     def __reduce__(self) -> Any:
@@ -156,7 +156,11 @@ class Compiled:
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Compute."""
-        self._ran = None
+        if not keywords:
+            result = self._usual(arguments)
+            if result is not None:
+                return result
+        self._ran, self._usual = None, _unknown
         if self._positions and {*map(type, arguments)} != ARRAYS:
             arguments = tuple(
                 x if type(x) is np.ndarray or i not in self._positions else map_tree(_as_array, x)
@@ -168,20 +172,25 @@ class Compiled:
         if key is None:
             self.backend = f"eager: {why_not or 'an argument is no array of numbers'}"
             return self._eager(*arguments, **keywords)
-        if not self._lock.acquire(blocking=False):
+        try:
+            self._free.pop()
+        except IndexError:
             self.backend = "eager: it is run by another thread"
             return self._eager(*arguments, **keywords)
         try:
             return self._found_result(key, arguments, keywords, arrays)
         finally:
-            self._lock.release()
+            self._free.append(None)
 
     def _found_result(self, key: Any, arguments: Any, keywords: Any, arrays: list[Array]) -> Any:
         """The result, of what was compiled, or of the function itself, which is recorded then."""
         found = self._found.get(key)
         if type(found) is _Ready:
-            result = self._run(found, arrays)
+            result = found.run(*arrays)
             if result is not None:
+                self.backend, self._ran = self._name, found
+                if not keywords and [*map(id, arguments)] == [*map(id, arrays)]:
+                    self._usual = found.call
                 return result
             del self._found[key]
         outside = Surroundings([self._f], strict=False)
@@ -189,30 +198,6 @@ class Compiled:
         self.backend = "eager: it is being recorded"
         self._prepare(key, arguments, keywords, arrays, result, outside)
         return result
-
-    def _run(self, found: _Ready, arrays: list[Array]) -> Any:
-        """The result; None where it has to be recorded again."""
-        if not found.surroundings.are_unchanged():
-            return None
-        given = [arrays[place] for place in found.used]
-        for node, array in found.tensors:
-            now = node._array
-            if now is not array and form(now) != form(array):
-                return None
-            if node._requires_grad and recording.get():
-                return None
-            given.append(now)
-        try:
-            leaves = found.runner(given + found.constants)
-        except Exception:  # what the function itself says better
-            return None
-        self.backend, self._ran = self._name, found
-        if found.is_flat:
-            return tuple(leaves) if type(found.result) is tuple else leaves[0]
-        rest = iter(leaves)
-        count = len(leaves) + len(found.fixed)
-        merged = [found.fixed[i] if i in found.fixed else next(rest) for i in range(count)]
-        return rebuilt(found.result, merged)
 
     # Recording
 
@@ -342,15 +327,13 @@ class Compiled:
         used = [place for place, step in enumerate(made.inputs) if step is not None]
         inputs = [step for step in made.inputs if step is not None]
         inputs += [step for step, _ in made.tensors]
-        outputs, fixed = [], {}
-        for place, (output, leaf) in enumerate(zip(made.outputs, leaves)):
+        outputs = []
+        for output, leaf in zip(made.outputs, leaves):
             if isinstance(leaf, np.ndarray | np.generic):
                 if type(output) is not Step:
                     array = np.asarray(output)[()]
                     output = program.step(None, (array,), {}, array.shape, array.dtype)
                 outputs.append((output, None))
-            else:
-                fixed[place] = leaf
         names = dict(zip(inputs, parameters_of(self._f))) if len(inputs) == len(used) else {}
         task, kept = task_of(program, inputs, outputs, names)
         backend = suited(self._backend, task)
@@ -360,13 +343,19 @@ class Compiled:
         self._reason = outside.unseen
         if self._reason:
             return None
-        parts = result if type(result) is tuple else (result,)
-        flat = not fixed and all(isinstance(x, np.ndarray | np.generic) for x in parts)
-        ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)
-        found = leaves_of(self._run(ready, made.record.arrays))
-        self._ran, self.backend = None, "eager: it is being recorded"
+        given = [step.arguments[0] for step in inputs]
+        run, call = written(
+            bound_to(runner, given, kept),
+            made.record.arrays,
+            used,
+            tensors,
+            result,
+            outside.are_unchanged,
+            self._free,
+        )
+        found = leaves_of(run(*made.record.arrays))
         if backend.agree(found, leaves, lambda: spreads(program.steps, task.inputs, made.outputs)):
-            return ready
+            return _Ready(runner, run, call)
         where = differing(program, backend, task)
         self._reason = f"the compiled function computes other numbers{where}"
         warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=6)

@@ -61,8 +61,8 @@ class Watched:
         self._sizes: list[str] = []
         self._many: list[str] = []  # names of what gives many objects
         self._others: list[str] = []  # conditions on what is in no dictionary and no list
-        # With their forms, and what says whether they have the entries that they had.
-        self._arrays: list[tuple[Array, Any, Callable[[], Any]]] = []
+        # With their forms, and what gives the same as before if the entries are.
+        self._arrays: list[tuple[Array, Any, Callable[[], Any], Any]] = []
 
     def container(self, held: Any, ordered: bool = True) -> list[Any]:
         """Compare what is in a container; its keys and entries as they are.
@@ -102,23 +102,26 @@ class Watched:
 
     def variable(self, variables: dict[str, Any], name: str) -> None:
         """Compare what a dictionary has under a name."""
-        self._note("{}.get({!r}, ABSENT)", variables, name, variables.get(name, ABSENT))
+        value = variables.get(name, ABSENT)
+        text = "{}.get({!r}, ABSENT)" if value is ABSENT else "{}[{!r}]"
+        self._note(text, variables, name, value)
 
     def attribute(self, held: Any, name: str) -> None:
         """Compare an attribute."""
-        self._note("getattr({}, {!r}, ABSENT)", held, name, getattr(held, name, ABSENT))
+        value = getattr(held, name, ABSENT)
+        text = "getattr({}, {!r}, ABSENT)" if value is ABSENT else "{}.{}"
+        self._note(text, held, name, value)
 
     def array(self, array: Array) -> bool:
         """Compare the entries of an array; False if they would be too many."""
         self._bytes += array.nbytes
         if self._bytes > MOST_BYTES:
             return False
-        if array.nbytes < LARGE or array.dtype.hasobject or not array.flags.forc:
-            same = functools.partial(_has_bytes, array, array.tobytes())
-        else:
+        look: Callable[[], Any] = array.tobytes
+        if array.nbytes >= LARGE and not array.dtype.hasobject and array.flags.forc:
             now = array.view(np.ndarray).ravel("K").view(np.uint8)
-            same = functools.partial(_has_entries, now, now.copy())
-        self._arrays.append((array, form(array), same))
+            look = functools.partial(np.array_equal, now, now.copy())
+        self._arrays.append((array, form(array), look, look()))
         return True
 
     def begin(self) -> Callable[[], bool]:
@@ -174,7 +177,10 @@ class Watched:
         return all(map(is_, found, self._known))
 
     def _entries_differ(self) -> bool:
-        return not all(form(array) == known and same() for array, known, same in self._arrays)
+        for array, known, look, seen in self._arrays:
+            if form(array) != known or look() != seen:
+                return True
+        return False
 
 
 def _looking(name: str, conditions: Sequence[str]) -> list[str]:
@@ -187,11 +193,3 @@ def _is_equal(now: Any, before: Any) -> bool:
     if type(now) is not type(before) or type(now) not in NUMBERS:
         return False
     return repr(now) == repr(before)  # which tells zeros by their signs
-
-
-def _has_bytes(array: Array, kept: bytes) -> bool:
-    return bool(array.tobytes() == kept)
-
-
-def _has_entries(array: Array, kept: Array) -> bool:
-    return bool((array == kept).all())

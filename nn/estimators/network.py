@@ -15,9 +15,10 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require, require_takes
-from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.foreign import require_unmasked
 from autograd_lite.names import explains_keywords, tell_of
+from nn.default_generator import DEFAULT
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
 from nn.layers.dense import Dense
@@ -107,7 +108,9 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         require(self, "warm_start", self.warm_start, FLAG)
         onwards = self.warm_start and hasattr(self, "model_")
         X, y = self._checked(X, y, first=not onwards)
-        if not onwards:
+        if onwards:
+            self._require_same_layers()
+        else:
             self._begin(X, y)
         self.optimizer_ = self._new_optimizer()
         return self._train(X, y, sample_weight, self.epochs)
@@ -119,6 +122,8 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         if first:
             self._begin(X, y)
             self.optimizer_ = self._new_optimizer()
+        else:
+            self._require_same_layers()
         return self._train(X, y, sample_weight, epochs=1)
 
     def _checked(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:
@@ -131,9 +136,31 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
 
     def _begin(self, X: Any, y: Any) -> None:
         """Build a model for such samples and targets."""
-        self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+        self._rng = np.random.default_rng(self._seed())
         with self._drawing():
             self.model_ = self._new_model(X.shape[1], self._outputs(y), X.dtype)
+        self._built_from = self._architecture()
+        self._learned = self._loss()  # of the model, whatever `loss` is set to later
+
+    def _architecture(self) -> tuple[Any, Any]:
+        layers = self.layers
+        return layers if callable(layers) else [*layers], self.activation
+
+    def _require_same_layers(self) -> None:
+        """Raise an ArgumentError if a model that goes on would not be of these layers."""
+        if self._architecture() != self._built_from:
+            raise ArgumentError(
+                f"{type(self).__name__} that goes on with its model",
+                f"it has {self.layers!r} and {self.activation!r}, and the model was built from "
+                "{!r} and {!r}".format(*self._built_from),
+                "Clone it, or set warm_start to False, and call fit for a new model",
+            )
+
+    def _seed(self) -> int:
+        """From the random state; without one from `nn.manual_seed`, if that was called."""
+        if self.random_state is None and DEFAULT.seeded:
+            return int(DEFAULT.integers(2**31))
+        return int(check_random_state(self.random_state).randint(2**31))
 
     def _drawing(self, *models: Module) -> AbstractContextManager[Any]:
         """Where a random state is given, what has no `rng` draws by it, too."""
@@ -182,13 +209,14 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         if isinstance(validation, tuple | list) and len(validation) == 2:
             held_out, answers = self._checked(*validation, first=False)
             validation = held_out, self._targets(answers, X.dtype)
+        loss = self._loss()
         looks = validation is not None or self.metrics or self.callbacks
         with self._drawing(self.model_):
             self.history_ = fit(
                 self.model_,
                 X,
                 self._targets(y, X.dtype),
-                loss=self._loss(),
+                loss=loss,
                 optimizer=self.optimizer_,
                 epochs=epochs,
                 validation=validation,
@@ -199,6 +227,7 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
                 rng=self._rng,
                 **{name: getattr(self, name) for name in PASSED_ON},
             )
+        self._learned = loss
         return self
 
     def _outputs_for(self, X: Any) -> Any:

@@ -16,6 +16,7 @@ from autograd_lite.errors import ArgumentError, describe_one
 from nn.estimators.network import Network, estimator
 from nn.losses.loss import Loss
 from nn.losses.loss_function import loss_function
+from nn.losses.regression import PoissonNLLLoss
 
 
 class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-learn has no types
@@ -26,7 +27,8 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
             as `nn.Dropout(0.1)`, is put in its place, and a copy of it is trained. Or a function of
             the numbers of features and of outputs that returns a model.
         activation: of the hidden layers that are given as widths.
-        loss: as `nn.fit` takes it; the default is "mse".
+        loss: as `nn.fit` takes it; the default is "mse". For logits or logarithms, as of
+            "poisson_nll", predictions are what these stand for: probabilities, rates.
         optimizer: "adam", "adamw", "nadam", "sgd", "rmsprop" or "adagrad"; or a function of the
             parameters and `learning_rate`, such as `functools.partial(nn.SGD, momentum=0.9)`.
         learning_rate: as optimizers take it; a schedule is copied.
@@ -69,7 +71,8 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
             ValueError: X has other features.
         """
         outputs = self._outputs_for(X)
-        return outputs[:, 0] if self._single else outputs
+        numbers = _as_targets(loss_function(self._learned), outputs)
+        return numbers[:, 0] if self._single else numbers
 
     def _outputs(self, y: Any) -> int:
         self._single = y.ndim == 1
@@ -85,6 +88,15 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _as_targets(loss: Any, outputs: Any) -> Any:
+    """Outputs in the terms of targets: what logits or logarithms, as a loss takes them, are of."""
+    takes = loss.takes if isinstance(loss, Loss) else None
+    if takes == "logits":
+        return softmax(outputs) if loss.link == "softmax" else sigmoid(outputs)
+    of_rates = isinstance(loss, PoissonNLLLoss) and loss.log_input
+    return np.exp(outputs) if of_rates or takes == "log-probabilities" else outputs
 
 
 @estimator
@@ -139,9 +151,19 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
                 label is new.
             AutogradError: what `nn.fit` raises.
         """
-        if classes is not None and not hasattr(self, "model_"):
-            self._announced = np.unique(classes)
-        return self._part(X, y, sample_weight)
+        announced = None if classes is None else np.unique(classes)
+        begun = hasattr(self, "model_") and not self._several
+        if begun and announced is not None and not np.array_equal(announced, self.classes_):
+            raise ArgumentError(
+                f"{type(self).__name__}.partial_fit with classes={describe_one(classes)}",
+                f"at the first call they were {', '.join(map(repr, self.classes_.tolist()))}",
+                "Name all classes at the first call, and the same ones, or none, afterwards",
+            )
+        self._announced = announced
+        try:
+            return self._part(X, y, sample_weight)
+        finally:
+            del self._announced
 
     def predict_proba(self, X: Any) -> Any:
         """The probabilities (n, classes), or for several labels at once that of each label.
@@ -151,10 +173,8 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
             ValueError: X has other features.
         """
         outputs = self._outputs_for(X)
-        if self._loss().link == "softmax":
-            return softmax(outputs)
-        p = sigmoid(outputs)
-        return p if self._several else np.hstack([1 - p, p])
+        p = _as_targets(self._learned, outputs)
+        return np.hstack([1 - p, p]) if p.shape[1] == 1 and not self._several else p
 
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithms of `predict_proba`; that of 0 is minus infinity."""
@@ -184,7 +204,7 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
         if self._several:
             self.classes_ = np.arange(y.shape[1])
             return len(self.classes_)
-        announced = self.__dict__.pop("_announced", None)
+        announced = getattr(self, "_announced", None)
         self.classes_ = np.unique(y) if announced is None else announced
         if len(self.classes_) < 2:
             raise ArgumentError(

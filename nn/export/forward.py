@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite import Tensor, enable_grad
 from autograd_lite.arguments import require_real
-from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.modes import Followed, Taken
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import Operation
@@ -65,6 +65,7 @@ def traced(
         written_out: an operation as a function of NumPy's functions, or None for one step.
 
     Raises:
+        ArgumentError: two inputs, or outputs, would have the same name.
         UnsupportedError: it is no module, or entries decide on what it computes, or it computes
             otherwise for another number of samples, or beside the record.
         ShapeError: there are no samples.
@@ -122,7 +123,7 @@ def _recorded(
     """The steps from inputs to outputs, of which parameters and inputs are told by their arrays."""
     given = map_tree(lambda x: Tensor(x.view(), requires_grad=x.dtype.kind == "f"), example)
     with evaluation(), enable_grad(), _followed() as noted:
-        results = _named(called(model, given), "output")
+        results = _named(called(model, given), "output", attempted)
     known = {id(x) for x in (*leaves_of(given), *(call.outcome for call in noted))}
     for result in results.values():
         recorded = isinstance(result, Tensor) and result.operation is not None
@@ -142,7 +143,7 @@ def _recorded(
     by_array = {id(step.arguments[0]): step for step in program.steps if step.function is None}
     tensors = model._state().items()
     weights = {by_array[id(x._array)]: name for name, x in tensors if id(x._array) in by_array}
-    arrays = {name: x._array for name, x in _named(given, "x").items()}
+    arrays = {name: x._array for name, x in _named(given, "x", attempted).items()}
     inputs = {name: by_array[id(x)] for name, x in arrays.items() if id(x) in by_array}
     if len(inputs) < len(arrays):
         raise _refusal(
@@ -188,13 +189,23 @@ class _Follower(Tracer):
         return super().written(step, *mapped(self.own_part, [arguments, keywords]))
 
 
-def _named(values: Any, name: str) -> dict[str, Any]:
+def _named(values: Any, name: str, attempted: str) -> dict[str, Any]:
     """One array under the name, several under their keys, or the name and their places."""
     if not (is_tree(values) or isinstance(values, list)):
         return {name: values}
     values = tuple(values) if isinstance(values, list) else values
-    paths = {re.sub(r"\W+", "_", path).strip("_"): x for path, x in named_leaves(values, "")}
-    return {path if path.isidentifier() else f"{name}_{path}": x for path, x in paths.items()}
+    found: dict[str, Any] = {}
+    for path, x in named_leaves(values, ""):
+        key = re.sub(r"\W+", "_", path).strip("_")
+        own = key if key.isidentifier() else f"{name}_{key}"
+        if own in found:
+            raise ArgumentError(
+                f"{attempted} with several {'outputs' if name == 'output' else 'inputs'}",
+                f"two of them would be called {own!r}",
+                "Give them keys that differ in their letters and digits",
+            )
+        found[own] = x
+    return found
 
 
 def _tell_counts(

@@ -41,6 +41,7 @@ class Graph:
 
     Attributes:
         names: of the results of steps; of a step of several results a dict, by index.
+        weights: the names of parameters and buffers, which no input has.
     """
 
     def __init__(self, helper: Any, forward: Forward) -> None:
@@ -50,12 +51,9 @@ class Graph:
         self.arrays: dict[str, Any] = {}
         self.names: dict[Step, Any] = {step: name for name, step in forward.inputs.items()}
         self.count = 0
-        self.known = {*forward.inputs, *forward.weights.values()}
-        self.outputs = {
-            f"output_{name}" if name in self.known else name: step
-            for name, step in forward.outputs.items()
-        }
-        self.known.update(self.outputs)
+        self.known = {*forward.inputs}
+        self.weights = {step: self._free(name, "own") for step, name in forward.weights.items()}
+        self.outputs = {self._free(name, "output"): step for name, step in forward.outputs.items()}
         for step in forward.inputs.values():
             if given_as(step) not in DTYPES.values():
                 self.names[step] = self.cast(step, np.int64)
@@ -119,6 +117,13 @@ class Graph:
         """An array, under a name of its own."""
         name = name or self._new("constant")
         self.arrays[name] = np.asarray(array, DTYPES[kind_of(array)], order="C")
+        return name
+
+    def _free(self, name: str, prefix: str) -> str:
+        """A name that nothing else has, by the prefix if need be; it is known from now on."""
+        while name in self.known:
+            name = f"{prefix}_{name}"
+        self.known.add(name)
         return name
 
     def _new(self, kind: str) -> str:

@@ -28,12 +28,12 @@ def to_onnx(model: Callable[..., Any], example: Any) -> Any:
 
     It computes what the model computes in evaluation mode. Inputs and outputs are called "x" and
     "output"; several are called by their keys, or "x_0" and so on; an output with the key of an
-    input is prefixed by "output_". Parameters keep their names, and inputs of whole numbers their
-    dtype. All layers of `nn` can be exported, with masks and lengths that are inputs or computed
-    from them, as can arithmetic, exponentials and logarithms, trigonometry, comparisons and logic,
-    reductions, matrix products, shapes, joins, slices, and indices of whole numbers; of an LSTM's
-    cells only those after the last step. Write it to a file by `onnx.save(nn.to_onnx(model, X),
-    "model.onnx")`.
+    input is prefixed by "output_". Parameters keep their names, prefixed by "own_" if an input has
+    the same one, and inputs of whole numbers their dtype. All layers of `nn` can be exported, with
+    masks and lengths that are inputs or computed from them, as can arithmetic, exponentials and
+    logarithms, trigonometry, comparisons and logic, reductions, matrix products, shapes, joins,
+    slices, and indices of whole numbers; of an LSTM's cells only those after the last step. Write
+    it to a file by `onnx.save(nn.to_onnx(model, X), "model.onnx")`.
 
     Args:
         model: what to export, a module or a function of one tensor.
@@ -41,6 +41,7 @@ def to_onnx(model: Callable[..., Any], example: Any) -> Any:
 
     Raises:
         MissingPackageError: the package onnx is not installed.
+        ArgumentError: two inputs, or outputs, have keys that differ in signs only.
         UnsupportedError: entries decide what the model computes, or it was not recorded, or ONNX
             has no operator for a function.
         ShapeError: there are no samples.
@@ -101,7 +102,7 @@ def _write(graph: Graph, step: Step) -> None:
     if step in graph.names:
         return
     if step.function is None:
-        weight = graph.forward.weights.get(step)
+        weight = graph.weights.get(step)
         graph.names[step] = graph.constant(step.arguments[0], weight)
         return
     convert = CONVERTERS.get(step.function)

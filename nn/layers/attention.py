@@ -202,13 +202,22 @@ class MultiHeadAttention(Module):
         mask = admit(mask, f"{heading(self)} with {name}")
         mask = np.asarray(mask) if isinstance(mask, list) else mask
         mask = require_shape(self, mask, *allowed, name=name, hint="True where nothing is seen")
+        reason = None
         if mask.dtype.kind in "iu":
+            reason = f"its dtype {mask.dtype} is neither of booleans nor of floats"
+        elif isinstance(mask, np.ndarray) and mask.dtype != bool and _are_flags(mask):
+            reason = "floats are added to scores, and these are 0 and 1, as flags are"
+        if reason is not None:
             raise UnsupportedError(
                 f"{heading(self)} with {name} {describe_one(mask)}",
-                f"its dtype {mask.dtype} is neither of booleans nor of floats",
+                reason,
                 "Write mask.astype(bool), True where nothing is seen",
             )
         return ~mask if mask.dtype == bool else in_dtype_of(self.out_proj.weight, mask)
+
+
+def _are_flags(mask: Any) -> bool:
+    return bool((mask == 1).any() and ((mask == 0) | (mask == 1)).all())
 
 
 def _as_numbers(mask: Any, like: Any) -> Any:

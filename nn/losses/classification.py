@@ -167,6 +167,12 @@ class _ClassLoss(Loss):
             raise self.not_real(predictions, targets)
         if predictions.ndim < 2 or targets.shape != predictions.shape:
             return predictions, self._checked_labels(predictions, targets)
+        if self.ignore_index is not None and self.ignore_index >= 0:
+            raise UnsupportedError(
+                self.describe(predictions, targets),
+                f"ignore_index={self.ignore_index} is a label, and these targets are rows",
+                "Give labels: targets.argmax(axis=1); or leave out ignore_index",
+            )
         targets = self.cast(targets, predictions)
         rows, shares = _in_rows(predictions, targets)
         if not holds(are_shares, shares):

@@ -156,11 +156,25 @@ def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return loss if takes_weights else _OfEntries(function=loss)
 
 
-def parts_of(loss: Any, predictions: Any) -> list[tuple[Any, Any]]:
-    """Each of the losses of several outputs with its predictions; of one output the pair itself."""
+def parts_of(loss: Any, *given: Any) -> list[tuple[Any, ...]]:
+    """Each of the losses of several outputs with its predictions; of one output the pair itself.
+
+    And with what else is given, such as targets.
+    """
     if isinstance(loss, _OfOutputs):
-        return [(one, loss.part(predictions, name)) for name, one in loss.losses.items()]
-    return [(loss, predictions)]
+        names = loss.losses
+        return [(loss.losses[name], *(loss.part(x, name) for x in given)) for name in names]
+    return [(loss, *given)]
+
+
+def losses_in(loss: Any) -> list[Any]:
+    """Each of the losses of several outputs; of one output that itself."""
+    return [*loss.losses.values()] if isinstance(loss, _OfOutputs) else [loss]
+
+
+def without_weights(loss: Any) -> Any:
+    """The function of one's own that returns the losses of samples; any other loss as it is."""
+    return loss.function if isinstance(loss, _OfEntries) else loss
 
 
 def adds_up(loss: Callable[..., Tensor] | None) -> bool:
@@ -177,5 +191,5 @@ def _counts(loss: Any) -> bool:
 
 def is_of_the_whole(loss: Any) -> bool:
     """Whether the loss of samples is known to be another than the mean of those of equal parts."""
-    several = loss.losses.values() if isinstance(loss, _OfOutputs) else [loss]
-    return any(type(each) in LOSSES.values() and not adds_up(each) for each in several)
+    known = (each for each in losses_in(loss) if type(each) in LOSSES.values())
+    return not all(map(adds_up, known))

@@ -51,6 +51,9 @@ class Run:
         self.shapes = shapes
         self.options = options
         values, gradients, *state = arrays
+        # Those of a copy can be read-only, as where joblib hands it to a process.
+        if isinstance(gradients, ndarray) and not gradients.flags.writeable:
+            gradients = np.array(gradients)
         both = _in_rows([values, *state])
         self.arrays = [both[0], gradients, *both[1:]]
         self.steps = steps

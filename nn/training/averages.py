@@ -35,7 +35,7 @@ class _Average(Declared, Callback):
 
     def fit_start(self, training: Training) -> None:
         """Forget an earlier training."""
-        self._buffers = {}
+        self._buffers = _buffers_of(training.model)
         if training.epoch == 0:
             self.averages, self.count = {}, 0
         if self.averages:
@@ -53,7 +53,7 @@ class _Average(Declared, Callback):
                     before = beside(before, weights)
                     moved = before + share * (weights - before)
                 self.averages[name] = moved if is_on_card(moved) else np.array(moved)
-            self._buffers = {name: plain(each).copy() for name, each in model.named_buffers()}
+            self._buffers = _buffers_of(model)
             self.count += 1
 
     def fit_end(self, training: Training) -> None:
@@ -66,6 +66,10 @@ class _Average(Declared, Callback):
                 for name, buffer in training.model.named_buffers():
                     buffer.data = self._buffers.get(name, buffer.data)
             training.history.best_epoch = None
+
+
+def _buffers_of(model: Module) -> dict[str, Any]:
+    return {name: plain(each).copy() for name, each in model.named_buffers()}
 
 
 class StochasticWeightAveraging(_Average):

@@ -80,7 +80,7 @@ class Checkpoint(Declared, Callback):
     Raises:
         ArgumentError: `every` is not a whole number of at least 1, or no file can have that name.
         UnsupportedError: the path is not the name of a file; at the start of training, a callback's
-            state holds what a file cannot.
+            state holds what a file cannot, or it is not that of `nn.fit`.
         MissingPackageError: safetensors is not installed.
         FileError: at the start of training, the folder does not exist, or what is there is no
             regular file; after an epoch, the file cannot be written.
@@ -116,6 +116,12 @@ class Checkpoint(Declared, Callback):
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot be written."""
         attempted = f"Checkpoint in {self.path}"
+        if not training.arguments:
+            raise UnsupportedError(
+                f"{attempted} in a loop of one's own",
+                "only nn.fit resumes from such a file, by the arguments that it was given",
+                "Write the weights, by nn.save(model, path); or give nn.fit the loop's step",
+            )
         require_place(self.path, attempted)
         _packed(_state(training), "", {}, attempted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -11,14 +12,15 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.engine import backward_order
-from autograd_lite.errors import ArgumentError, ShapeError
+from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from autograd_lite.foreign import on_host
 from autograd_lite.modes import enable_grad
+from autograd_lite.names import parameters_of
 from autograd_lite.node import Node, inputs_of, plain
 from autograd_lite.pullback import requires_grad
 from autograd_lite.trees import leaves_of, map_tree
 from nn.losses.loss import Loss
-from nn.losses.loss_function import parts_of
+from nn.losses.loss_function import parts_of, without_weights
 
 
 def require_own_targets(
@@ -66,6 +68,50 @@ def require_own_targets_in(
     if pairs:
         operation, shapes = pairs[0]
         raise _compared_with_all(f"{attempted}: {operation}", shapes)
+
+
+TARGETS = re.compile(
+    "y_true|y_test|labels_true|targets?|labels?|(ground_)?truth|true|actual|observed|expected|y|t"
+)
+PREDICTIONS = re.compile(
+    "y_(hat|score|proba?|pred(icted)?)|yhat|labels_pred|pred(s|ictions?|icted)?|outputs?|logits"
+    "|scores?|prob(s|a|abilities)?|p"
+)
+"""What the two that a loss or a metric compares are called."""
+
+
+def takes_targets_first(function: Callable[..., Any]) -> bool:
+    """Whether the names of its parameters tell that, as scikit-learn's do."""
+    first, second = [*parameters_of(function), "", ""][:2]
+    named = TARGETS.fullmatch(first) and PREDICTIONS.fullmatch(second)
+    return first == "y_true" or bool(named)
+
+
+def targets_first(attempted: str, loss: Callable[..., Any]) -> ArgumentError:
+    """The error for a loss that takes the targets first."""
+    first, name = parameters_of(loss)[0], getattr(loss, "__name__", "loss")
+    called = "loss" if name == "<lambda>" else name
+    return ArgumentError(
+        f"{attempted} with loss={describe_one(loss)}",
+        f"its first parameter is {first}, and a loss is called with the predictions first",
+        f"Write loss=lambda predictions, targets: {called}(targets, predictions)",
+    )
+
+
+def require_predictions_first(attempted: str, loss: Any, predictions: Any, y: Any) -> None:
+    """Raise an ArgumentError if a loss takes the targets first, and differs with the order."""
+    for one, of_predictions, of_targets in parts_of(without_weights(loss), predictions, y):
+        if takes_targets_first(one) and not _is_the_same(one, of_predictions, of_targets):
+            raise targets_first(attempted, one)
+
+
+def _is_the_same(loss: Callable[..., Any], predictions: Any, y: Any) -> bool:
+    """Whether a loss is the same with the two exchanged; what it raises, it raises elsewhere."""
+    given = [map_tree(_watched, each) for each in (predictions, y)]
+    with suppress(Exception), np.errstate(all="ignore"):
+        computed, exchanged = loss(*given), loss(*reversed(given))
+        return np.allclose(plain(computed), plain(exchanged), equal_nan=True)
+    return True
 
 
 class _Traced(np.ndarray[Any, Any]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,11 @@ from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.callback import Callback, Training
 from nn.training.cluster import ClusterRows, ClusterSteps
-from nn.training.comparing import require_distributions, require_own_targets
+from nn.training.comparing import (
+    require_distributions,
+    require_own_targets,
+    require_predictions_first,
+)
 from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import (
     require_depending,
@@ -156,11 +159,15 @@ class CompiledStep:
         require_known_parameters(*made_of, predictions, inputs)
         require_distributions(_ATTEMPTED, self._loss, predictions)
         if not isinstance(self._loss, Loss):
-            pair = map_tree(plain, predictions), targets
-            looking = partial(require_own_targets, _ATTEMPTED, self._loss, *pair)
             from nn.left_alone import call_left_alone
 
-            call_left_alone(lambda rewind: looking(), self._loss)
+            compared = _ATTEMPTED, self._loss, map_tree(plain, predictions), targets
+
+            def look(rewind: object) -> None:
+                require_own_targets(*compared)
+                require_predictions_first(*compared)
+
+            call_left_alone(look, self._loss)
         self._looked_at = len(leaves_of(targets)[0]) > 1
 
     def _loss_of(self, inputs: Any, targets: Any) -> Any:

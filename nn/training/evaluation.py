@@ -28,7 +28,12 @@ from autograd_lite.trees import leaves_of, map_tree
 from nn.calls import evaluation
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
-from nn.training.comparing import require_distributions, require_own_targets, require_own_targets_in
+from nn.training.comparing import (
+    require_distributions,
+    require_own_targets,
+    require_own_targets_in,
+    require_predictions_first,
+)
 from nn.training.history import Means
 from nn.training.inputs import (
     as_arrays,
@@ -165,7 +170,7 @@ def _read_figures(model: Module, samples: Samples, source: Source) -> dict[str, 
         return {}
     of_all = bool(samples.metrics) or samples.loss is None or not adds_up(samples.loss)
     means, kept = Means(), []
-    outcome = partial(_outcome, model, measuring(samples), of_all)
+    outcome = partial(_outcome, model, measuring(samples), source.lasting if of_all else None)
     for size, loss, predicted in source.each(outcome, EVALUATED_AT_ONCE):
         means.add("loss", loss, size)
         kept += [predicted] if of_all else []
@@ -175,14 +180,16 @@ def _read_figures(model: Module, samples: Samples, source: Source) -> dict[str, 
     return _figures(samples, predictions, Part(predictions, y, *weights))
 
 
-def _outcome(model: Module, samples: Samples, of_all: bool, batch: Any) -> tuple[int, float, Any]:
+def _outcome(
+    model: Module, samples: Samples, lasting: Callable[[Any], Any] | None, batch: Any
+) -> tuple[int, float, Any]:
     """How many samples a batch has, and their loss; or what figures of all samples are made of."""
     X, y, *weights = batch
     size = count(X, "fit with X")
     with evaluation():
         predictions = _outputs(model, X, size, EVALUATED_AT_ONCE)
-        if of_all:
-            return size, 0.0, (predictions, y, weights)
+        if lasting is not None:
+            return size, 0.0, (predictions, *lasting((y, weights)))
         return size, _loss_figure(samples, predictions, Part(X, y, *weights)), None
 
 
@@ -206,6 +213,7 @@ def rehearse(model: Module, samples: Samples) -> None:
             some = [at(each, few) for each in (predictions, *part._arrays[1:])]
             if samples.loss is not None:
                 require_own_targets("fit", samples.loss_of, *some)
+                require_predictions_first("fit", samples.loss, *some[:2])
                 require_distributions("fit", samples.loss, some[0])
             for name, metric in samples.metrics.items():
                 require_own_targets_in(f"fit with the metric {name!r}", metric, *some)

@@ -104,8 +104,9 @@ def fit(
             they all have the same one. For a model of several inputs, a tuple of arrays that are
             its arguments, or a dict of its named arguments. Memory maps and Dask arrays are read a
             block at a time and checked as they are read; blocks, and the samples in each, come in
-            random order. Without y, batches: an iterable of pairs (X, y), or (X, y, weights), or a
-            function that makes one for each epoch and is given `rng` if it has a parameter. An
+            random order. Without y, batches: an iterable of pairs (X, y), or (X, y, weights); an
+            object with a length that gives them by number, as Keras's sequences do; or a function
+            that makes an iterable for each epoch and is given `rng` if it has a parameter. An
             iterator lasts for one epoch, and its only figure is "running_loss".
         y: targets (n, ...), or a tuple or dict of them for a loss of your own.
         loss: a function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
@@ -133,8 +134,9 @@ def fit(
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
             Predictions are what the model returns. `nn.accuracy` uses the threshold of a loss of
             `nn`, which is 0 for logits; with a loss of your own it becomes NaN, with a warning,
-            once predictions leave the range from 0 to 1. A function whose first parameter is called
-            y_true, as in scikit-learn, is given the targets first.
+            once predictions leave the range from 0 to 1. A function whose parameters are called
+            (y_true, y_pred), as in scikit-learn, or (targets, predictions) and the like, is given
+            the targets first.
         sample_weight: how much each sample counts (n,), 0 or more.
         class_weight: how much each label counts, as a dict, or "balanced" for n / (classes *
             samples of the class). It multiplies the samples' weights, which are scaled to a mean of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,13 +18,14 @@ from autograd_lite.pullback import is_live_leaf, requires_grad
 from autograd_lite.trees import leaves_of
 from nn.layers.normalization import BatchNorm1d
 from nn.losses.loss import Loss
-from nn.losses.loss_function import is_of_the_whole
+from nn.losses.loss_function import is_of_the_whole, losses_in
 from nn.members import Parameter
 from nn.module import Module, named_by
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.schedules import Schedule
 from nn.training.callback import HOOKS, Callback
 from nn.training.checkpoint import Checkpoint
+from nn.training.comparing import takes_targets_first, targets_first
 from nn.training.metrics import Metric, accuracy
 
 OWN_STEP = "Write def step(training, batch), and return the loss"
@@ -93,13 +94,9 @@ def trained_parameters(
             f"it trains a module with an optimizer, and that is no {wrong}",
             "Give an nn.Module, and an optimizer such as nn.Adam(model.parameters())",
         )
-    if _takes_targets_first(loss):
-        name = getattr(loss, "__name__", "loss")
-        raise ArgumentError(
-            f"{attempted} with loss={describe_one(loss)}",
-            "its first parameter is y_true, and a loss is called with the predictions first",
-            f"Write loss=lambda predictions, targets: {name}(targets, predictions)",
-        )
+    for each in losses_in(loss):
+        if parameters_of(each)[:1] == ["y_true"]:
+            raise targets_first(attempted, each)
     if callable(loss) and "weights" not in parameters_of(loss):
         described = f"{attempted} with loss={describe_one(loss)}"
         require_takes(loss, 2, described, "Write def loss(predictions, targets)")
@@ -203,17 +200,13 @@ def checked_metrics(metrics: Any, loss: Any) -> dict[str, Metric]:
 def _as_called(metric: Metric, loss: Any) -> Metric:
     if metric is accuracy and isinstance(loss, Loss):
         return partial(accuracy, threshold=loss.threshold)
-    if _takes_targets_first(metric):
+    if takes_targets_first(metric):
         return partial(_with_targets_first, metric)
     return metric
 
 
 def _with_targets_first(metric: Metric, predictions: Any, targets: Any) -> float:
     return metric(targets, predictions)
-
-
-def _takes_targets_first(function: Callable[..., Any]) -> bool:
-    return parameters_of(function)[:1] == ["y_true"]  # as in scikit-learn
 
 
 def checked_callbacks(callbacks: Any) -> list[Callback]:

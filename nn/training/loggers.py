@@ -122,8 +122,9 @@ REMEDY = "Make room, or write elsewhere; the model and its history are as they w
 class CSVLog(Declared, Callback):
     """Write a line of comma-separated values after each epoch: number, figures, learning rates.
 
-    An existing file is replaced. When training resumes from a checkpoint, the file contains all
-    epochs, including those before.
+    The learning rates of further groups are called "learning_rate_1" and so on. An existing file is
+    replaced. When training resumes from a checkpoint, the file contains all epochs, including those
+    before.
 
     Args:
         path: the file's name, usually ending in .csv.
@@ -189,19 +190,24 @@ class CSVLog(Declared, Callback):
 
     def _row(self, training: Training, epoch: int) -> list[Any]:
         figures = [values[epoch] for values in training.history.values()]
-        return [epoch + 1, *figures, *self.learning_rates[epoch]]
+        rates = zip(_rates(training), self.learning_rates[epoch])
+        others = [rate for name, rate in rates if name not in training.history]
+        return [epoch + 1, *figures, *others]
 
 
 def _rates(training: Training) -> dict[str, float]:
-    """The learning rates of the optimizers, by the names of figures."""
-    return {
-        f"{name}_learning_rate" if name else "learning_rate": float(optimizer.learning_rate)
-        for name, optimizer in training.optimizers.items()
-    }
+    """The learning rates of the optimizers, by names that figures can have, too: those count."""
+    found = {}
+    for name, optimizer in training.optimizers.items():
+        own = f"{name}_learning_rate" if name else "learning_rate"
+        for number, group in enumerate(optimizer.groups):
+            rate = optimizer._rate(group["learning_rate"])
+            found[f"{own}_{number}" if number else own] = float(rate)
+    return found
 
 
 def _columns(training: Training) -> list[str]:
-    return ["epoch", *training.history, *_rates(training)]
+    return ["epoch", *dict.fromkeys([*training.history, *_rates(training)])]
 
 
 def _lines(rows: Iterable[Iterable[Any]]) -> str:
@@ -213,9 +219,9 @@ def _lines(rows: Iterable[Iterable[Any]]) -> str:
 class TensorBoard(Declared, Callback):
     """Write figures for TensorBoard, the model's graph, and histograms of weights and gradients.
 
-    Each training writes its own file into the folder. It includes the learning rates, and the graph
-    of what the model computed when it was first called. Gradients are those of the epoch's last
-    step.
+    Each training writes its own file into the folder. It includes the learning rates of all groups,
+    and the graph of what the model computed when it was first called. Gradients are those of the
+    epoch's last step.
 
     Args:
         folder: where to write; it is created if needed.
@@ -275,7 +281,7 @@ class TensorBoard(Declared, Callback):
         figures = {name: values[-1] for name, values in training.history.items()}
         found = [
             summary.scalar(name, figure)
-            for name, figure in {**figures, **_rates(training)}.items()
+            for name, figure in {**_rates(training), **figures}.items()
             if not np.isnan(figure)
         ]
         if self.histograms and epoch % self.histograms == 0:

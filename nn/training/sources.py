@@ -68,6 +68,11 @@ class Source:
         """What a function makes of all samples, in batches."""
         return map(function, self.in_order(size))
 
+    @staticmethod  # and so goes to another process without the source
+    def lasting(batch: Any) -> Any:
+        """What does not change while the next batch is made."""
+        return batch
+
     def require_replay(self) -> None:
         """Raise an ArgumentError unless it can be gone through again."""
 
@@ -245,6 +250,8 @@ def _bounds(leaves: list[Any]) -> Any:
 class Stream(Source):
     """Batches that come from elsewhere: from an iterable, or one that a function makes anew.
 
+    Or by their numbers, as from a `Sequence` of Keras.
+
     A function with a parameter is given the generator that shuffles.
     """
 
@@ -252,7 +259,8 @@ class Stream(Source):
 
     def __init__(self, source: Any, dtype: Any, kind: str = "") -> None:
         self.source, self.dtype, self.kind = source, dtype, kind
-        self.once = iter(source) is source if not callable(source) else False
+        own = not callable(source) and isinstance(source, Iterable)
+        self.once = own and iter(source) is source
         self._like: Any = None
 
     def steps(self, size: int, together: int = 1) -> int | None:
@@ -262,6 +270,8 @@ class Stream(Source):
     def batches(self, rng: np.random.Generator, size: int, together: int = 1) -> Iterator[Batch]:
         """An epoch, batches put together; nothing is kept of one while the next one is made."""
         checked_ones, came = map(self._checked, count(1), self._made(rng)), False
+        if together > 1:
+            checked_ones = map(self.lasting, checked_ones)
         while parts := [*islice(checked_ones, together)]:
             came = True
             yield joined(parts)
@@ -277,6 +287,11 @@ class Stream(Source):
         """All batches once."""
         return self.batches(np.random.default_rng(0), size)
 
+    @staticmethod
+    def lasting(batch: Any) -> Any:
+        """A copy: whoever makes the batches may fill the same arrays again."""
+        return map_tree(lambda array: array.copy(), batch)
+
     def require_replay(self) -> None:
         """Raise an ArgumentError unless it can be gone through again."""
         if self.once:
@@ -287,12 +302,14 @@ class Stream(Source):
             )
 
     def _made(self, rng: np.random.Generator) -> Iterable[Any]:
-        if not callable(self.source):
-            return self.source  # type: ignore[no-any-return] # of Any, as it is callable or not
-        made = self.source(rng) if takes_generator(self.source) else self.source()
+        source = self.source
+        if not callable(source):
+            by_number = not isinstance(source, Iterable)
+            return map(source.__getitem__, range(len(source))) if by_number else source
+        made = source(rng) if takes_generator(source) else source()
         if not isinstance(made, Iterable):
             raise UnsupportedError(
-                f"fit with {self.kind}batches from {describe_one(self.source)}",
+                f"fit with {self.kind}batches from {describe_one(source)}",
                 f"it returned {describe_one(made)}, which cannot be gone through",
                 "Return an iterable of pairs of samples and targets",
             )
@@ -327,10 +344,11 @@ class Stream(Source):
 
 
 def is_stream(values: Any) -> bool:
-    """Whether batches come from it: an iterable, or a function that makes one."""
+    """Whether batches come from it: an iterable, a function that makes one, or by their numbers."""
     if hasattr(values, "shape") or isinstance(values, str | bytes | Mapping | tuple | type):
         return False
-    return callable(values) or isinstance(values, Iterable)
+    by_number = hasattr(values, "__getitem__") and hasattr(values, "__len__")
+    return callable(values) or isinstance(values, Iterable) or by_number
 
 
 def takes_generator(function: Callable[..., Any]) -> bool:

@@ -20,7 +20,11 @@ from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generator
-from nn.training.comparing import require_distributions, require_own_targets
+from nn.training.comparing import (
+    require_distributions,
+    require_own_targets,
+    require_predictions_first,
+)
 from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import require_depending, trained_parameters
 from nn.training.inputs import called
@@ -196,6 +200,7 @@ def _stepped(
     predictions, attempted = called(model, inputs), f"a trial of {type(model).__name__}"
     require_own_targets(attempted, samples.loss_of, predictions, targets)
     require_distributions(attempted, samples.loss, predictions)
+    require_predictions_first(attempted, samples.loss, predictions, targets)
     loss = samples.loss_of(predictions, targets)
     require_scalar(loss)
     require_depending(attempted, model, loss)

@@ -13,7 +13,7 @@ from walk import Walk
 import autograd_lite
 from autograd_lite import Tensor, differentiable, grad, sigmoid_cross_entropy, value_and_grad
 from autograd_lite.errors import ArgumentError, UnsupportedError
-from autograd_lite.program.backends import Backend, Missed, Task
+from autograd_lite.program.backends import Backend, Missed, Runner, Task
 from autograd_lite.program.numpy_backend import numpy_backend
 from autograd_lite.program.trace import Tracer, guarded
 
@@ -322,16 +322,15 @@ def test_errors_are_those_of_the_function():
 
 
 def test_what_computes_other_numbers_compiled_is_named_and_taken_eagerly(monkeypatch):
-    def wrong(task):
-        run = numpy_backend(task)
+    class Wrong(Runner):
+        def __init__(self, task):
+            self.run = numpy_backend(task)
 
-        def changed(arrays):
-            return [run(arrays)[0] * (1 + 1e-15)]
-
-        return changed
+        def __call__(self, arrays):
+            return [self.run(arrays)[0] * (1 + 1e-15)]
 
     fast = autograd_lite.compile(lambda x: np.exp(x).sum())
-    monkeypatch.setattr(fast, "_backend", Backend("numpy", wrong, exact=True))
+    monkeypatch.setattr(fast, "_backend", Backend("numpy", Wrong, exact=True))
     with pytest.warns(UserWarning, match="computes other numbers"):
         fast(np.array([1.0, 2.0]))
     with warnings.catch_warnings():

@@ -90,6 +90,27 @@ def test_one_place_in_memory_has_one_name_in_a_function_of_c(quick_c_compiler, c
     assert all(len({*each}) == len(each) for each in places), fast.source
 
 
+@pytest.mark.parametrize("size", [1, 3, 40, 2000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_small_loops_carry_is_in_variables_of_c(size, dtype, quick_c_compiler, counts):
+    def f(rates, x):
+        before, total = x, 0 * x
+        for _ in range(20):
+            x, before = x + rates[0] * (before - rates[1] * x), x
+            total = total + np.sin(x) * before
+        return (total * before).mean()
+
+    rng = np.random.default_rng(0)
+
+    def draw():
+        return rng.uniform(0.1, 0.2, 2).astype(dtype), rng.normal(size=size).astype(dtype)
+
+    fast = assert_computed(f, draw, backend="c")
+    assert len(counts) == 2  # forward and backward
+    kept = re.findall(r"(?:float|double|char) (own\d|room)\[", fast.source)
+    assert {*kept} == ({"own0", "own1", "own2", "own3", "room"} if size < 2000 else set())
+
+
 @pytest.mark.parametrize("make", [in_numpy.numpy_backend, in_c.c_backend])
 def test_a_loop_may_do_no_more_than_to_pass_on_what_it_is_given(make, quick_c_compiler):
     def step(function, arguments, shape=(3,)):

@@ -1,5 +1,6 @@
 """Other libraries' arrays: by position, as plain arrays, or refused by name."""
 
+import datetime
 import operator
 
 import numpy as np
@@ -121,6 +122,12 @@ def test_columns_of_polars_are_arrays_too():
     for odd in (["a", "b", "c"], polars.Series([1, 2, 3], dtype=polars.Int128)):
         with pytest.raises(UnsupportedError, match=r"polars\.Series.*to_dummies"):
             leaf() * polars.Series(odd)
+    day = datetime.datetime(2020, 1, 1)
+    for odd in (day, day.date(), day.time(), day - day):
+        for other in ([1, 2], [0.5, 0.25], [True, False]):
+            frame = polars.DataFrame({"when": [odd, odd], "count": other})
+            with pytest.raises(UnsupportedError, match="not of numbers alone: not so 'when'"):
+                leaf()[:2] * frame
 
 
 def test_lists_that_are_no_array_are_refused():

@@ -4,12 +4,14 @@ import asyncio
 import threading
 from contextvars import copy_context
 
+import numpy as np
 import pytest
 
 from autograd_lite import (
     GradientError,
     Tensor,
     UnsupportedError,
+    differentiable,
     enable_grad,
     grad,
     jacobian,
@@ -322,3 +324,19 @@ def test_a_generator_that_another_thread_closes_changes_nothing_there():
     copy_context().run(pause_here_and_close_there)
     assert seen == [True, True]
     assert recording.get() is True
+
+
+def test_a_rule_of_users_records_nothing_unless_it_is_handed_tensors():
+    weight, recorded = Tensor(2.0, requires_grad=True), []
+
+    def rule(g, y, x):
+        recorded.append((weight * g).requires_grad)
+        return g * 2
+
+    double = differentiable(rule)(lambda x: 2 * x)
+    x = Tensor(3.0, requires_grad=True)
+    double(x).backward()
+    assert (type(x.grad), recorded) == (np.float64, [False])
+    x.grad = None
+    double(x).backward(create_graph=True)
+    assert (type(x.grad), recorded) == (Tensor, [False, True])

@@ -300,3 +300,12 @@ def test_without_safetensors_the_error_says_what_to_install(tmp_path, monkeypatc
     with pytest.raises(ImportError, match="pip install"):
         nn.Checkpoint(tmp_path / "other.safetensors")
     assert_refused(path, error=ImportError, match="pip install")
+
+
+def test_in_a_loop_of_ones_own_no_file_is_written_that_nothing_could_go_on_from(tmp_path):
+    model, path = line(), tmp_path / "run.safetensors"
+    optimizer = nn.SGD(model.parameters(), 0.1)
+    training = nn.Training(model, optimizer, np.random.default_rng(0), nn.History(), epochs=1)
+    with pytest.raises(UnsupportedError, match=r"only nn\.fit resumes.*nn\.save\(model, path\)"):
+        nn.Checkpoint(path).fit_start(training)
+    assert not path.exists()

@@ -6,7 +6,7 @@ from looping import looped
 from norm_network import LABELS, LEARNING_RATE, STEPS, X, build, train
 
 import nn
-from autograd_lite import Tensor
+from autograd_lite import ArgumentError, Tensor
 
 torch = pytest.importorskip("torch")
 
@@ -123,3 +123,37 @@ def test_a_network_with_norms_and_a_skip_trains_as_in_pytorch():
     for name in ("running_mean", "running_var"):
         running = getattr(batch_norm, name).numpy()
         np.testing.assert_allclose(state[f"1.{name}"], running, **TOLERANCE)
+
+
+def shared(layers, dense, batch):
+    """A network in which layers occur twice, one of them also within another part."""
+    dense, batch = dense(3, 3), batch(3)
+    return layers(dense, batch, layers(dense, dense), batch)
+
+
+def test_what_is_shared_has_all_of_its_names_in_pytorch_s_states_and_one_suffices():
+    theirs = shared(torch.nn.Sequential, torch.nn.Linear, torch.nn.BatchNorm1d).double()
+    other = shared(torch.nn.Sequential, torch.nn.Linear, torch.nn.BatchNorm1d).double()
+    ours = shared(nn.Sequential, nn.Dense, nn.BatchNorm1d)
+    X = np.random.default_rng(0).normal(size=(5, 3))
+    theirs(torch.tensor(X))
+    state = theirs.state_dict()
+    nn.from_torch(state, ours)
+    np.testing.assert_allclose(ours(X).data, theirs(torch.tensor(X)).detach(), atol=1e-12)
+    other.load_state_dict({k: torch.from_numpy(v) for k, v in nn.to_torch(ours).items()})
+    np.testing.assert_array_equal(other[2][1].weight.detach(), ours[0].weight.data.T)
+    later = {name: value for name, value in state.items() if name not in ours.state_dict()}
+    again = nn.from_torch(later, shared(nn.Sequential, nn.Dense, nn.BatchNorm1d))
+    np.testing.assert_array_equal(again[0].weight.data, state["0.weight"].T)
+
+
+def test_values_that_differ_for_what_is_shared_are_refused():
+    ours = shared(nn.Sequential, nn.Dense, nn.BatchNorm1d)
+    state = {**nn.to_torch(ours), "2.1.bias": np.ones(3)}
+    with pytest.raises(ArgumentError, match=r"from_torch of '0\.bias' and '2\.1\.bias': .* differ"):
+        nn.from_torch(state, ours)
+
+
+def test_weights_that_are_nan_are_taken_as_they_are():
+    state = {"weight": np.full((1, 2), np.nan), "bias": np.zeros(1)}
+    assert np.isnan(nn.from_torch(state, nn.Dense(2, 1)).weight.data).all()

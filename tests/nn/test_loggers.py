@@ -84,6 +84,43 @@ def test_a_csv_log_of_several_optimizers_has_the_figures_of_their_step(tmp_path)
     assert [each[-2:] for each in lines] == [["0.1", "0.2"]] * 2
 
 
+def test_the_learning_rates_of_all_groups_are_logged(tmp_path):
+    path, folder, model = tmp_path / "log.csv", tmp_path / "board", line()
+    groups = [
+        {"parameters": [model.weight], "learning_rate": nn.ExponentialDecay(0.1, factor=0.5)},
+        {"parameters": [model.bias], "learning_rate": 0.01},
+    ]
+    optimizer = nn.SGD(groups, 0.5)
+    log = nn.CSVLog(path)
+    fit(
+        model, optimizer=optimizer, epochs=2, batch_size=12, callbacks=[log, nn.TensorBoard(folder)]
+    )
+    frame = pd.read_csv(path)
+    assert frame["learning_rate"].tolist() == [0.05, 0.025]
+    assert frame["learning_rate_1"].tolist() == [0.01, 0.01]
+    logged = {(step, tag): value.simple_value for step, tag, value in events(folder)}
+    assert logged[2, "learning_rate"] == np.float32(0.025)
+    assert logged[2, "learning_rate_1"] == np.float32(0.01)
+
+
+def test_a_figure_called_like_a_learning_rate_is_logged_in_its_place(tmp_path):
+    path, folder = tmp_path / "log.csv", tmp_path / "board"
+
+    def step(training, batch):
+        loss = nn.MSELoss()(training.model(batch[0]), batch[1])
+        training.optimizer.zero_grad()
+        loss.backward()
+        training.optimizer.step()
+        return {"error": loss, "learning_rate": 7.0 + training.epoch}
+
+    fit(line(), step=step, epochs=2, callbacks=[nn.CSVLog(path), nn.TensorBoard(folder)])
+    frame = pd.read_csv(path)
+    assert rows(path)[0].count("learning_rate") == 1
+    assert frame["learning_rate"].tolist() == [7.0, 8.0]
+    found = [(s, v.simple_value) for s, tag, v in events(folder) if tag == "learning_rate"]
+    assert found == [(1, 7.0), (2, 8.0)]
+
+
 def test_a_csv_log_goes_on_with_the_training(tmp_path):
     def train(name, epochs, **options):
         log = nn.CSVLog(tmp_path / f"{name}.csv")

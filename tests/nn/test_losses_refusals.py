@@ -5,7 +5,7 @@ import pytest
 from looping import looped
 
 import nn
-from autograd_lite import ArgumentError, AutogradError, ShapeError, Tensor
+from autograd_lite import ArgumentError, AutogradError, ShapeError, Tensor, UnsupportedError
 from nn.losses.loss_function import LOSSES, loss_function
 
 RNG = np.random.default_rng(0)
@@ -183,3 +183,12 @@ def test_a_number_of_another_type_is_told_from_one_out_of_range():
     for value, told in ((10.0, "that is a float"), (1.5, "out of range"), (0, "out of range")):
         with pytest.raises(ArgumentError, match=told):
             nn.StepDecay(0.1, every=value)
+
+
+def test_a_label_to_ignore_is_refused_where_targets_are_rows():
+    losses = {nn.CrossEntropyLoss: PREDICTIONS, nn.CategoricalCrossEntropyLoss: ONE_HOT}
+    for loss, predictions in losses.items():
+        with pytest.raises(UnsupportedError, match=r"ignore_index=1 is a label.*argmax"):
+            loss(ignore_index=1)(Tensor(predictions), ONE_HOT)
+        found = loss(ignore_index=-100)(Tensor(predictions), ONE_HOT).item()
+        assert found == loss()(Tensor(predictions), ONE_HOT).item()

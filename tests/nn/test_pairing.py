@@ -8,7 +8,7 @@ from looping import looped
 from training_runs import LABELS, X, Y, assert_refused, fit, line
 
 import nn
-from autograd_lite.errors import ShapeError
+from autograd_lite.errors import ArgumentError, ShapeError
 
 COMPARING = {
     "as they are": lambda p, t: ((p - t) ** 2).mean(),
@@ -113,3 +113,56 @@ def test_a_metric_that_lays_out_its_operands_is_measured(metric):
 @looped("loss", MEANING_IT.values(), ids=MEANING_IT)
 def test_a_loss_that_means_pairs_or_lays_out_its_operands_trains(loss):
     fit(y=Y[:, 0], loss=loss, model=line())
+
+
+def pinball(target, output):
+    return np.maximum(0.9 * (target - output), -0.1 * (target - output)).mean()
+
+
+def entropy(y, p):
+    return -(y * np.log(1e-8 + p * p) + (1 - y) * np.log(1 + np.exp(p))).mean()
+
+
+TARGETS_FIRST = {
+    "a function": (pinball, pinball),
+    "of other names": (entropy, entropy),
+    "one of several": ({"a": pinball}, pinball),
+    "of samples with weights": (lambda targets, p: np.exp(targets - p)[:, 0], "loss"),
+}
+
+
+@looped(("loss", "named"), TARGETS_FIRST.values(), ids=TARGETS_FIRST)
+def test_a_loss_whose_names_tell_that_the_targets_come_first_is_found(loss, named):
+    targets = Y[:, :1]
+    told = rf"first parameter is \w+, and.*\b{getattr(named, '__name__', named)}\(targets, predict"
+    options = {"sample_weight": np.ones(len(Y))} if named == "loss" else {}
+    model = line()
+    if isinstance(loss, dict):
+        model, targets = nn.Sequential(line(), lambda x: {"a": x}), {"a": targets}
+    assert_refused(ArgumentError, told, y=targets, loss=loss, model=model, **options)
+    if callable(loss) and not options:
+        optimizer = nn.SGD(model.parameters(), 0.1)
+        with pytest.raises(ArgumentError, match=told):
+            nn.overfit_one_batch(model, X, targets, loss=loss, optimizer=optimizer)
+        with pytest.raises(ArgumentError, match=told):
+            nn.compile(model, loss, optimizer)(X, targets)
+
+
+def test_a_loss_that_is_the_same_in_either_order_may_call_them_as_it_likes():
+    by_name = fit(line(), y=Y[:, :1], loss=lambda y, y_hat: ((y - y_hat) ** 2).mean())
+    assert by_name == fit(line(), y=Y[:, :1], loss=lambda p, t: ((p - t) ** 2).mean())
+
+
+def test_metrics_are_given_the_targets_first_where_their_names_tell():
+    def below(targets, predictions):
+        return (targets - predictions).mean()
+
+    metrics = {
+        "below": below,
+        "another": lambda y, y_hat: (y - y_hat).mean(),
+        "above": lambda p, t: (p - t).mean(),
+        "of outputs": lambda output, target: (output - target).mean(),
+    }
+    history = fit(line(), y=Y[:, :1], loss="mse", metrics=metrics, epochs=1)
+    assert history["below"] == history["another"]
+    assert history["above"] == history["of outputs"] == [-history["below"][0]]

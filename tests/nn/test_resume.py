@@ -287,3 +287,13 @@ def test_callbacks_of_ones_own_go_on(tmp_path):
     state, other = resumed.callbacks[0].state, whole.callbacks[0].state
     assert state.pop("total").tolist() == other.pop("total").tolist()
     assert state == other
+
+
+@pytest.mark.parametrize("average", [nn.ExponentialMovingAverage, nn.StochasticWeightAveraging])
+def test_a_run_that_stopped_early_ends_with_the_same_average_when_it_is_resumed(tmp_path, average):
+    path = tmp_path / "run.safetensors"
+    callbacks = lambda o: [nn.EarlyStopping(2), average()]
+    options = {"callbacks": callbacks, "validation": (X[:5], -3 * Y[:5]), "optimizer": "average"}
+    whole = Run(**options).fit(nn.Checkpoint(path))
+    assert whole.history.epochs < EPOCHS
+    assert_same_run(Run(**options).fit(resume_from=path), whole)

@@ -1,10 +1,11 @@
 """What layers of sequences promise, without any other library to compare with."""
 
 import numpy as np
+import pytest
 from looping import looped
 
 import nn
-from autograd_lite import Tensor
+from autograd_lite import Tensor, UnsupportedError
 from autograd_lite.trees import leaves_of
 
 RNG = np.random.default_rng(0)
@@ -133,3 +134,14 @@ def test_a_summary_lists_layers_of_sequences():
     assert shapes["embedding"] == (1, 7, 4)
     assert shapes["lstm"] == [(1, 7, 3), (1, 1, 3), (1, 1, 3)]
     assert table.parameters == sum(p.size for p in model.parameters())
+
+
+def test_masks_of_0_and_1_that_are_no_booleans_are_refused():
+    layer, x = nn.MultiHeadAttention(4, 2, rng=0), np.ones((2, 3, 4))
+    for name, flags in (("key_padding_mask", [[0, 0, 1], [0, 0, 0]]), ("attn_mask", np.eye(3))):
+        for dtype in (int, np.uint8, float, np.float32):
+            with pytest.raises(UnsupportedError, match=rf"{name}.* mask\.astype\(bool\)"):
+                layer(x, x, x, **{name: np.array(flags, dtype)})
+    added = layer(x, x, x, attn_mask=np.zeros((3, 3)))[0].data
+    np.testing.assert_array_equal(added, layer(x, x, x)[0].data)
+    layer(x, x, x, attn_mask=-np.eye(3), key_padding_mask=np.array([[0, 0, -np.inf], [0, 0, 0.5]]))

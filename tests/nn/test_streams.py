@@ -21,6 +21,16 @@ class Loader:
         return iter(self.pairs)
 
 
+class Numbered:
+    """Batches by their numbers, as Keras and PyTorch have them; Python finds no end of them."""
+
+    def __len__(self):
+        return len(PAIRS)
+
+    def __getitem__(self, number):
+        return X[5 * number : 5 * number + 5], Y[5 * number : 5 * number + 5]
+
+
 def by_hand(epochs=3, batches=PAIRS):
     model = line()
     optimizer = nn.SGD(model.parameters(), 0.05)
@@ -36,6 +46,7 @@ def test_batches_are_learned_from_in_their_order_however_they_come():
     sources = {
         "a list": PAIRS,
         "an iterable": Loader(PAIRS),
+        "numbered": Numbered(),
         "a function": lambda: iter(PAIRS),
         "a generator function": lambda: (pair for pair in PAIRS),
         "a function of a generator": lambda rng: PAIRS,
@@ -189,3 +200,24 @@ def test_an_augmentation_changes_no_batch_of_ours():
     before = [pair[0].copy() for pair in PAIRS]
     fit(line(), PAIRS, None, augment=emptied)
     assert_same([pair[0] for pair in PAIRS], before)
+
+
+def refilled(weighted):
+    """Batches that are all in the same arrays, one after the other."""
+    inputs, targets, weights = np.empty((5, 3)), np.empty((5, 1)), np.empty(5)
+    for X_batch, y_batch in PAIRS:
+        n = len(X_batch)
+        inputs[:n], targets[:n], weights[:n] = X_batch, y_batch, np.arange(1.0, n + 1)
+        yield (inputs[:n], targets[:n], weights[:n]) if weighted else (inputs[:n], targets[:n])
+
+
+@looped("weighted", [False, True])
+@looped("accumulate", [1, 2])
+def test_batches_may_come_in_arrays_that_are_filled_again(weighted, accumulate):
+    histories = []
+    batches = [tuple(map(np.copy, batch)) for batch in refilled(weighted)]
+    for source in (batches, lambda: refilled(weighted)):
+        options = {"validation": source, "accumulate": accumulate, "epochs": 2}
+        metrics = {"error": lambda p, t: (p - t).mean()}
+        histories.append(fit(line(), source, None, metrics=metrics, **options))
+    assert histories[0] == histories[1]

@@ -3,7 +3,7 @@ import pytest
 from exported_models import MASKED, MODELS, RNG, Gathered, TwoInputs, all_layers, more_of
 
 import nn
-from autograd_lite import UnsupportedError
+from autograd_lite import ArgumentError, UnsupportedError
 from autograd_lite.derivatives.recurrences import lstm_sequence
 from autograd_lite.trees import leaves_of
 from nn.export.onnx_model import to_onnx
@@ -113,6 +113,41 @@ def test_outputs_may_have_the_keys_of_inputs_and_of_nodes():
     assert list(found) == ["output_x", "add_1", "constant_2"]
     for values, right in zip(found.values(), model(X).values()):
         np.testing.assert_allclose(values, right, rtol=1e-5, atol=1e-6)
+
+
+class Total(nn.Module):
+    def forward(self, **given):
+        return sum(given.values())
+
+
+SAME = {
+    "outputs": (lambda x: {"a-b": x + 1, "a_b": 2 * x}, np.ones((4, 2)), "a_b"),
+    "nested outputs": (lambda x: {"a": (x + 1, 3 * x), "a_0": 2 * x}, np.ones((4, 2)), "a_0"),
+    "inputs": (Total(), {"a b": np.ones((4, 2)), "a_b": np.ones((4, 2))}, "a_b"),
+}
+
+
+@pytest.mark.parametrize("export", [to_onnx, nn.to_numpy_source])
+def test_inputs_and_outputs_whose_names_would_be_the_same_are_refused(export):
+    for model, example, name in SAME.values():
+        with pytest.raises(ArgumentError, match=rf"puts: two of them would be called '{name}'"):
+            export(model, example)
+
+
+def test_parameters_may_have_the_names_of_inputs_and_of_outputs():
+    class Named(nn.Module):
+        def __init__(self):
+            self.x, self.own_x, self.output = (nn.Parameter(RNG.normal(size=(1, 2))) for _ in "abc")
+
+        def forward(self, x):
+            return x * self.x + self.own_x / self.output
+
+    model, X = Named(), RNG.normal(size=(5, 2))
+    proto = to_onnx(model, X[:2])
+    names = {initializer.name for initializer in proto.graph.initializer}
+    assert names == {"own_x", "own_own_x", "output"}
+    (result,) = run(proto, x=X).values()
+    np.testing.assert_allclose(result, nn.predict(model, X), rtol=1e-5, atol=1e-6)
 
 
 def test_whole_numbers_are_given_in_the_dtype_that_they_have():
