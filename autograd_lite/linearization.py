@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import is_dataclass
 from typing import Any
 
@@ -48,22 +47,15 @@ class Linearization:
         _require_positions(f, arguments, positions)
         self.f = f
         self.trees = [arguments[position] for position in positions]
-        if any(tree is None for tree in self.trees):
+        if type(None) in map(type, self.trees):
             raise UnsupportedError(
                 f"derivative of {name_of(f)} in None", "it is no array", "Give arrays of floats"
             )
-        on = recording.get() is True and watching.get() is None
-        with nullcontext() if on else enable_grad():
-            self.variables = [*_variables(f, positions, self.trees)]
-            changed = list(arguments)
-            for position, tree in zip(positions, self._rebuilt(self.variables)):
-                changed[position] = tree
-            try:
-                self.value = f(*changed, **keywords)
-            except ValueError as error:
-                raise own_cause(error)  # noqa: B904 - it is that error, or its cause
-            if not recording.get():
-                raise _left_off(f)
+        if recording.get() is True and watching.get() is None:
+            self._compute(arguments, positions, keywords)
+        else:
+            with enable_grad():
+                self._compute(arguments, positions, keywords)
         self.outputs = leaves_of(self.value)
         _require_outputs(f, self.value, self.outputs)
         self.pullback = Pullback(self.outputs, self.variables)
@@ -73,6 +65,21 @@ class Linearization:
             for node in (*self.variables, *self.pullback.order):
                 known = [x for x in (node, *node.arguments) if isinstance(x, Node)]
                 take_entries(*[x for x in known if x.operation is None])
+
+    def _compute(
+        self, arguments: Sequence[Any], positions: Sequence[Any], keywords: Mapping[str, Any]
+    ) -> None:
+        """Apply the function to variables in place of the trees."""
+        self.variables = [*_variables(self.f, positions, self.trees)]
+        changed = list(arguments)
+        for position, tree in zip(positions, self._rebuilt(self.variables)):
+            changed[position] = tree
+        try:
+            self.value = self.f(*changed, **keywords)
+        except ValueError as error:
+            raise own_cause(error)  # noqa: B904 - it is that error, or its cause
+        if not recording.get():
+            raise _left_off(self.f)
 
     def pull(self, cotangent: Any) -> list[Any]:
         """The cotangents of the trees, given one for the value, of its structure."""
@@ -163,7 +170,7 @@ def _require_positions(
                 f"it was given {len(arguments)} arguments",
                 "Give argnums that count positional arguments, from 0",
             )
-    if len(positions) > len({position % len(arguments) for position in positions}):
+    if 1 < len(positions) > len({position % len(arguments) for position in positions}):
         raise ArgumentError(
             f"derivative of {name_of(f)} in arguments {tuple(positions)}",
             "one of them is given twice",

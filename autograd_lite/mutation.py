@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -111,6 +112,25 @@ def mark_rewritten(nodes: Sequence[Node], array: Array) -> None:
         mark_mutated(nodes, [array])
     else:
         latest = known[0] = next(clock)
+
+
+def marking(nodes: str, array: str, names: dict[str, Any]) -> list[str]:
+    r"""The lines that do so, given two names and what they stand for, for which there are more.
+
+    >>> names = {"tensors": [], "values": np.zeros(3)}
+    >>> exec("\n".join(marking("tensors", "values", names)), names)
+    >>> any(array is names["values"] for array in changed_since(0))
+    True
+    """
+    mark_mutated(names[nodes], [names[array]])
+    last = f"last_of_{array}"
+    names[last] = _changed[id(names[array])]
+    names |= {"mutation": sys.modules[__name__], "next": clock.__next__}
+    names |= {"mark_rewritten": mark_rewritten, "handed_out": _handed_out}
+    return [
+        f"if handed_out: mark_rewritten({nodes}, {array})",
+        f"else: mutation.latest = {last}[0] = next()",
+    ]
 
 
 def note_change() -> None:

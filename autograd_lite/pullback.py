@@ -143,8 +143,8 @@ class Pullback:
         if leaves:  # else all that was computed was computed from the variables
             self._find_wanted()
             self._nodes = self._between(self.order)
-        given = any(not isinstance(variable, Variable) for variable in variables)
-        self.is_open = given or any(map(is_live_leaf, leaves))
+        made = {Variable}.issuperset(map(type, variables))
+        self.is_open = not made or any(map(is_live_leaf, leaves))
 
     def _find_wanted(self) -> None:
         self._wanted = set(self.variables)

@@ -1,8 +1,8 @@
 """The CPU time of programs in C against hand-written NumPy, and of programs of numbers.
 
-Adam's whole step of the networks of `training.py`, update and all, is one program here, as the back
-end is given it; beside it stands `nn.compile(..., backend="c")`, with all that is looked at in each
-step. Gradients are those of `compiled.py`. micrograd's demo, see `scalar.py`, is a program of
+Adam's whole step of the networks of `training.py` by `nn.compile(..., backend="c")`, with all that
+is looked at in each step; beside it as one program, update and all, that the back end is given by
+itself. Gradients are those of `compiled.py`. micrograd's demo, see `scalar.py`, is a program of
 65,000 numbers; its ratio is to micrograd, the collector off. Ratios are of CPU time, taken by turns
 in one run, one thread.
 
@@ -155,7 +155,7 @@ def line(name: str, contenders: dict[str, Callable[[], object]], target: float) 
     texts = [f"{base * 1e6:.1f}"]
     texts += [f"{time * 1e6:.1f} = {time / base:.4f}" for time in [*seconds.values()][1:]]
     texts += ["-"] * (3 - len(texts))
-    ratio = [*seconds.values()][1] / base
+    ratio = [*seconds.values()][-1] / base
     return [name, *texts, verdict(ratio, target)]
 
 
@@ -212,7 +212,7 @@ def main() -> None:
         rows += demo_rows()
     print("microseconds of CPU time = ratio to what is written by hand, or to micrograd;")
     print(f"first: CPU seconds until it is compiled, at most {FIRST}; kept: ms, compiled before")
-    print_table(["", "by hand", "in C", "nn.compile", "in C, target", "first", "kept"], rows)
+    print_table(["", "by hand", "in C", "nn.compile", "against target", "first", "kept"], rows)
 
 
 if __name__ == "__main__":

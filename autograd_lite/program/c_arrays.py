@@ -95,6 +95,11 @@ def view_of(array: Array, function: Callable[..., Any], *arguments: Any, **keywo
     return Array(array.buffer, shape, array.dtype, strides_, start // item, array.move)
 
 
+def broadcast_strides(array: Array, shape: Shape) -> list[int]:
+    """The strides of an array that is read along the axes of a shape."""
+    return [0] * (len(shape) - len(array.shape)) + [*array.strides]
+
+
 class Moving(list[Any]):
     """Indices, one for each iteration of a loop."""
 

@@ -5,6 +5,7 @@ schedule    which statements share a nest of loops, and where in memory their re
 kernels     the text of each nest, a function of pointers
 here        the functions that call them in order
 runner      calls these, and what NumPy computes in between
+steps       a step of training, which is more than a program, as one call of C
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from autograd_lite.program.c_arrays import (
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import nest_of, opened, product_of
 from autograd_lite.program.c_lowering import Lowering
-from autograd_lite.program.c_runner import CHAIN, Runner
+from autograd_lite.program.c_runner import Runner
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
 from autograd_lite.program.folding import folded
@@ -132,7 +133,7 @@ def source_of(plans: Mapping[str, Plan]) -> str:
     kernels: dict[str, str] = {}
     functions = [plan.functions(name, kernels) for name, plan in plans.items()]
     texts = [text.replace("NAME", kernel, 1) for text, kernel in kernels.items()]
-    return "\n".join([PRELUDE, *texts, *functions, CHAIN])
+    return "\n".join([PRELUDE, *texts, *functions])
 
 
 def _call(

@@ -33,7 +33,8 @@ ENTRY_BY_ENTRY: dict[Any, tuple[str, str]] = {
     np.square: ("iuf", "({0} * {0})"),
     np.reciprocal: ("f", "(1 / {0})"),
     np.absolute: ("f", "fabsS({0})"),
-    np.sign: ("f", "({0} != {0} ? {0} : ({0} > 0) - ({0} < 0))"),
+    np.sign: ("f", "({0} > 0 ? 1 : {0} < 0 ? -1 : {0} + 0)"),
+    np.heaviside: ("f", "({0} > 0 ? 1 : {0} < 0 ? 0 : {0} == 0 ? {1} : {0})"),
     np.maximum: ("f", "LARGER({0}, {1})"),
     np.minimum: ("f", "SMALLER({0}, {1})"),
     np.power: ("f", "powS({0}, {1})"),
@@ -86,8 +87,9 @@ PRELUDE = r"""#include <math.h>
 #define NOINLINE __attribute__((noinline))
 #define INLINE inline __attribute__((always_inline))
 #define ALIGNED __attribute__((aligned(64)))
-#define LARGER(a, b) ((a) >= (b) || (a) != (a) ? (a) : (b))
-#define SMALLER(a, b) ((a) <= (b) || (a) != (a) ? (a) : (b))
+/* One comparison, where b is a constant. */
+#define LARGER(a, b) ((a) < (b) || (b) != (b) ? (b) : (a))
+#define SMALLER(a, b) ((a) > (b) || (b) != (b) ? (b) : (a))
 /* Products of matrices multiply and add at once, as BLAS does. */
 #ifdef __clang__
 #define PRODUCT

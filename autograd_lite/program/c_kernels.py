@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.program.c_arrays import Array, Entries, Product, Reduced, Shape, Statement
+from autograd_lite.program.c_arrays import (
+    Array,
+    Entries,
+    Product,
+    Reduced,
+    Shape,
+    Statement,
+    broadcast_strides,
+)
 from autograd_lite.program.c_forms import C_TYPES, literal
 
 SINGLE = np.dtype(np.float32)
@@ -68,11 +76,6 @@ def place(strides: Sequence[int], letters: Sequence[str]) -> str:
 def opened(letter: str, length: int) -> str:
     """The line of C that begins a loop."""
     return f"for (long {letter} = 0; {letter} < {length}; {letter}++) {{"
-
-
-def broadcast_strides(array: Array, shape: Shape) -> list[int]:
-    """The strides of an array that is read along the axes of a shape."""
-    return [0] * (len(shape) - len(array.shape)) + [*array.strides]
 
 
 class Nest:
@@ -149,7 +152,7 @@ class Nest:
             self.before[depth].append(line)
             self.names[key] = name, depth
         name, depth = self.names[key]
-        return (name if value.dtype == dtype else f"({C_TYPES[dtype]}){name}"), depth
+        return _as(dtype, name, value.dtype), depth
 
     def text(self, attributes: str) -> str:
         for statement in self.statements:
@@ -199,6 +202,15 @@ class Nest:
         nest = [opened(self.letters[axis], self.shape[axis]) for axis in axes]
         self.first.append(" ".join([*nest, f"{target} = {statement.start};", *("}" * len(nest))]))
         self.before[innermost].append(f"{target} = {statement.step.format(target, value)};")
+
+
+def _as(dtype: np.dtype[Any], name: str, have: np.dtype[Any]) -> str:
+    """An entry taken in a dtype."""
+    if dtype == have:
+        return name
+    if have.kind == "b":  # which runs in vectors, where not all compilers convert bytes so
+        return f"({name} ? {literal(1, dtype)} : {literal(0, dtype)})"
+    return f"({C_TYPES[dtype]}){name}"
 
 
 def nest_of(
@@ -283,21 +295,23 @@ class Matrices:
     def _rows(self) -> list[str]:
         """Blocks of some columns, of as many rows at once as there are registers for."""
         longest = BYTES // (4 if self.real == "float" else 8)
-        pieces = _pieces(self.n, longest)
-        lines, start = list[str](), 0
-        while pieces:
-            block, pieces = pieces[:4], pieces[4:]
+        parts, lines = _parts(self.n, longest), list[str]()
+        while parts:
+            block, parts = parts[:4], parts[4:]
+            (start, _), width = block[0], sum(width for _, width in block)
+            block = [(first - start, each) for first, each in block]
             # Columns that are alike are a loop.
             again = 1
-            while pieces[:4] == block:
-                pieces, again = pieces[4:], again + 1
-            width = sum(block)
+            while parts[:4] == [(start + again * width + first, each) for first, each in block]:
+                parts, again = parts[4:], again + 1
             lines.append(
                 f"for (long j = {start}; j < {start + again * width}; j += {width}) {{"
                 if again > 1
                 else f"{{ const long j = {start};"
             )
-            rows = min(self.m, max(2, REGISTERS // len(block)))
+            # In blocks of about as many rows, as few sums at once wait for one another.
+            blocks = -(-self.m // max(2, REGISTERS // len(block)))
+            rows = -(-self.m // blocks)
             whole = self.m - self.m % rows
             lines += [
                 f"for (long i = 0; i < {whole}; i += {rows}) {{",
@@ -308,42 +322,50 @@ class Matrices:
                 lines.append(f"{{ const long i = {whole};")
                 lines += [*self._block(self.m - whole, block), "}"]
             lines.append("}")
-            start += again * width
         return lines
 
-    def _block(self, rows: int, block: Sequence[int]) -> list[str]:
-        """Sums of some rows from i on, in vectors of some columns from j on."""
-        real, starts = self.real, [sum(block[:index]) for index in range(len(block))]
-        names = {width: real if width == 1 else f"{real}{width}" for width in block}
+    def _block(self, rows: int, block: Sequence[tuple[int, int]]) -> list[str]:
+        """Sums of some rows from i on, in vectors of some columns from j on: starts and widths."""
+        real = self.real
+        names = {width: real if width == 1 else f"{real}{width}" for _, width in block}
         sums = [(row, index) for row in range(rows) for index in range(len(block))]
         b, c = place((self.bp, 1), ("p", "j")), (self.oi, 1)
-        lines = [f"  {names[block[index]]} s{row}_{index} = {{0}};" for row, index in sums]
+        lines = [f"  {names[block[index][1]]} s{row}_{index} = {{0}};" for row, index in sums]
         lines.append(f"  {opened('p', self.k)}")
-        for index, (width, start) in enumerate(zip(block, starts)):
+        for index, (start, width) in enumerate(block):
             name = names[width]
-            lines.append(f"    const {name} b{index} = *(const {name} *)(B + {b} + {start});")
+            # Read once, as volatile: in place of a register, compilers take them from memory again.
+            at = f"*(const volatile {name} *)(B + {b} + {start})"
+            lines.append(f"    const {name} b{index} = {at};")
         for row in range(rows):
             a = place((self.ai, self.ap), (f"(i + {row})", "p"))
             lines.append(f"    const {real} a{row} = A[{a}];")
             lines += [f"    s{row}_{i} += a{row} * b{i};" for i in range(len(block))]
         lines.append("  }")
         for row, index in sums:
-            to = place(c, (f"(i + {row})", "j")) + f" + {starts[index]}"
-            lines.append(f"  *({names[block[index]]} *)(C + {to}) = s{row}_{index};")
+            start, width = block[index]
+            to = place(c, (f"(i + {row})", "j")) + f" + {start}"
+            lines.append(f"  *({names[width]} *)(C + {to}) = s{row}_{index};")
         return lines
 
 
-def _pieces(length: int, longest: int) -> list[int]:
-    """Lengths of vectors, powers of 2, that add up to a length.
+def _parts(length: int, longest: int) -> list[tuple[int, int]]:
+    """Starts and lengths of vectors, which are powers of 2, that cover a length.
 
-    >>> _pieces(30, 8)
-    [8, 8, 8, 4, 2]
+    What is left behind the longest ones is covered by another of them, which overlaps with the one
+    before, where it would take several shorter ones.
+
+    >>> _parts(26, 8), _parts(30, 8), _parts(6, 8)
+    ([(0, 8), (8, 8), (16, 8), (24, 2)], [(0, 8), (8, 8), (16, 8), (22, 8)], [(0, 4), (4, 2)])
     """
-    pieces = []
-    while longest:
-        pieces += [longest] * (length // longest)
-        length, longest = length % longest, longest // 2
-    return pieces
+    parts, rest = [(start, longest) for start in range(0, length - longest + 1, longest)], []
+    start, width = len(parts) * longest, longest
+    while start < length:
+        if start + width <= length:
+            rest.append((start, width))
+            start += width
+        width //= 2
+    return [*parts, (length - longest, longest)] if parts and len(rest) > 1 else parts + rest
 
 
 _LARGEST_PRODUCT = 2**20

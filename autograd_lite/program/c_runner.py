@@ -13,22 +13,13 @@ import numpy as np
 from autograd_lite.program import backends
 from autograd_lite.program.backends import Call, Missed
 from autograd_lite.program.c_arrays import Array, Host, Kept
+from autograd_lite.program.c_steps import StepInC
 from autograd_lite.program.memory import memory_of
 from autograd_lite.program.program import mapped
 from autograd_lite.trees import leaves_of
 
 if TYPE_CHECKING:
     from autograd_lite.program.c_backend import Plan
-
-CHAIN = """
-int chain(void *const *calls) {
-  for (; *calls; calls += 3) {
-    if (((int (*)(char *, void *const *))calls[0])(calls[1], calls[2])) return 1;
-  }
-  return 0;
-}
-"""
-"""Calls functions one after another, until one ends the run; a part of each program."""
 
 
 def _in_own_memory(value: Any) -> Any:
@@ -58,8 +49,6 @@ class Runner(backends.Runner):
             function = getattr(compiled, f"{name}{number}")
             function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_int
             self.parts.append(function)
-        self.chain = compiled.chain
-        self.chain.argtypes, self.chain.restype = (ctypes.c_void_p,), ctypes.c_int
         self._calls: list[Callable[[], None]] = []
         self.results: list[Callable[[], Any]] = []
         self._apart = False
@@ -161,6 +150,10 @@ class Runner(backends.Runner):
             return array.within(self._memory[array.buffer.offset :])
         return array.within(self._given[array.buffer.given].reshape(-1).view(np.uint8))
 
+    def shown(self, number: int) -> Any:
+        """The memory that a result is in."""
+        return self._shown(self._plan.returned[number])
+
     def _result(self, value: Any) -> Callable[[], Any]:
         """What gives a copy of a result, for one entry a number of NumPy's."""
         if isinstance(value, Array):
@@ -220,13 +213,10 @@ class BoundInC:
             raise Missed
         return [*map(call, self.results)]
 
-    def followed_by(self, calls: Sequence[Call]) -> tuple[Any, int, Any]:
-        """The same call and others as one, which ends where one does not go on.
+    def step(self, batch: Sequence[Any], calls: Sequence[Call]) -> StepInC:
+        """The same call and others, on the arrays of such a batch, which come first."""
+        return StepInC(batch, self.places, [self.call, *calls])
 
-        A function of C, what it is called with, and what has to be kept meanwhile.
-        """
-        flat: list[Any] = []
-        for function, *given in (self.call, *calls):
-            flat += ctypes.cast(function, ctypes.c_void_p).value, *given
-        table = (ctypes.c_void_p * (len(flat) + 1))(*flat)
-        return self._program.chain, ctypes.addressof(table), table
+    def shown(self, number: int) -> Any:
+        """The memory that a result is in, until the next call."""
+        return self._program.shown(number)

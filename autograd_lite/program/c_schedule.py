@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from heapq import heappop, heappush
+from itertools import pairwise
 from typing import Any
 
 from autograd_lite.program.c_arrays import (
@@ -17,6 +18,7 @@ from autograd_lite.program.c_arrays import (
     Reduced,
     Shape,
     Statement,
+    broadcast_strides,
     copied,
     new_array,
 )
@@ -24,6 +26,11 @@ from autograd_lite.program.memory import Memory
 
 LONGEST_NEST = 48
 """The most statements in one nest of loops."""
+LONG_ROW = 32
+"""Entries that follow on one another from which a loop over them is worth running in vectors."""
+# Calls gain most by running in vectors: what keeps a loop from it is in another one.
+APART = {"calls": "sums", "sums": "calls", "calls of a whole": "rows", "rows": "calls of a whole"}
+"""By kind of a statement, see `_kinds`, of which others it is kept apart."""
 
 
 class Schedule:
@@ -35,8 +42,7 @@ class Schedule:
         self._written: dict[Buffer, int] = {}  # the last group that writes it
         self._read: dict[Buffer, int] = {}
         self._computed: dict[Any, int] = {}  # by key of an array, the nest that computes it
-        self._summing: set[int] = set()
-        self._calling: set[int] = set()
+        self._kinds: list[set[str]] = []  # of the statements in a group
         for statement in statements:
             self.add(statement)
 
@@ -50,6 +56,7 @@ class Schedule:
         if group is None:
             group = len(self.groups)
             self.groups.append([])
+            self._kinds.append(set())
             if loops:
                 self._open.setdefault(statement.loops, []).append(group)  # type: ignore[attr-defined] # they are not None here
         self.groups[group].append(statement)
@@ -58,10 +65,7 @@ class Schedule:
         self._written |= {out.buffer: group for out in statement.outs}
         if isinstance(statement, Entries):
             self._computed[statement.out.key] = group
-            if statement.calls:
-                self._calling.add(group)
-        if _sums_along(statement):
-            self._summing.add(group)
+        self._kinds[group] |= _kinds(statement)
 
     def aside(self, array: Array) -> Array:
         """A copy of an array, as it is before anything more is written to it."""
@@ -88,14 +92,9 @@ class Schedule:
 
     def _group(self, statement: Any, earliest: int) -> int | None:
         groups = self._open.get(statement.loops, [])
-        # Sums in order keep a loop from running in vectors, which is what calls gain most by.
-        apart: set[int] = set()
-        if _sums_along(statement):
-            apart = self._calling
-        elif isinstance(statement, Entries) and statement.calls:
-            apart = self._summing
+        apart = {APART[kind] for kind in _kinds(statement)}
         for group in groups[bisect_left(groups, earliest) :]:
-            if len(self.groups[group]) < LONGEST_NEST and group not in apart:
+            if len(self.groups[group]) < LONGEST_NEST and apart.isdisjoint(self._kinds[group]):
                 return group
         return None
 
@@ -150,9 +149,30 @@ def _may_fail(statement: Statement) -> bool:
     return isinstance(statement, Check) or (isinstance(statement, Host) and not statement.product)
 
 
-def _sums_along(statement: Statement) -> bool:
-    """Whether it makes one entry of those that follow on one another."""
-    return isinstance(statement, Reduced) and len(statement.loops) - 1 in statement.axes
+def _kinds(statement: Statement) -> set[str]:
+    """What decides whether its loops run in vectors."""
+    if not isinstance(statement, Entries | Reduced):
+        return set()
+    kinds = set[str]()
+    if isinstance(statement, Reduced) and len(statement.loops) - 1 in statement.axes:
+        kinds.add("sums")
+    calls = isinstance(statement, Entries) and statement.calls
+    if calls:
+        kinds.add("calls")
+    if _is_whole(statement):
+        kinds |= {"calls of a whole"} if calls else set()
+    elif statement.loops[-1] < LONG_ROW:
+        kinds.add("rows")
+    return kinds
+
+
+def _is_whole(statement: Entries | Reduced) -> bool:
+    """Whether one loop goes through all entries, as they follow on one another in memory."""
+    long = [axis for axis, length in enumerate(statement.loops) if length > 1]
+    steps = [
+        broadcast_strides(array, statement.loops) for array in (*statement.arrays, statement.out)
+    ]
+    return all(s[a] == s[b] * statement.loops[b] for s in steps for a, b in pairwise(long))
 
 
 def place_in_memory(

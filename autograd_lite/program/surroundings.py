@@ -85,12 +85,13 @@ class Surroundings:
         acts: what they do besides computing, in words; empty if nothing was found.
         unseen: what they read of which it is not seen whether it changes, in words.
         are_unchanged: tells whether all that is read is what it was.
+        watched: what compares it.
     """
 
     def __init__(self, roots: Iterable[Any], strict: bool, given: Iterable[Node] = ()) -> None:
         self.acts = self.unseen = ""
         self._waiting = [*roots]
-        self._watched = Watched(self._waiting.append)
+        self.watched = Watched(self._waiting.append)
         self._seen: dict[int, Any] = {id(node): node for node in given}
         self._names: set[Any] = set()
         self._owners: list[Any] = []
@@ -99,7 +100,7 @@ class Surroundings:
             self._visit(self._waiting.pop())
         if "data" in self._names:
             self._miss("data")
-        self.are_unchanged = self._watched.begin()
+        self.are_unchanged = self.watched.begin()
 
     def _visit(self, value: Any) -> None:
         if id(value) in self._seen or isinstance(value, CONSTANT):
@@ -107,7 +108,7 @@ class Surroundings:
         self._seen[id(value)] = value
         if isinstance(value, Node):
             for name in ("_array", "_requires_grad", "grad", "name"):
-                self._watched.attribute(value, name)
+                self.watched.attribute(value, name)
         elif isinstance(value, np.ndarray):
             self._visit_array(value)
         elif isinstance(value, CONTAINERS):
@@ -138,7 +139,7 @@ class Surroundings:
     def _visit_array(self, array: Any) -> None:
         if array.dtype.hasobject:
             self._waiting.append(array.tolist())
-        if not self._watched.array(array):
+        if not self.watched.array(array):
             self._miss(f"an array {array.shape}, too large to be compared,")
 
     def _visit_builtin(self, function: Any) -> None:
@@ -154,7 +155,7 @@ class Surroundings:
         for each in (*kind.__mro__, *type.mro(type(kind))):
             if not _is_of_packages(each) and id(each.__dict__) not in self._seen:
                 self._seen[id(each.__dict__)] = each.__dict__
-                self._watched.container(each.__dict__)
+                self.watched.container(each.__dict__)
                 self._own(each)
                 self._waiting += _called_unnamed(each)
 
@@ -186,7 +187,7 @@ class Surroundings:
         kind = type(value)
         self._visit_class(kind)
         for name in _slots(kind):
-            self._watched.attribute(value, name)
+            self.watched.attribute(value, name)
         if hasattr(value, "__dict__"):
             self._hold(vars(value), of_packages=_is_of_packages(kind))
 
@@ -195,10 +196,10 @@ class Surroundings:
 
     def _hold(self, held: Any, of_packages: bool = False) -> None:
         """Look at a container; the attributes of what comes from packages are read by name."""
-        if held is sys.modules or self._watched.size + len(held) > MOST:
+        if held is sys.modules or self.watched.size + len(held) > MOST:
             self._miss(f"a {type(held).__name__} of {len(held)} entries")
             return
-        watched = self._watched.container
+        watched = self.watched.container
         parts = [*held] if isinstance(held, tuple) else watched(held, ordered=not of_packages)
         # What layers draw is noted, and drawn anew.
         left = GENERATORS if of_packages else ()
@@ -210,10 +211,10 @@ class Surroundings:
             return
         self._waiting.append(vars(function))
         for name in ("__code__", "__defaults__", "__kwdefaults__"):
-            self._watched.attribute(function, name)
+            self.watched.attribute(function, name)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             try:
-                self._watched.attribute(cell, "cell_contents")
+                self.watched.attribute(cell, "cell_contents")
             except ValueError:  # it is empty yet
                 self._miss(name)
         for code in _codes(function.__code__):
@@ -229,9 +230,9 @@ class Surroundings:
     def _look(self, function: FunctionType, instruction: dis.Instruction, acts: bool) -> None:
         name, what = instruction.argval, instruction.opname
         if what in ("LOAD_GLOBAL", "LOAD_NAME"):
-            self._watched.variable(function.__globals__, name)
+            self.watched.variable(function.__globals__, name)
         elif what == "IMPORT_NAME":
-            self._watched.variable(sys.modules, name)
+            self.watched.variable(sys.modules, name)
         if what in LOADS and name in UNSEEN:
             self._miss(name)
         if what in LOADS and name in BY_NAME and not self._any_name:
@@ -264,11 +265,11 @@ class Surroundings:
             if not name.startswith("__"):
                 self._visit_member(owner, name)
         if isinstance(owner, ModuleType):
-            self._watched.container(dict.keys(vars(owner)))
+            self.watched.container(dict.keys(vars(owner)))
 
     def _visit_member(self, owner: Any, name: str) -> None:
         if isinstance(owner, ModuleType):
-            self._watched.variable(vars(owner), name)
+            self.watched.variable(vars(owner), name)
         elif name in vars(owner):
             member = vars(owner)[name]
             self._waiting.append(getattr(member, "fget", getattr(member, "__func__", member)))

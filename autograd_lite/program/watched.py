@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import is_
 from types import MappingProxyType
@@ -37,10 +37,15 @@ class Watched:
 
     Attributes:
         size: how many entries containers have.
+        plain: the dictionaries and lists, which others may compare as well.
+        others_are_unchanged: what tells so, once it has begun, of all that is not in these; None if
+            there is nothing else.
     """
 
     def __init__(self, found: Callable[[Any], object]) -> None:
         self._found, self.size = found, 0
+        self.plain: list[dict[Any, Any] | list[Any]] = []
+        self.others_are_unchanged: Callable[[], bool] | None = None
         self._bytes = 0
         self._read: set[Any] = set()
         # What the function's text reads: what objects are read from, and what these were.
@@ -55,6 +60,7 @@ class Watched:
         self._single: list[str] = []
         self._sizes: list[str] = []
         self._many: list[str] = []  # names of what gives many objects
+        self._others: list[str] = []  # conditions on what is in no dictionary and no list
         # With their forms, and what gives the same as before if the entries are.
         self._arrays: list[tuple[Array, Any, Callable[[], Any], Any]] = []
 
@@ -72,13 +78,27 @@ class Watched:
         has_order = bool(keys) and ordered
         known = self._named(keys) if has_order else len(entries)
         self._sizes.append(f"[*{name}] == {known}" if has_order else f"len({name}) == {known}")
-        places = keys if type(held) is dict else [*range(len(entries))]
+        places = [*range(len(entries))] if type(held) is list else keys
         is_short = len(entries) <= SHORT and len(self._single) < MOST_WRITTEN
-        if is_short and type(held) in (dict, list) and {*map(type, places)} <= {str, int}:
-            self._single += [f"{name}[{place!r}]" for place in places]
+        is_plain = type(held) in (dict, list)
+        if is_plain:
+            self.plain.append(held)
+        else:
+            self._others.append(self._sizes[-1])
+        has_places = is_plain or type(held) is MappingProxyType
+        if is_short and has_places and {*map(type, places)} <= {str, int}:
+            for place in places:
+                self._compare(f"{name}[{place!r}]", is_plain)
         else:
             self._many.append(self._named(contents))
+            self._others += [] if is_plain else ["are_unchanged()"]
         return keys + entries
+
+    def _compare(self, text: str, is_plain: bool = False) -> None:
+        """Compare what an expression gives."""
+        if not is_plain:
+            self._others.append(f"{text} is known{len(self._single)}")
+        self._single.append(text)
 
     def variable(self, variables: dict[str, Any], name: str) -> None:
         """Compare what a dictionary has under a name."""
@@ -110,15 +130,13 @@ class Watched:
         are_same = [f"{text} is known{i}" for i, text in enumerate(single)]
         are_same += [f"all(map(is_, chain({', '.join(many)}), known))"] if many else []
         now = ", ".join([*single, *[f"*{name}" for name in many]])
-        entries = " and not entries_differ()" if self._arrays else ""
+        entries = ["not entries_differ()"] if self._arrays else []
+        all_same = f"({' and '.join([*self._sizes, *are_same]) or True} or are_equal())"
         lines = [
             f"def have_sizes(): return {' and '.join(self._sizes) or True}",
             f"def now(): return [{now}]",
-            "def are_unchanged():",
-            "    try:",
-            f"        return ({' and '.join([*self._sizes, *are_same]) or True}"
-            f" or are_equal()){entries}",
-            "    except changed: return False",
+            *_looking("are_unchanged", [all_same, *entries]),
+            *_looking("others_are_unchanged", [*self._others, *entries]),
         ]
         names = self._names
         names |= {"are_equal": self._are_equal, "entries_differ": self._entries_differ}
@@ -126,6 +144,8 @@ class Watched:
         exec("\n".join(lines), names)
         self._have_sizes, self._now = names["have_sizes"], names["now"]
         self._take(self._now())
+        if self._others or entries:
+            self.others_are_unchanged = names["others_are_unchanged"]
         found: Callable[[], bool] = names["are_unchanged"]
         return found
 
@@ -137,7 +157,7 @@ class Watched:
     def _note(self, text: str, held: Any, name: str, value: Any) -> None:
         if (id(held), name) not in self._read:
             self._read.add((id(held), name))
-            self._single.append(text.format(self._named(held), name))
+            self._compare(text.format(self._named(held), name))
         if value is not ABSENT:
             self._found(value)
 
@@ -161,6 +181,12 @@ class Watched:
             if form(array) != known or look() != seen:
                 return True
         return False
+
+
+def _looking(name: str, conditions: Sequence[str]) -> list[str]:
+    """The text of a function that tells whether conditions hold."""
+    text = f"    try: return {' and '.join(conditions) or True}"
+    return [f"def {name}():", text, "    except changed: return False"]
 
 
 def _is_equal(now: Any, before: Any) -> bool:

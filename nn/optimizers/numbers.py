@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from autograd_lite.program.program import Step
 
 OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.power: "**"}
 
@@ -39,6 +42,32 @@ def _joined(form: str, *parts: Any) -> Number:
         functions |= part.functions if isinstance(part, Number) else {}
     texts = [part.text if isinstance(part, Number) else repr(part) for part in parts]
     return Number(form.format(*texts), functions)
+
+
+class InProgram(np.lib.mixins.NDArrayOperatorsMixin):
+    """A number that a program computes: what is computed of it are further steps.
+
+    Attributes:
+        step: the one that gives it.
+    """
+
+    def __init__(self, step: Step, add: Callable[[Any, tuple[Any, ...]], Step]) -> None:
+        self.step, self._add = step, add
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *parts: Any) -> InProgram:
+        given = [part.step if isinstance(part, InProgram) else part for part in parts]
+        return InProgram(self._add(ufunc, tuple(given)), self._add)
+
+
+def in_program(number: Number, rate: InProgram, step: InProgram) -> Step | None:
+    """The step that gives a number; None if it calls what programs do not."""
+    if any(
+        function is not getattr(math, name, None) for name, function in number.functions.items()
+    ):
+        return None
+    functions = {name: getattr(np, name) for name in number.functions}
+    found: InProgram = eval(number.text, {**functions, "rate": rate, "step": step})
+    return found.step
 
 
 def computed(function: Callable[..., Any], *numbers: Any) -> Any:

@@ -17,19 +17,21 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.shaping import astype
 from autograd_lite.interruption import at_once, whole
-from autograd_lite.mutation import mark_rewritten
+from autograd_lite.mutation import marking
 from autograd_lite.program.backends import Backend, Call, OtherNumbers, Task
 from autograd_lite.program.memory import in_rows
 from autograd_lite.program.numpy_forms import OUT_BY_NAME
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import RECORDINGS
 from nn.optimizers.flat import BLOCK, Run
-from nn.optimizers.numbers import Number
+from nn.optimizers.numbers import InProgram, Number, in_program
 from nn.optimizers.optimizer import Optimizer
 
 CHANGING = "learning_rate"
 """The hyper-parameter that schedules change."""
+FLOAT = np.dtype(float)
 
 
 class _Tape:
@@ -50,6 +52,28 @@ class _Tape:
         if type(value) in (int, float):
             return value
         raise TypeError(f"an update is computed from {type(value).__name__}")
+
+    def computed_in(
+        self, given: Callable[[Any], Step], add: Callable[..., Step]
+    ) -> dict[int, Step]:
+        """Have a program compute its numbers, as far as it can; in which place each of them is.
+
+        What is given to it are the rate, the step, and what it cannot compute.
+        """
+        rate, count = np.zeros(()), np.zeros(())
+        numbers = [InProgram(given(array), add) for array in (rate, count)]
+        found: dict[int, Step] = {}
+        for text, (number, place) in [*self.places.items()]:
+            step = in_program(number, *numbers)
+            if step is None:
+                given(place)
+                continue
+            del self.places[text]
+            if place.dtype != FLOAT:
+                step = add(astype, (step, place.dtype), (), place.dtype)
+            found[place.ctypes.data] = step
+        self.places |= {"rate": (Number("rate", {}), rate), "step": (Number("step", {}), count)}
+        return found
 
     def setting(self, names: dict[str, Any]) -> list[str]:
         """The lines that put numbers in their places, of a rate and a step."""
@@ -130,8 +154,7 @@ class Update:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
         self._known = [dict(run.options) for run, _ in self._gradients]
         self.made += 1
-        calls, first, places = list[Call](), list[Call](), list[Any]()
-        tapes = []
+        calls, first, tapes = list[Call](), list[Call](), list[_Tape]()
         for run, flat in self._gradients:
             size = max(1, len(flat) if self.in_c else min(BLOCK, len(flat)))
             # In the processor's cache for all parts: the rule's own, and what the gradient becomes.
@@ -140,11 +163,10 @@ class Update:
                 self._note(run, flat, room, start, tape)
                 first += [] if start else tape.calls
             calls += tape.calls
-            places += [place for _, place in tape.places.values()]
             tapes.append(tape)
         self._tapes = tapes
         if self.in_c:
-            self.calls = [self._in_c(calls, places)]
+            self.calls = [self._in_c(calls)]
             self._require_agreement(self.calls)
         else:
             self.calls = [*map(_of_arrays, calls)]
@@ -154,16 +176,17 @@ class Update:
     def written_into(self, names: dict[str, Any]) -> tuple[list[str], list[str]]:
         """The lines that put the next step's numbers in their places, and those that count it.
 
-        What is between them belongs into `map`, with what it gives assigned at once: Python looks
-        for Ctrl-C after calls, and in loops, but neither when it unpacks nor when it assigns.
+        What is between them is looked up by an index, or belongs into `map`, with what it gives
+        assigned at once: Python looks for Ctrl-C after calls, and in loops, but not after these.
         """
-        names |= {"optimizer": self._optimizer, "known": self._known, "mark": mark_rewritten}
+        names |= {"optimizer": self._optimizer, "known": self._known}
         numbers, counting = list[str](), ["optimizer.__dict__['steps'] = taken"]
         for number, ((run, _), tape) in enumerate(zip(self._gradients, self._tapes)):
             names |= {f"run{number}": run, f"tensors{number}": run.tensors}
             names[f"values{number}"] = run.arrays[0]
             numbers.append(f"rate, step = known[{number}][{CHANGING!r}], run{number}.steps + 1")
-            numbers += [*tape.setting(names), f"mark(tensors{number}, values{number})"]
+            numbers += tape.setting(names)
+            numbers += marking(f"tensors{number}", f"values{number}", names)
             numbers.append(f"step{number} = step")
             counting.append(f"run{number}.steps = step{number}")
         return [*numbers, "taken = optimizer.steps + 1"], counting
@@ -189,30 +212,36 @@ class Update:
         given = Entries(tape, scratch), values, gradient, *state
         self._optimizer._updated(options, Number("step", {}), *given)
 
-    def _in_c(self, calls: Sequence[Call], places: Sequence[Any]) -> Call:
+    def _in_c(self, calls: Sequence[Call]) -> Call:
         """The calls as one function in C."""
-        steps = list[Step]()
+        steps, inputs = list[Step](), list[Step]()
         now: dict[int, Step] = {}  # which step gives what is in an array, by its address
 
-        def step(function: Any, arguments: tuple[Any, ...], array: Any) -> Step:
-            step = Step(function, arguments, {}, array.shape, len(steps), array.dtype)
-            steps.append(step)
-            now[array.ctypes.data] = step
-            return step
+        def add(
+            function: Any, arguments: tuple[Any, ...], shape: Any = (), dtype: Any = FLOAT
+        ) -> Step:
+            steps.append(Step(function, arguments, {}, shape, len(steps), dtype))
+            return steps[-1]
+
+        def given(array: Any) -> Step:
+            inputs.append(add(None, (array,), array.shape, array.dtype))
+            now[array.ctypes.data] = inputs[-1]
+            return inputs[-1]
 
         own = [array for run, _ in self._gradients for array in run.kept]
-        given = [*[flat for _, flat in self._gradients], *places]
-        targets = [step(None, (array,), array) for array in own]
-        inputs = targets + [step(None, (array,), array) for array in given]
+        targets = [*map(given, own)]
+        for (_, flat), tape in zip(self._gradients, self._tapes):
+            given(flat)
+            now |= tape.computed_in(given, add)
         for function, *arguments, out in calls:
             used = [now[x.ctypes.data] if isinstance(x, np.ndarray) else x for x in arguments]
-            step(function, tuple(used), out)
+            now[out.ctypes.data] = add(function, tuple(used), out.shape, out.dtype)
         found = [(now[array.ctypes.data], target) for array, target in zip(own, targets)]
         outputs = [pair for pair in found if pair[0] is not pair[1]]
         steps = [each for each in steps if each.function]
         make: Callable[[Task], Any] = self._backend.make
         self._runner = make(Task(steps, inputs, outputs))  # which has the memory that C works on
-        call: Call = self._runner.as_call([*own, *given])
+        call: Call = self._runner.as_call([step.arguments[0] for step in inputs])
         return call
 
     def _require_agreement(self, calls: Sequence[Call], part: slice = slice(None)) -> None:

@@ -46,9 +46,9 @@ from nn.training.recorded import (
     laid_out,
     record_step,
     surroundings_of,
-    whole_step,
     written,
 )
+from nn.training.written_steps import whole_step
 
 # In C, as they are asked for in each step.
 _array = attrgetter("_array")

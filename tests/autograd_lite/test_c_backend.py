@@ -1,6 +1,7 @@
 """Programs in C against the engine: rows of the table, random programs, targets and guards."""
 
 import operator
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from samples import SAMPLES
 
 import nn
 from autograd_lite import Tensor, compile, logsumexp, softmax_cross_entropy, value_and_grad
+from autograd_lite.derivatives.shaping import astype
 from autograd_lite.program import compiler
 from autograd_lite.program.backends import Missed, Task
 from autograd_lite.program.c_backend import Plan, Runner, c_backend, source_of
@@ -242,7 +244,14 @@ def test_entries_of_all_dtypes_are_what_numpy_gives(quick):
         (np.add, bytes_, bytes_),
         (np.multiply, whole, floats),
         (np.maximum, floats, floats[::-1]),
+        *[(f, *pair) for f in (np.maximum, np.minimum) for pair in permutations((floats, 0.25))],
+        (np.maximum, floats, np.nan),
+        (np.heaviside, floats, 0.25),
+        (np.heaviside, floats, floats[::-1]),
         (np.sign, floats),
+        (np.signbit, np.sign(floats)),
+        (np.multiply, whole > 0, floats),
+        (astype, floats < 0.25, np.dtype(np.float32)),
         (np.max, whole),
         (np.min, unsigned),
         (np.add, floats.astype(np.float32), 0.1),
@@ -252,6 +261,17 @@ def test_entries_of_all_dtypes_are_what_numpy_gives(quick):
         found, right = found_in_c(function, *arguments)
         np.testing.assert_array_equal(found, right, function.__name__)
         assert found.dtype == right.dtype
+
+
+def test_functions_of_short_rows_run_in_one_loop_over_all_entries():
+    x, row = Tensor(np.ones((7, 10)), requires_grad=True), np.linspace(0, 1, 10)
+    for function, opened in ((np.exp, "i0 < 70"), (np.tanh, "i0 < 70"), (np.sqrt, "i1 < 10")):
+        run, _ = compiled(function(x + row).sum())
+        (text,) = [part for part in run.source.split("static") if f" {function.__name__}(v" in part]
+        assert opened in text
+    run, _ = compiled(np.exp(Tensor(np.ones((7, 100)), requires_grad=True) + np.ones(100)).sum())
+    (text,) = [part for part in run.source.split("static") if " exp(v" in part]
+    assert "i1 < 100" in text  # of long rows, what is added is not written to memory first
 
 
 def test_a_sum_that_is_read_elsewhere_is_not_added_to_in_place(quick):
