@@ -65,7 +65,7 @@ def test_numbered_batches_with_targets_beside_them_are_refused():
     told = "fit with X Numbered: it is no array, and no lists of one length"
     with pytest.raises(UnsupportedError, match=told):
         fit(line(), Numbered(), Y)
-    with pytest.raises(UnsupportedError, match="predict.* Numbered: it is no array"):
+    with pytest.raises(UnsupportedError, match=r"predict.* Numbered: it is no array"):
         nn.predict(line(), Numbered())
 
 
