@@ -139,14 +139,8 @@ def comes_by_number(value: Any) -> bool:
     >>> comes_by_number([1.0]), comes_by_number(type("", (), {"__getitem__": 1, "__len__": 1})())
     (False, True)
     """
-    told = (
-        "__iter__",
-        "__array__",
-        "__array_interface__",
-        "_type_",
-        "shape",
-        "keys",
-    )  # _type_: of C
+    # Arrays of C have the last one.
+    told = "__iter__", "__array__", "__array_interface__", "shape", "_type_"
     by_number = hasattr(value, "__getitem__") and hasattr(value, "__len__")
     return by_number and not any(hasattr(value, name) for name in told)
 
