@@ -118,6 +118,8 @@ def _is_delta(case: Case, array: Array) -> bool:
 
     Or as of the gradients of samples, which are averaged or summed.
     """
+    if array.dtype == bool:
+        return False
     given = [case.manual[t] for t in case.wrong_ones if array.ndim > 1]
     given = [gradient for gradient in given if gradient.shape == array.shape[1:]]
     if any(factor_between(gradient, array.sum(axis=0)) for gradient in given):

@@ -234,6 +234,17 @@ def test_arrays_of_the_caller_that_are_no_numbers_are_left_out():
         assert len({len(x) for x in (words, parts, none, dates, records, given)}) == 1
 
 
+def test_a_mask_of_the_caller_is_no_gradient_of_a_step():
+    w, y, mask = (
+        Tensor([1.0, 2.0, 3.0], requires_grad=True),
+        np.zeros(3),
+        np.array([True, False] * 2)[1:],
+    )
+    report = compare_gradients(((y - np.cos(w)) ** 2).sum(), {w: np.array([0.2, 5.0, -3.0])})
+    assert not report
+    assert mask.shape == w.shape
+
+
 def test_a_search_inside_of_detect_anomaly_raises_nothing():
     loss, by_hand, _ = written_out()
     with detect_anomaly():
