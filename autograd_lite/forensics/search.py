@@ -297,7 +297,8 @@ class Search:
         backward = slice(graph.program.values[graph.loss].number + 1, None)
         pairs = zip(predicted.values[backward], right[backward])
         changed = (pair for pair in pairs if pair[0] is not pair[1])
-        return any(_is_lost(*pair) for pair in changed)
+        # Of a step with several results, each is that of a step of its own as well.
+        return any(_is_lost(*pair) for pair in changed if type(pair[0]) is not tuple)
 
     def _solved(self, candidate: Candidate, base: Replay) -> list[Candidate]:
         """Itself, or with the strengths that make a gradient right, which they change linearly."""
