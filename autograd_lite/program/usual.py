@@ -29,7 +29,7 @@ def call(given):
     try:
         [{arrays}] = given
         if not ({looks}): return None
-        free.pop()
+        del free[0]
     except Exception: return None  # what is done next says better
     try:
         {body_within}

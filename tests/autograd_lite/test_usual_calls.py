@@ -1,6 +1,8 @@
 """Calls of compiled functions like the one before, which are told from others in a few steps."""
 
+import itertools
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -139,3 +141,24 @@ def test_subclasses_and_unpickled_arrays_are_what_they_are_in_the_function(
     assert fast(swapped).tolist() == (x * x).tolist()
     masked = np.ma.masked_array(x, mask=x > 3)
     assert type(fast(masked)) is type(masked * masked)
+
+
+@BACKENDS
+def test_ctrl_c_after_any_call_of_pythons_leaves_the_function_compiled(backend, quick_c_compiler):
+    fast, x = compiled(lambda x: (x * x).sum(), backend), np.array([3.0, 4.0])
+
+    def interrupt(frame, event, _):
+        if event == "c_return" and next(returned) == place:
+            raise KeyboardInterrupt
+
+    for place, first in itertools.product(range(1, 30), [x, x[:1]]):
+        fast(first)
+        returned = itertools.count()
+        try:
+            sys.setprofile(interrupt)
+            fast(x)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.setprofile(None)
+        assert (fast(x), fast.backend) == (25.0, backend)
