@@ -72,6 +72,7 @@ def written(
     """
     names: Names = {"are_unchanged": are_unchanged, "free": free, "form": form, "rebuilt": rebuilt}
     names |= {"recording": recording.get, "set_now": set_now.get, "ndarray": np.ndarray}
+    names["asarray"] = np.asarray
     names |= {"numpy_settings": numpy_settings, "raises_errors": raises_errors}
     given = [f"a{place}" for place in range(len(arrays))]
     looks = ["recording() is True", "not set_now()"]
@@ -100,6 +101,7 @@ def written(
 
 def _ran(names: Names, program: Any, read: Sequence[str], result: Any) -> list[str]:
     """The lines that run a program and return what it gives, in the structure of a result."""
+    arrays = [*filter(_is_array, leaves_of(result))]
     if hasattr(program, "call"):  # it is one call of C
         function, *addresses = program.call
         names["program"] = program  # which has the memory
@@ -111,9 +113,14 @@ def _ran(names: Names, program: Any, read: Sequence[str], result: Any) -> list[s
         found = [f"{_named(names, each)}()" for each in program.results]
     else:
         names["program"] = program
-        found = [f"r{i}" for i, _ in enumerate(filter(_is_array, leaves_of(result)))]
+        found = [f"r{i}" for i, _ in enumerate(arrays)]
         lines = ["try:", f"    [{', '.join(found)}] = program({', '.join(read)})"]
         lines.append("except Exception: return None  # what the function itself says better")
+        # What NumPy gives for one entry is in some functions a number, in others an array.
+        found = [f"{x}[()]" if isinstance(y, np.generic) else x for x, y in zip(found, arrays)]
+    for place, array in enumerate(arrays):
+        if isinstance(array, np.ndarray) and not array.ndim:
+            found[place] = f"asarray({found[place]}, {_named(names, array.dtype)})"
     return [*lines, f"return {_shown(names, result, iter(found))}"]
 
 
