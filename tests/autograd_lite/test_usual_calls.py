@@ -1,5 +1,6 @@
 """Calls of compiled functions like the one before, which are told from others in a few steps."""
 
+import functools
 import itertools
 import pickle
 import sys
@@ -169,15 +170,14 @@ def test_subclasses_and_unpickled_arrays_are_what_they_are_in_the_function(
 def test_ctrl_c_after_any_call_of_pythons_leaves_the_function_compiled(backend, quick_c_compiler):
     fast, x = compiled(lambda x: (x * x).sum(), backend), np.array([3.0, 4.0])
 
-    def interrupt(frame, event, _):
-        if event == "c_return" and next(returned) == place:
+    def interrupt(returned, last, frame, event, _):
+        if event == "c_return" and next(returned) == last:
             raise KeyboardInterrupt
 
-    for place, first in itertools.product(range(1, 30), [x, x[:1]]):
+    for last, first in itertools.product(range(1, 30), [x, x[:1]]):
         fast(first)
-        returned = itertools.count()
         try:
-            sys.setprofile(interrupt)
+            sys.setprofile(functools.partial(interrupt, itertools.count(), last))
             fast(x)
         except KeyboardInterrupt:
             pass
