@@ -121,7 +121,9 @@ def _ran(names: Names, program: Any, read: Sequence[str], result: Any) -> list[s
         lines = ["try:", f"    [{', '.join(found)}] = program({', '.join(read)})"]
         lines.append("except Exception: return None  # what the function itself says better")
         # What NumPy gives for one entry is in some functions a number, in others an array.
-        found = [f"{x}[()]" if isinstance(y, np.generic) else x for x, y in zip(found, arrays)]
+        number = "({0}[()] if type({0}) is ndarray else {0})"  # whose index takes long
+        kinds = [number if isinstance(array, np.generic) else "{}" for array in arrays]
+        found = [kind.format(name) for kind, name in zip(kinds, found)]
     for place, array in enumerate(arrays):
         if isinstance(array, np.ndarray) and not array.ndim:
             found[place] = f"asarray({found[place]}, {named(names, array.dtype)})"
