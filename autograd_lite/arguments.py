@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from autograd_lite.foreign import admit, framework_of, is_on_card
+from autograd_lite.foreign import admit, comes_by_number, framework_of, is_on_card
 from autograd_lite.names import meant_by
 
 if TYPE_CHECKING:
@@ -136,6 +136,8 @@ def as_array(values: Any, attempted: str) -> Array:
     """
     try:
         admitted = admit(values, attempted)
+        if type(admitted) is not np.ndarray and comes_by_number(admitted):
+            admitted = [admitted[number] for number in range(len(admitted))]
         return admitted if is_on_card(admitted) else np.asarray(admitted)
     except AutogradError:
         raise

@@ -133,6 +133,18 @@ def is_sequence(kind: Any) -> bool:
     return hasattr(kind, "__getitem__") and hasattr(kind, "__len__") and _gate(kind) is None
 
 
+def comes_by_number(value: Any) -> bool:
+    """Whether its items come by their numbers alone, of which Python may find no end.
+
+    >>> comes_by_number([1.0]), comes_by_number(type("", (), {"__getitem__": 1, "__len__": 1})())
+    (False, True)
+    """
+    # Arrays of C have the last one.
+    told = "__iter__", "__array__", "__array_interface__", "shape", "_type_"
+    by_number = hasattr(value, "__getitem__") and hasattr(value, "__len__")
+    return by_number and not any(hasattr(value, name) for name in told)
+
+
 _HERE = {np.ndarray, np.float64, np.float32}
 """Types of what is on no graphics card, to be asked first."""
 

@@ -16,6 +16,7 @@ from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, Pass, plain
 from autograd_lite.read_only import OURS
+from autograd_lite.trees import map_tree
 
 Rule = Callable[[Node, Cotangents, Pass, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
@@ -112,13 +113,13 @@ def entries_of(value: Any) -> Any:
 
 
 def decisive(value: Any) -> Any:
-    """The array of a tensor whose entries decide on what is computed."""
+    """The array of a tensor whose entries decide what is computed."""
     take_entries(value)
     return plain(value)
 
 
 def condition(function: Callable[..., Any]) -> Callable[..., bool]:
-    """Make a condition on arrays one on tensors as well, of which the outcome is noted.
+    """Let a condition on arrays take tensors as well, and note its outcome.
 
     While a rule is traced it is given what takes the place of arrays, and remembers itself.
     """
@@ -307,7 +308,7 @@ class enable_grad(SetRecording):  # noqa: N801 - its name in PyTorch
 
 
 def unrecorded(vjp: Any) -> Any:
-    """A rule of somebody else's, which records nothing unless it is handed tensors."""
+    """A rule of somebody else's, which gives arrays, and records nothing, unless handed tensors."""
 
     def call(g: Any, *given: Any, **keywords: Any) -> Any:
         if isinstance(g, Node):
@@ -315,7 +316,10 @@ def unrecorded(vjp: Any) -> Any:
         # What is set in a copy of the context ends with it, wherever an interruption comes.
         context = copy_context()
         context.run(recording.set, False)
-        return context.run(vjp, g, *given, **keywords)
+        result = context.run(vjp, g, *given, **keywords)
+        if callable(result):  # what a variadic rule returns, from an argument's index
+            return lambda index: plain(context.run(result, index))
+        return map_tree(plain, result)
 
     package = str(getattr(vjp, "__module__", "")).partition(".")[0]
     return vjp if vjp is None or package in OURS else functools.update_wrapper(call, vjp)

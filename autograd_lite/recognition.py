@@ -236,7 +236,7 @@ def behind(
 def _agree(found: Array, expected: Array) -> bool:
     """Whether arrays are equal up to the rounding of what is as large as 1."""
     eps = np.finfo(min(found.dtype, expected.dtype)).eps
-    return _within(found, expected, 4 * eps * max(1, np.abs(expected).max()))
+    return _within(found, expected, 4 * eps * max(1, np.abs(expected).max(initial=0)))
 
 
 def _within(found: Array, expected: Array, tolerance: Any) -> bool:

@@ -65,7 +65,7 @@ def _under_first_names(state: dict[str, Any], others: Mapping[str, str]) -> dict
     for name, value in state.items():
         first = others.get(name, name)
         known = found.setdefault(first, value)
-        if known is not value and not np.array_equal(known, value):
+        if known is not value and not np.array_equal(known, value, equal_nan=True):
             raise ArgumentError(
                 f"from_torch of {first!r} and {name!r}",
                 "the model has one parameter of these two names, and they differ",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy import ndarray
 
 from autograd_lite.derivatives.neural import sigmoid, softmax
-from autograd_lite.foreign import beside, is_on_card
+from autograd_lite.foreign import beside
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.precision import as_floats, in_floats, in_single, rule_in_single, widened
@@ -252,7 +252,7 @@ def _firsts(n: int, classes: int) -> Array:
 def _followed(logits: Array, labels: Array) -> tuple[Array, Array]:
     """Loss and errors of softmax_cross_entropy without a change in place, with the same numbers."""
     n, classes = logits.shape
-    order: Any = {} if is_on_card(logits) else {"order": "C"}
+    order: Any = {"order": "C"} if isinstance(logits, Node | ndarray) else {}
     scores = np.subtract(logits, logits.max(axis=1, keepdims=True), **order)
     right = scores.reshape(-1)[_places(labels, classes)]
     exponentials = np.exp(scores)

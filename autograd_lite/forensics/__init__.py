@@ -47,13 +47,16 @@ def examine(
     start = now()
     if not all(is_array(node._array) for node in backward_order(loss)):
         return {}, [], "Mistakes are looked for in NumPy arrays only."
+    if not all(node._array.size for node in backward_order(loss)):
+        return {}, [], "Mistakes are not looked for where an array has no entries."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
     with enable_grad(), setting(watching, None), np.errstate(all="ignore"):
         refuse_changed(loss)
         graph = Graph(loss)
         names = Names(graph, frame)
         held = [(name, a) for name, a in visible_arrays(names.variables) if not is_recorded(a)]
-        arrays = {name: plain(a) for name, a in held if is_array(plain(a))}
+        seen = [(name, plain(a)) for name, a in held if is_array(plain(a))]
+        arrays = {name: a for name, a in seen if a.dtype.kind in "fiub"}
         named = {node: names.of[node] for node in names.given}
         case = Case(graph, dict(manual), tolerance, named, arrays, names.numbers())
         return _examined(case, names, seconds, start)

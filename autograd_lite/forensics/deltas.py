@@ -141,7 +141,7 @@ def _of_predictions(
                     yield from _delta(graph, place, kind, words, c * value, y)
             yield from _smoothed(graph, place, c * (p - y), c * y)
             for name, array in case.arrays.items():
-                if array.shape == p.shape and array.dtype.kind in "fiub":
+                if array.shape == p.shape:
                     words = f"{name} stands for the targets y in p - y"
                     yield from _delta(graph, place, "other arrays", words, c * (p - array), y)
             for others, (other, its) in enumerate(predictions):
@@ -157,7 +157,7 @@ def _smoothed(graph: Graph, place: Place, delta: Array, labels: Array) -> Iterat
     to_scores = graph.consumers[place.argument]
     if labels.ndim == 2 and delta.shape == place.argument.shape:
         apart = labels - labels.mean(axis=-1, keepdims=True)
-        words = "in what arrives there the labels are smoothed, and not those of the loss"
+        words = "in what arrives there, and not in the loss, the labels are smoothed"
         by = lambda share: instead_of_all(to_scores, delta + share * apart)
         yield with_strength("labels", words, by, neutral=0.0, number="by {}", joint=True)
 

@@ -293,7 +293,7 @@ def softmax(graph: Graph, place: Place) -> StepMistakes:
         for text, slope in DIAGONALS_AT_THE_INPUT:
             yield "wrong place", words + what + text, partial(_by, slope)
     if function is neural.softmax and is_square(place.node._array):
-        what = "the subtracted sum is of another row than its own, as where keepdims is left out"
+        what = "the subtracted sum is that of another row, as when keepdims is left out"
         yield "wrong axis", words + what, _without_keepdims
     if function in RIGHT:
         for over in (*range(place.node.ndim), tuple(range(place.node.ndim))):

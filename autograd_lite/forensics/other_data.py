@@ -106,8 +106,7 @@ def _held(case: Case, data: Data) -> Iterator[tuple[str, Array]]:
     seen = {id(gradient) for gradient in case.manual.values()}
     chooses = chooses_by(case.graph, data.parts)
     for name, other in case.arrays.items():
-        alike = other.shape == data.array.shape and other.dtype.kind in "fiub"
-        alike = alike and (not chooses or is_condition(other))
+        alike = other.shape == data.array.shape and (not chooses or is_condition(other))
         alike = alike and id(other) not in seen and not np.array_equal(other, data.array)
         if alike and not _is_delta(case, other):
             seen.add(id(other))
@@ -119,6 +118,8 @@ def _is_delta(case: Case, array: Array) -> bool:
 
     Or as of the gradients of samples, which are averaged or summed.
     """
+    if array.dtype == bool:
+        return False
     given = [case.manual[t] for t in case.wrong_ones if array.ndim > 1]
     given = [gradient for gradient in given if gradient.shape == array.shape[1:]]
     if any(factor_between(gradient, array.sum(axis=0)) for gradient in given):

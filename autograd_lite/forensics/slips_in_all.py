@@ -219,7 +219,7 @@ def accumulated(case: Case) -> list[Slip] | None:
     for candidate in changes:
         others = case.graph.replay(candidate.wrong)
         if others and all(case.alike(case.manual[t], right[t] + others[t]) for t in wrong):
-            words = "two gradients are added, as where the one before was not set to 0: "
+            words = "two gradients are added, as when the previous one was not reset to 0: "
             what = words + candidate.what.replace("it is", "one is", 1)
             return [Slip("previous step", what, tensors=wrong)]
     return None

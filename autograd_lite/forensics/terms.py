@@ -244,7 +244,7 @@ def _exchanged(
     words += "{other} stands where 1 minus that belongs"
     yield words, wrong
     if turned:
-        yield f"{words}, and the sign is wrong of what they get", wrong | turned
+        yield f"{words}, and the sign of what they get is wrong", wrong | turned
 
 
 def products_regrouped(case: Case) -> Iterator[Candidate]:

@@ -144,7 +144,7 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
 
     def _architecture(self) -> tuple[Any, Any]:
         layers = self.layers
-        return layers if callable(layers) else [*layers], self.activation
+        return [*layers] if isinstance(layers, Iterable) else layers, self.activation
 
     def _require_same_layers(self) -> None:
         """Raise an ArgumentError if a model that goes on would not be of these layers."""

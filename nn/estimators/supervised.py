@@ -91,7 +91,7 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-l
 
 
 def _as_targets(loss: Any, outputs: Any) -> Any:
-    """Outputs in the terms of targets: what logits or logarithms, as a loss takes them, are of."""
+    """What outputs stand for: probabilities if the loss takes logits, rates if it takes theirs."""
     takes = loss.takes if isinstance(loss, Loss) else None
     if takes == "logits":
         return softmax(outputs) if loss.link == "softmax" else sigmoid(outputs)
@@ -159,11 +159,11 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
                 f"at the first call they were {', '.join(map(repr, self.classes_.tolist()))}",
                 "Name all classes at the first call, and the same ones, or none, afterwards",
             )
-        self._announced = announced
         try:
+            self._announced = announced
             return self._part(X, y, sample_weight)
         finally:
-            del self._announced
+            vars(self).pop("_announced", None)
 
     def predict_proba(self, X: Any) -> Any:
         """The probabilities (n, classes), or for several labels at once that of each label.

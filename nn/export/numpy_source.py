@@ -34,7 +34,7 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
         example: samples (n, ...), as `nn.predict` takes them; for several inputs a tuple or a dict.
 
     Raises:
-        ArgumentError: two inputs, or outputs, have keys that differ in signs only.
+        ArgumentError: two inputs, or outputs, have keys that differ in punctuation only.
         UnsupportedError: entries decide what the model computes, or it was not recorded, or it
             calls a function whose source cannot be read.
         ShapeError: there are no samples.

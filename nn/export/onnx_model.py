@@ -41,7 +41,7 @@ def to_onnx(model: Callable[..., Any], example: Any) -> Any:
 
     Raises:
         MissingPackageError: the package onnx is not installed.
-        ArgumentError: two inputs, or outputs, have keys that differ in signs only.
+        ArgumentError: two inputs, or outputs, have keys that differ in punctuation only.
         UnsupportedError: entries decide what the model computes, or it was not recorded, or ONNX
             has no operator for a function.
         ShapeError: there are no samples.

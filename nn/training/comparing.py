@@ -81,7 +81,7 @@ PREDICTIONS = re.compile(
 
 
 def takes_targets_first(function: Callable[..., Any]) -> bool:
-    """Whether the names of its parameters tell that, as scikit-learn's do."""
+    """Whether the names of its parameters say so, as scikit-learn's do."""
     first, second = [*parameters_of(function), "", ""][:2]
     named = TARGETS.fullmatch(first) and PREDICTIONS.fullmatch(second)
     return first == "y_true" or bool(named)
@@ -94,7 +94,8 @@ def targets_first(attempted: str, loss: Callable[..., Any]) -> ArgumentError:
     return ArgumentError(
         f"{attempted} with loss={describe_one(loss)}",
         f"its first parameter is {first}, and a loss is called with the predictions first",
-        f"Write loss=lambda predictions, targets: {called}(targets, predictions)",
+        f"Write loss=lambda predictions, targets: {called}(targets, predictions); or, if {first} "
+        "are the predictions, call them so",
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import comes_by_number
 from autograd_lite.trees import leaves_of, map_tree
 from nn.losses.loss import require_weights
 from nn.training.inputs import (
@@ -304,7 +305,7 @@ class Stream(Source):
     def _made(self, rng: np.random.Generator) -> Iterable[Any]:
         source = self.source
         if not callable(source):
-            by_number = not isinstance(source, Iterable)
+            by_number = comes_by_number(source)
             return map(source.__getitem__, range(len(source))) if by_number else source
         made = source(rng) if takes_generator(source) else source()
         if not isinstance(made, Iterable):
@@ -347,8 +348,7 @@ def is_stream(values: Any) -> bool:
     """Whether batches come from it: an iterable, a function that makes one, or by their numbers."""
     if hasattr(values, "shape") or isinstance(values, str | bytes | Mapping | tuple | type):
         return False
-    by_number = hasattr(values, "__getitem__") and hasattr(values, "__len__")
-    return callable(values) or isinstance(values, Iterable) or by_number
+    return callable(values) or isinstance(values, Iterable) or comes_by_number(values)
 
 
 def takes_generator(function: Callable[..., Any]) -> bool:

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from dask.callbacks import Callback
 
-from autograd_lite import Tensor, affine, grad, jacobian, relu, sigmoid_cross_entropy
+from autograd_lite import (
+    Tensor,
+    affine,
+    grad,
+    jacobian,
+    relu,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(1000, 5))
@@ -25,7 +33,12 @@ def with_logits(x, y, W1, b1, W2, b2):
     return sigmoid_cross_entropy(affine(np.exp(-((x @ W1) ** 2) + b1), W2, b2), 1 * (y > 0))
 
 
-LOSSES = [written_out, of_fused_operations, with_logits]
+def with_labels(x, y, W1, b1, W2, b2):
+    z = affine(np.tanh(affine(x, W1, b1)), W2, b2) - y
+    return softmax_cross_entropy(np.concatenate([z, -z], axis=1), np.arange(len(X)) % 2)
+
+
+LOSSES = [written_out, of_fused_operations, with_logits, with_labels]
 
 
 def gradients(loss, as_array):

@@ -340,3 +340,18 @@ def test_a_rule_of_users_records_nothing_unless_it_is_handed_tensors():
     x.grad = None
     double(x).backward(create_graph=True)
     assert (type(x.grad), recorded) == (Tensor, [False, True])
+
+
+def test_what_rules_of_users_compute_with_tensors_comes_out_as_arrays():
+    weight = Tensor([2.0, 3.0], requires_grad=True)
+    variadic = (
+        lambda g, y, *factors: (g * weight, g * weight),
+        lambda g, y, *factors: lambda index: g * weight,
+    )
+    products = [differentiable(rule, variadic=True)(lambda x, z: x * z) for rule in variadic]
+    products.append(differentiable(*[lambda g, y, x, z: g * weight] * 2)(lambda x, z: x * z))
+    for product in products:
+        x, z = (Tensor([1.0, 1.0], requires_grad=True) for _ in range(2))
+        product(x, z).sum().backward()
+        assert [type(x.grad), type(z.grad)] == [np.ndarray, np.ndarray]
+        assert (x.grad.tolist(), z.grad.tolist()) == ([2.0, 3.0], [2.0, 3.0])

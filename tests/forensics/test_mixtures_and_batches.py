@@ -35,7 +35,7 @@ def the_weights_of_a_mixture_are_exchanged():
     return highway(0, lambda t: (1 - t, t, 1))
 
 
-@planted(EXCHANGED, "the sign is wrong of what they get")
+@planted(EXCHANGED, "the sign of what they get is wrong")
 def a_mixture_is_differentiated_in_the_other_convention():
     return highway(1, lambda t: (1 - t, t, -1))
 
@@ -286,7 +286,7 @@ def attention(seed, d_scores):
     return ((P @ v - y) ** 2).sum(), right
 
 
-@planted("the subtracted sum is of another row than its own, as where keepdims is left out")
+@planted("the subtracted sum is that of another row, as when keepdims is left out")
 def the_sum_of_softmax_is_subtracted_along_the_other_axis():
     return attention(28, lambda dP, P: P * (dP - (dP * P).sum(axis=1)))
 
@@ -335,7 +335,7 @@ def the_absolute_values_of_the_weights_are_added():
     return regularized(32, lambda w: 0.1 * abs(w))
 
 
-@planted("the labels are smoothed, and not those of the loss, by 0.1")
+@planted("there, and not in the loss, the labels are smoothed, by 0.1")
 def labels_are_smoothed_in_the_backward_pass():
     return regularized(33, lambda w: 0.1 * w, smoothed=0.1)
 

@@ -215,6 +215,36 @@ def test_dask_arrays_are_compared_and_not_searched():
     assert "NumPy arrays only" in report.pattern
 
 
+def test_where_an_array_has_no_entries_gradients_are_compared_and_not_searched():
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True, name="w")
+    loss = ((np.zeros((0, 3)) @ w) ** 2).sum() + (w**2).sum()
+    assert compare_gradients(loss, {w: 2 * w.data})
+    report = compare_gradients(loss, {w: w.data})
+    assert not report
+    assert "no entries" in report.pattern
+
+
+def test_arrays_of_the_caller_that_are_no_numbers_are_left_out():
+    words, parts, none = np.array(["a", "b", "c"]), np.full(3, 1j), np.array([None] * 3)
+    dates, records = np.zeros(3, "datetime64[s]"), np.zeros(3, "f8,i4")
+    w, y = Tensor([1.0, 2.0, 3.0], requires_grad=True, name="w"), np.array([0.3, 0.1, 0.7])
+    for given in (np.array([0.2, 5.0, -3.0]), y * 1.5):
+        report = compare_gradients((np.tanh(w) * y).sum(), {w: given})
+        assert not report
+        assert len({len(x) for x in (words, parts, none, dates, records, given)}) == 1
+
+
+def test_a_mask_of_the_caller_is_no_gradient_of_a_step():
+    w, y, mask = (
+        Tensor([1.0, 2.0, 3.0], requires_grad=True),
+        np.zeros(3),
+        np.array([True, False] * 2)[1:],
+    )
+    report = compare_gradients(((y - np.cos(w)) ** 2).sum(), {w: np.array([0.2, 5.0, -3.0])})
+    assert not report
+    assert mask.shape == w.shape
+
+
 def test_a_search_inside_of_detect_anomaly_raises_nothing():
     loss, by_hand, _ = written_out()
     with detect_anomaly():

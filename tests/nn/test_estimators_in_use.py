@@ -60,7 +60,7 @@ def test_probabilities_are_of_the_loss_that_was_learned_not_of_a_later_one(y):
 def test_a_model_does_not_go_on_as_one_of_other_layers():
     network = NeuralClassifier([4], epochs=2, random_state=0, warm_start=True).fit(X, Y)
     network.set_params(layers=(4,)).fit(X, Y)
-    for changed in ({"layers": [8]}, {"layers": nn.Dense}, {"activation": "tanh"}):
+    for changed in ({"layers": [8]}, {"layers": 4}, {"layers": nn.Dense}, {"activation": "tanh"}):
         network.set_params(**{"layers": [4], "activation": "relu"} | changed)
         for go_on in (network.fit, network.partial_fit):
             with pytest.raises(ArgumentError, match=r"built from \[4\] and 'relu'"):

@@ -61,6 +61,22 @@ def test_batches_are_learned_from_in_their_order_however_they_come():
         assert len(history["running_loss"]) == 3, name
 
 
+def test_numbered_batches_with_targets_beside_them_are_refused():
+    told = "fit with X Numbered: it is no array, and no lists of one length"
+    with pytest.raises(UnsupportedError, match=told):
+        fit(line(), Numbered(), Y)
+    with pytest.raises(UnsupportedError, match=r"predict.* Numbered: it is no array"):
+        nn.predict(line(), Numbered())
+
+
+def test_samples_that_come_by_their_numbers_are_an_array():
+    class Rows(Numbered):
+        def __getitem__(self, number):
+            return X[number]
+
+    np.testing.assert_array_equal(nn.predict(line(), Rows()), nn.predict(line(), X[: len(PAIRS)]))
+
+
 def test_a_function_shuffles_with_the_generator_of_fit_as_fit_does():
     model, array = line(), line()
     fit(model, lambda rng: nn.batches(X, Y, batch_size=5, rng=rng), None, epochs=30)
