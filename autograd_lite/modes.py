@@ -340,6 +340,17 @@ def unusual(recorded: bool = False) -> str:
     return "it is being recorded" if taken.get() is not None else ""
 
 
+def nothing_unusual(names: dict[str, Any]) -> str:
+    """A condition in Python under which `unusual(recorded=True)` is empty, and what it reads.
+
+    In line, as to call that takes as long as a small program.
+    """
+    names |= {"recording": recording.get, "set_now": set_now.get}
+    names |= {"numpy_settings": numpy_settings, "raises_errors": raises_errors}
+    errors = "(numpy_settings(None) is None or not raises_errors())"
+    return f"recording() is True and not set_now() and {errors}"
+
+
 def _found_settings() -> Callable[[Any], Any]:
     with np.errstate():
         variables = [x for x in copy_context() if x.name == "numpy.ufunc.extobj"]

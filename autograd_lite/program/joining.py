@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST = 2**15
 """Bytes of the arrays that are joined: a part of the processor's nearest cache."""
+BY_PLACE = {np.fmax, np.fmin}
+"""Of zeros with other signs they give one at the end of an array, and the other before."""
 
 
 class Strip:
@@ -69,18 +71,19 @@ class Joining:
     def _kind(self, step: Step) -> Any:
         """What is the same for steps that may be one call; None for those that may not."""
         ufunc, value, lines = ufunc_of(step), self._lines.value(step), self._lines
-        if ufunc is None or ufunc.signature or step.keywords or value.nbytes > MOST:
+        if ufunc is None or ufunc in BY_PLACE or ufunc.signature or step.keywords:
+            return None
+        if value.nbytes > MOST:
             return None
         for x in lines.used[step.number]:
             if x not in self._buffered or layout_of(lines.value(x)) != layout_of(value):
                 return None
-        numbers: list[Any] = [None if type(x) is Step else x for x in step.arguments]
-        for x in numbers:
-            if x is not None and not (type(x) in (int, float) and math.isfinite(x)):
-                return None
-        if value.dtype in FLOATS and takes_doubles(ufunc):  # they may be others in each
-            numbers = [x is None for x in numbers]
-        return ufunc, value.dtype, *numbers
+        numbers = [x for x in step.arguments if type(x) is not Step]
+        if not all(type(x) in (int, float) and math.isfinite(x) for x in numbers):
+            return None
+        may_differ = value.dtype in FLOATS and takes_doubles(ufunc)
+        given = [type(x) is not Step and (may_differ or repr(x)) for x in step.arguments]
+        return ufunc, value.dtype, *given
 
     def _groups(self) -> list[list[Step]]:
         """Steps of a kind that can be computed where the first of them is."""

@@ -47,7 +47,9 @@ def expression(step: Step, values: Sequence[Any], names: Names) -> str:
     if function in INFIX and len(arguments) == 2 and not keywords:
         numbers = all(_is_number(x, values) for x in step.arguments)
         if numbers or function is np.power:
-            return f"{arguments[0]} {INFIX[function]} {arguments[1]}"
+            # Of a power Python would take the sign last.
+            first = f"({arguments[0]})" if arguments[0].startswith("-") else arguments[0]
+            return f"{first} {INFIX[function]} {arguments[1]}"
     if function is np.negative and not keywords:
         return f"-{arguments[0]}"
     if function is operator.getitem:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.modes import numpy_settings, raises_errors, recording, set_now
+from autograd_lite.modes import nothing_unusual
 from autograd_lite.node import Array, Node
 from autograd_lite.program import backends
 from autograd_lite.program.recordings import form
@@ -29,12 +29,19 @@ def call(given):
     try:
         [{arrays}] = given
         if not ({looks}): return None
-        free.pop()
+        del free[0]
     except Exception: return None  # what is done next says better
     try:
         {body_within}
     finally: free.append(None)
 """
+
+
+def named(names: Names, value: Any) -> str:
+    """The name of a value in a text, among whose names it is put."""
+    name = f"x{len(names)}"
+    names[name] = value
+    return name
 
 
 def bound_to(
@@ -71,18 +78,16 @@ def written(
         free: has an entry unless the program is being run.
     """
     names: Names = {"are_unchanged": are_unchanged, "free": free, "form": form, "rebuilt": rebuilt}
-    names |= {"recording": recording.get, "set_now": set_now.get, "ndarray": np.ndarray}
-    names |= {"numpy_settings": numpy_settings, "raises_errors": raises_errors}
+    names |= {"ndarray": np.ndarray, "asarray": np.asarray}
     given = [f"a{place}" for place in range(len(arrays))]
-    looks = ["recording() is True", "not set_now()"]
-    looks.append("(numpy_settings(None) is None or not raises_errors())")
+    looks = [nothing_unusual(names)]
     for name, array in zip(given, arrays):
         looks.append(f"type({name}) is ndarray and {name}.shape == {array.shape}")
         looks.append(f"{name}.strides == {array.strides}")
-        looks.append(f"{name}.dtype == {_named(names, array.dtype)}")
+        looks.append(f"{name}.dtype == {named(names, array.dtype)}")
     body, read = ["if not are_unchanged(): return None"], [given[place] for place in used]
     for node, array in tensors:
-        now, tensor, before = f"t{len(read)}", _named(names, node), _named(names, array)
+        now, tensor, before = f"t{len(read)}", named(names, node), named(names, array)
         body.append(f"{now} = {tensor}._array")
         body.append(f"if {now} is not {before} and form({now}) != form({before}): return None")
         body.append(f"if {tensor}._requires_grad and recording(): return None")
@@ -100,20 +105,28 @@ def written(
 
 def _ran(names: Names, program: Any, read: Sequence[str], result: Any) -> list[str]:
     """The lines that run a program and return what it gives, in the structure of a result."""
+    arrays = [*filter(_is_array, leaves_of(result))]
     if hasattr(program, "call"):  # it is one call of C
         function, *addresses = program.call
         names["program"] = program  # which has the memory
         # Without types of its arguments it takes pointers as they are, in two thirds of the time.
         names["compute"] = ctypes.cast(function, ctypes.CFUNCTYPE(ctypes.c_int))
         pointers = [ctypes.byref(ctypes.c_char.from_address(x)) for x in addresses]
-        lines = [f"{_named(names, x)}[...] = {name}" for x, name in zip(program.places, read)]
-        lines.append(f"if compute({', '.join(_named(names, x) for x in pointers)}): return None")
-        found = [f"{_named(names, each)}()" for each in program.results]
+        lines = [f"{named(names, x)}[...] = {name}" for x, name in zip(program.places, read)]
+        lines.append(f"if compute({', '.join(named(names, x) for x in pointers)}): return None")
+        found = [f"{named(names, each)}()" for each in program.results]
     else:
         names["program"] = program
-        found = [f"r{i}" for i, _ in enumerate(filter(_is_array, leaves_of(result)))]
+        found = [f"r{i}" for i, _ in enumerate(arrays)]
         lines = ["try:", f"    [{', '.join(found)}] = program({', '.join(read)})"]
         lines.append("except Exception: return None  # what the function itself says better")
+        # What NumPy gives for one entry is in some functions a number, in others an array.
+        number = "({0}[()] if type({0}) is ndarray else {0})"  # whose index takes long
+        kinds = [number if isinstance(array, np.generic) else "{}" for array in arrays]
+        found = [kind.format(name) for kind, name in zip(kinds, found)]
+    for place, array in enumerate(arrays):
+        if isinstance(array, np.ndarray) and not array.ndim:
+            found[place] = f"asarray({found[place]}, {named(names, array.dtype)})"
     return [*lines, f"return {_shown(names, result, iter(found))}"]
 
 
@@ -123,15 +136,9 @@ def _shown(names: Names, value: Any, found: Iterator[str]) -> str:
         return f"({''.join(f'{_shown(names, part, found)}, ' for part in value)})"
     if _is_array(value):
         return next(found)
-    leaves = [next(found) if _is_array(x) else _named(names, x) for x in leaves_of(value)]
-    return f"rebuilt({_named(names, value)}, [{', '.join(leaves)}])"
+    leaves = [next(found) if _is_array(x) else named(names, x) for x in leaves_of(value)]
+    return f"rebuilt({named(names, value)}, [{', '.join(leaves)}])"
 
 
 def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray | np.generic)
-
-
-def _named(names: Names, value: Any) -> str:
-    name = f"x{len(names)}"
-    names[name] = value
-    return name

@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_lite.node import Array
 from autograd_lite.program.recordings import form
+from autograd_lite.program.usual import named
 
 LARGE = 2**16
 """Bytes of an array from which its entries are compared without a copy of them."""
@@ -69,14 +70,14 @@ class Watched:
 
         In which order keys are in a dictionary that is not `ordered` is not compared.
         """
-        contents, keys, name = held, list[Any](), self._named(held)
+        contents, keys, name = held, list[Any](), named(self._names, held)
         if isinstance(held, dict | MappingProxyType):
             contents = dict.values(held) if isinstance(held, dict) else held.values()
             keys = [*held]
         entries = [*contents]
         self.size += len(entries)
         has_order = bool(keys) and ordered
-        known = self._named(keys) if has_order else len(entries)
+        known = named(self._names, keys) if has_order else len(entries)
         self._sizes.append(f"[*{name}] == {known}" if has_order else f"len({name}) == {known}")
         places = [*range(len(entries))] if type(held) is list else keys
         is_short = len(entries) <= SHORT and len(self._single) < MOST_WRITTEN
@@ -90,7 +91,7 @@ class Watched:
             for place in places:
                 self._compare(f"{name}[{place!r}]", is_plain)
         else:
-            self._many.append(self._named(contents))
+            self._many.append(named(self._names, contents))
             self._others += [] if is_plain else ["are_unchanged()"]
         return keys + entries
 
@@ -149,15 +150,10 @@ class Watched:
         found: Callable[[], bool] = names["are_unchanged"]
         return found
 
-    def _named(self, value: Any) -> str:
-        name = f"held{len(self._names)}"
-        self._names[name] = value
-        return name
-
     def _note(self, text: str, held: Any, name: str, value: Any) -> None:
         if (id(held), name) not in self._read:
             self._read.add((id(held), name))
-            self._compare(text.format(self._named(held), name))
+            self._compare(text.format(named(self._names, held), name))
         if value is not ABSENT:
             self._found(value)
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite import modes, mutation
+from autograd_lite import mutation
 from autograd_lite.errors import CompilerError
+from autograd_lite.modes import nothing_unusual
 from autograd_lite.node import Array
+from autograd_lite.program.usual import Names, named
 from nn.optimizers.traced import Update
 from nn.random_state import set_state, state_of
 from nn.training.recorded import Ready, WholeStep, kind_of
@@ -24,9 +26,6 @@ from nn.training.recorded import Ready, WholeStep, kind_of
 if TYPE_CHECKING:
     from autograd_lite.program.c_steps import StepInC
     from nn.training.compiled import CompiledSteps
-
-Names = dict[str, Any]
-"""What the text of a step reads, by name."""
 
 
 def whole_step(
@@ -38,20 +37,18 @@ def whole_step(
     is the compiled one, or that of the optimizer's rule, or none.
     """
     names: Names = {"steps": steps, "mutation": mutation, "this": found, "isfinite": math.isfinite}
-    names |= {"recording": modes.recording.get, "set_now": modes.set_now.get}
-    names |= {"numpy_settings": modes.numpy_settings, "raises_errors": modes.raises_errors}
     names |= {"are_unchanged": steps.outside.are_unchanged}
     names |= {"state_of": state_of, "set_state": set_state, "generators": steps.generators}
     arguments = [f"a{i}" for i in range(len(batch))]
-    given = [f"{_named(names, draw)}()" for draw in found.draws]
-    given += [f"{_named(names, tensor)}._array" for tensor in found.given]
+    given = [f"{named(names, draw)}()" for draw in found.draws]
+    given += [f"{named(names, tensor)}._array" for tensor in found.given]
     in_c = update and _step_in_c(batch, found, update)
     if update and in_c:
         text = _in_one_call(names, batch, arguments, given, found, steps, update, in_c)
     else:
         given = [*compress(arguments, found.used), *given]
         run = _in_parts(names, given, found, update, steps.in_fit)
-        looks = [*LOOKS, "are_unchanged()", *(_looks_at_optimizer(names, steps, update))]
+        looks = [*_looks(names), "are_unchanged()", *(_looks_at_optimizer(names, steps, update))]
         text = STEP.format(
             arguments=", ".join(arguments),
             looks=" and ".join([*looks, *_kinds(names, kind_of, arguments, batch)]),
@@ -64,10 +61,9 @@ def whole_step(
     return step
 
 
-# What functions ask first stands here too, as calls of Python's take longer than all of it.
-LOOKS = ["recording() is True", "not set_now()"]
-LOOKS += ["(numpy_settings(None) is None or not raises_errors())"]
-LOOKS += ["mutation.latest == steps.seen"]
+def _looks(names: Names) -> list[str]:
+    """Whether a program may be run, and nothing has changed that counts as such."""
+    return [nothing_unusual(names), "mutation.latest == steps.seen"]
 
 
 def _looks_at_optimizer(names: Names, steps: CompiledSteps, update: Update | None) -> list[str]:
@@ -86,7 +82,7 @@ def _looks_at_optimizer(names: Names, steps: CompiledSteps, update: Update | Non
 def _kinds(names: Names, kind: Any, arguments: Sequence[str], batch: Sequence[Array]) -> list[str]:
     """Whether a batch is of the kind of this one."""
     names["kind"] = kind
-    return [f"kind({a}) == {_named(names, kind(x))}" for a, x in zip(arguments, batch)]
+    return [f"kind({a}) == {named(names, kind(x))}" for a, x in zip(arguments, batch)]
 
 
 def _drawing(found: Ready) -> dict[str, str]:
@@ -95,12 +91,6 @@ def _drawing(found: Ready) -> dict[str, str]:
         "before": "states = [*map(state_of, generators)]" if found.draws else "",
         "refused": "for _ in map(set_state, generators, states): pass" if found.draws else "",
     }
-
-
-def _named(names: Names, value: Any) -> str:
-    name = f"x{len(names)}"
-    names[name] = value
-    return name
 
 
 # With NumPy, and in C where there is more to do than calls of C
@@ -130,13 +120,13 @@ def _in_parts(
 ) -> list[str]:
     """The program, and where it gave finite numbers buffers and the update."""
     moved = "*moved" if found.moved else ""
-    lines = [f"found, {moved} = {_named(names, found.run)}({', '.join(given)})"]
+    lines = [f"found, {moved} = {named(names, found.run)}({', '.join(given)})"]
     # `item` of NumPy's own numbers takes four times as long.
     lines += ["found = float(found) if isinstance(found, float) else found.item()"]
     lines += ["if not isfinite(found): raise ArithmeticError"]
     for run, flat in found.gradients if in_fit else ():
-        lines.append(f"{_named(names, run.refuse_unless_finite)}({_named(names, flat)})")
-    moving = [f"{_named(names, x)}.data = moved[{i}]" for i, x in enumerate(found.moved)]
+        lines.append(f"{named(names, run.refuse_unless_finite)}({named(names, flat)})")
+    moving = [f"{named(names, x)}.data = moved[{i}]" for i, x in enumerate(found.moved)]
     return [*lines, *(update.called_in(names, moving) if update else moving), "loss = found"]
 
 
@@ -225,14 +215,14 @@ def _in_one_call(
     take()
     numbers, counting = update.written_into(names)
     places = program.places[len(batch) :]
-    copying = [f"{_named(names, x)}[...] = {text}" for x, text in zip(places, given)]
-    counting.append(f"loss = {_named(names, program.shown(0))}.item()")
-    copied = [_named(names, np.empty(x.shape, x.dtype)) for x in batch]
+    copying = [f"{named(names, x)}[...] = {text}" for x, text in zip(places, given)]
+    counting.append(f"loss = {named(names, program.shown(0))}.item()")
+    copied = [named(names, np.empty(x.shape, x.dtype)) for x in batch]
     kind = attrgetter("__class__", "shape", "dtype")
     return STEP_IN_C.format(
         arguments=", ".join(arguments),
         looked=" and ".join(looked),
-        looks=" and ".join(LOOKS),
+        looks=" and ".join(_looks(names)),
         is_usual=is_usual,
         numbers="\n        ".join([*copying, *numbers]),
         kinds=" and ".join(_kinds(names, kind, arguments, batch)),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 from program_runs import compiled_beside_eager
 
 import autograd_lite as al
@@ -67,3 +68,20 @@ def test_arrays_beyond_a_part_of_the_cache_are_not_joined(monkeypatch):
 def test_what_is_joined_has_the_bits_of_the_engine(f, shape):
     compiled_beside_eager(f, drawing(shape, shape))
     compiled_beside_eager(lambda b, a: f(a, b), drawing(shape, shape))
+
+
+@looped("pick", [np.maximum, np.minimum, np.fmax, np.fmin])
+def test_zeros_have_the_signs_that_the_engine_gives_them_in_any_place(pick):
+    def f(*arrays):
+        turned = [-x for x in arrays]
+        others = [x * 0.5 for x in turned]
+        picked = [pick(x, 0.0) for x in turned] + [pick(*pair) for pair in zip(turned, others)]
+        return tuple(1 / x for x in picked + [pick(x, -0.0) for x in others])
+
+    fast, rng = al.compile(f), np.random.default_rng(0)
+    with np.errstate(divide="ignore"):
+        for _ in range(4):
+            arrays = [rng.choice([0.0, -0.0, 1.0], size=size) for size in (1, 3, 7, 12)]
+            for found, expected in zip(fast(*arrays), f(*arrays), strict=True):
+                assert found.tobytes() == expected.tobytes()
+    assert fast.backend == "numpy"

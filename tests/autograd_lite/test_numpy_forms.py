@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from program_runs import compiled_beside_eager
 
+import autograd_lite as al
+
 
 @pytest.mark.parametrize(
     "shapes",
@@ -59,3 +61,14 @@ def test_views_of_inputs_are_those_of_each_run():
         lambda x, w: (np.tanh(x @ w.T) @ w[1:].T).sum(),
         lambda: (rng.normal(size=(3, 4)), rng.normal(size=(4, 4))),
     )
+
+
+@pytest.mark.parametrize("base", [-2.0, -2, -0.0, -0.5])
+def test_a_negative_number_is_raised_to_a_power_with_its_sign(base):
+    def f(x):
+        return np.power(base, x) * base ** x.sum()
+
+    fast = al.compile(f)
+    for x in np.array([[1.0, 3.0], [3.0, 5.0], [1.0, 7.0], [2.0, 4.0], [3.0, 2.0]]):
+        assert fast(x).tobytes() == f(x).tobytes()
+    assert fast.backend == "numpy"

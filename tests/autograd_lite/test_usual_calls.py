@@ -1,6 +1,9 @@
 """Calls of compiled functions like the one before, which are told from others in a few steps."""
 
+import functools
+import itertools
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -76,6 +79,28 @@ def test_what_is_returned_has_the_structure_that_the_function_gave_it(backend, q
 
 
 @BACKENDS
+@pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4"])
+def test_one_entry_is_a_number_or_an_array_as_the_function_gives_it(
+    backend, dtype, quick_c_compiler
+):
+    def f(x):
+        return x, np.where(x > 0, x, 0.5), x * 2, x.sum()
+
+    def bounded(x):
+        return np.minimum(x, 2.0)
+
+    fast = al.compile(f, backend)
+    gradient, right = value_and_grad(al.compile(bounded, backend)), value_and_grad(bounded)
+    for x in np.arange(5, dtype=dtype):
+        x = np.array(x, dtype)
+        found, expected = (*fast(x), *gradient(x)), (*f(x), *right(x))
+        assert [*map(type, found)] == [*map(type, expected)]
+        assert [each.dtype for each in found] == [each.dtype for each in expected]
+        assert found == expected
+    assert (fast.backend, gradient.backend) == (backend, backend)
+
+
+@BACKENDS
 @pytest.mark.parametrize("size", [3, 5000])
 def test_arrays_may_be_changed_after_a_call_and_so_may_results(backend, size, quick_c_compiler):
     """Large ones are read where they are, small ones are copied to where a program reads them."""
@@ -139,3 +164,23 @@ def test_subclasses_and_unpickled_arrays_are_what_they_are_in_the_function(
     assert fast(swapped).tolist() == (x * x).tolist()
     masked = np.ma.masked_array(x, mask=x > 3)
     assert type(fast(masked)) is type(masked * masked)
+
+
+@BACKENDS
+def test_ctrl_c_after_any_call_of_pythons_leaves_the_function_compiled(backend, quick_c_compiler):
+    fast, x = compiled(lambda x: (x * x).sum(), backend), np.array([3.0, 4.0])
+
+    def interrupt(returned, last, frame, event, _):
+        if event == "c_return" and next(returned) == last:
+            raise KeyboardInterrupt
+
+    for last, first in itertools.product(range(1, 30), [x, x[:1]]):
+        fast(first)
+        try:
+            sys.setprofile(functools.partial(interrupt, itertools.count(), last))
+            fast(x)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.setprofile(None)
+        assert (fast(x), fast.backend) == (25.0, backend)
