@@ -131,8 +131,8 @@ def at_each_entry(case: Case) -> Iterator[Candidate]:
             replays = [graph.replay({step: Always(one)}) for one in x._array]
             arriving = [replay[node] for replay in replays if replay is not None]
             if len(arriving) == len(x):
-                words = "the derivative of what is computed from {operation} is taken at each entry, "
-                words += "and not at their mean"
+                words = "the derivative of what is computed from {operation} is taken at each "
+                words += "entry, and not at their mean"
                 shares = np.array(arriving) / len(x)
                 yield Candidate("wrong place", words, {place: Always(shares)})
 
