@@ -163,7 +163,7 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
             self._announced = announced
             return self._part(X, y, sample_weight)
         finally:
-            vars(self).pop("_announced", None)
+            self.__dict__.pop("_announced", None)
 
     def predict_proba(self, X: Any) -> Any:
         """The probabilities (n, classes), or for several labels at once that of each label.
