@@ -248,7 +248,7 @@ def _quantiles(
     missing = np.isnan(rows)
     count = (~missing).sum(axis=-1)[..., None] if leave_out else np.full((*kept, 1), n)
     places = _places(np.reshape(q, -1), count, method)
-    below = np.floor(decisive(places)).astype(int)
+    below = decisive(np.floor(places)).astype(int)
     above = np.minimum(below + 1, np.maximum(count - 1, 0))
     fraction = (places - below).astype(dtype)
     if n == 0 and leave_out:  # of nothing it is NaN

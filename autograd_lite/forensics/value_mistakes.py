@@ -130,10 +130,12 @@ def _of_matrices(graph: Graph, place: Place, argument: Any) -> Replacements:
     if place.multiplies_matrices and small and np.linalg.cond(value) < 1e8:
         words = "the inverse of the other factor stands where its transpose belongs"
         yield "transposed", words, np.linalg.inv(value).T, "np.linalg.inv({0}).T"
+    summed = value.ndim - (1 if place.slot == 0 else 2)
     for axis in range(value.ndim) if place.multiplies_matrices and value.ndim > 1 else ():
         centred = value - value.mean(axis=axis, keepdims=True)
         words = f"{PRODUCT}its other factor less its mean over axis {axis}"
-        yield "wrong formula", words, centred
+        if axis == summed:  # over another one it is the gradient itself that is centred
+            yield "wrong formula", words, centred
         deviation = value.std(axis=axis, keepdims=True)
         if deviation.all():
             words += ", over the standard deviation: it is standardized"
